@@ -1,0 +1,92 @@
+//! Why a call did not get through.
+
+use core::fmt;
+
+use crate::phase::Phase;
+
+/// The breaker refused a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Rejected {
+    /// The phase that refused it: `Open`, `HalfOpen` with all probes given
+    /// out, or `ForcedOpen`.
+    pub phase: Phase,
+    /// Ticks until it is worth asking again, where that is known: while `Open`.
+    pub retry_after: Option<u32>,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "refused by the circuit breaker, which is {}", self.phase)?;
+        match self.retry_after {
+            Some(ticks) => write!(f, " for another {ticks} ticks"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl core::error::Error for Rejected {}
+
+/// A guarded call failed, or was not made at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum CallError<E> {
+    /// The breaker refused it; it was not made.
+    Rejected(Rejected),
+    /// It was made and returned this error.
+    Failed(E),
+}
+
+impl<E> CallError<E> {
+    /// The rejection, if the breaker refused the call.
+    pub const fn rejected(&self) -> Option<&Rejected> {
+        match self {
+            Self::Rejected(rejected) => Some(rejected),
+            Self::Failed(_) => None,
+        }
+    }
+}
+
+impl<E> From<Rejected> for CallError<E> {
+    fn from(rejected: Rejected) -> Self {
+        Self::Rejected(rejected)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected(rejected) => rejected.fmt(f),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: core::error::Error> core::error::Error for CallError<E> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Rejected(_) => None,
+            Self::Failed(error) => error.source(),
+        }
+    }
+}
+
+/// A transition by hand that makes no sense; nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct IllegalTransition {
+    /// The phase the breaker is in, and stays in.
+    pub from: Phase,
+    /// The phase that was asked for.
+    pub to: Phase,
+}
+
+impl fmt::Display for IllegalTransition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a breaker that is {} cannot become {} by hand", self.from, self.to)
+    }
+}
+
+impl core::error::Error for IllegalTransition {}

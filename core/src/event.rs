@@ -1,0 +1,132 @@
+//! What a breaker tells its observer.
+
+mod counters;
+#[cfg(feature = "history")]
+mod history;
+
+pub use counters::{Counters, Counts};
+#[cfg(feature = "history")]
+pub use history::History;
+
+use crate::error::Rejected;
+use crate::phase::Phase;
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Outcome {
+    /// It did what it should.
+    Success,
+    /// It failed.
+    Failure,
+    /// It failed, and said for how many ticks (below 2^31) it is not worth
+    /// asking again: a `Retry-After`, a sensor's own busy time. Opens the
+    /// breaker for exactly that long, whatever the policies say.
+    FailureOpenFor(u32),
+    /// It says nothing about what is guarded, like a bad argument or a call
+    /// that was cancelled: the permit is handed back and nothing is counted.
+    Ignored,
+}
+
+/// Why a transition happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Cause {
+    /// [`Config::consecutive_failures`](crate::Config::consecutive_failures) was met.
+    ConsecutiveFailures,
+    /// [`Config::failures_in_window`](crate::Config::failures_in_window) was met.
+    FailuresInWindow,
+    /// [`Config::failure_rate`](crate::Config::failure_rate) was met.
+    FailureRate,
+    /// An outcome demanded it: [`Outcome::FailureOpenFor`].
+    Demanded,
+    /// The opening was over.
+    OpeningOver,
+    /// Enough probes succeeded.
+    ProbesSucceeded,
+    /// Too many probes failed.
+    ProbesFailed,
+    /// [`Config::probe_timeout`](crate::Config::probe_timeout) passed without a verdict.
+    ProbeTimeout,
+    /// Somebody did it by hand.
+    Manual,
+}
+
+/// One transition, as told to an [`Observer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Transition {
+    /// The phase left.
+    pub from: Phase,
+    /// The phase entered.
+    pub to: Phase,
+    /// Why.
+    pub cause: Cause,
+    /// Number of the tenure that began, modulo 2^8.
+    ///
+    /// Observers on different threads may hear of two transitions in either
+    /// order; their generations tell which came first.
+    pub generation: u8,
+    /// The tick at which the winner of the transition saw it done.
+    pub tick: u32,
+}
+
+/// Hears what a breaker does. `()` hears nothing and costs nothing.
+///
+/// Every method is called by the thread or handler whose operation caused it,
+/// holding nothing: it may use the breaker. It should be brief; a panic in it
+/// unwinds through the operation, which has taken effect by then.
+///
+/// A pair of observers is an observer, and so is a reference to one.
+pub trait Observer {
+    /// A transition was made. Each is told once, by its winner.
+    fn transition(&self, transition: &Transition) {
+        let _ = transition;
+    }
+
+    /// A call ended with `outcome`. `stale` if its permit's tenure was over,
+    /// so that the outcome changed nothing.
+    fn outcome(&self, outcome: Outcome, stale: bool) {
+        let _ = (outcome, stale);
+    }
+
+    /// A call was refused.
+    fn rejection(&self, rejected: &Rejected) {
+        let _ = rejected;
+    }
+}
+
+impl Observer for () {}
+
+impl<O: Observer + ?Sized> Observer for &O {
+    fn transition(&self, transition: &Transition) {
+        (**self).transition(transition);
+    }
+
+    fn outcome(&self, outcome: Outcome, stale: bool) {
+        (**self).outcome(outcome, stale);
+    }
+
+    fn rejection(&self, rejected: &Rejected) {
+        (**self).rejection(rejected);
+    }
+}
+
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn transition(&self, transition: &Transition) {
+        self.0.transition(transition);
+        self.1.transition(transition);
+    }
+
+    fn outcome(&self, outcome: Outcome, stale: bool) {
+        self.0.outcome(outcome, stale);
+        self.1.outcome(outcome, stale);
+    }
+
+    fn rejection(&self, rejected: &Rejected) {
+        self.0.rejection(rejected);
+        self.1.rejection(rejected);
+    }
+}

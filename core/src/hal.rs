@@ -1,0 +1,76 @@
+//! Guards for embedded-hal 1.0: a bus that refuses while its breaker is open.
+//!
+//! A guard implements the bus trait itself, so any driver takes it in place of
+//! the bare bus. One transaction is one call. Its error is
+//! [`CallError`], which forwards `kind()` and tells a
+//! refusal from an error on the bus.
+//!
+//! ```
+//! use embedded_hal::i2c::{ErrorKind, I2c};
+//! use microbreaker::{Breaker, CallError, Config, Phase, hal::GuardedI2c};
+//! # struct Unplugged;
+//! # impl embedded_hal::i2c::ErrorType for Unplugged { type Error = ErrorKind; }
+//! # impl I2c for Unplugged {
+//! #     fn transaction(&mut self, _: u8, _: &mut [embedded_hal::i2c::Operation<'_>]) -> Result<(), ErrorKind> {
+//! #         Err(ErrorKind::Other)
+//! #     }
+//! # }
+//! static BREAKER: Breaker<(), fn() -> u32> =
+//!     Breaker::new(Config::new().consecutive_failures(1).open_for(500), (), || 0);
+//!
+//! let mut bus = GuardedI2c::new(Unplugged, &BREAKER);
+//! assert!(matches!(bus.write(0x48, &[0]), Err(CallError::Failed(_))));
+//! assert!(matches!(bus.write(0x48, &[0]), Err(CallError::Rejected(_))));
+//! ```
+
+mod i2c;
+mod spi;
+
+pub use i2c::GuardedI2c;
+pub use spi::GuardedSpiDevice;
+
+use core::borrow::Borrow;
+
+use crate::breaker::Breaker;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::CallError;
+use crate::event::{Observer, Outcome};
+use crate::window::Window;
+
+/// Something that guards calls: a [`Breaker`], or a reference to one.
+pub trait Guard {
+    /// Makes a guarded call whose errors `classify` turns into outcomes.
+    ///
+    /// # Errors
+    ///
+    /// The call's own, or that it was refused and not made.
+    fn guard<T, E>(
+        &self,
+        call: impl FnOnce() -> Result<T, E>,
+        classify: impl FnOnce(&E) -> Outcome,
+    ) -> Result<T, CallError<E>>;
+}
+
+impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Guard for Breaker<W, C, O, G> {
+    fn guard<T, E>(
+        &self,
+        call: impl FnOnce() -> Result<T, E>,
+        classify: impl FnOnce(&E) -> Outcome,
+    ) -> Result<T, CallError<E>> {
+        self.call_classified(call, |result| match result {
+            Ok(_) => Outcome::Success,
+            Err(error) => classify(error),
+        })
+    }
+}
+
+impl<B: Guard> Guard for &B {
+    fn guard<T, E>(
+        &self,
+        call: impl FnOnce() -> Result<T, E>,
+        classify: impl FnOnce(&E) -> Outcome,
+    ) -> Result<T, CallError<E>> {
+        (**self).guard(call, classify)
+    }
+}

@@ -1,0 +1,27 @@
+#![cfg_attr(not(test), no_std)]
+#![deny(missing_docs)]
+#![doc = include_str!("../../README.md")]
+
+mod breaker;
+mod clock;
+mod config;
+mod error;
+mod event;
+#[cfg(feature = "embedded-hal")]
+pub mod hal;
+mod permit;
+mod phase;
+mod state;
+mod sync;
+mod window;
+
+pub use breaker::Breaker;
+pub use clock::{Clock, ManualClock, STEP_BACK, elapsed};
+pub use config::{Config, ConfigError, Field};
+pub use error::{CallError, IllegalTransition, Rejected};
+#[cfg(feature = "history")]
+pub use event::History;
+pub use event::{Cause, Counters, Counts, Observer, Outcome, Transition};
+pub use permit::{Permit, Token};
+pub use phase::Phase;
+pub use window::{CountWindow, Tally, Tenure, Window};

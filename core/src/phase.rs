@@ -1,0 +1,38 @@
+//! The public phases.
+
+/// What a breaker does with calls, for the time being.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Phase {
+    /// Every call is admitted and its outcome watched.
+    Closed,
+    /// Calls are refused until the opening is over.
+    Open,
+    /// A few probes are admitted; their outcomes decide.
+    HalfOpen,
+    /// Calls are refused until told otherwise; nothing is recorded.
+    ForcedOpen,
+    /// Every call is admitted until told otherwise; nothing is recorded.
+    Disabled,
+}
+
+impl Phase {
+    /// The phase's name in `snake_case`, for logs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+            Self::ForcedOpen => "forced_open",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl core::fmt::Display for Phase {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.pad(self.name())
+    }
+}

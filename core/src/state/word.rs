@@ -1,0 +1,51 @@
+//! The state word: one atomic, one compare-and-swap loop.
+
+use super::State;
+use crate::sync::{AtomicU32, Ordering, const_fn};
+
+/// The shared state word.
+///
+/// Loads acquire and swaps release, so that whoever sees a phase also sees
+/// what was published before it: the length of an opening, and the tick that
+/// marks it settled.
+pub(crate) struct Word(AtomicU32);
+
+impl Word {
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            Self(AtomicU32::new(State::INITIAL.bits()))
+        }
+    }
+
+    pub(crate) fn load(&self) -> State {
+        State::from_bits(self.0.load(Ordering::Acquire))
+    }
+
+    /// Whether the current tenure is `generation`.
+    pub(crate) fn is_in(&self, generation: u8) -> bool {
+        self.load().generation() == generation
+    }
+
+    /// Swaps `from` for `to`, unless somebody came first.
+    #[must_use]
+    pub(crate) fn swap(&self, from: State, to: State) -> bool {
+        self.0.compare_exchange(from.bits(), to.bits(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Decides on the current state and swaps in the decision, again if
+    /// somebody came first. `None` changes nothing.
+    ///
+    /// Lock-free: each retry means that another swap got through.
+    pub(crate) fn update(
+        &self,
+        mut decide: impl FnMut(State) -> Option<State>,
+    ) -> Option<(State, State)> {
+        loop {
+            let from = self.load();
+            let to = decide(from)?;
+            if self.swap(from, to) {
+                return Some((from, to));
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! A ring of tagged words with a cursor: outcomes appended bit by bit.
+//!
+//! ```text
+//!   cursor  generation (8) | quiet (1) | full words (7) | lap (8) | index (8)
+//!   word    lap (8) | 0...01 (sentinel) then outcomes, newest lowest (24)
+//! ```
+//!
+//! The *head* is the word at the cursor. Outcomes are appended to it until it
+//! is full; from then on it never changes in this lap. Before the cursor moves
+//! on, the next word is emptied for its new lap, so every word the cursor has
+//! ever pointed at carries its lap, in every lap: there is no word that nobody
+//! has rewritten for a whole period of the tag. The word after the head is thus
+//! never part of the window.
+//!
+//! A new tenure is one step of the cursor to an empty word, with no full word
+//! behind it. Whoever comes by first takes that step.
+
+use super::Tenure;
+use crate::sync::{AtomicU32, Ordering};
+
+const LAP_SHIFT: u32 = 24;
+const PAYLOAD: u32 = (1 << LAP_SHIFT) - 1;
+/// The most outcomes a word can hold beside its lap and its sentinel.
+pub(super) const MAX_BITS: u32 = LAP_SHIFT - 1;
+/// The most words a ring can have.
+pub(super) const MAX_WORDS: usize = 128;
+
+/// One value of the cursor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cursor(u32);
+
+impl Cursor {
+    const QUIET: u32 = 1 << 23;
+
+    pub(super) const fn generation(self) -> u8 {
+        (self.0 >> 24) as u8
+    }
+
+    /// The window is full and holds no failure: a success changes nothing.
+    pub(super) const fn is_quiet(self) -> bool {
+        self.0 & Self::QUIET != 0
+    }
+
+    /// Full words behind the head that belong to the tenure.
+    pub(super) const fn full(self) -> u32 {
+        (self.0 >> 16) & 0x7f
+    }
+
+    const fn lap(self) -> u8 {
+        (self.0 >> 8) as u8
+    }
+
+    const fn index(self) -> usize {
+        (self.0 & 0xff) as usize
+    }
+
+    const fn place(lap: u8, index: usize) -> Self {
+        Self((lap as u32) << 8 | index as u32)
+    }
+
+    /// The next place of a ring of `words`.
+    const fn onward(self, words: usize) -> Self {
+        if self.index() + 1 == words {
+            Self::place(self.lap().wrapping_add(1), 0)
+        } else {
+            Self::place(self.lap(), self.index() + 1)
+        }
+    }
+
+    const fn of(self, generation: u8, full: u32, quiet: bool) -> Self {
+        let quiet = if quiet { Self::QUIET } else { 0 };
+        Self((generation as u32) << 24 | quiet | full << 16 | self.0 & 0xffff)
+    }
+}
+
+/// The outcomes of one word: a sentinel, then one bit for each, 1 for a failure.
+#[derive(Clone, Copy)]
+pub(super) struct Outcomes(u32);
+
+impl Outcomes {
+    const EMPTY: Self = Self(1);
+
+    const fn push(self, failed: bool) -> Self {
+        Self(self.0 << 1 | failed as u32)
+    }
+
+    pub(super) const fn len(self) -> u32 {
+        // The sentinel's place. `| 1` only tells the compiler that there is one.
+        31 - (self.0 | 1).leading_zeros()
+    }
+
+    /// Failures among the newest `last`, which must be at most `len`.
+    pub(super) const fn failed_of_last(self, last: u32) -> u32 {
+        (self.0 & ((1 << last) - 1)).count_ones()
+    }
+}
+
+/// The head as somebody saw it.
+#[derive(Clone, Copy)]
+pub(super) struct Head {
+    pub(super) cursor: Cursor,
+    pub(super) outcomes: Outcomes,
+    word: u32,
+}
+
+impl Head {
+    /// The same head after one more outcome.
+    pub(super) const fn push(self, failed: bool) -> Self {
+        Self { outcomes: self.outcomes.push(failed), ..self }
+    }
+}
+
+/// The ring. `BITS` outcomes a word, at most [`MAX_BITS`]: fewer wrap sooner,
+/// which models and tests want.
+pub(super) struct Ring<const WORDS: usize, const BITS: u32> {
+    pub(super) cursor: AtomicU32,
+    pub(super) words: [AtomicU32; WORDS],
+}
+
+impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
+    /// What all words start as: lap 0, empty.
+    pub(super) const EMPTY_WORD: u32 = Outcomes::EMPTY.0;
+
+    /// The cursor now. Pairs with the release of every step: whoever sees a
+    /// step sees the words behind it full, and that the state had moved on if
+    /// the step started a tenure.
+    pub(super) fn cursor(&self) -> Cursor {
+        Cursor(self.cursor.load(Ordering::Acquire))
+    }
+
+    /// Starts `tenure` with an empty head, unless it was started. `None` if it
+    /// is over.
+    pub(super) fn begin(&self, tenure: Tenure<'_>) -> Option<Cursor> {
+        loop {
+            let cursor = self.cursor();
+            if cursor.generation() == tenure.generation() {
+                return Some(cursor);
+            }
+            // Checked after the cursor was loaded: if that belongs to a later
+            // tenure, the state has moved on, and this sees it.
+            if !tenure.is_current() {
+                return None;
+            }
+            self.step(cursor, tenure.generation(), 0, false);
+        }
+    }
+
+    /// The head in `tenure`, with room for one more outcome; starts the tenure
+    /// and steps on as need be. `quiet` says, of a full head, whether the
+    /// window up to it is full and holds no failure.
+    ///
+    /// `None` if the tenure is over.
+    pub(super) fn head(&self, tenure: Tenure<'_>, quiet: impl Fn(Head) -> bool) -> Option<Head> {
+        loop {
+            let cursor = self.begin(tenure)?;
+            let Some(head) = self.look(cursor) else { continue };
+            if head.outcomes.len() < BITS {
+                return Some(head);
+            }
+            let full = (cursor.full() + 1).min(WORDS as u32 - 2);
+            self.step(cursor, cursor.generation(), full, quiet(head));
+        }
+    }
+
+    /// The head at `cursor`, unless the cursor has moved on by a lap.
+    pub(super) fn look(&self, cursor: Cursor) -> Option<Head> {
+        // Pairs with `append`: whoever sees a failure also sees that its recorder
+        // had cleared the quiet marker.
+        let word = self.words[cursor.index() % WORDS].load(Ordering::Acquire);
+        ((word >> LAP_SHIFT) as u8 == cursor.lap()).then_some(Head {
+            cursor,
+            outcomes: Outcomes(word & PAYLOAD),
+            word,
+        })
+    }
+
+    /// Appends an outcome to `head`, unless somebody came first.
+    ///
+    /// Then the words behind the head have not changed either since `head` was
+    /// looked at: they are full, and the cursor does not move on, let alone
+    /// round, before the head is full too. (In a later tenure it may, but then
+    /// this one's outcomes concern nobody.)
+    pub(super) fn append(&self, head: Head, failed: bool) -> bool {
+        let word = u32::from(head.cursor.lap()) << LAP_SHIFT | head.push(failed).outcomes.0;
+        swap(&self.words[head.cursor.index() % WORDS], head.word, word, Ordering::Release)
+    }
+
+    /// Clears the quiet marker, unless somebody came first.
+    pub(super) fn wake(&self, cursor: Cursor) {
+        swap(&self.cursor, cursor.0, cursor.0 & !Cursor::QUIET, Ordering::Release);
+    }
+
+    /// The word `back` places behind the head, `back` at least 1 and at most
+    /// the number of full words.
+    pub(super) fn behind(&self, cursor: Cursor, back: u32) -> Outcomes {
+        let index = (cursor.index() + WORDS - back as usize) % WORDS;
+        Outcomes(self.words[index].load(Ordering::Relaxed) & PAYLOAD)
+    }
+
+    /// Empties the next word and moves the cursor there, unless somebody came
+    /// first.
+    fn step(&self, cursor: Cursor, generation: u8, full: u32, quiet: bool) {
+        let next = cursor.onward(WORDS);
+        let slot = &self.words[next.index() % WORDS];
+        let word = slot.load(Ordering::Relaxed);
+        let lap = (word >> LAP_SHIFT) as u8;
+        if lap != next.lap() {
+            // A word of any other lap is ahead of this view of the cursor.
+            if lap != next.lap().wrapping_sub(1)
+                || !swap(
+                    slot,
+                    word,
+                    u32::from(next.lap()) << LAP_SHIFT | Self::EMPTY_WORD,
+                    Ordering::Relaxed,
+                )
+            {
+                return;
+            }
+        }
+        swap(&self.cursor, cursor.0, next.of(generation, full, quiet).0, Ordering::Release);
+    }
+}
+
+fn swap(word: &AtomicU32, from: u32, to: u32, success: Ordering) -> bool {
+    word.compare_exchange(from, to, success, Ordering::Relaxed).is_ok()
+}

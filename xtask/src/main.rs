@@ -1,0 +1,28 @@
+//! The commands of the project: `cargo xtask help` lists them.
+
+mod ci;
+mod firmware;
+mod loom;
+mod tools;
+
+use clap::Parser;
+
+/// The commands of the project beside `cargo demo` and `cargo test`.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", disable_help_flag = false)]
+enum Command {
+    /// Run everything that is checked before a change lands
+    Ci,
+    /// Run the firmware in QEMU with its sensor pulled out and plugged in, and compare its log
+    Firmware(firmware::Options),
+    /// Run the loom models: every interleaving of the concurrent operations
+    Loom(loom::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Command::parse() {
+        Command::Ci => ci::run(),
+        Command::Firmware(options) => firmware::run(&options),
+        Command::Loom(options) => loom::run(&options),
+    }
+}
