@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Benchmarks: `cargo bench -p microbreaker-benches`.
