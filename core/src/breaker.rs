@@ -1,17 +1,22 @@
-//! The breaker: acquiring, finishing, and control by hand.
+//! The breaker: acquiring, and what its phases amount to as time goes by.
+
+mod control;
+mod record;
 
 use core::borrow::Borrow;
 use core::fmt;
 
 use crate::clock::{Clock, elapsed};
-use crate::config::{Config, ConfigError};
-use crate::error::{CallError, IllegalTransition, Rejected};
+use crate::config::{AfterProbeTimeout, Config, ConfigError};
+use crate::error::{CallError, Rejected};
 use crate::event::{Cause, Observer, Outcome, Transition};
-use crate::permit::{InCall, Permit, Token};
+use crate::guard::Guard;
+use crate::permit::{Permit, Token};
 use crate::phase::Phase;
-use crate::state::{Demand, Entered, State, Word};
+use crate::snapshot::Snapshot;
+use crate::state::{Entered, Length, State, Word};
 use crate::sync::const_fn;
-use crate::window::{Tally, Tenure, Window};
+use crate::window::{Call, Span, Tally, Tenure, Window};
 
 /// A circuit breaker, shared through `&self`: put it into a `static`.
 ///
@@ -46,8 +51,12 @@ enum Standing {
     Due,
     /// Half-open: the probes decide.
     Probing,
-    /// Half-open for so many ticks longer than it may be.
-    Overdue(u32),
+    /// Half-open for longer than it may be.
+    Overdue,
+    /// Closing gradually: this share of calls is admitted, in percent.
+    Ramping(u32),
+    /// The ramp is over.
+    Ramped,
 }
 
 impl<W: Window, C: Clock> Breaker<W, C> {
@@ -60,7 +69,7 @@ impl<W: Window, C: Clock> Breaker<W, C> {
         /// that is a compile error.
         #[must_use]
         pub const fn new(config: Config, window: W, clock: C) -> Self {
-            config.assert(W::CAPACITY);
+            config.assert::<W>();
             Self { word: Word::new(), entered: Entered::new(), window, config, clock, observer: () }
         }
     }
@@ -75,7 +84,7 @@ impl<W: Window, C: Clock, O: Observer> Breaker<W, C, O> {
         /// As [`new`](Breaker::new).
         #[must_use]
         pub const fn observed(config: Config, window: W, clock: C, observer: O) -> Self {
-            config.assert(W::CAPACITY);
+            config.assert::<W>();
             Self { word: Word::new(), entered: Entered::new(), window, config, clock, observer }
         }
     }
@@ -90,7 +99,7 @@ impl<W: Window, C: Clock, O: Observer> Breaker<W, C, O, &'static Config> {
         /// As [`new`](Breaker::new).
         #[must_use]
         pub const fn in_flash(config: &'static Config, window: W, clock: C, observer: O) -> Self {
-            config.assert(W::CAPACITY);
+            config.assert::<W>();
             Self { word: Word::new(), entered: Entered::new(), window, config, clock, observer }
         }
     }
@@ -103,7 +112,7 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     ///
     /// What [`Config::check`] says.
     pub fn try_new(config: G, window: W, clock: C, observer: O) -> Result<Self, ConfigError> {
-        config.borrow().check(W::CAPACITY)?;
+        config.borrow().check::<W>()?;
         Ok(Self { word: Word::new(), entered: Entered::new(), window, config, clock, observer })
     }
 
@@ -114,10 +123,7 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     /// The call's own, or that it was refused and not made.
     #[inline]
     pub fn call<T, E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<T, CallError<E>> {
-        self.call_classified(f, |result| match result {
-            Ok(_) => Outcome::Success,
-            Err(_) => Outcome::Failure,
-        })
+        Guard::call(self, f)
     }
 
     /// Makes a guarded call whose result `classify` turns into an outcome, so
@@ -142,31 +148,32 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
         f: impl FnOnce() -> Result<T, E>,
         classify: impl FnOnce(&Result<T, E>) -> Outcome,
     ) -> Result<T, CallError<E>> {
-        let in_call = InCall::new(self.try_acquire()?);
-        let result = f();
-        let outcome = classify(&result);
-        in_call.finish(outcome);
-        result.map_err(CallError::Failed)
+        Guard::call_classified(self, f, classify)
     }
 
     /// Asks for leave to make one call.
     ///
-    /// While closed this is one load and no clock is read. Lock-free.
+    /// While closed this is one load, and no clock is read unless slow calls
+    /// are watched. Lock-free.
     ///
     /// # Errors
     ///
     /// The breaker refuses, says in which phase, and for how long if it knows.
     #[inline]
-    pub fn try_acquire(&self) -> Result<Permit<'_, W, C, O, G>, Rejected> {
+    pub fn try_acquire(&self) -> Result<Permit<'_, Self>, Rejected> {
         let state = self.word.load();
         let generation =
             if state.is_closed() { state.generation() } else { self.acquire_unhealthy()? };
-        Ok(Permit::new(self, Token::new(generation)))
+        Ok(self.resume(Token::new(generation)))
     }
 
     /// Turns a token of this breaker into a permit again.
-    pub const fn resume(&self, token: Token) -> Permit<'_, W, C, O, G> {
-        Permit::new(self, token)
+    ///
+    /// Where slow calls are watched the call counts as started now; say how
+    /// long it took with [`Permit::took`].
+    pub fn resume(&self, token: Token) -> Permit<'_, Self> {
+        let started = if W::SLOW { self.clock.now() } else { 0 };
+        Permit::new(self, token, started)
     }
 
     /// The phase now. An opening that is over reads as half-open.
@@ -174,29 +181,43 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     /// Changes nothing. Lock-free.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        loop {
-            let state = self.word.load();
-            if !state.is_settled() {
-                return state.phase();
-            }
-            let phase = match self.standing(state) {
-                Standing::Due => Phase::HalfOpen,
-                Standing::Overdue(late) if late < self.config().opening() => Phase::Open,
-                _ => state.phase(),
-            };
-            if self.word.load() == state {
-                return phase;
-            }
-        }
+        self.consistently(|state| self.outlook(state).0)
     }
 
-    /// What the window holds of the current tenure.
+    /// What the window holds of the current tenure, or of the one that tripped
+    /// while the breaker is open.
     ///
     /// Lock-free.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        let tenure = Tenure::new(&self.word, self.word.load().generation());
-        self.window.tally(tenure, self.config().last())
+        self.consistently(|state| self.tally_of(state))
+    }
+
+    /// The breaker at a glance. Changes nothing. Lock-free.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.consistently(|state| {
+            let (phase, retry_after) = self.outlook(state);
+            let tally = match state.phase() {
+                Phase::HalfOpen => state.probes(self.config().judges_by_rate()).tally(),
+                _ => self.tally_of(state),
+            };
+            let least_calls = match state.phase() {
+                Phase::HalfOpen => 1,
+                _ => self.config().least_calls(),
+            };
+            let watched = matches!(state.phase(), Phase::Closed | Phase::MetricsOnly);
+            Snapshot {
+                phase,
+                generation: state.generation(),
+                in_phase_for: if state.is_settled() { self.time_in_phase(state).1 } else { 0 },
+                retry_after,
+                tally,
+                rated: tally.calls > 0 && tally.calls >= least_calls,
+                consecutive_failures: if watched { state.consecutive() } else { 0 },
+                backoff_level: state.level(),
+            }
+        })
     }
 
     /// The observer.
@@ -204,92 +225,75 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
         &self.observer
     }
 
-    /// Opens by hand, for the normal time. An open breaker starts its opening
-    /// anew, and nobody is notified. Lock-free.
-    pub fn trip(&self) {
-        loop {
-            let state = self.settled();
-            if self.transit(state, state.open(false), Cause::Manual, 0) {
-                return;
-            }
-        }
-    }
-
-    /// Opens by hand for `ticks`, up to 2^31 - 256. Lock-free.
-    pub fn trip_for(&self, ticks: u32) {
-        while !self.open_for(self.settled(), ticks, Cause::Manual) {}
-    }
-
-    /// Lets probes through now instead of waiting for the opening to end.
-    ///
-    /// Lock-free.
-    ///
-    /// # Errors
-    ///
-    /// If the breaker is closed or disabled.
-    pub fn half_open(&self) -> Result<(), IllegalTransition> {
-        loop {
-            let state = self.settled();
-            match state.phase() {
-                Phase::HalfOpen => match self.standing(state) {
-                    Standing::Overdue(late) => self.expire(state, late),
-                    _ => return Ok(()),
-                },
-                Phase::Open | Phase::ForcedOpen => {
-                    if self.transit(state, state.half_open(), Cause::Manual, 0) {
-                        return Ok(());
-                    }
-                }
-                from @ (Phase::Closed | Phase::Disabled) => {
-                    return Err(IllegalTransition { from, to: Phase::HalfOpen });
-                }
-            }
-        }
-    }
-
-    /// Goes to a fresh `Closed`, from any phase: the window is emptied, and
-    /// calls that are under way are stale. Lock-free.
-    pub fn reset(&self) {
-        self.command(|state| Some(state.closed()));
-    }
-
-    /// Refuses every call until told otherwise. Lock-free.
-    pub fn force_open(&self) {
-        self.command(|state| (state.phase() != Phase::ForcedOpen).then(|| state.forced_open()));
-    }
-
-    /// Admits every call and records nothing until told otherwise. Lock-free.
-    pub fn disable(&self) {
-        self.command(|state| (state.phase() != Phase::Disabled).then(|| state.disabled()));
-    }
-
-    fn command(&self, decide: impl FnMut(State) -> Option<State>) {
-        if let Some((from, to)) = self.word.update(decide) {
-            self.entered(from, to, Cause::Manual, 0);
-        }
-    }
-
     fn config(&self) -> &Config {
         self.config.borrow()
     }
 
+    fn tenure(&self, generation: u8) -> Tenure<'_> {
+        Tenure::new(&self.word, generation)
+    }
+
+    fn span(&self) -> Span<impl Fn() -> u32 + '_> {
+        Span {
+            last_calls: self.config().last(),
+            bucket: self.config().bucket_ticks(),
+            now: || self.clock.now(),
+        }
+    }
+
+    /// What `read` makes of a state that is still the same afterwards.
+    fn consistently<T>(&self, read: impl Fn(State) -> T) -> T {
+        loop {
+            let state = self.word.load();
+            let seen = read(state);
+            if self.word.load() == state {
+                return seen;
+            }
+        }
+    }
+
+    fn tally_of(&self, state: State) -> Tally {
+        let open = matches!(state.phase(), Phase::Open);
+        let generation = state.generation().wrapping_sub(open as u8);
+        self.window.tally(self.tenure(generation), &self.span())
+    }
+
     /// Swaps `from` for `to`, a new tenure; if that was won, settles and tells it.
     #[must_use]
-    fn transit(&self, from: State, to: State, cause: Cause, rounded_by: u32) -> bool {
+    fn transit(&self, from: State, to: State, cause: Cause) -> bool {
         let won = self.word.swap(from, to);
         if won {
-            self.entered(from, to, cause, rounded_by);
+            self.entered(from, to, cause, 0);
         }
         won
     }
 
-    /// What the winner of a transition does.
-    fn entered(&self, from: State, to: State, cause: Cause, rounded_by: u32) {
-        let tick = self.entered.settle(&self.word, to, rounded_by, || self.clock.now());
-        if to.is_closed() {
-            self.window.begin(Tenure::new(&self.word, to.generation()));
+    /// Opens for `ticks` instead of the configured time. False if `from` was no
+    /// longer the state.
+    #[must_use]
+    fn open_for(&self, from: State, ticks: u32, cause: Cause) -> bool {
+        let (length, excess) = Length::round_up(ticks);
+        let to = from.open_for(length);
+        let won = self.word.swap(from, to);
+        if won {
+            self.entered(from, to, cause, excess);
         }
-        let (from, to, generation) = (from.phase(), to.phase(), to.generation());
+        won
+    }
+
+    /// What the winner of a transition does. `excess` are the ticks by which
+    /// the opening's own length was rounded up.
+    fn entered(&self, from: State, to: State, cause: Cause, excess: u32) {
+        let generation = to.generation();
+        let tick = self.entered.settle(&self.word, to, || self.clock.now());
+        if excess > 0 {
+            self.entered.publish_excess(&self.word, generation, excess);
+        }
+        let (from, to) = (from.phase(), to.phase());
+        // What tripped it can be looked at while it is open.
+        if from == Phase::Open || to != Phase::Open {
+            self.window.begin(self.tenure(generation), &self.span());
+        }
         if from != to {
             self.observer.transition(&Transition { from, to, cause, generation, tick });
         }
@@ -299,14 +303,10 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     fn settled(&self) -> State {
         loop {
             let state = self.word.load();
-            if !state.is_settled() {
-                self.entered.settle(&self.word, state, 0, || self.clock.now());
-            } else if state.has_own_length() && self.entered.length(state.generation()).is_none() {
-                // Somebody is opening it anew and has replaced the length.
-                let _ = self.transit(state, state.open(true), Cause::Manual, 0);
-            } else {
+            if state.is_settled() {
                 return state;
             }
+            self.entered.settle(&self.word, state, || self.clock.now());
         }
     }
 
@@ -314,191 +314,164 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     /// still the same afterwards.
     fn standing(&self, state: State) -> Standing {
         match state.phase() {
-            Phase::Closed | Phase::Disabled => Standing::Admits,
+            Phase::Closed if state.is_ramping() => {
+                let (_, ticks) = self.time_in_phase(state);
+                self.config().share_after(ticks).map_or(Standing::Ramped, Standing::Ramping)
+            }
+            Phase::Closed | Phase::Disabled | Phase::MetricsOnly => Standing::Admits,
             Phase::ForcedOpen => Standing::Refuses(None),
             Phase::Open => {
-                let length = match self.entered.length(state.generation()) {
-                    Some(length) if state.has_own_length() => length.ticks(),
-                    _ => self.config().opening(),
+                let (since, ticks) = self.time_in_phase(state);
+                let length = match state.own_length() {
+                    Some(rounded) => {
+                        rounded.ticks().saturating_sub(self.entered.excess(state.generation()))
+                    }
+                    None => self.config().opening(state.level(), state.generation(), since),
                 };
-                match length.saturating_sub(self.time_in_phase()) {
+                match length.saturating_sub(ticks) {
                     0 => Standing::Due,
                     left => Standing::Refuses(Some(left)),
                 }
             }
-            Phase::HalfOpen => match self.config().half_open_for() {
-                None => Standing::Probing,
-                Some(most) => match self.time_in_phase().checked_sub(most) {
-                    None => Standing::Probing,
-                    Some(late) => Standing::Overdue(late),
-                },
-            },
-        }
-    }
-
-    fn time_in_phase(&self) -> u32 {
-        let since = self.entered.tick();
-        elapsed(self.clock.now(), since)
-    }
-
-    /// Opens for `ticks` instead of the configured time. False if `state` was
-    /// no longer the state.
-    #[must_use]
-    fn open_for(&self, state: State, ticks: u32, cause: Cause) -> bool {
-        match self.entered.demand(&self.word, state, ticks) {
-            Demand::Published { rounded_by } => {
-                self.transit(state, state.open(true), cause, rounded_by)
+            Phase::HalfOpen => {
+                let Some(most) = self.config().half_open_for() else { return Standing::Probing };
+                let (_, ticks) = self.time_in_phase(state);
+                if ticks < most { Standing::Probing } else { Standing::Overdue }
             }
-            Demand::Stale => false,
         }
     }
 
-    /// Ends a half-open `state` that is `late` ticks overdue: it has been open
-    /// again since the deadline.
-    fn expire(&self, state: State, late: u32) {
-        let left = self.config().opening().saturating_sub(late);
-        let _ = self.open_for(state, left, Cause::ProbeTimeout);
+    /// The phase as it reads now, and for how many ticks it refuses if known.
+    fn outlook(&self, state: State) -> (Phase, Option<u32>) {
+        if !state.is_settled() {
+            return (state.phase(), None);
+        }
+        match self.standing(state) {
+            Standing::Refuses(left) => (state.phase(), left),
+            Standing::Due => (Phase::HalfOpen, None),
+            Standing::Overdue => match self.config().next_after_probe_timeout() {
+                AfterProbeTimeout::Open => match self.standing(state.open_overdue()) {
+                    Standing::Refuses(left) => (Phase::Open, left),
+                    _ => (Phase::HalfOpen, None),
+                },
+                AfterProbeTimeout::FreshProbes => (Phase::HalfOpen, None),
+                AfterProbeTimeout::Close => (Phase::Closed, None),
+            },
+            _ => (state.phase(), None),
+        }
+    }
+
+    /// The tick at which the phase began, and the ticks since.
+    fn time_in_phase(&self, state: State) -> (u32, u32) {
+        let since = self.entered.tick();
+        let ticks = elapsed(self.clock.now(), since);
+        match self.config().half_open_for() {
+            Some(most) if state.is_overdue() => {
+                (since.wrapping_add(most), ticks.saturating_sub(most))
+            }
+            _ => (since, ticks),
+        }
+    }
+
+    /// Ends a half-open `state` that is overdue.
+    fn expire(&self, state: State) {
+        let next = match self.config().next_after_probe_timeout() {
+            AfterProbeTimeout::Open => state.open_overdue(),
+            AfterProbeTimeout::FreshProbes => state.half_open(),
+            AfterProbeTimeout::Close => self.closing(state),
+        };
+        let _ = self.transit(state, next, Cause::ProbeTimeout);
+    }
+
+    /// `state` closed by its probes: gradually, if so configured.
+    fn closing(&self, state: State) -> State {
+        let closed = state.closed();
+        if self.config().has_ramp() { closed.ramping() } else { closed }
     }
 
     /// `try_acquire` where not every call is admitted. The permit's generation.
     #[cold]
     fn acquire_unhealthy(&self) -> Result<u8, Rejected> {
+        let config = self.config();
+        let by_rate = config.judges_by_rate();
         loop {
             let state = self.settled();
-            let left = match self.standing(state) {
+            // The state that gives a permit, if it is swapped in.
+            let mut admitting = state;
+            let mut retry_after = None;
+            let mut admits = true;
+            let mut cause = None;
+            match self.standing(state) {
                 Standing::Admits => return Ok(state.generation()),
-                Standing::Refuses(left) => left,
+                Standing::Refuses(left) => {
+                    retry_after = left;
+                    admits = false;
+                }
                 Standing::Due => {
-                    let probing = state.half_open().probe_out();
-                    if self.transit(state, probing, Cause::OpeningOver, 0) {
-                        return Ok(probing.generation());
-                    }
+                    admitting = state.half_open();
+                    cause = Some(Cause::OpeningOver);
+                }
+                Standing::Probing => {}
+                Standing::Overdue => {
+                    self.expire(state);
                     continue;
                 }
-                Standing::Probing if self.has_probe(state) => {
-                    if self.word.swap(state, state.probe_out()) {
-                        return Ok(state.generation());
-                    }
-                    continue;
+                Standing::Ramped => admitting = state.ramped(),
+                Standing::Ramping(share) => {
+                    let credit = state.credit() + share;
+                    admits = credit >= 100;
+                    admitting = state.with_credit(if admits { credit - 100 } else { credit });
                 }
-                Standing::Probing => None,
-                Standing::Overdue(late) => {
-                    self.expire(state, late);
-                    continue;
+            }
+            if admitting.phase() == Phase::HalfOpen {
+                let mut probes = admitting.probes(by_rate);
+                admits = config.has_probe_beside(probes);
+                if admits {
+                    probes.out += 1;
+                    admitting = admitting.with_probes(by_rate, probes);
                 }
+            }
+            let same = match cause {
+                Some(cause) => self.transit(state, admitting, cause),
+                None if admitting == state => self.word.load() == state,
+                None => self.word.swap(state, admitting),
             };
-            if self.word.load() == state {
-                let rejected = Rejected { phase: state.phase(), retry_after: left };
+            if same && admits {
+                return Ok(admitting.generation());
+            }
+            if same {
+                let rejected = Rejected { phase: state.phase(), retry_after };
                 self.observer.rejection(&rejected);
                 return Err(rejected);
             }
         }
     }
+}
 
-    fn has_probe(&self, state: State) -> bool {
-        state.out() + state.succeeded() + state.failed() < self.config().max_probes()
+impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Guard for Breaker<W, C, O, G> {
+    #[inline]
+    fn try_acquire(&self) -> Result<Permit<'_, Self>, Rejected> {
+        Breaker::try_acquire(self)
     }
 
-    /// Ends a call of `generation` with `outcome`.
     #[inline]
-    pub(crate) fn complete(&self, generation: u8, outcome: Outcome) {
-        let recorded = if outcome == Outcome::Success && self.word.load().is_healthy(generation) {
-            self.window.success(Tenure::new(&self.word, generation), self.config().last());
-            true
+    fn complete(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome) {
+        let generation = token.generation();
+        let slow = W::SLOW && {
+            let took = took.unwrap_or_else(|| elapsed(self.clock.now(), started));
+            self.config().is_slow(took)
+        };
+        let call = Call { failed: !matches!(outcome, Outcome::Success), slow };
+        let recorded = if !call.counts_against() && self.word.load().is_healthy(generation) {
+            self.window.record(self.tenure(generation), &self.span(), call).is_some()
         } else {
-            self.complete_unhealthy(generation, outcome)
+            self.complete_unhealthy(generation, outcome, call)
         };
         self.observer.outcome(outcome, !recorded);
     }
 
-    /// False if the outcome is stale.
-    #[cold]
-    fn complete_unhealthy(&self, generation: u8, outcome: Outcome) -> bool {
-        loop {
-            let state = self.settled();
-            if state.generation() != generation {
-                return false;
-            }
-            let done = match state.phase() {
-                Phase::Closed => match outcome {
-                    Outcome::Ignored => true,
-                    Outcome::Success => return self.succeeded(generation),
-                    Outcome::Failure => return self.failed(generation),
-                    Outcome::FailureOpenFor(ticks) => self.open_for(state, ticks, Cause::Demanded),
-                },
-                Phase::HalfOpen => match self.standing(state) {
-                    Standing::Overdue(late) => {
-                        self.expire(state, late);
-                        false
-                    }
-                    _ => self.probed(state, outcome),
-                },
-                Phase::Disabled => true,
-                Phase::Open | Phase::ForcedOpen => return false,
-            };
-            if done {
-                return true;
-            }
-        }
-    }
-
-    /// Records a success in `Closed`, and ends a run of failures.
-    fn succeeded(&self, generation: u8) -> bool {
-        let tenure = Tenure::new(&self.word, generation);
-        self.window.success(tenure, self.config().last());
-        self.word.update(|state| {
-            (state.generation() == generation && state.consecutive() > 0)
-                .then(|| state.with_consecutive(0))
-        });
-        true
-    }
-
-    /// Records a failure in `Closed`, and trips if that meets a policy.
-    fn failed(&self, generation: u8) -> bool {
-        let config = self.config();
-        let tenure = Tenure::new(&self.word, generation);
-        let Some(tally) = self.window.failure(tenure, config.last()) else { return false };
-        let met = config.met_by(tally);
-        if met.is_none() && !config.counts_consecutive() {
-            return true;
-        }
-        let update = self.word.update(|state| {
-            if state.generation() != generation {
-                return None;
-            }
-            let count = state.consecutive() + 1;
-            let trips = met.is_some() || config.met_by_consecutive(count);
-            Some(if trips { state.open(false) } else { state.with_consecutive(count) })
-        });
-        let Some((from, to)) = update else { return false };
-        if !to.is_closed() {
-            self.entered(from, to, met.unwrap_or(Cause::ConsecutiveFailures), 0);
-        }
-        true
-    }
-
-    /// Counts a probe, and decides if that settles it. False if `state` was no
-    /// longer the state.
-    fn probed(&self, state: State, outcome: Outcome) -> bool {
-        if state.out() == 0 {
-            // Only a permit that outlived a whole period of generations.
-            return true;
-        }
-        let config = self.config();
-        let success = match outcome {
-            Outcome::Success => true,
-            Outcome::Failure => false,
-            Outcome::FailureOpenFor(ticks) => return self.open_for(state, ticks, Cause::Demanded),
-            Outcome::Ignored => return self.word.swap(state, state.probe_back()),
-        };
-        let done = state.probe_done(success);
-        if done.succeeded() >= config.needed() {
-            self.transit(state, state.closed(), Cause::ProbesSucceeded, 0)
-        } else if done.failed() > config.max_probes() - config.needed() {
-            self.transit(state, state.open(false), Cause::ProbesFailed, 0)
-        } else {
-            self.word.swap(state, done)
-        }
+    fn abandoned(&self) -> Outcome {
+        if self.config().does_abandoned_fail() { Outcome::Failure } else { Outcome::Ignored }
     }
 }
 

@@ -1,12 +1,26 @@
 //! What makes a breaker trip and recover.
 
+mod policy;
+
+pub(crate) use policy::{Verdict, mix};
+
 use core::fmt;
 
-use crate::state::{MAX_CONSECUTIVE, MAX_PROBES};
-use crate::window::Tally;
+use crate::clock::STEP_BACK;
+use crate::state::{MAX_CONSECUTIVE, MAX_PROBES, MAX_RATED_PROBES};
+use crate::window::{Kind, Window};
 
 /// Ticks must stay below this, or they could not be told from a step back.
 const MAX_TICKS: u32 = (1 << 31) - 1;
+/// A probe timeout and the opening after it are counted from the same tick, and
+/// together must pass before a step back reads as one.
+const MAX_PROBE_TIMEOUT: u32 = u32::MAX - STEP_BACK - MAX_TICKS;
+/// Counts in a time window that can always be reached: it halves them above.
+const MAX_COUNT: u32 = 1 << 10;
+/// The most shares of a ramp.
+const MAX_SHARES: usize = 7;
+/// The most often that a backoff can multiply.
+pub(crate) const MAX_LEVEL: u32 = 15;
 
 /// What makes a breaker trip, and how it recovers.
 ///
@@ -20,34 +34,93 @@ const MAX_TICKS: u32 = (1 << 31) - 1;
 /// const SENSOR: Config = Config::new()
 ///     .consecutive_failures(3)
 ///     .open_for(500);
-/// assert!(SENSOR.check(0).is_ok());
+/// assert!(SENSOR.check::<()>().is_ok());
 /// ```
 ///
-/// At least one of [`consecutive_failures`](Self::consecutive_failures),
-/// [`failures_in_window`](Self::failures_in_window) and
-/// [`failure_rate`](Self::failure_rate) is needed, and
-/// [`open_for`](Self::open_for) always. When any configured policy is met after
-/// a failure, the breaker trips.
+/// At least one policy is needed ([`consecutive_failures`],
+/// [`failures_in_window`], [`failure_rate`], [`slow_rate`]), and [`open_for`]
+/// always. When any configured policy is met after a call that counts against
+/// it, the breaker trips.
+///
+/// [`consecutive_failures`]: Self::consecutive_failures
+/// [`failures_in_window`]: Self::failures_in_window
+/// [`failure_rate`]: Self::failure_rate
+/// [`slow_rate`]: Self::slow_rate
+/// [`open_for`]: Self::open_for
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
     consecutive_failures: Option<u32>,
     failures_in_window: Option<u32>,
     failure_rate: Option<u32>,
+    slow_rate: Option<u32>,
+    slow_after: Option<u32>,
     min_calls: u32,
     last_calls: u32,
+    bucket: u32,
     open_for: u32,
+    backoff: Option<Backoff>,
+    jitter: Option<Jitter>,
     probes: u32,
+    reuse_probes_until: Option<u32>,
     successes: Option<u32>,
+    probe_rate_after: Option<u32>,
     probe_timeout: ProbeTimeout,
+    after_probe_timeout: AfterProbeTimeout,
+    ramp: Option<Ramp>,
+    abandoned_fails: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Backoff {
+    factor: u32,
+    max: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Jitter {
+    percent: u32,
+    seed: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Ramp {
+    shares: [u8; MAX_SHARES],
+    count: u32,
+    step: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 enum ProbeTimeout {
-    Default,
+    OpenFor,
     Ticks(u32),
     Never,
+}
+
+/// How a breaker goes on whose probes have not reported in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum AfterProbeTimeout {
+    /// It opens again; the new wait counts from the deadline.
+    #[default]
+    Open,
+    /// It stays half-open and gives out fresh probes, under a new generation.
+    FreshProbes,
+    /// It closes.
+    Close,
 }
 
 impl Config {
@@ -58,31 +131,43 @@ impl Config {
             consecutive_failures: None,
             failures_in_window: None,
             failure_rate: None,
+            slow_rate: None,
+            slow_after: None,
             min_calls: 1,
             last_calls: 0,
+            bucket: 0,
             open_for: 0,
+            backoff: None,
+            jitter: None,
             probes: 1,
+            reuse_probes_until: None,
             successes: None,
-            probe_timeout: ProbeTimeout::Default,
+            probe_rate_after: None,
+            probe_timeout: ProbeTimeout::OpenFor,
+            after_probe_timeout: AfterProbeTimeout::Open,
+            ramp: None,
+            abandoned_fails: false,
         }
     }
 
-    /// Trips at `count` failures in a row, 1 to 2,047. Needs no window.
+    /// Trips at `count` failures in a row, 1 to 255. Needs no window.
+    ///
+    /// With a window by time, failures older than the window do not count.
     #[must_use]
     pub const fn consecutive_failures(mut self, count: u32) -> Self {
         self.consecutive_failures = Some(count);
         self
     }
 
-    /// Trips at `count` failures among the last calls, 1 to
-    /// [`last_calls`](Self::last_calls).
+    /// Trips at `count` failures in the window, 1 to
+    /// [`last_calls`](Self::last_calls), or 1,024 in a window by time.
     #[must_use]
     pub const fn failures_in_window(mut self, count: u32) -> Self {
         self.failures_in_window = Some(count);
         self
     }
 
-    /// Trips when at least `percent`, 1 to 100, of the last calls failed.
+    /// Trips when at least `percent`, 1 to 100, of the window's calls failed.
     ///
     /// Compared exactly: 1 of 3 is at least 33 percent and less than 34.
     #[must_use]
@@ -91,20 +176,47 @@ impl Config {
         self
     }
 
-    /// The window's policies are met only once it holds this many calls, 1
-    /// (the default) to [`last_calls`](Self::last_calls). Does not apply to
-    /// probes, nor to consecutive failures.
+    /// Trips when at least `percent`, 1 to 100, of the window's calls were
+    /// slow, whatever their result. Needs [`slow_after`](Self::slow_after) and
+    /// a [`WithSlow`](crate::WithSlow) window.
+    #[must_use]
+    pub const fn slow_rate(mut self, percent: u32) -> Self {
+        self.slow_rate = Some(percent);
+        self
+    }
+
+    /// A call is slow if it took more than `ticks`, 0 to 2^31 - 1.
+    #[must_use]
+    pub const fn slow_after(mut self, ticks: u32) -> Self {
+        self.slow_after = Some(ticks);
+        self
+    }
+
+    /// Rates are met only once the window holds this many calls, 1 (the default)
+    /// to [`last_calls`](Self::last_calls), or 1,024 in a window by time. Where
+    /// no rate is configured it is [`failures_in_window`] that waits for them.
+    /// Does not apply to probes, nor to consecutive failures.
+    ///
+    /// [`failures_in_window`]: Self::failures_in_window
     #[must_use]
     pub const fn min_calls(mut self, count: u32) -> Self {
         self.min_calls = count;
         self
     }
 
-    /// The window is the last `count` calls, exactly: 1 to the capacity of the
-    /// breaker's [`CountWindow`](crate::CountWindow).
+    /// A [`CountWindow`](crate::CountWindow) is the last `count` calls,
+    /// exactly: 1 to its capacity.
     #[must_use]
     pub const fn last_calls(mut self, count: u32) -> Self {
         self.last_calls = count;
+        self
+    }
+
+    /// A bucket of a [`TimeWindow`](crate::TimeWindow) is `ticks` long; all of
+    /// them together at most 2^31 - 1.
+    #[must_use]
+    pub const fn bucket(mut self, ticks: u32) -> Self {
+        self.bucket = ticks;
         self
     }
 
@@ -115,26 +227,71 @@ impl Config {
         self
     }
 
-    /// Gives out at most `count` probes while half-open, 1 (the default) to 31.
+    /// Each trip from half-open, without a close in between, multiplies the
+    /// wait by `factor` (2 or more), up to `max` ticks ([`open_for`] to
+    /// 2^31 - 1).
+    ///
+    /// It multiplies at most 15 times; a `max` out of reach is refused.
+    ///
+    /// [`open_for`]: Self::open_for
+    #[must_use]
+    pub const fn backoff(mut self, factor: u32, max: u32) -> Self {
+        self.backoff = Some(Backoff { factor, max });
+        self
+    }
+
+    /// Each wait is longer by up to `percent`, 1 to 100, so that a fleet whose
+    /// members have different seeds spreads out. The same seed, generation and
+    /// tick always draw the same.
+    #[must_use]
+    pub const fn jitter(mut self, percent: u32, seed: u32) -> Self {
+        self.jitter = Some(Jitter { percent, seed });
+        self
+    }
+
+    /// Gives out at most `count` probes while half-open, 1 (the default) to 31,
+    /// or 15 with [`probe_rate_after`](Self::probe_rate_after).
     #[must_use]
     pub const fn probes(mut self, count: u32) -> Self {
         self.probes = count;
         self
     }
 
+    /// [`probes`](Self::probes) is how many may be out at a time, not in all: a
+    /// finished probe's place is free again until `finished` have finished,
+    /// out of which [`successes`](Self::successes) must succeed.
+    #[must_use]
+    pub const fn reuse_probes_until(mut self, finished: u32) -> Self {
+        self.reuse_probes_until = Some(finished);
+        self
+    }
+
     /// Closes at `count` successful probes, 1 to [`probes`](Self::probes) (the
     /// default), and opens again as soon as they can no longer be reached.
+    ///
+    /// Where slow calls are watched, a slow probe counts as failed.
     #[must_use]
     pub const fn successes(mut self, count: u32) -> Self {
         self.successes = Some(count);
         self
     }
 
+    /// Decides by rate instead of by [`successes`](Self::successes): after
+    /// `count` probes, 1 to [`probes`](Self::probes), have finished, their
+    /// [`failure_rate`](Self::failure_rate) and [`slow_rate`](Self::slow_rate)
+    /// are compared with the thresholds. [`min_calls`](Self::min_calls) does
+    /// not apply.
+    #[must_use]
+    pub const fn probe_rate_after(mut self, count: u32) -> Self {
+        self.probe_rate_after = Some(count);
+        self
+    }
+
     /// A breaker that has been half-open for this many ticks without a verdict
-    /// opens again, 1 to 2^31 - 1. By default, [`open_for`](Self::open_for).
+    /// goes on as [`after_probe_timeout`](Self::after_probe_timeout) says, 1 to
+    /// 2^31 - 2^16. By default, [`open_for`](Self::open_for).
     ///
-    /// The new opening counts from that deadline; outcomes of probes that are
-    /// still out are stale from then on.
+    /// Outcomes of probes that are still out are stale from then on.
     #[must_use]
     pub const fn probe_timeout(mut self, ticks: u32) -> Self {
         self.probe_timeout = ProbeTimeout::Ticks(ticks);
@@ -149,36 +306,125 @@ impl Config {
         self
     }
 
-    /// Whether every value is in its range, for a window that remembers at
-    /// most `capacity` calls ([`Window::CAPACITY`](crate::Window::CAPACITY)).
+    /// How the breaker goes on after [`probe_timeout`](Self::probe_timeout): by
+    /// default it opens again.
+    #[must_use]
+    pub const fn after_probe_timeout(mut self, next: AfterProbeTimeout) -> Self {
+        self.after_probe_timeout = next;
+        self
+    }
+
+    /// Closes gradually: of each hundred calls, `shares[0]` are admitted for
+    /// the first `step` ticks, then `shares[1]`, and after the last share all.
+    /// Up to 7 shares of 1 to 99 percent, none smaller than the one before.
+    ///
+    /// ```
+    /// # use microbreaker::Config;
+    /// // 10 -> 25 -> 50 -> 100 percent, a second each
+    /// let config = Config::new().consecutive_failures(3).open_for(5_000).ramp([10, 25, 50], 1_000);
+    /// # assert!(config.check::<()>().is_ok());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// With no share or more than 7.
+    #[must_use]
+    pub const fn ramp<const N: usize>(mut self, shares: [u8; N], step: u32) -> Self {
+        assert!(N >= 1 && N <= MAX_SHARES, "bad Config: ramp must have 1 to 7 shares");
+        let mut all = [0; MAX_SHARES];
+        let mut i = 0;
+        while i < N {
+            all[i] = shares[i];
+            i += 1;
+        }
+        self.ramp = Some(Ramp { shares: all, count: N as u32, step });
+        self
+    }
+
+    /// A call that is abandoned, its permit dropped without an outcome, counts
+    /// as a failure instead of not at all.
+    #[must_use]
+    pub const fn abandoned_fails(mut self) -> Self {
+        self.abandoned_fails = true;
+        self
+    }
+
+    /// Whether every value is in its range, for a breaker with a window `W`.
     ///
     /// # Errors
     ///
     /// The first field that is not, with its value and what is allowed.
-    pub const fn check(&self, capacity: u32) -> Result<(), ConfigError> {
-        let in_window = self.failures_in_window.is_some() || self.failure_rate.is_some();
+    pub const fn check<W: Window>(&self) -> Result<(), ConfigError> {
+        let in_window = self.failures_in_window.is_some()
+            || self.failure_rate.is_some()
+            || self.slow_rate.is_some();
         if self.consecutive_failures.is_none() && !in_window {
-            return Err(ConfigError { field: Field::Policies, value: 0, least: 1, most: 3 });
+            return Err(ConfigError { field: Field::Policies, value: 0, least: 1, most: 4 });
         }
-        if in_window || self.last_calls != 0 {
-            if let Err(error) = within(Field::LastCalls, self.last_calls, 1, capacity) {
-                return Err(error);
+        let (window, bound) = match W::KIND {
+            Kind::None if in_window => (within(Field::LastCalls, self.last_calls, 1, 0), 0),
+            Kind::None => (Ok(()), self.min_calls),
+            Kind::Count { capacity } => {
+                (within(Field::LastCalls, self.last_calls, 1, capacity), self.last_calls)
             }
-            if let Err(error) = within(Field::MinCalls, self.min_calls, 1, self.last_calls) {
-                return Err(error);
+            Kind::Time { buckets, .. } => {
+                (within(Field::Bucket, self.bucket, 1, MAX_TICKS / buckets), MAX_COUNT)
             }
-        }
+        };
+        // What only a window that remembers all calls, or times them, can tell.
+        let counted = match W::KIND {
+            Kind::Time { calls: false, .. } => 0,
+            _ => 100,
+        };
+        let timed = if W::SLOW { 100 } else { 0 };
+        let (probes, rated) = match self.probe_rate_after {
+            Some(_) => (MAX_RATED_PROBES, self.probe_rate_after),
+            None => (MAX_PROBES, None),
+        };
+        let finished = match self.reuse_probes_until {
+            Some(finished) => finished,
+            None => self.probes,
+        };
         let checks = [
+            window,
+            within(Field::MinCalls, self.min_calls, 1, if counted == 0 { 1 } else { bound }),
             optional(Field::ConsecutiveFailures, self.consecutive_failures, MAX_CONSECUTIVE),
-            optional(Field::FailuresInWindow, self.failures_in_window, self.last_calls),
-            optional(Field::FailureRate, self.failure_rate, 100),
-            within(Field::OpenFor, self.open_for, 1, MAX_TICKS),
-            within(Field::Probes, self.probes, 1, MAX_PROBES),
-            optional(Field::Successes, self.successes, self.probes),
-            match self.probe_timeout {
-                ProbeTimeout::Ticks(ticks) => within(Field::ProbeTimeout, ticks, 1, MAX_TICKS),
-                ProbeTimeout::Default | ProbeTimeout::Never => Ok(()),
+            optional(Field::FailuresInWindow, self.failures_in_window, bound),
+            optional(Field::FailureRate, self.failure_rate, counted),
+            optional(
+                Field::SlowRate,
+                self.slow_rate,
+                if counted < timed { counted } else { timed },
+            ),
+            match (self.slow_after, self.slow_rate) {
+                (Some(ticks), Some(_)) => within(Field::SlowAfter, ticks, 0, MAX_TICKS),
+                (Some(ticks), None) => within(Field::SlowAfter, ticks, 1, 0),
+                (None, Some(_)) => within(Field::SlowAfter, u32::MAX, 0, MAX_TICKS),
+                (None, None) => Ok(()),
             },
+            within(Field::OpenFor, self.open_for, 1, MAX_TICKS),
+            self.check_backoff(),
+            match self.jitter {
+                Some(jitter) => within(Field::Jitter, jitter.percent, 1, 100),
+                None => Ok(()),
+            },
+            within(Field::Probes, self.probes, 1, probes),
+            optional(Field::ReuseProbesUntil, self.reuse_probes_until, probes),
+            optional(Field::Successes, self.successes, finished),
+            optional(Field::ProbeRateAfter, rated, finished),
+            match rated {
+                Some(count) if self.failure_rate.is_none() && self.slow_rate.is_none() => {
+                    within(Field::ProbeRateAfter, count, 1, 0)
+                }
+                _ => Ok(()),
+            },
+            match self.probe_timeout {
+                ProbeTimeout::Ticks(ticks) => {
+                    within(Field::ProbeTimeout, ticks, 1, MAX_PROBE_TIMEOUT)
+                }
+                ProbeTimeout::OpenFor | ProbeTimeout::Never => Ok(()),
+            },
+            self.check_ramp(),
         ];
         let mut i = 0;
         while i < checks.len() {
@@ -190,71 +436,37 @@ impl Config {
         Ok(())
     }
 
-    /// [`check`](Self::check), for constants.
-    pub(crate) const fn assert(&self, capacity: u32) {
-        if let Err(error) = self.check(capacity) {
-            panic!("{}", error.field.complaint());
+    const fn check_backoff(&self) -> Result<(), ConfigError> {
+        let Some(Backoff { factor, max }) = self.backoff else { return Ok(()) };
+        if let Err(error) = within(Field::BackoffFactor, factor, 2, u32::MAX) {
+            return Err(error);
         }
+        let reach = self.open_for.saturating_mul(factor.saturating_pow(MAX_LEVEL));
+        within(
+            Field::BackoffMax,
+            max,
+            self.open_for,
+            if reach < MAX_TICKS { reach } else { MAX_TICKS },
+        )
     }
 
-    pub(crate) const fn counts_consecutive(&self) -> bool {
-        self.consecutive_failures.is_some()
-    }
-
-    /// Whether `count` failures in a row meet the policy.
-    pub(crate) const fn met_by_consecutive(&self, count: u32) -> bool {
-        match self.consecutive_failures {
-            Some(threshold) => count >= threshold,
-            None => false,
-        }
-    }
-
-    /// Which of the window's policies `tally` meets.
-    pub(crate) const fn met_by(&self, tally: Tally) -> Option<crate::event::Cause> {
-        use crate::event::Cause;
-        if tally.calls < self.min_calls {
-            return None;
-        }
-        if let Some(threshold) = self.failures_in_window
-            && tally.failed >= threshold
-        {
-            return Some(Cause::FailuresInWindow);
-        }
-        match self.failure_rate {
-            Some(percent) if tally.failed as u64 * 100 >= percent as u64 * tally.calls as u64 => {
-                Some(Cause::FailureRate)
+    const fn check_ramp(&self) -> Result<(), ConfigError> {
+        let Some(Ramp { shares, count, step }) = self.ramp else { return Ok(()) };
+        let (mut least, mut i) = (1, 0);
+        while i < count as usize && i < MAX_SHARES {
+            if let Err(error) = within(Field::RampShare, shares[i] as u32, least, 99) {
+                return Err(error);
             }
-            _ => None,
+            least = shares[i] as u32;
+            i += 1;
         }
+        within(Field::RampStep, step, 1, MAX_TICKS / MAX_SHARES as u32)
     }
 
-    pub(crate) const fn last(&self) -> u32 {
-        self.last_calls
-    }
-
-    /// How long an opening lasts, in ticks.
-    pub(crate) const fn opening(&self) -> u32 {
-        self.open_for
-    }
-
-    pub(crate) const fn max_probes(&self) -> u32 {
-        self.probes
-    }
-
-    /// Successful probes needed.
-    pub(crate) const fn needed(&self) -> u32 {
-        match self.successes {
-            Some(count) => count,
-            None => self.probes,
-        }
-    }
-
-    /// How long the breaker stays half-open without a verdict, in ticks.
-    pub(crate) const fn half_open_for(&self) -> Option<u32> {
-        match self.probe_timeout {
-            ProbeTimeout::Default => Some(self.open_for),
-            ProbeTimeout::Ticks(ticks) => Some(ticks),
-            ProbeTimeout::Never => None,
+    /// [`check`](Self::check), for constants.
+    pub(crate) const fn assert<W: Window>(&self) {
+        if let Err(error) = self.check::<W>() {
+            panic!("{}", error.field.complaint());
         }
     }
 }
@@ -265,7 +477,12 @@ impl Default for Config {
     }
 }
 
-const fn within(field: Field, value: u32, least: u32, most: u32) -> Result<(), ConfigError> {
+pub(crate) const fn within(
+    field: Field,
+    value: u32,
+    least: u32,
+    most: u32,
+) -> Result<(), ConfigError> {
     if least <= value && value <= most {
         Ok(())
     } else {
@@ -284,7 +501,7 @@ const fn optional(field: Field, value: Option<u32>, most: u32) -> Result<(), Con
 ///
 /// ```
 /// use microbreaker::Config;
-/// let error = Config::new().consecutive_failures(3).open_for(0).check(0).unwrap_err();
+/// let error = Config::new().consecutive_failures(3).open_for(0).check::<()>().unwrap_err();
 /// assert_eq!(error.to_string(), "open_for is 0, but must be 1 to 2147483647");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -312,10 +529,7 @@ impl fmt::Display for ConfigError {
                 "no policy is configured: set consecutive_failures, failures_in_window or failure_rate"
             )
         } else if most < least {
-            write!(
-                f,
-                "{name} is {value}, but the breaker's window remembers no calls: use a CountWindow"
-            )
+            write!(f, "{name} is {value}, but {}", field.requirement())
         } else {
             write!(f, "{name} is {value}, but must be {least} to {most}")
         }
@@ -339,6 +553,11 @@ macro_rules! fields {
                 match self { $(Self::$variant => stringify!($name),)+ }
             }
 
+            /// What is required of it.
+            const fn requirement(self) -> &'static str {
+                match self { $(Self::$variant => $complaint,)+ }
+            }
+
             /// What a compile error says; it cannot show the value.
             const fn complaint(self) -> &'static str {
                 match self { $(Self::$variant => concat!("bad Config: ", stringify!($name), " ", $complaint),)+ }
@@ -349,23 +568,47 @@ macro_rules! fields {
 
 fields! {
     /// No policy at all.
-    Policies policies "is empty: set consecutive_failures, failures_in_window or failure_rate"
+    Policies policies "is empty: set consecutive_failures, failures_in_window, failure_rate or slow_rate"
     /// [`Config::consecutive_failures`]
-    ConsecutiveFailures consecutive_failures "must be 1 to 2047"
+    ConsecutiveFailures consecutive_failures "must be 1 to 255"
     /// [`Config::failures_in_window`]
-    FailuresInWindow failures_in_window "must be 1 to last_calls"
+    FailuresInWindow failures_in_window "must be 1 to last_calls, or 1024 in a TimeWindow"
     /// [`Config::failure_rate`]
-    FailureRate failure_rate "must be 1 to 100 (percent)"
+    FailureRate failure_rate "must be 1 to 100 (percent), in a window that remembers all calls"
+    /// [`Config::slow_rate`]
+    SlowRate slow_rate "must be 1 to 100 (percent), in a WithSlow window that remembers all calls"
+    /// [`Config::slow_after`]
+    SlowAfter slow_after "must be 0 to 2^31 - 1 (ticks), together with slow_rate"
     /// [`Config::min_calls`]
-    MinCalls min_calls "must be 1 to last_calls"
+    MinCalls min_calls "must be 1 to last_calls, or 1024 in a TimeWindow, or 1 in a FailureWindow"
     /// [`Config::last_calls`]
-    LastCalls last_calls "must be 1 to the capacity of the breaker's window"
+    LastCalls last_calls "must be 1 to the capacity of the breaker's window, a CountWindow"
+    /// [`Config::bucket`]
+    Bucket bucket "must be 1 to 2^31 - 1 (ticks) for all buckets of the TimeWindow together"
     /// [`Config::open_for`]
     OpenFor open_for "must be 1 to 2^31 - 1 (ticks)"
+    /// [`Config::backoff`], its factor
+    BackoffFactor backoff_factor "must be 2 or more"
+    /// [`Config::backoff`], its maximum
+    BackoffMax backoff_max "must be open_for to what 15 multiplications reach, at most 2^31 - 1 (ticks)"
+    /// [`Config::jitter`]
+    Jitter jitter "must be 1 to 100 (percent)"
     /// [`Config::probes`]
-    Probes probes "must be 1 to 31"
+    Probes probes "must be 1 to 31, or 15 with probe_rate_after"
+    /// [`Config::reuse_probes_until`]
+    ReuseProbesUntil reuse_probes_until "must be 1 to 31, or 15 with probe_rate_after"
     /// [`Config::successes`]
-    Successes successes "must be 1 to probes"
+    Successes successes "must be 1 to probes, or reuse_probes_until"
+    /// [`Config::probe_rate_after`]
+    ProbeRateAfter probe_rate_after "must be 1 to probes, together with failure_rate or slow_rate"
     /// [`Config::probe_timeout`]
-    ProbeTimeout probe_timeout "must be 1 to 2^31 - 1 (ticks)"
+    ProbeTimeout probe_timeout "must be 1 to 2^31 - 2^16 (ticks)"
+    /// [`Config::ramp`], a share
+    RampShare ramp_share "must be 1 to 99 (percent), none smaller than the one before"
+    /// [`ThrottleConfig::multiplier_tenths`](crate::ThrottleConfig::multiplier_tenths)
+    Multiplier multiplier_tenths "must be 10 to 1000"
+    /// [`ThrottleConfig::cap`](crate::ThrottleConfig::cap)
+    Cap cap "must be 1 to 99 (percent)"
+    /// [`Config::ramp`], its step
+    RampStep ramp_step "must be 1 to 306783378 (ticks)"
 }

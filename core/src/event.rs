@@ -13,6 +13,8 @@ use crate::phase::Phase;
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Outcome {
     /// It did what it should.
@@ -30,6 +32,8 @@ pub enum Outcome {
 
 /// Why a transition happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Cause {
@@ -39,6 +43,8 @@ pub enum Cause {
     FailuresInWindow,
     /// [`Config::failure_rate`](crate::Config::failure_rate) was met.
     FailureRate,
+    /// [`Config::slow_rate`](crate::Config::slow_rate) was met.
+    SlowRate,
     /// An outcome demanded it: [`Outcome::FailureOpenFor`].
     Demanded,
     /// The opening was over.
@@ -55,6 +61,7 @@ pub enum Cause {
 
 /// One transition, as told to an [`Observer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Transition {
@@ -96,6 +103,12 @@ pub trait Observer {
     fn rejection(&self, rejected: &Rejected) {
         let _ = rejected;
     }
+
+    /// In [`MetricsOnly`](Phase::MetricsOnly): the breaker would have tripped.
+    /// Told once, until no policy is met any more.
+    fn would_trip(&self, cause: Cause) {
+        let _ = cause;
+    }
 }
 
 impl Observer for () {}
@@ -111,6 +124,10 @@ impl<O: Observer + ?Sized> Observer for &O {
 
     fn rejection(&self, rejected: &Rejected) {
         (**self).rejection(rejected);
+    }
+
+    fn would_trip(&self, cause: Cause) {
+        (**self).would_trip(cause);
     }
 }
 
@@ -128,5 +145,10 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn rejection(&self, rejected: &Rejected) {
         self.0.rejection(rejected);
         self.1.rejection(rejected);
+    }
+
+    fn would_trip(&self, cause: Cause) {
+        self.0.would_trip(cause);
+        self.1.would_trip(cause);
     }
 }

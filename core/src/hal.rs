@@ -29,48 +29,18 @@ mod spi;
 pub use i2c::GuardedI2c;
 pub use spi::GuardedSpiDevice;
 
-use core::borrow::Borrow;
-
-use crate::breaker::Breaker;
-use crate::clock::Clock;
-use crate::config::Config;
 use crate::error::CallError;
-use crate::event::{Observer, Outcome};
-use crate::window::Window;
+use crate::event::Outcome;
+use crate::guard::Guard;
 
-/// Something that guards calls: a [`Breaker`], or a reference to one.
-pub trait Guard {
-    /// Makes a guarded call whose errors `classify` turns into outcomes.
-    ///
-    /// # Errors
-    ///
-    /// The call's own, or that it was refused and not made.
-    fn guard<T, E>(
-        &self,
-        call: impl FnOnce() -> Result<T, E>,
-        classify: impl FnOnce(&E) -> Outcome,
-    ) -> Result<T, CallError<E>>;
-}
-
-impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Guard for Breaker<W, C, O, G> {
-    fn guard<T, E>(
-        &self,
-        call: impl FnOnce() -> Result<T, E>,
-        classify: impl FnOnce(&E) -> Outcome,
-    ) -> Result<T, CallError<E>> {
-        self.call_classified(call, |result| match result {
-            Ok(_) => Outcome::Success,
-            Err(error) => classify(error),
-        })
-    }
-}
-
-impl<B: Guard> Guard for &B {
-    fn guard<T, E>(
-        &self,
-        call: impl FnOnce() -> Result<T, E>,
-        classify: impl FnOnce(&E) -> Outcome,
-    ) -> Result<T, CallError<E>> {
-        (**self).guard(call, classify)
-    }
+/// Makes a guarded call whose errors `classify` turns into outcomes.
+fn guarded<B: Guard, T, E>(
+    guard: &B,
+    call: impl FnOnce() -> Result<T, E>,
+    classify: impl FnOnce(&E) -> Outcome,
+) -> Result<T, CallError<E>> {
+    guard.call_classified(call, |result| match result {
+        Ok(_) => Outcome::Success,
+        Err(error) => classify(error),
+    })
 }

@@ -1,33 +1,32 @@
 //! Leave to make one call.
 
-use core::borrow::Borrow;
 use core::fmt;
 use core::mem;
 
-use crate::breaker::Breaker;
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::event::{Observer, Outcome};
-use crate::window::Window;
+use crate::event::Outcome;
+use crate::guard::Guard;
 
 /// Leave to make one call, consumed by its outcome.
 ///
 /// Dropped without one it counts as cancelled: it is handed back and nothing
-/// is recorded. [`into_token`](Self::into_token) turns it into a plain integer
-/// for a call that ends in another context.
+/// is recorded, unless [`Config::abandoned_fails`](crate::Config::abandoned_fails).
+/// [`into_token`](Self::into_token) turns it into a plain integer for a call
+/// that ends in another context.
 #[must_use = "a permit that is dropped at once cancels the call it was given for"]
-pub struct Permit<'a, W: Window, C: Clock, O: Observer = (), G: Borrow<Config> = Config> {
-    breaker: &'a Breaker<W, C, O, G>,
+pub struct Permit<'a, B: Guard> {
+    guard: &'a B,
     token: Token,
+    started: u32,
+    took: Option<u32>,
 }
 
 /// A permit as a plain integer: for a call that is started here and ends in an
 /// interrupt handler or another task.
 ///
-/// [`Breaker::resume`] turns it into a permit again. Unlike a permit it can be
-/// copied and forgotten: resume each at most once, and know that a probe whose
-/// token is lost keeps its place until
-/// [`probe_timeout`](Config::probe_timeout).
+/// [`Breaker::resume`](crate::Breaker::resume) turns it into a permit again.
+/// Unlike a permit it can be copied and forgotten: resume each at most once,
+/// and know that a probe whose token is lost keeps its place until
+/// [`probe_timeout`](crate::Config::probe_timeout).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Token(u32);
@@ -54,9 +53,16 @@ impl Token {
     }
 }
 
-impl<'a, W: Window, C: Clock, O: Observer, G: Borrow<Config>> Permit<'a, W, C, O, G> {
-    pub(crate) const fn new(breaker: &'a Breaker<W, C, O, G>, token: Token) -> Self {
-        Self { breaker, token }
+impl<'a, B: Guard> Permit<'a, B> {
+    pub(crate) const fn new(guard: &'a B, token: Token, started: u32) -> Self {
+        Self { guard, token, started, took: None }
+    }
+
+    /// The same permit, given through a reference to its guard.
+    pub(crate) fn through<'b>(self, guard: &'b &'a B) -> Permit<'b, &'a B> {
+        let Self { token, started, took, .. } = self;
+        mem::forget(self);
+        Permit { guard, token, started, took }
     }
 
     /// The call did what it should.
@@ -77,6 +83,12 @@ impl<'a, W: Window, C: Clock, O: Observer, G: Borrow<Config>> Permit<'a, W, C, O
         self.finish(Outcome::Ignored);
     }
 
+    /// The call took `ticks`, whatever the guard's clock says.
+    pub const fn took(mut self, ticks: u32) -> Self {
+        self.took = Some(ticks);
+        self
+    }
+
     /// The call ended with `outcome`.
     ///
     /// Lock-free. A stale outcome, of a permit whose tenure is over, changes
@@ -84,9 +96,9 @@ impl<'a, W: Window, C: Clock, O: Observer, G: Borrow<Config>> Permit<'a, W, C, O
     /// transitions is taken for a fresh one.
     #[inline]
     pub fn finish(self, outcome: Outcome) {
-        let Self { breaker, token } = self;
+        let Self { guard, token, started, took } = self;
         mem::forget(self);
-        breaker.complete(token.generation(), outcome);
+        guard.complete(token, started, took, outcome);
     }
 
     /// The permit as a plain integer, not handed back.
@@ -98,25 +110,23 @@ impl<'a, W: Window, C: Clock, O: Observer, G: Borrow<Config>> Permit<'a, W, C, O
     }
 }
 
-impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Drop for Permit<'_, W, C, O, G> {
+impl<B: Guard> Drop for Permit<'_, B> {
     fn drop(&mut self) {
-        self.breaker.complete(self.token.generation(), Outcome::Ignored);
+        self.guard.complete(self.token, self.started, self.took, self.guard.abandoned());
     }
 }
 
-impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> fmt::Debug for Permit<'_, W, C, O, G> {
+impl<B: Guard> fmt::Debug for Permit<'_, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Permit").field(&self.token.0).finish()
     }
 }
 
 /// A call in progress: unwinding through it is a failure.
-pub(crate) struct InCall<'a, W: Window, C: Clock, O: Observer, G: Borrow<Config>>(
-    Option<Permit<'a, W, C, O, G>>,
-);
+pub(crate) struct InCall<'a, B: Guard>(Option<Permit<'a, B>>);
 
-impl<'a, W: Window, C: Clock, O: Observer, G: Borrow<Config>> InCall<'a, W, C, O, G> {
-    pub(crate) const fn new(permit: Permit<'a, W, C, O, G>) -> Self {
+impl<'a, B: Guard> InCall<'a, B> {
+    pub(crate) const fn new(permit: Permit<'a, B>) -> Self {
         Self(Some(permit))
     }
 
@@ -128,7 +138,7 @@ impl<'a, W: Window, C: Clock, O: Observer, G: Borrow<Config>> InCall<'a, W, C, O
     }
 }
 
-impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Drop for InCall<'_, W, C, O, G> {
+impl<B: Guard> Drop for InCall<'_, B> {
     fn drop(&mut self) {
         if let Some(permit) = self.0.take() {
             permit.failure();

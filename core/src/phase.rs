@@ -3,6 +3,8 @@
 /// What a breaker does with calls, for the time being.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Phase {
     /// Every call is admitted and its outcome watched.
@@ -15,6 +17,9 @@ pub enum Phase {
     ForcedOpen,
     /// Every call is admitted until told otherwise; nothing is recorded.
     Disabled,
+    /// Every call is admitted and recorded, and it is reported when a policy
+    /// would have tripped; a dry run.
+    MetricsOnly,
 }
 
 impl Phase {
@@ -27,6 +32,7 @@ impl Phase {
             Self::HalfOpen => "half_open",
             Self::ForcedOpen => "forced_open",
             Self::Disabled => "disabled",
+            Self::MetricsOnly => "metrics_only",
         }
     }
 }

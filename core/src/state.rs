@@ -2,8 +2,10 @@
 
 mod entered;
 mod layout;
+mod length;
 mod word;
 
-pub(crate) use entered::{Demand, Entered};
-pub(crate) use layout::{MAX_CONSECUTIVE, MAX_PROBES, State};
+pub(crate) use entered::Entered;
+pub(crate) use layout::{MAX_CONSECUTIVE, MAX_PROBES, MAX_RATED_PROBES, Probes, State};
+pub(crate) use length::Length;
 pub(crate) use word::Word;

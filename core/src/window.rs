@@ -2,19 +2,80 @@
 
 mod count;
 mod ring;
+mod slow;
+mod time;
 
 pub use count::CountWindow;
+pub use slow::WithSlow;
+pub use time::{FailureWindow, TimeWindow};
 
 use crate::state::Word;
 
 /// What a window holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Tally {
     /// Outcomes in the window.
     pub calls: u32,
     /// Those of them that failed.
     pub failed: u32,
+    /// Those of them that were slow, where slow calls are watched.
+    pub slow: u32,
+}
+
+/// What a window records of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// It failed.
+    pub failed: bool,
+    /// It was slow.
+    pub slow: bool,
+}
+
+impl Call {
+    pub(crate) const fn counts_against(self) -> bool {
+        self.failed || self.slow
+    }
+}
+
+/// How far back a window reaches: what its configuration says, and the clock.
+#[derive(Clone, Copy)]
+pub struct Span<N> {
+    /// Calls in a window by count.
+    pub last_calls: u32,
+    /// Ticks in a bucket of a window by time.
+    pub bucket: u32,
+    /// The current tick.
+    pub now: N,
+}
+
+impl<N> core::fmt::Debug for Span<N> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Span")
+            .field("last_calls", &self.last_calls)
+            .field("bucket", &self.bucket)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a window remembers, which says how it can be configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing.
+    None,
+    /// The last calls, at most this many.
+    Count {
+        /// The most calls it can remember.
+        capacity: u32,
+    },
+    /// So many buckets of ticks.
+    Time {
+        /// The number of buckets.
+        buckets: u32,
+        /// Whether calls are remembered, or failures only.
+        calls: bool,
+    },
 }
 
 /// The tenure in which an outcome is recorded: a generation of a breaker.
@@ -55,7 +116,7 @@ impl core::fmt::Debug for Tenure<'_> {
 /// # What a window promises
 ///
 /// - Recording is linearizable: outcomes enter in one order, and the tally
-///   that [`failure`](Self::failure) returns is exact at the moment its own
+///   that [`record`](Self::record) returns is exact at the moment its own
 ///   outcome entered. So of racing failures that together meet a policy, the
 ///   last one to enter sees that it is met.
 /// - An outcome of a tenure that is over changes nothing that a later tenure
@@ -63,40 +124,44 @@ impl core::fmt::Debug for Tenure<'_> {
 /// - No outcome of the current tenure is lost, up to the window's own bound.
 /// - Nothing waits, allocates or panics.
 pub trait Window {
-    /// The most calls it can remember; 0 remembers nothing.
-    const CAPACITY: u32;
+    /// What it remembers.
+    const KIND: Kind;
 
-    /// Records a success among the `last` calls.
-    fn success(&self, tenure: Tenure<'_>, last: u32);
+    /// Whether it watches for slow calls, so that calls must be timed.
+    const SLOW: bool = false;
 
-    /// Records a failure among the `last` calls, and tallies them.
+    /// Records `call`. If it counts against a policy the window is tallied;
+    /// otherwise the counts are zero.
     ///
     /// `None` if the tenure is over; nothing is recorded then.
-    fn failure(&self, tenure: Tenure<'_>, last: u32) -> Option<Tally>;
+    fn record(
+        &self,
+        tenure: Tenure<'_>,
+        span: &Span<impl Fn() -> u32>,
+        call: Call,
+    ) -> Option<Tally>;
 
-    /// Tallies the `last` calls of `tenure`.
-    fn tally(&self, tenure: Tenure<'_>, last: u32) -> Tally;
+    /// Tallies the window of `tenure`.
+    fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally;
 
     /// Starts `tenure` with an empty window, unless it is over or was started.
     ///
-    /// Recording does so by itself; a breaker does it for each tenure, so that
-    /// no window can sleep through a whole period of generations.
-    fn begin(&self, tenure: Tenure<'_>);
+    /// Recording does so by itself; a breaker does it for at least every other
+    /// tenure, so that no window sleeps through a period of generations.
+    fn begin(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>);
 }
 
 /// No window: for breakers that only count consecutive failures. 0 bytes.
 impl Window for () {
-    const CAPACITY: u32 = 0;
+    const KIND: Kind = Kind::None;
 
-    fn success(&self, _: Tenure<'_>, _: u32) {}
-
-    fn failure(&self, _: Tenure<'_>, _: u32) -> Option<Tally> {
+    fn record(&self, _: Tenure<'_>, _: &Span<impl Fn() -> u32>, _: Call) -> Option<Tally> {
         Some(Tally::default())
     }
 
-    fn tally(&self, _: Tenure<'_>, _: u32) -> Tally {
+    fn tally(&self, _: Tenure<'_>, _: &Span<impl Fn() -> u32>) -> Tally {
         Tally::default()
     }
 
-    fn begin(&self, _: Tenure<'_>) {}
+    fn begin(&self, _: Tenure<'_>, _: &Span<impl Fn() -> u32>) {}
 }

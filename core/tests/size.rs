@@ -21,8 +21,8 @@ fn consecutive_failures_take_12_bytes_and_a_pointer() {
 fn windows_take_a_cursor_and_their_words() {
     assert_eq!(size_of::<CountWindow<3>>(), 16, "the last 16");
     assert_eq!(size_of::<CountWindow<7>>(), 32, "the last 100");
-    assert_eq!(size_of::<CountWindow<46>>(), 188, "the last 1,000");
-    assert_eq!(CountWindow::<2>::words_for(16), 3);
-    assert_eq!(CountWindow::<2>::words_for(100), 7);
-    assert_eq!(CountWindow::<2>::words_for(1_000), 46);
+    assert_eq!(size_of::<CountWindow<52>>(), 212, "the last 1,000");
+    assert_eq!(CountWindow::<3>::words_for(16), 3);
+    assert_eq!(CountWindow::<3>::words_for(100), 7);
+    assert_eq!(CountWindow::<3>::words_for(1_000), 52);
 }

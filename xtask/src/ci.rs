@@ -65,7 +65,9 @@ fn feature_subsets(sh: &Shell) -> anyhow::Result<()> {
             .collect::<Vec<_>>()
             .join(",");
         println!("host: {features}");
-        cmd!(sh, "cargo check --quiet -p microbreaker --lib --features {features}").quiet().run()?;
+        cmd!(sh, "cargo check --quiet -p microbreaker --lib --features {features}")
+            .quiet()
+            .run()?;
     }
     Ok(())
 }

@@ -2,9 +2,10 @@
 
 use embedded_hal::i2c::{AddressMode, Error, ErrorKind, ErrorType, I2c, Operation};
 
-use super::Guard;
+use super::guarded;
 use crate::error::CallError;
 use crate::event::Outcome;
+use crate::guard::Guard;
 
 /// An I2C bus behind a guard, each transaction one call.
 #[derive(Debug)]
@@ -52,16 +53,19 @@ impl<I: ErrorType, B> ErrorType for GuardedI2c<I, B> {
 
 impl<A: AddressMode, I: I2c<A>, B: Guard> I2c<A> for GuardedI2c<I, B> {
     fn read(&mut self, address: A, read: &mut [u8]) -> Result<(), Self::Error> {
-        self.guard.guard(|| self.bus.read(address, read), |e| (self.classify)(e.kind()))
+        guarded(&self.guard, || self.bus.read(address, read), |e| (self.classify)(e.kind()))
     }
 
     fn write(&mut self, address: A, write: &[u8]) -> Result<(), Self::Error> {
-        self.guard.guard(|| self.bus.write(address, write), |e| (self.classify)(e.kind()))
+        guarded(&self.guard, || self.bus.write(address, write), |e| (self.classify)(e.kind()))
     }
 
     fn write_read(&mut self, address: A, write: &[u8], read: &mut [u8]) -> Result<(), Self::Error> {
-        self.guard
-            .guard(|| self.bus.write_read(address, write, read), |e| (self.classify)(e.kind()))
+        guarded(
+            &self.guard,
+            || self.bus.write_read(address, write, read),
+            |e| (self.classify)(e.kind()),
+        )
     }
 
     fn transaction(
@@ -69,7 +73,10 @@ impl<A: AddressMode, I: I2c<A>, B: Guard> I2c<A> for GuardedI2c<I, B> {
         address: A,
         operations: &mut [Operation<'_>],
     ) -> Result<(), Self::Error> {
-        self.guard
-            .guard(|| self.bus.transaction(address, operations), |e| (self.classify)(e.kind()))
+        guarded(
+            &self.guard,
+            || self.bus.transaction(address, operations),
+            |e| (self.classify)(e.kind()),
+        )
     }
 }

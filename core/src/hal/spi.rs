@@ -2,9 +2,10 @@
 
 use embedded_hal::spi::{Error, ErrorKind, ErrorType, Operation, SpiDevice};
 
-use super::Guard;
+use super::guarded;
 use crate::error::CallError;
 use crate::event::Outcome;
+use crate::guard::Guard;
 
 /// An SPI device behind a guard, each transaction one call.
 #[derive(Debug)]
@@ -54,22 +55,22 @@ impl<Word: Copy + 'static, D: SpiDevice<Word>, B: Guard> SpiDevice<Word>
     for GuardedSpiDevice<D, B>
 {
     fn transaction(&mut self, operations: &mut [Operation<'_, Word>]) -> Result<(), Self::Error> {
-        self.guard.guard(|| self.device.transaction(operations), |e| (self.classify)(e.kind()))
+        guarded(&self.guard, || self.device.transaction(operations), |e| (self.classify)(e.kind()))
     }
 
     fn read(&mut self, buf: &mut [Word]) -> Result<(), Self::Error> {
-        self.guard.guard(|| self.device.read(buf), |e| (self.classify)(e.kind()))
+        guarded(&self.guard, || self.device.read(buf), |e| (self.classify)(e.kind()))
     }
 
     fn write(&mut self, buf: &[Word]) -> Result<(), Self::Error> {
-        self.guard.guard(|| self.device.write(buf), |e| (self.classify)(e.kind()))
+        guarded(&self.guard, || self.device.write(buf), |e| (self.classify)(e.kind()))
     }
 
     fn transfer(&mut self, read: &mut [Word], write: &[Word]) -> Result<(), Self::Error> {
-        self.guard.guard(|| self.device.transfer(read, write), |e| (self.classify)(e.kind()))
+        guarded(&self.guard, || self.device.transfer(read, write), |e| (self.classify)(e.kind()))
     }
 
     fn transfer_in_place(&mut self, buf: &mut [Word]) -> Result<(), Self::Error> {
-        self.guard.guard(|| self.device.transfer_in_place(buf), |e| (self.classify)(e.kind()))
+        guarded(&self.guard, || self.device.transfer_in_place(buf), |e| (self.classify)(e.kind()))
     }
 }

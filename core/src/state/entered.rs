@@ -1,4 +1,4 @@
-//! When the current phase began, and how long an opening of its own length is.
+//! When the current phase began, and the rest of an opening's own length.
 //!
 //! Neither fits into the state word, so a transition publishes the phase *not
 //! settled*, and whoever comes by first settles it: normally the winner of the
@@ -6,80 +6,35 @@
 //!
 //! ```text
 //!   tick    the tick at which the phase began (32)
-//!   length  tag: a generation (8) | unit (1) | length (23)
+//!   excess  a generation (8) | ticks by which its length was rounded up (24)
 //! ```
 //!
 //! A thread may sleep between any two steps and wake generations later. Its
 //! compare-and-swap must fail then, or do no harm:
 //! - `tick` is swapped from the value seen *before* checking that the
-//!   generation is still unsettled, so it has changed since, unless a later
-//!   phase began at the very same tick, and then the sleeper's is the same too.
-//! - `length` carries the generation it belongs to. It is tagged with the
-//!   current generation when that is settled, and with the next one as soon as
-//!   somebody demands an opening; so each generation gets at most one length,
-//!   and it is there *before* the phase can be seen.
+//!   generation is still unsettled. If a later phase began, it has changed,
+//!   unless that phase began at the very same tick; then the sleeper's is the
+//!   same too. A sleeper of the same generation may move it on, to a tick that
+//!   it read before the generation was settled, so never beyond that moment.
+//! - `excess` is tagged. Settling sets it to 0 in every generation, so that a
+//!   tag of 256 generations ago is never met; then the winner, who alone knows
+//!   it, publishes it. Until then the length is the rounded one.
 
 use super::{State, Word};
 use crate::sync::{AtomicU32, Ordering, const_fn};
 
 const TAG_SHIFT: u32 = 24;
-const UNIT: u32 = 1 << 23;
-const VALUE: u32 = UNIT - 1;
-/// Lengths that do not fit in ticks are kept in units of this many ticks.
-const COARSE: u32 = 256;
-
-/// The longest own length, in ticks; longer ones count as this.
-const MAX_LENGTH: u32 = VALUE * COARSE;
-
-/// An opening's own length, packed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Length(u32);
-
-impl Length {
-    /// `ticks`, rounded up to what can be kept, at most [`MAX_LENGTH`].
-    const fn pack(ticks: u32) -> Self {
-        if ticks <= VALUE {
-            Self(ticks)
-        } else if ticks <= MAX_LENGTH {
-            Self(UNIT | ticks.div_ceil(COARSE))
-        } else {
-            Self(UNIT | VALUE)
-        }
-    }
-
-    pub(crate) const fn ticks(self) -> u32 {
-        if self.0 & UNIT == 0 { self.0 } else { (self.0 & VALUE) * COARSE }
-    }
-
-    const fn tagged(self, generation: u8) -> u32 {
-        (generation as u32) << TAG_SHIFT | self.0
-    }
-
-    const fn unpack(word: u32) -> (u8, Self) {
-        ((word >> TAG_SHIFT) as u8, Self(word & (UNIT | VALUE)))
-    }
-}
-
-/// What came of demanding an opening of a length of its own.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Demand {
-    /// The next generation has a length; if it is the caller's, it was rounded
-    /// up by this many ticks, which its winner takes off the entered-at tick.
-    Published { rounded_by: u32 },
-    /// The generation is over.
-    Stale,
-}
 
 /// When the phase began.
 pub(crate) struct Entered {
     tick: AtomicU32,
-    length: AtomicU32,
+    excess: AtomicU32,
 }
 
 impl Entered {
     const_fn! {
         pub(crate) const fn new() -> Self {
-            Self { tick: AtomicU32::new(0), length: AtomicU32::new(0) }
+            Self { tick: AtomicU32::new(0), excess: AtomicU32::new(0) }
         }
     }
 
@@ -91,28 +46,22 @@ impl Entered {
         self.tick.load(Ordering::Acquire)
     }
 
-    /// The length tagged with `generation`, if that is the tag.
-    pub(crate) fn length(&self, generation: u8) -> Option<Length> {
-        let (tag, length) = Length::unpack(self.length.load(Ordering::Acquire));
-        (tag == generation).then_some(length)
+    /// By how many ticks the length of `generation`, settled, was rounded up,
+    /// as far as its winner has said.
+    pub(crate) fn excess(&self, generation: u8) -> u32 {
+        let word = self.excess.load(Ordering::Acquire);
+        if (word >> TAG_SHIFT) as u8 == generation { word & ((1 << TAG_SHIFT) - 1) } else { 0 }
     }
 
-    /// Settles `unsettled`, a state that was loaded, unless it is over.
+    /// Settles `unsettled`, a state that was loaded or won, unless it is over.
     ///
-    /// `rounded_by` is taken off the tick. Returns the tick that was read.
-    /// Lock-free: every retry means that another thread settled, or another
-    /// transition got through.
-    pub(crate) fn settle(
-        &self,
-        word: &Word,
-        unsettled: State,
-        rounded_by: u32,
-        now: impl Fn() -> u32,
-    ) -> u32 {
+    /// Returns a tick that was read since. Lock-free: every retry means that
+    /// another thread settled, or another transition got through.
+    pub(crate) fn settle(&self, word: &Word, unsettled: State, now: impl Fn() -> u32) -> u32 {
         let generation = unsettled.generation();
         loop {
             let tick = self.tick.load(Ordering::Acquire);
-            let length = self.length.load(Ordering::Acquire);
+            let excess = self.excess.load(Ordering::Acquire);
             // The clock is read after the words and before the check: a tick
             // read in this generation, or thrown away.
             let now = now();
@@ -120,39 +69,29 @@ impl Entered {
             if state.generation() != generation || state.is_settled() {
                 return now;
             }
-            if !replace(&self.tick, tick, now.wrapping_sub(rounded_by)) {
-                continue;
-            }
-            let (tag, _) = Length::unpack(length);
-            if tag != generation && !replace(&self.length, length, Length(0).tagged(generation)) {
-                continue;
-            }
-            if word.swap(state, state.settled()) {
+            if replace(&self.tick, tick, now)
+                && replace(&self.excess, excess, tagged(generation, 0))
+                && word.swap(state, state.settled())
+            {
                 return now;
             }
         }
     }
 
-    /// Publishes `ticks` as the length of the generation after `settled`, a
-    /// settled state that was loaded. The caller is committed to opening.
-    ///
-    /// Of several demands in one generation the first counts. Lock-free.
-    pub(crate) fn demand(&self, word: &Word, settled: State, ticks: u32) -> Demand {
-        let next = settled.generation().wrapping_add(1);
-        let length = Length::pack(ticks);
-        loop {
-            let seen = self.length.load(Ordering::Acquire);
-            if !word.is_in(settled.generation()) {
-                return Demand::Stale;
-            }
-            if Length::unpack(seen).0 == next {
-                return Demand::Published { rounded_by: 0 };
-            }
-            if replace(&self.length, seen, length.tagged(next)) {
-                return Demand::Published { rounded_by: length.ticks().saturating_sub(ticks) };
-            }
+    /// Says by how many ticks the length of `generation`, settled, was rounded
+    /// up, unless it is over. Only its winner knows.
+    pub(crate) fn publish_excess(&self, word: &Word, generation: u8, ticks: u32) {
+        let seen = self.excess.load(Ordering::Acquire);
+        // Checked after the word was loaded: if that is of a later generation,
+        // the state has moved on, and this sees it.
+        if word.is_in(generation) {
+            replace(&self.excess, seen, tagged(generation, ticks));
         }
     }
+}
+
+const fn tagged(generation: u8, ticks: u32) -> u32 {
+    (generation as u32) << TAG_SHIFT | ticks
 }
 
 fn replace(word: &AtomicU32, from: u32, to: u32) -> bool {

@@ -5,13 +5,17 @@
 //! +------+------------+------+--+-------------------------------+
 //! | phase| generation | level|S | payload                       |
 //! +------+------------+------+--+-------------------------------+
-//!                                Closed    consecutive failures (11)
-//!                                Open      own length (1)
-//!                                HalfOpen  failed (5) succeeded (5) out (5)
+//!   Closed       ramp credit (7) | ramping (1)  | consecutive failures (8)
+//!   MetricsOnly                    reported (1) | consecutive failures (8)
+//!   Open                       own length (1) | its length, rounded up (15)
+//!                              overdue (1)
+//!   HalfOpen          failed (5) | succeeded (5)            | out (5)
+//!     by rate:        slow (4)   | failed (4) | succeeded (4) | out (4)
 //! ```
 //!
 //! `S` (settled) says that the tick at which the phase began has been set.
 
+use super::Length;
 use crate::phase::Phase;
 
 /// A run of bits.
@@ -56,14 +60,23 @@ const LEVEL: Field = SETTLED.above(4);
 const GENERATION: Field = LEVEL.above(8);
 const PHASE: Field = GENERATION.above(3);
 
-// Closed
-const CONSECUTIVE: Field = Field::lowest(11);
-// Open
-const OWN_LENGTH: Field = Field::lowest(1);
+// Closed and MetricsOnly
+const CONSECUTIVE: Field = Field::lowest(8);
+const FLAG: Field = CONSECUTIVE.above(1);
+const CREDIT: Field = FLAG.above(7);
+// Open: a length of its own, unless it is `OVERDUE`
+const LENGTH: Field = Field::lowest(Length::BITS);
+const OWN_LENGTH: Field = LENGTH.above(1);
+const OVERDUE: u32 = LENGTH.max();
 // HalfOpen
 const OUT: Field = Field::lowest(5);
 const SUCCEEDED: Field = OUT.above(5);
 const FAILED: Field = SUCCEEDED.above(5);
+// HalfOpen, judged by rate
+const RATED_OUT: Field = Field::lowest(4);
+const RATED_SUCCEEDED: Field = RATED_OUT.above(4);
+const RATED_FAILED: Field = RATED_SUCCEEDED.above(4);
+const RATED_SLOW: Field = RATED_FAILED.above(4);
 
 const _: () = {
     let fields = [PAYLOAD, SETTLED, LEVEL, GENERATION, PHASE];
@@ -74,9 +87,10 @@ const _: () = {
         i += 1;
     }
     assert!(tiled == u32::MAX, "fields do not tile the word");
-    assert!(CONSECUTIVE.mask() & !PAYLOAD.mask() == 0);
-    assert!(OWN_LENGTH.mask() & !PAYLOAD.mask() == 0);
-    assert!((OUT.mask() | SUCCEEDED.mask() | FAILED.mask()) & !PAYLOAD.mask() == 0);
+    assert!(CREDIT.shift + CREDIT.bits <= PAYLOAD.bits);
+    assert!(OWN_LENGTH.shift + OWN_LENGTH.bits <= PAYLOAD.bits);
+    assert!(FAILED.shift + FAILED.bits <= PAYLOAD.bits);
+    assert!(RATED_SLOW.shift + RATED_SLOW.bits <= PAYLOAD.bits);
     assert!(GENERATION.max() == u8::MAX as u32);
 };
 
@@ -84,6 +98,29 @@ const _: () = {
 pub(crate) const MAX_CONSECUTIVE: u32 = CONSECUTIVE.max();
 /// The most probes that can be counted.
 pub(crate) const MAX_PROBES: u32 = OUT.max();
+/// The most probes that can be counted with slow ones apart.
+pub(crate) const MAX_RATED_PROBES: u32 = RATED_OUT.max();
+
+/// The probes of a half-open breaker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Probes {
+    /// Given out and not yet finished.
+    pub(crate) out: u32,
+    /// Finished well.
+    pub(crate) succeeded: u32,
+    /// Finished badly.
+    pub(crate) failed: u32,
+    /// Finished slowly; counted only where they are judged by rate.
+    pub(crate) slow: u32,
+}
+
+impl Probes {
+    /// The finished ones.
+    pub(crate) const fn tally(self) -> crate::window::Tally {
+        let calls = self.succeeded + self.failed;
+        crate::window::Tally { calls, failed: self.failed, slow: self.slow }
+    }
+}
 
 /// One value of the state word. Pure: every method computes from these bits.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -107,7 +144,8 @@ impl State {
             1 => Phase::Open,
             2 => Phase::HalfOpen,
             3 => Phase::ForcedOpen,
-            _ => Phase::Disabled,
+            4 => Phase::Disabled,
+            _ => Phase::MetricsOnly,
         }
     }
 
@@ -121,10 +159,10 @@ impl State {
         self.0 & SETTLED.mask() != 0
     }
 
-    /// Whether every call is admitted and watched: the whole test of the
-    /// healthy path.
+    /// Whether every call is admitted and watched, and can trip: the whole test
+    /// of the healthy path.
     pub(crate) const fn is_closed(self) -> bool {
-        self.0 & PHASE.mask() == 0
+        self.0 & (PHASE.mask() | FLAG.mask()) == 0
     }
 
     /// Whether this is `Closed` of `generation` with no failure in a row.
@@ -143,24 +181,55 @@ impl State {
         CONSECUTIVE.get(self.0)
     }
 
-    /// Whether the opening has a length of its own (`Open`).
-    pub(crate) const fn has_own_length(self) -> bool {
-        self.0 & (PHASE.mask() | OWN_LENGTH.mask()) == PHASE.with(OWN_LENGTH.mask(), 1)
+    /// The length of its own that the opening has, rounded up (`Open`).
+    pub(crate) const fn own_length(self) -> Option<Length> {
+        if OWN_LENGTH.get(self.0) == 1 && LENGTH.get(self.0) != OVERDUE {
+            Some(Length::from_bits(LENGTH.get(self.0)))
+        } else {
+            None
+        }
     }
 
-    /// Probes out, not yet finished (`HalfOpen`).
-    pub(crate) const fn out(self) -> u32 {
-        OUT.get(self.0)
+    /// Whether the opening began when the half-open phase before it became
+    /// overdue; the entered-at tick is still that phase's (`Open`).
+    pub(crate) const fn is_overdue(self) -> bool {
+        let overdue = OWN_LENGTH.with(OVERDUE, 1);
+        matches!(self.phase(), Phase::Open) && PAYLOAD.get(self.0) == overdue
     }
 
-    /// Probes that succeeded (`HalfOpen`).
-    pub(crate) const fn succeeded(self) -> u32 {
-        SUCCEEDED.get(self.0)
+    /// Whether the breaker is still closing gradually (`Closed`).
+    pub(crate) const fn is_ramping(self) -> bool {
+        self.0 & FLAG.mask() != 0
     }
 
-    /// Probes that failed (`HalfOpen`).
-    pub(crate) const fn failed(self) -> u32 {
-        FAILED.get(self.0)
+    /// What the ramp has saved up towards the next admission, in percent of a
+    /// call (`Closed`).
+    pub(crate) const fn credit(self) -> u32 {
+        CREDIT.get(self.0)
+    }
+
+    /// Whether a policy was met and that has been reported (`MetricsOnly`).
+    pub(crate) const fn is_reported(self) -> bool {
+        self.0 & FLAG.mask() != 0
+    }
+
+    /// The probes (`HalfOpen`).
+    pub(crate) const fn probes(self, by_rate: bool) -> Probes {
+        if by_rate {
+            Probes {
+                out: RATED_OUT.get(self.0),
+                succeeded: RATED_SUCCEEDED.get(self.0),
+                failed: RATED_FAILED.get(self.0),
+                slow: RATED_SLOW.get(self.0),
+            }
+        } else {
+            Probes {
+                out: OUT.get(self.0),
+                succeeded: SUCCEEDED.get(self.0),
+                failed: FAILED.get(self.0),
+                slow: 0,
+            }
+        }
     }
 
     pub(crate) const fn settled(self) -> Self {
@@ -173,21 +242,36 @@ impl State {
         Self(CONSECUTIVE.with(self.0, count))
     }
 
-    /// The same `HalfOpen` with one more probe out.
-    pub(crate) const fn probe_out(self) -> Self {
-        Self(OUT.with(self.0, self.out() + 1))
+    /// The same `Closed` with `credit` saved up.
+    pub(crate) const fn with_credit(self, credit: u32) -> Self {
+        Self(CREDIT.with(self.0, credit))
     }
 
-    /// The same `HalfOpen` with one probe handed back.
-    pub(crate) const fn probe_back(self) -> Self {
-        Self(OUT.with(self.0, self.out() - 1))
+    /// The same `Closed`, ramping from now on.
+    pub(crate) const fn ramping(self) -> Self {
+        Self(FLAG.with(self.0, 1))
     }
 
-    /// The same `HalfOpen` with one probe finished.
-    pub(crate) const fn probe_done(self, success: bool) -> Self {
-        let (field, count) =
-            if success { (SUCCEEDED, self.succeeded()) } else { (FAILED, self.failed()) };
-        Self(field.with(self.probe_back().0, count + 1))
+    /// The same `Closed` after the ramp.
+    pub(crate) const fn ramped(self) -> Self {
+        Self(CREDIT.with(FLAG.with(self.0, 0), 0))
+    }
+
+    /// The same `MetricsOnly`, reported or not.
+    pub(crate) const fn with_reported(self, reported: bool) -> Self {
+        Self(FLAG.with(self.0, reported as u32))
+    }
+
+    /// The same `HalfOpen` with other `probes`.
+    pub(crate) const fn with_probes(self, by_rate: bool, probes: Probes) -> Self {
+        let Probes { out, succeeded, failed, slow } = probes;
+        let word = self.0 & !PAYLOAD.mask();
+        Self(if by_rate {
+            let word = RATED_SUCCEEDED.with(RATED_OUT.with(word, out), succeeded);
+            RATED_SLOW.with(RATED_FAILED.with(word, failed), slow)
+        } else {
+            FAILED.with(SUCCEEDED.with(OUT.with(word, out), succeeded), failed)
+        })
     }
 
     /// The next tenure, in `phase`, not settled, with an empty payload.
@@ -204,13 +288,24 @@ impl State {
     }
 
     /// The next tenure, `Open`. Coming from `HalfOpen` it is one backoff level up.
-    pub(crate) const fn open(self, own_length: bool) -> Self {
+    pub(crate) const fn open(self) -> Self {
         let next = self.next(1);
         let level = match self.phase() {
             Phase::HalfOpen if self.level() < LEVEL.max() => self.level() + 1,
             _ => self.level(),
         };
-        Self(OWN_LENGTH.with(LEVEL.with(next.0, level), own_length as u32))
+        Self(LEVEL.with(next.0, level))
+    }
+
+    /// [`open`](Self::open), for a `length` of its own.
+    pub(crate) const fn open_for(self, length: Length) -> Self {
+        Self(OWN_LENGTH.with(LENGTH.with(self.open().0, length.bits()), 1))
+    }
+
+    /// [`open`](Self::open), since this `HalfOpen` became overdue. Settled: the
+    /// entered-at tick stays, and everything is counted from it.
+    pub(crate) const fn open_overdue(self) -> Self {
+        Self(OWN_LENGTH.with(LENGTH.with(self.open().0, OVERDUE), 1)).settled()
     }
 
     pub(crate) const fn half_open(self) -> Self {
@@ -224,6 +319,10 @@ impl State {
     pub(crate) const fn disabled(self) -> Self {
         self.next(4)
     }
+
+    pub(crate) const fn metrics_only(self) -> Self {
+        self.next(5)
+    }
 }
 
 /// Unpacks one load.
@@ -234,15 +333,6 @@ impl core::fmt::Debug for State {
             .field("generation", &self.generation())
             .field("level", &self.level())
             .field("settled", &self.is_settled());
-        match self.phase() {
-            Phase::Closed => s.field("consecutive", &self.consecutive()),
-            Phase::Open => s.field("own_length", &self.has_own_length()),
-            Phase::HalfOpen => s
-                .field("out", &self.out())
-                .field("succeeded", &self.succeeded())
-                .field("failed", &self.failed()),
-            Phase::ForcedOpen | Phase::Disabled => &mut s,
-        };
-        s.finish()
+        s.field("payload", &format_args!("{:#06x}", PAYLOAD.get(self.0))).finish()
     }
 }

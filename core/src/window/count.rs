@@ -1,25 +1,25 @@
 //! The last N calls, exactly.
 
 use super::ring::{Head, MAX_BITS, MAX_WORDS, Ring};
-use super::{Tally, Tenure, Window};
+use super::{Call, Kind, Span, Tally, Tenure, Window};
 use crate::sync::AtomicU32;
 
 /// The last N calls, exactly, in a ring of `WORDS` words.
 ///
-/// N is [`Config::last_calls`](crate::Config::last_calls). A word holds 23
+/// N is [`Config::last_calls`](crate::Config::last_calls). A word holds 20
 /// outcomes and two words are needed beside the full ones, so N may be up to
-/// `(WORDS - 2) * 23 + 1`; [`words_for`](Self::words_for) turns that round.
+/// `(WORDS - 2) * 20`; [`words_for`](Self::words_for) turns that round.
 ///
-/// | N up to | 1 | 24 | 47 | 70 | 93 | 116 | 1013 |
+/// | N up to | 20 | 40 | 60 | 80 | 100 | 1,000 | 1,240 |
 /// |---|---|---|---|---|---|---|---|
-/// | `WORDS` | 2 | 3 | 4 | 5 | 6 | 7 | 46 |
+/// | `WORDS` | 3 | 4 | 5 | 6 | 7 | 52 | 64 |
 ///
 /// # Cost
 ///
 /// `4 + 4 * WORDS` bytes. A success in a window that is full and holds no
 /// failure is one load and writes nothing; otherwise it is one
-/// compare-and-swap, and every 23rd steps to the next word. A failure tallies
-/// the window too: one load for every 23 calls. All lock-free.
+/// compare-and-swap, and every 20th steps to the next word. A failure tallies
+/// the window too: one load for every 20 calls. All lock-free.
 ///
 /// `BITS`, the outcomes per word, is for models and tests that want a ring that
 /// wraps soon.
@@ -27,9 +27,9 @@ pub struct CountWindow<const WORDS: usize, const BITS: u32 = MAX_BITS>(Ring<WORD
 
 impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
     const CHECKED: () = {
-        assert!(WORDS >= 2, "a CountWindow needs at least 2 words");
-        assert!(WORDS <= MAX_WORDS, "a CountWindow has at most 128 words");
-        assert!(BITS >= 1 && BITS <= MAX_BITS, "a word holds 1 to 23 outcomes");
+        assert!(WORDS >= 3, "a CountWindow needs at least 3 words");
+        assert!(WORDS <= MAX_WORDS, "a CountWindow has at most 64 words");
+        assert!(BITS >= 1 && BITS <= MAX_BITS, "a word holds 1 to 20 outcomes");
     };
 
     /// An empty window.
@@ -54,23 +54,27 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
         })
     }
 
+    /// The most calls it can remember.
+    pub const CAPACITY: u32 = (WORDS as u32 - 2) * BITS;
+
     /// The number of words for the last `calls` calls.
     ///
     /// ```
     /// use microbreaker::CountWindow;
-    /// let window: CountWindow<{ CountWindow::<2>::words_for(100) }> = CountWindow::new();
+    /// let window: CountWindow<{ CountWindow::<3>::words_for(100) }> = CountWindow::new();
     /// assert_eq!(size_of_val(&window), 32);
     /// ```
     #[must_use]
     pub const fn words_for(calls: u32) -> usize {
-        calls.saturating_sub(1).div_ceil(BITS) as usize + 2
+        calls.div_ceil(BITS) as usize + 2
     }
 
     /// Tallies the newest `last` outcomes: those of the head, of whole words,
     /// and of the youngest part of the oldest.
     fn scan(&self, head: Head, last: u32) -> Tally {
         let newest = head.outcomes.len().min(last);
-        let mut tally = Tally { calls: newest, failed: head.outcomes.failed_of_last(newest) };
+        let failed = head.outcomes.failed_of_last(newest);
+        let mut tally = Tally { calls: newest, failed, slow: 0 };
         for back in 1..=head.cursor.full() {
             let part = BITS.min(last - tally.calls);
             if part == 0 {
@@ -82,26 +86,11 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
         tally
     }
 
-    fn head(&self, tenure: Tenure<'_>, last: u32) -> Option<Head> {
-        self.0.head(tenure, |full| {
-            full.outcomes.failed_of_last(BITS) == 0
-                && self.scan(full, last) == Tally { calls: last, failed: 0 }
-        })
-    }
-}
-
-impl<const WORDS: usize, const BITS: u32> Window for CountWindow<WORDS, BITS> {
-    const CAPACITY: u32 = (WORDS as u32 - 2) * BITS + 1;
-
-    #[inline]
-    fn success(&self, tenure: Tenure<'_>, last: u32) {
-        let cursor = self.0.cursor();
-        if cursor.is_quiet() && cursor.generation() == tenure.generation() {
-            return;
-        }
-        while let Some(head) = self.head(tenure, last) {
+    fn success(&self, tenure: Tenure<'_>, last: u32) -> Option<Tally> {
+        loop {
+            let head = self.head(tenure, last)?;
             if head.cursor.is_quiet() || self.0.append(head, false) {
-                return;
+                return Some(Tally::default());
             }
         }
     }
@@ -122,14 +111,42 @@ impl<const WORDS: usize, const BITS: u32> Window for CountWindow<WORDS, BITS> {
         }
     }
 
-    fn tally(&self, tenure: Tenure<'_>, last: u32) -> Tally {
+    fn head(&self, tenure: Tenure<'_>, last: u32) -> Option<Head> {
+        self.0.head(tenure, |full| {
+            full.outcomes.failed_of_last(BITS) == 0
+                && self.scan(full, last) == Tally { calls: last, failed: 0, slow: 0 }
+        })
+    }
+}
+
+impl<const WORDS: usize, const BITS: u32> Window for CountWindow<WORDS, BITS> {
+    const KIND: Kind = Kind::Count { capacity: Self::CAPACITY };
+
+    #[inline]
+    fn record(
+        &self,
+        tenure: Tenure<'_>,
+        span: &Span<impl Fn() -> u32>,
+        call: Call,
+    ) -> Option<Tally> {
+        if call.failed {
+            return self.failure(tenure, span.last_calls);
+        }
+        let cursor = self.0.cursor();
+        if cursor.is_quiet() && cursor.generation() == tenure.generation() {
+            return Some(Tally::default());
+        }
+        self.success(tenure, span.last_calls)
+    }
+
+    fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally {
         loop {
             let cursor = self.0.cursor();
             if cursor.generation() != tenure.generation() {
                 return Tally::default();
             }
             if let Some(head) = self.0.look(cursor) {
-                let tally = self.scan(head, last);
+                let tally = self.scan(head, span.last_calls);
                 if self.0.cursor() == cursor {
                     return tally;
                 }
@@ -137,7 +154,7 @@ impl<const WORDS: usize, const BITS: u32> Window for CountWindow<WORDS, BITS> {
         }
     }
 
-    fn begin(&self, tenure: Tenure<'_>) {
+    fn begin(&self, tenure: Tenure<'_>, _: &Span<impl Fn() -> u32>) {
         self.0.begin(tenure);
     }
 }

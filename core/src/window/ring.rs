@@ -1,8 +1,8 @@
 //! A ring of tagged words with a cursor: outcomes appended bit by bit.
 //!
 //! ```text
-//!   cursor  generation (8) | quiet (1) | full words (7) | lap (8) | index (8)
-//!   word    lap (8) | 0...01 (sentinel) then outcomes, newest lowest (24)
+//!   cursor  generation (8) | quiet (1) | full words (6) | lap (11) | index (6)
+//!   word    lap (11) | 0...01 (sentinel) then outcomes, newest lowest (21)
 //! ```
 //!
 //! The *head* is the word at the cursor. Outcomes are appended to it until it
@@ -18,12 +18,17 @@
 use super::Tenure;
 use crate::sync::{AtomicU32, Ordering};
 
-const LAP_SHIFT: u32 = 24;
+const LAP_SHIFT: u32 = 21;
 const PAYLOAD: u32 = (1 << LAP_SHIFT) - 1;
+const INDEX_BITS: u32 = 6;
+const FULL_SHIFT: u32 = 17;
+const LAPS: u32 = 1 << (FULL_SHIFT - INDEX_BITS);
 /// The most outcomes a word can hold beside its lap and its sentinel.
 pub(super) const MAX_BITS: u32 = LAP_SHIFT - 1;
 /// The most words a ring can have.
-pub(super) const MAX_WORDS: usize = 128;
+pub(super) const MAX_WORDS: usize = 1 << INDEX_BITS;
+
+const _: () = assert!(LAPS == 1 << (u32::BITS - LAP_SHIFT), "words and cursor count laps alike");
 
 /// One value of the cursor.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,33 +48,35 @@ impl Cursor {
 
     /// Full words behind the head that belong to the tenure.
     pub(super) const fn full(self) -> u32 {
-        (self.0 >> 16) & 0x7f
+        (self.0 >> FULL_SHIFT) & (MAX_WORDS as u32 - 1)
     }
 
-    const fn lap(self) -> u8 {
-        (self.0 >> 8) as u8
+    const fn lap(self) -> u32 {
+        (self.0 >> INDEX_BITS) % LAPS
     }
 
     const fn index(self) -> usize {
-        (self.0 & 0xff) as usize
+        self.0 as usize % MAX_WORDS
     }
 
-    const fn place(lap: u8, index: usize) -> Self {
-        Self((lap as u32) << 8 | index as u32)
+    const fn place(lap: u32, index: usize) -> Self {
+        Self((lap % LAPS) << INDEX_BITS | index as u32)
     }
 
     /// The next place of a ring of `words`.
     const fn onward(self, words: usize) -> Self {
         if self.index() + 1 == words {
-            Self::place(self.lap().wrapping_add(1), 0)
+            Self::place(self.lap() + 1, 0)
         } else {
             Self::place(self.lap(), self.index() + 1)
         }
     }
 
+    /// This place for `generation`.
     const fn of(self, generation: u8, full: u32, quiet: bool) -> Self {
         let quiet = if quiet { Self::QUIET } else { 0 };
-        Self((generation as u32) << 24 | quiet | full << 16 | self.0 & 0xffff)
+        let place = self.0 % (1 << FULL_SHIFT);
+        Self((generation as u32) << 24 | quiet | full << FULL_SHIFT | place)
     }
 }
 
@@ -167,7 +174,7 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
         // Pairs with `append`: whoever sees a failure also sees that its recorder
         // had cleared the quiet marker.
         let word = self.words[cursor.index() % WORDS].load(Ordering::Acquire);
-        ((word >> LAP_SHIFT) as u8 == cursor.lap()).then_some(Head {
+        (word >> LAP_SHIFT == cursor.lap()).then_some(Head {
             cursor,
             outcomes: Outcomes(word & PAYLOAD),
             word,
@@ -181,7 +188,7 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
     /// round, before the head is full too. (In a later tenure it may, but then
     /// this one's outcomes concern nobody.)
     pub(super) fn append(&self, head: Head, failed: bool) -> bool {
-        let word = u32::from(head.cursor.lap()) << LAP_SHIFT | head.push(failed).outcomes.0;
+        let word = head.cursor.lap() << LAP_SHIFT | head.push(failed).outcomes.0;
         swap(&self.words[head.cursor.index() % WORDS], head.word, word, Ordering::Release)
     }
 
@@ -194,7 +201,9 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
     /// the number of full words.
     pub(super) fn behind(&self, cursor: Cursor, back: u32) -> Outcomes {
         let index = (cursor.index() + WORDS - back as usize) % WORDS;
-        Outcomes(self.words[index].load(Ordering::Relaxed) & PAYLOAD)
+        // Whoever sees the word emptied for its next lap also sees that the
+        // cursor had moved on by then.
+        Outcomes(self.words[index].load(Ordering::Acquire) & PAYLOAD)
     }
 
     /// Empties the next word and moves the cursor there, unless somebody came
@@ -203,17 +212,12 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
         let next = cursor.onward(WORDS);
         let slot = &self.words[next.index() % WORDS];
         let word = slot.load(Ordering::Relaxed);
-        let lap = (word >> LAP_SHIFT) as u8;
+        let lap = word >> LAP_SHIFT;
         if lap != next.lap() {
-            // A word of any other lap is ahead of this view of the cursor.
-            if lap != next.lap().wrapping_sub(1)
-                || !swap(
-                    slot,
-                    word,
-                    u32::from(next.lap()) << LAP_SHIFT | Self::EMPTY_WORD,
-                    Ordering::Relaxed,
-                )
-            {
+            // A word of any other lap is ahead of this view of the cursor. The
+            // release is for whoever tallies the word behind a stale cursor.
+            let empty = next.lap() << LAP_SHIFT | Self::EMPTY_WORD;
+            if (lap + 1) % LAPS != next.lap() || !swap(slot, word, empty, Ordering::Release) {
                 return;
             }
         }

@@ -1,0 +1,207 @@
+//! What a configuration decides: pure functions of what was observed.
+
+use super::{
+    AfterProbeTimeout, Backoff, Config, MAX_PROBE_TIMEOUT, MAX_SHARES, MAX_TICKS, ProbeTimeout,
+    Ramp,
+};
+use crate::event::Cause;
+use crate::state::Probes;
+use crate::window::{Call, Tally};
+
+/// What the probes finished so far decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Close,
+    Reopen,
+    Undecided,
+}
+
+impl Config {
+    pub(crate) const fn counts_consecutive(&self) -> bool {
+        self.consecutive_failures.is_some()
+    }
+
+    /// Whether `count` failures in a row meet the policy, `in_window` of all
+    /// failures being in the window if that is by time.
+    pub(crate) const fn met_by_consecutive(&self, count: u32, in_window: Option<u32>) -> bool {
+        match (self.consecutive_failures, in_window) {
+            (Some(threshold), Some(in_window)) => count >= threshold && in_window >= threshold,
+            (Some(threshold), None) => count >= threshold,
+            (None, _) => false,
+        }
+    }
+
+    /// Which of the window's policies `tally` meets, after a call that counts
+    /// as `call`.
+    pub(crate) const fn met_by(&self, tally: Tally, call: Call) -> Option<Cause> {
+        let enough = tally.calls >= self.min_calls;
+        let has_rate = self.failure_rate.is_some() || self.slow_rate.is_some();
+        if call.failed
+            && (enough || has_rate)
+            && let Some(threshold) = self.failures_in_window
+            && tally.failed >= threshold
+        {
+            return Some(Cause::FailuresInWindow);
+        }
+        if !enough {
+            return None;
+        }
+        if call.failed && reached(self.failure_rate, tally.failed, tally.calls) {
+            return Some(Cause::FailureRate);
+        }
+        if call.slow && reached(self.slow_rate, tally.slow, tally.calls) {
+            return Some(Cause::SlowRate);
+        }
+        None
+    }
+
+    /// Whether a call that took `ticks` was slow.
+    pub(crate) const fn is_slow(&self, ticks: u32) -> bool {
+        match self.slow_after {
+            Some(after) => ticks > after,
+            None => false,
+        }
+    }
+
+    pub(crate) const fn last(&self) -> u32 {
+        self.last_calls
+    }
+
+    pub(crate) const fn bucket_ticks(&self) -> u32 {
+        // A window by time is never built with 0; this spares the division a
+        // check that could panic.
+        if self.bucket == 0 { 1 } else { self.bucket }
+    }
+
+    pub(crate) const fn least_calls(&self) -> u32 {
+        self.min_calls
+    }
+
+    pub(crate) const fn does_abandoned_fail(&self) -> bool {
+        self.abandoned_fails
+    }
+
+    /// How long the opening lasts that began at `tick` as `generation`, after
+    /// `level` trips from half-open, in ticks.
+    pub(crate) const fn opening(&self, level: u32, generation: u8, tick: u32) -> u32 {
+        let wait = match self.backoff {
+            Some(Backoff { factor, max }) if level > 0 => {
+                let wait = self.open_for.saturating_mul(factor.saturating_pow(level));
+                if wait < max { wait } else { max }
+            }
+            _ => self.open_for,
+        };
+        let Some(jitter) = self.jitter else { return wait };
+        let most = (wait as u64 * jitter.percent as u64 / 100) as u32;
+        let drawn = mix(jitter.seed ^ mix(tick ^ mix(generation as u32)));
+        let longer = ((drawn as u64 * (most as u64 + 1)) >> 32) as u32;
+        let wait = wait + longer;
+        if wait < MAX_TICKS { wait } else { MAX_TICKS }
+    }
+
+    /// Whether probes are counted with slow ones apart.
+    pub(crate) const fn judges_by_rate(&self) -> bool {
+        self.probe_rate_after.is_some()
+    }
+
+    /// Whether one more probe may go out beside `probes`.
+    pub(crate) const fn has_probe_beside(&self, probes: Probes) -> bool {
+        let given = match self.reuse_probes_until {
+            Some(_) => probes.out,
+            None => probes.out + probes.succeeded + probes.failed,
+        };
+        given < self.probes
+    }
+
+    /// `probes` after one of them finished as `call`.
+    pub(crate) const fn with_finished(&self, mut probes: Probes, call: Call) -> Probes {
+        probes.out -= 1;
+        let failed = if self.judges_by_rate() { call.failed } else { call.counts_against() };
+        if failed {
+            probes.failed += 1;
+        } else {
+            probes.succeeded += 1;
+        }
+        if self.judges_by_rate() && call.slow {
+            probes.slow += 1;
+        }
+        probes
+    }
+
+    /// What `probes` decide.
+    pub(crate) const fn judge(&self, probes: Probes) -> Verdict {
+        let finished = probes.succeeded + probes.failed;
+        if let Some(after) = self.probe_rate_after {
+            if finished < after {
+                return Verdict::Undecided;
+            }
+            let bad = reached(self.failure_rate, probes.failed, finished)
+                || reached(self.slow_rate, probes.slow, finished);
+            return if bad { Verdict::Reopen } else { Verdict::Close };
+        }
+        let of = match self.reuse_probes_until {
+            Some(finished) => finished,
+            None => self.probes,
+        };
+        let needed = match self.successes {
+            Some(count) => count,
+            None => of,
+        };
+        if probes.succeeded >= needed {
+            Verdict::Close
+        } else if probes.failed > of - needed {
+            Verdict::Reopen
+        } else {
+            Verdict::Undecided
+        }
+    }
+
+    /// How long the breaker stays half-open without a verdict, in ticks.
+    pub(crate) const fn half_open_for(&self) -> Option<u32> {
+        match self.probe_timeout {
+            ProbeTimeout::OpenFor if self.open_for > MAX_PROBE_TIMEOUT => Some(MAX_PROBE_TIMEOUT),
+            ProbeTimeout::OpenFor => Some(self.open_for),
+            ProbeTimeout::Ticks(ticks) => Some(ticks),
+            ProbeTimeout::Never => None,
+        }
+    }
+
+    pub(crate) const fn next_after_probe_timeout(&self) -> AfterProbeTimeout {
+        self.after_probe_timeout
+    }
+
+    pub(crate) const fn has_ramp(&self) -> bool {
+        self.ramp.is_some()
+    }
+
+    /// The share of calls, in percent, admitted `ticks` after closing; `None`
+    /// for all.
+    pub(crate) const fn share_after(&self, ticks: u32) -> Option<u32> {
+        let Some(Ramp { shares, count, step }) = self.ramp else { return None };
+        // Never 0, as for the bucket.
+        let index = ticks / if step == 0 { 1 } else { step };
+        if index < count && (index as usize) < MAX_SHARES {
+            Some(shares[index as usize] as u32)
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether `bad` of `calls` are at least `percent`, compared exactly.
+const fn reached(percent: Option<u32>, bad: u32, calls: u32) -> bool {
+    match percent {
+        Some(percent) => bad as u64 * 100 >= percent as u64 * calls as u64,
+        None => false,
+    }
+}
+
+/// A bijection of 32 bits that scatters: the finalizer of MurmurHash3 by
+/// Austin Appleby, <https://github.com/aappleby/smhasher>, public domain.
+pub(crate) const fn mix(mut bits: u32) -> u32 {
+    bits ^= bits >> 16;
+    bits = bits.wrapping_mul(0x85eb_ca6b);
+    bits ^= bits >> 13;
+    bits = bits.wrapping_mul(0xc2b2_ae35);
+    bits ^ bits >> 16
+}

@@ -1,0 +1,54 @@
+//! A breaker at a glance.
+
+use crate::phase::Phase;
+use crate::window::Tally;
+
+/// What a breaker was at one moment, consistent for one generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The phase, as [`Breaker::phase`](crate::Breaker::phase) says it.
+    pub phase: Phase,
+    /// Number of the tenure, modulo 2^8.
+    pub generation: u8,
+    /// Ticks since the tenure began; the first one began at tick 0.
+    pub in_phase_for: u32,
+    /// Ticks until it is worth asking, where that is known: while open.
+    pub retry_after: Option<u32>,
+    /// What the window holds; while half-open, the finished probes. An open
+    /// breaker still shows the window that tripped it.
+    pub tally: Tally,
+    /// Whether there are enough calls to speak of rates.
+    pub(crate) rated: bool,
+    /// Failures in a row, where that policy is configured.
+    pub consecutive_failures: u32,
+    /// How often it has tripped from half-open without a close in between.
+    pub backoff_level: u32,
+}
+
+impl Snapshot {
+    /// The failure rate in tenths of a percent, rounded; `None` below
+    /// [`min_calls`](crate::Config::min_calls).
+    #[must_use]
+    pub const fn failure_permille(&self) -> Option<u32> {
+        self.permille(self.tally.failed)
+    }
+
+    /// The slow-call rate in tenths of a percent, rounded; `None` below
+    /// [`min_calls`](crate::Config::min_calls).
+    #[must_use]
+    pub const fn slow_permille(&self) -> Option<u32> {
+        self.permille(self.tally.slow)
+    }
+
+    const fn permille(&self, bad: u32) -> Option<u32> {
+        let calls = self.tally.calls as u64;
+        // `rated` means that there are calls; this also tells the compiler.
+        if !self.rated || calls == 0 {
+            return None;
+        }
+        Some(((bad as u64 * 1_000 + calls / 2) / calls) as u32)
+    }
+}

@@ -1,0 +1,214 @@
+//! Adaptive client-side throttling: another way to admit calls.
+
+use crate::clock::Clock;
+use crate::config::{ConfigError, Field, mix, within};
+use crate::error::Rejected;
+use crate::event::{Observer, Outcome};
+use crate::guard::Guard;
+use crate::permit::{Permit, Token};
+use crate::phase::Phase;
+use crate::state::Word;
+use crate::sync::{AtomicU32, Ordering, const_fn};
+use crate::window::{Call, Kind, Span, Tally, Tenure, Window};
+
+/// Refuses a share of calls that grows as the callee accepts fewer.
+///
+/// After "Handling Overload" in *Site Reliability Engineering* (Beyer and
+/// others, 2016, <https://sre.google/sre-book/handling-overload/>): of
+/// `requests` calls in the window, local refusals included, `accepts` were not
+/// failures; the next one is refused with probability
+///
+/// ```text
+/// max(0, (requests - multiplier * accepts) / (requests + 1))
+/// ```
+///
+/// but never more often than the cap says, so that some calls always get
+/// through to find out when the callee has recovered. Computed in integers.
+///
+/// Ignored and cancelled calls are not counted. A call enters the window when
+/// it ends, a refusal at once. All lock-free; 8 bytes, the window and the
+/// configuration.
+///
+/// ```
+/// use microbreaker::{Guard, Throttle, ThrottleConfig, TimeWindow};
+/// static UPSTREAM: Throttle<TimeWindow<10>, fn() -> u32> =
+///     Throttle::new(ThrottleConfig::new(0x5eed).bucket(12_000), TimeWindow::new(), || 0);
+/// let answer = UPSTREAM.call(|| Ok::<_, ()>(42));
+/// assert_eq!(answer, Ok(42));
+/// ```
+pub struct Throttle<W: Window, C: Clock, O: Observer = ()> {
+    /// A throttle has one tenure for ever.
+    word: Word,
+    /// Draws made; each draw mixes the next number with the seed.
+    draws: AtomicU32,
+    window: W,
+    config: ThrottleConfig,
+    clock: C,
+    observer: O,
+}
+
+/// How a [`Throttle`] refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ThrottleConfig {
+    multiplier_tenths: u32,
+    cap: u32,
+    last_calls: u32,
+    bucket: u32,
+    seed: u32,
+}
+
+impl ThrottleConfig {
+    /// Multiplier 2, cap 90 percent; draws from `seed`, which members of a
+    /// fleet should have different.
+    #[must_use]
+    pub const fn new(seed: u32) -> Self {
+        Self { multiplier_tenths: 20, cap: 90, last_calls: 0, bucket: 0, seed }
+    }
+
+    /// The multiplier in tenths, 10 to 1,000: how many calls are made for each
+    /// that is accepted before any is refused. 20, twice, is the book's.
+    #[must_use]
+    pub const fn multiplier_tenths(mut self, tenths: u32) -> Self {
+        self.multiplier_tenths = tenths;
+        self
+    }
+
+    /// The greatest share of calls that is refused, 1 to 99 percent.
+    #[must_use]
+    pub const fn cap(mut self, percent: u32) -> Self {
+        self.cap = percent;
+        self
+    }
+
+    /// A [`CountWindow`](crate::CountWindow) is the last `count` calls: 1 to
+    /// its capacity.
+    #[must_use]
+    pub const fn last_calls(mut self, count: u32) -> Self {
+        self.last_calls = count;
+        self
+    }
+
+    /// A bucket of a [`TimeWindow`](crate::TimeWindow) is `ticks` long; all of
+    /// them together at most 2^31 - 1. The book looks back two minutes.
+    #[must_use]
+    pub const fn bucket(mut self, ticks: u32) -> Self {
+        self.bucket = ticks;
+        self
+    }
+
+    /// Whether every value is in its range, for a throttle with a window `W`,
+    /// which must remember calls.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is not, with its value and what is allowed.
+    pub const fn check<W: Window>(&self) -> Result<(), ConfigError> {
+        if let Err(error) = within(Field::Multiplier, self.multiplier_tenths, 10, 1_000) {
+            return Err(error);
+        }
+        if let Err(error) = within(Field::Cap, self.cap, 1, 99) {
+            return Err(error);
+        }
+        match W::KIND {
+            Kind::Count { capacity } => within(Field::LastCalls, self.last_calls, 1, capacity),
+            Kind::Time { buckets, calls: true } => {
+                within(Field::Bucket, self.bucket, 1, ((1 << 31) - 1) / buckets)
+            }
+            Kind::Time { calls: false, .. } | Kind::None => within(Field::LastCalls, 0, 1, 0),
+        }
+    }
+
+    /// Of 2^32 equally likely draws, how many refuse.
+    const fn refusals(&self, tally: Tally) -> u32 {
+        let requests = tally.calls as u64;
+        let accepts = requests - tally.failed as u64;
+        let excess = (10 * requests).saturating_sub(self.multiplier_tenths as u64 * accepts);
+        let share = (excess << 32) / (10 * (requests + 1));
+        let cap = ((self.cap as u64) << 32) / 100;
+        (if share < cap { share } else { cap }) as u32
+    }
+}
+
+impl<W: Window, C: Clock> Throttle<W, C> {
+    const_fn! {
+        /// A throttle that has seen no call.
+        ///
+        /// # Panics
+        ///
+        /// If `config` is refused by [`ThrottleConfig::check`]; in a `static`
+        /// that is a compile error.
+        #[must_use]
+        pub const fn new(config: ThrottleConfig, window: W, clock: C) -> Self {
+            assert!(config.check::<W>().is_ok(), "bad ThrottleConfig: see ThrottleConfig::check");
+            Self { word: Word::new(), draws: AtomicU32::new(0), window, config, clock, observer: () }
+        }
+    }
+}
+
+impl<W: Window, C: Clock, O: Observer> Throttle<W, C, O> {
+    /// A throttle that tells `observer` what it does, if `config` can work.
+    ///
+    /// # Errors
+    ///
+    /// What [`ThrottleConfig::check`] says.
+    pub fn try_new(
+        config: ThrottleConfig,
+        window: W,
+        clock: C,
+        observer: O,
+    ) -> Result<Self, ConfigError> {
+        config.check::<W>()?;
+        Ok(Self { word: Word::new(), draws: AtomicU32::new(0), window, config, clock, observer })
+    }
+
+    /// What the window holds: `failed` counts failures and local refusals.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.window.tally(self.tenure(), &self.span())
+    }
+
+    /// The observer.
+    pub const fn observer(&self) -> &O {
+        &self.observer
+    }
+
+    fn tenure(&self) -> Tenure<'_> {
+        Tenure::new(&self.word, self.word.load().generation())
+    }
+
+    fn span(&self) -> Span<impl Fn() -> u32 + '_> {
+        let bucket = if self.config.bucket == 0 { 1 } else { self.config.bucket };
+        Span { last_calls: self.config.last_calls, bucket, now: || self.clock.now() }
+    }
+}
+
+impl<W: Window, C: Clock, O: Observer> Guard for Throttle<W, C, O> {
+    fn try_acquire(&self) -> Result<Permit<'_, Self>, Rejected> {
+        let refusals = self.config.refusals(self.tally());
+        if refusals > 0 {
+            let draw = self.draws.fetch_add(1, Ordering::Relaxed);
+            if mix(self.config.seed ^ mix(draw)) < refusals {
+                let refused = Call { failed: true, slow: false };
+                self.window.record(self.tenure(), &self.span(), refused);
+                let rejected = Rejected { phase: Phase::Closed, retry_after: None };
+                self.observer.rejection(&rejected);
+                return Err(rejected);
+            }
+        }
+        Ok(Permit::new(self, Token::new(self.tenure().generation()), 0))
+    }
+
+    fn complete(&self, _: Token, _: u32, _: Option<u32>, outcome: Outcome) {
+        if outcome != Outcome::Ignored {
+            let call = Call { failed: outcome != Outcome::Success, slow: false };
+            self.window.record(self.tenure(), &self.span(), call);
+        }
+        self.observer.outcome(outcome, false);
+    }
+
+    fn abandoned(&self) -> Outcome {
+        Outcome::Ignored
+    }
+}

@@ -1,0 +1,64 @@
+//! A window that watches slow calls beside failures.
+
+use super::{Call, Kind, Span, Tally, Tenure, Window};
+
+/// Two windows of the same kind: one of failures, one of slow calls.
+///
+/// ```
+/// use microbreaker::{Breaker, Config, CountWindow, ManualClock, Phase, WithSlow};
+/// static CLOCK: ManualClock = ManualClock::new(0);
+/// static SENSOR: Breaker<WithSlow<CountWindow<3>>, &ManualClock> = Breaker::new(
+///     Config::new().slow_rate(50).slow_after(20).last_calls(16).open_for(500),
+///     WithSlow::new(CountWindow::new(), CountWindow::new()),
+///     &CLOCK,
+/// );
+/// let permit = SENSOR.try_acquire()?;
+/// CLOCK.advance(21);
+/// permit.success(); // but slow: 1 of 1
+/// assert_eq!(SENSOR.phase(), Phase::Open);
+/// # Ok::<(), microbreaker::Rejected>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct WithSlow<W> {
+    failures: W,
+    slow: W,
+}
+
+impl<W> WithSlow<W> {
+    /// A window that remembers failures in `failures` and slow calls in `slow`.
+    #[must_use]
+    pub const fn new(failures: W, slow: W) -> Self {
+        Self { failures, slow }
+    }
+}
+
+impl<W: Window> Window for WithSlow<W> {
+    const KIND: Kind = W::KIND;
+    const SLOW: bool = true;
+
+    fn record(
+        &self,
+        tenure: Tenure<'_>,
+        span: &Span<impl Fn() -> u32>,
+        call: Call,
+    ) -> Option<Tally> {
+        let failures = self.failures.record(tenure, span, Call { slow: false, ..call })?;
+        let slow = self.slow.record(tenure, span, Call { failed: call.slow, slow: false })?;
+        Some(combine(failures, slow))
+    }
+
+    fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally {
+        combine(self.failures.tally(tenure, span), self.slow.tally(tenure, span))
+    }
+
+    fn begin(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) {
+        self.failures.begin(tenure, span);
+        self.slow.begin(tenure, span);
+    }
+}
+
+/// Every call enters both windows, so either knows how many there are; one that
+/// was not tallied says 0.
+fn combine(failures: Tally, slow: Tally) -> Tally {
+    Tally { calls: failures.calls.max(slow.calls), failed: failures.failed, slow: slow.failed }
+}
