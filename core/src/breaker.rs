@@ -286,9 +286,7 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     /// What the winner of a transition does.
     fn entered(&self, from: State, to: State, cause: Cause, rounded_by: u32) {
         let tick = self.entered.settle(&self.word, to, rounded_by, || self.clock.now());
-        if to.is_closed() {
-            self.window.begin(Tenure::new(&self.word, to.generation()));
-        }
+        self.window.begin(Tenure::new(&self.word, to.generation()));
         let (from, to, generation) = (from.phase(), to.phase(), to.generation());
         if from != to {
             self.observer.transition(&Transition { from, to, cause, generation, tick });
