@@ -369,3 +369,7 @@ fields! {
     /// [`Config::probe_timeout`]
     ProbeTimeout probe_timeout "must be 1 to 2^31 - 1 (ticks)"
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("config/refused.md")]
+struct Refused;
