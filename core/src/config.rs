@@ -612,3 +612,7 @@ fields! {
     /// [`Config::ramp`], its step
     RampStep ramp_step "must be 1 to 306783378 (ticks)"
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("config/refused.md")]
+struct Refused;

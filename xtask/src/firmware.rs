@@ -1,14 +1,103 @@
-//! `cargo xtask firmware`
+//! `cargo xtask firmware`: the example on a Cortex-M3 in QEMU, its sensor
+//! pulled out and plugged in while it runs, its log compared with a file.
+
+mod board;
+mod log;
+mod qmp;
+mod socket;
+mod story;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use similar::TextDiff;
+use xshell::Shell;
+
+use crate::tools::{self, Missing};
+use board::Board;
+
+const TARGET: &str = "thumbv7m-none-eabi";
+const BOARDS: &str = "embedded-example/boards";
+const PACKAGE: &str = "mps2-an385";
 
 /// Options of `cargo xtask firmware`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Install missing system packages
     #[arg(long)]
-    install: bool,
+    pub(crate) install: bool,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    let _ = options.install;
-    anyhow::bail!("not built yet")
+    let sh = tools::shell()?;
+    let mut missing = missing(&sh);
+    if options.install && !missing.is_empty() {
+        let packages: Vec<_> = missing.iter().flat_map(|tool| tool.packages).copied().collect();
+        tools::apt_install(&sh, &packages)?;
+        missing = self::missing(&sh);
+    }
+    if !missing.is_empty() {
+        eprintln!("{}", complaint(&missing));
+        bail!("tools are missing");
+    }
+
+    let root = sh.current_dir();
+    let elf = build(&sh)?;
+    let mut board = Board::boot(&elf)?;
+    story::tell(&mut board)?;
+    let log = board.finish()?;
+    compare(&log, &root.join(BOARDS).join(PACKAGE).join("expected.log"))
+}
+
+fn missing(sh: &Shell) -> Vec<Missing> {
+    let qemu = tools::find(
+        board::QEMU,
+        &["qemu-system-arm"],
+        "brew install qemu, dnf install qemu-system-arm",
+    );
+    tools::cargo_for(sh, TARGET).err().into_iter().chain(qemu).collect()
+}
+
+fn complaint(missing: &[Missing]) -> String {
+    let mut text = String::from("The firmware needs tools that are not installed:\n");
+    for Missing { what, packages, elsewhere } in missing {
+        text += &format!(
+            "\n  {what}\n    Debian 12 or newer: apt-get install --no-install-recommends {}\n    \
+             elsewhere: {elsewhere}\n",
+            packages.join(" ")
+        );
+    }
+    text + "\n`cargo xtask firmware --install` installs Debian's packages."
+}
+
+/// Builds the firmware, and says where it is.
+fn build(sh: &Shell) -> anyhow::Result<PathBuf> {
+    let _boards = sh.push_dir(BOARDS);
+    let Ok(cargo) = tools::cargo_for(sh, TARGET) else { bail!("no toolchain for {TARGET}") };
+    let messages = cargo
+        .args(["build", "--release", "--locked", "--package", PACKAGE, "--target", TARGET])
+        .arg("--message-format=json-render-diagnostics")
+        .read()?;
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .context("cargo built no executable")
+}
+
+/// Compares `log` with what is expected; `UPDATE_EXPECT=1` accepts it instead.
+fn compare(log: &str, expectation: &Path) -> anyhow::Result<()> {
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        return Ok(std::fs::write(expectation, log)?);
+    }
+    let expected = std::fs::read_to_string(expectation)
+        .with_context(|| format!("cannot read {}", expectation.display()))?;
+    if log != expected {
+        let diff = TextDiff::from_lines(expected.as_str(), log);
+        let diff = diff.unified_diff().header("expected", "logged").to_string();
+        eprintln!("\n{diff}");
+        bail!("the log is not as expected; UPDATE_EXPECT=1 writes it to {}", expectation.display());
+    }
+    println!("The log is as expected.");
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use xshell::Shell;
+use xshell::{Cmd, Shell, cmd};
 
 /// A shell in the project's root.
 pub(crate) fn shell() -> anyhow::Result<Shell> {
@@ -10,4 +10,69 @@ pub(crate) fn shell() -> anyhow::Result<Shell> {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     shell.change_dir(xtask.parent().unwrap_or(xtask));
     Ok(shell)
+}
+
+/// A tool that is not there, and how to get it.
+pub(crate) struct Missing {
+    /// Its name and what it is for.
+    pub(crate) what: String,
+    /// Debian's packages that bring it.
+    pub(crate) packages: &'static [&'static str],
+    /// How to get it elsewhere.
+    pub(crate) elsewhere: String,
+}
+
+/// Debian's packages of a Rust toolchain that builds for bare-metal targets.
+const RUST_PACKAGES: &[&str] =
+    &["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22"];
+
+/// What must be there of it.
+const DISTRIBUTION: [&str; 4] = [
+    "/usr/bin/cargo",
+    "/usr/bin/rustc",
+    "/usr/bin/rust-lld",
+    "/usr/lib/rustlib/src/rust/library/core",
+];
+
+/// A cargo that builds for the bare-metal `target`: the one in use if rustup
+/// has the target, else the distribution's, which compiles `core` itself.
+pub(crate) fn cargo_for<'a>(sh: &'a Shell, target: &str) -> Result<Cmd<'a>, Missing> {
+    let libraries = cmd!(sh, "rustc --print target-libdir --target {target}");
+    if libraries.quiet().ignore_stderr().read().is_ok_and(|path| Path::new(&path).is_dir()) {
+        return Ok(cmd!(sh, "cargo"));
+    }
+    if DISTRIBUTION.iter().all(|part| Path::new(part).exists()) {
+        return Ok(cmd!(sh, "/usr/bin/cargo")
+            // Without this it takes rustup's.
+            .env("RUSTC", "/usr/bin/rustc")
+            // A stable compiler builds `core` only when told that it is bootstrapping.
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("CARGO_UNSTABLE_BUILD_STD", "core"));
+    }
+    Err(Missing {
+        what: format!("a Rust toolchain for {target}"),
+        packages: RUST_PACKAGES,
+        elsewhere: format!("rustup target add {target}"),
+    })
+}
+
+/// Nothing if `program` is on the path.
+pub(crate) fn find(
+    program: &str,
+    packages: &'static [&'static str],
+    elsewhere: &str,
+) -> Option<Missing> {
+    which::which(program).is_err().then(|| Missing {
+        what: program.into(),
+        packages,
+        elsewhere: elsewhere.into(),
+    })
+}
+
+/// Installs `packages` with Debian's package manager.
+pub(crate) fn apt_install(sh: &Shell, packages: &[&str]) -> anyhow::Result<()> {
+    // Root may have no sudo.
+    let program = if cmd!(sh, "id -u").quiet().read()? == "0" { "env" } else { "sudo" };
+    cmd!(sh, "{program} apt-get update").run()?;
+    Ok(cmd!(sh, "{program} apt-get install -y --no-install-recommends {packages...}").run()?)
 }

@@ -1,0 +1,120 @@
+//! Numbers that come round: laps of the ring and generations have 8 bits each.
+
+use microbreaker::{Breaker, Config, CountWindow, ManualClock, Outcome, Phase, Window};
+
+static CLOCK: ManualClock = ManualClock::new(0);
+
+type Bare<W> = Breaker<W, &'static ManualClock>;
+
+/// Remembers as much as `window` can, and trips only by hand.
+fn patient<W: Window>(window: W) -> Bare<W> {
+    let config =
+        Config::new().failure_rate(100).last_calls(W::CAPACITY).min_calls(W::CAPACITY).open_for(10);
+    Breaker::new(config, window, &CLOCK)
+}
+
+fn record<W: Window>(breaker: &Bare<W>, outcome: Outcome) {
+    breaker.try_acquire().unwrap().finish(outcome);
+}
+
+fn tally<W: Window>(breaker: &Bare<W>) -> (u32, u32) {
+    let tally = breaker.tally();
+    (tally.calls, tally.failed)
+}
+
+/// Makes `count` transitions that leave the window alone.
+fn forced<W: Window>(breaker: &Bare<W>, count: u32) {
+    for i in 0..count {
+        if i % 2 == 0 { breaker.force_open() } else { breaker.disable() }
+    }
+}
+
+#[test]
+fn a_word_of_256_laps_ago_is_never_current() {
+    fn short_tenures<const WORDS: usize, const BITS: u32>() {
+        // Every length of tenure, and for each more than two periods of laps.
+        for length in 0..CountWindow::<WORDS, BITS>::CAPACITY {
+            let breaker = patient(CountWindow::<WORDS, BITS>::new());
+            record(&breaker, Outcome::Success);
+            for tenure in 0..600 * WORDS as u32 {
+                breaker.reset();
+                assert_eq!(tally(&breaker), (0, 0), "tenure {tenure}");
+                for call in 1..=length {
+                    record(&breaker, Outcome::Failure);
+                    assert_eq!(tally(&breaker), (call, call), "tenure {tenure}");
+                }
+            }
+        }
+    }
+    short_tenures::<2, 1>();
+    short_tenures::<3, 2>();
+    short_tenures::<5, 3>();
+    short_tenures::<4, 23>();
+}
+
+#[test]
+fn one_tenure_of_256_laps_slides_all_the_way() {
+    let breaker = patient(CountWindow::<5, 3>::new());
+    // One failure in four: the last 10 hold 2 or 3.
+    for call in 0..3 * 256 * 5 * 3 {
+        let failed = call % 4 == 0;
+        record(&breaker, if failed { Outcome::Failure } else { Outcome::Success });
+        let last_10 = (call + 1).min(10);
+        let expected = (call + 1 - last_10..=call).filter(|i| i % 4 == 0).count() as u32;
+        assert_eq!(tally(&breaker), (last_10, expected), "call {call}");
+    }
+}
+
+#[test]
+fn a_window_does_not_survive_256_transitions() {
+    for transitions in 250..=520 {
+        let breaker = patient(CountWindow::<5, 3>::new());
+        record(&breaker, Outcome::Failure);
+        forced(&breaker, transitions - 1);
+        breaker.reset();
+        assert_eq!(tally(&breaker), (0, 0), "after {transitions} transitions");
+    }
+}
+
+#[test]
+fn a_permit_of_255_transitions_ago_is_stale() {
+    for transitions in 1..=255 {
+        let breaker = patient(CountWindow::<3>::new());
+        let permit = breaker.try_acquire().unwrap();
+        forced(&breaker, transitions - 1);
+        breaker.reset();
+        permit.failure();
+        assert_eq!(tally(&breaker), (0, 0), "after {transitions} transitions");
+    }
+}
+
+/// The documented limit: not wanted, but known.
+#[test]
+fn a_permit_of_exactly_256_transitions_ago_is_taken_for_a_fresh_one() {
+    let breaker = patient(CountWindow::<3>::new());
+    let permit = breaker.try_acquire().unwrap();
+    forced(&breaker, 255);
+    breaker.reset();
+    permit.failure();
+    assert_eq!(tally(&breaker), (1, 1));
+}
+
+#[test]
+fn a_probe_of_exactly_256_transitions_ago_cannot_upset_the_count_of_probes() {
+    let config = Config::new().consecutive_failures(1).open_for(10).probes(2).no_probe_timeout();
+    let breaker = Breaker::new(config, (), &CLOCK);
+    breaker.trip();
+    breaker.half_open().unwrap();
+    let old = [(); 2].map(|()| breaker.try_acquire().unwrap());
+    for _ in 0..128 {
+        breaker.trip();
+        breaker.half_open().unwrap();
+    }
+    // None is out: there is nothing that the old ones could be.
+    for permit in old {
+        permit.success();
+    }
+    assert_eq!(breaker.phase(), Phase::HalfOpen);
+    let _probes = [(); 2].map(|()| breaker.try_acquire().unwrap());
+    assert!(breaker.try_acquire().is_err());
+}

@@ -1,0 +1,162 @@
+//! Every value that cannot work is refused at run time, and the one beside it
+//! is not. That the same are compile errors in constants is shown in
+//! `src/config/refused.md`.
+
+use std::error::Error;
+
+use microbreaker::{Breaker, Config, ConfigError, CountWindow, Field, ManualClock, Window};
+
+static CLOCK: ManualClock = ManualClock::new(0);
+
+type Last24 = CountWindow<3>;
+const MAX_TICKS: u32 = (1 << 31) - 1;
+
+/// Counts in a row: needs no window.
+const ROW: Config = Config::new().consecutive_failures(3).open_for(500);
+/// Counts in a window of the last 10.
+const LAST: Config = Config::new().failures_in_window(3).last_calls(10).open_for(500);
+
+/// Asserts that `good` is taken and `bad` refused because `field`, of `value`,
+/// is not `least` to `most`. Returns the error for its text to be looked at.
+fn refused<W: Window>(
+    window: fn() -> W,
+    good: Config,
+    bad: Config,
+    (field, value, least, most): (Field, u32, u32, u32),
+) -> ConfigError {
+    assert_eq!(good.check(W::CAPACITY), Ok(()));
+    assert!(Breaker::try_new(good, window(), &CLOCK, ()).is_ok());
+
+    let error = bad.check(W::CAPACITY).unwrap_err();
+    let ConfigError { field: f, value: v, least: l, most: m, .. } = error;
+    assert_eq!((f, v, l, m), (field, value, least, most));
+    assert_eq!(Breaker::try_new(bad, window(), &CLOCK, ()).err(), Some(error));
+    error
+}
+
+/// The same for a field whose bounds are `least` and `most`, on both sides.
+fn bounds<W: Window>(
+    window: fn() -> W,
+    with: fn(u32) -> Config,
+    field: Field,
+    (least, most): (u32, u32),
+) {
+    for (good, bad) in [(least, least - 1), (most, most + 1)] {
+        let error = refused(window, with(good), with(bad), (field, bad, least, most));
+        let expected = format!("{} is {bad}, but must be {least} to {most}", field.name());
+        assert_eq!(error.to_string(), expected);
+        assert!(error.source().is_none());
+    }
+}
+
+fn no_window() {}
+
+#[test]
+fn consecutive_failures() {
+    let with = |count| ROW.consecutive_failures(count);
+    bounds(no_window, with, Field::ConsecutiveFailures, (1, 2_047));
+}
+
+#[test]
+fn failures_in_window() {
+    let with = |count| LAST.failures_in_window(count);
+    bounds(Last24::new, with, Field::FailuresInWindow, (1, 10));
+}
+
+#[test]
+fn failure_rate() {
+    let with = |percent| LAST.failure_rate(percent);
+    bounds(Last24::new, with, Field::FailureRate, (1, 100));
+}
+
+#[test]
+fn min_calls() {
+    bounds(Last24::new, |count| LAST.min_calls(count), Field::MinCalls, (1, 10));
+}
+
+#[test]
+fn last_calls() {
+    let with = |count| Config::new().failure_rate(50).open_for(500).last_calls(count);
+    bounds(Last24::new, with, Field::LastCalls, (1, 24));
+    bounds(CountWindow::<2>::new, with, Field::LastCalls, (1, 1));
+    bounds(CountWindow::<128>::new, with, Field::LastCalls, (1, 126 * 23 + 1));
+}
+
+#[test]
+fn open_for() {
+    bounds(no_window, |ticks| ROW.open_for(ticks), Field::OpenFor, (1, MAX_TICKS));
+}
+
+#[test]
+fn probes() {
+    bounds(no_window, |count| ROW.probes(count), Field::Probes, (1, 31));
+}
+
+#[test]
+fn successes() {
+    bounds(no_window, |count| ROW.probes(4).successes(count), Field::Successes, (1, 4));
+}
+
+#[test]
+fn probe_timeout() {
+    let with = |ticks| ROW.probe_timeout(ticks);
+    bounds(no_window, with, Field::ProbeTimeout, (1, MAX_TICKS));
+}
+
+#[test]
+fn what_was_not_set() {
+    let error = refused(no_window, ROW, Config::new().open_for(500), (Field::Policies, 0, 1, 3));
+    assert!(error.to_string().starts_with("no policy is configured: set consecutive_failures, "));
+    let wait = Config::new().consecutive_failures(3);
+    let error = refused(no_window, ROW, wait, (Field::OpenFor, 0, 1, MAX_TICKS));
+    assert_eq!(error.to_string(), "open_for is 0, but must be 1 to 2147483647");
+}
+
+#[test]
+fn a_window_policy_without_last_calls() {
+    for policy in [Config::new().failures_in_window(1), Config::new().failure_rate(50)] {
+        let bad = policy.open_for(500);
+        let error = refused(Last24::new, bad.last_calls(1), bad, (Field::LastCalls, 0, 1, 24));
+        assert_eq!(error.to_string(), "last_calls is 0, but must be 1 to 24");
+    }
+}
+
+#[test]
+fn a_window_policy_without_a_window() {
+    let error = refused(no_window, ROW, LAST, (Field::LastCalls, 10, 1, 0));
+    assert_eq!(
+        error.to_string(),
+        "last_calls is 10, but the breaker's window remembers no calls: use a CountWindow"
+    );
+}
+
+#[test]
+fn last_calls_without_a_window_even_if_no_policy_needs_them() {
+    refused(no_window, ROW, ROW.last_calls(10), (Field::LastCalls, 10, 1, 0));
+    assert_eq!(ROW.last_calls(10).check(24), Ok(()), "they can be tallied");
+}
+
+#[test]
+fn the_first_of_several_mistakes_is_named() {
+    let error = ROW.open_for(0).probes(0).check(0).unwrap_err();
+    assert_eq!(error.field, Field::OpenFor);
+}
+
+#[test]
+#[should_panic(expected = "bad Config: probes must be 1 to 31")]
+fn new_panics_at_run_time() {
+    let _ = Breaker::new(ROW.probes(32), (), &CLOCK);
+}
+
+#[test]
+#[should_panic(expected = "bad Config: failure_rate must be 1 to 100 (percent)")]
+fn observed_panics_at_run_time() {
+    let _ = Breaker::observed(LAST.failure_rate(101), Last24::new(), &CLOCK, ());
+}
+
+#[test]
+#[should_panic(expected = "bad Config: last_calls must be 1 to the capacity")]
+fn in_flash_panics_at_run_time() {
+    static TOO_MANY: Config = LAST.last_calls(25);
+    let _ = Breaker::in_flash(&TOO_MANY, Last24::new(), &CLOCK, ());
+}

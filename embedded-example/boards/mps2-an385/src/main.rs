@@ -1,0 +1,195 @@
+//! The guarded thermometer on Arm's MPS2 board (AN385: a Cortex-M3).
+//!
+//! Each byte on the UART asks for a round: an exchange on the link, a burst of
+//! readings, a report. `q` ends the run. So whoever sits at the UART decides
+//! what the sensor meets in which round, and the log is the same every time.
+
+#![no_std]
+#![no_main]
+
+mod link;
+mod register;
+mod two_wire;
+mod uart;
+
+use core::cell::Cell;
+use core::panic::PanicInfo;
+
+use cortex_m::asm::wfi;
+use cortex_m::peripheral::{SYST, syst::SystClkSource};
+use cortex_m_rt::{ExceptionFrame, entry, exception};
+use defmt::{Display2Format, error, info};
+use defmt_semihosting as _;
+use embedded_example::{CountingI2c, POLICY, Reading, Thermometer};
+use microbreaker::{Breaker, Clock, Config, Counters, History, ManualClock, Phase, elapsed};
+use semihosting::process;
+use serde::Serialize;
+
+use register::Register;
+use two_wire::TwoWire;
+use uart::Uart;
+
+const CORE_HERTZ: u32 = 25_000_000;
+
+/// More readings than it takes to trip, so that a burst which finds the sensor
+/// gone ends with a refusal.
+const BURST: u32 = 4;
+
+/// Between two bursts, in ticks.
+const PAUSE: u32 = 20;
+
+// SAFETY: AN385 has the LEDs of the board here.
+const LEDS: Register = unsafe { Register::at(0x4002_8000) };
+
+/// The clock of every breaker: SysTick advances it each millisecond.
+static MILLIS: ManualClock = ManualClock::new(0);
+
+/// Counts, remembers the last transitions, and has its configuration in flash.
+type BoardBreaker = Breaker<(), &'static ManualClock, (Counters, History<4>), &'static Config>;
+
+const fn breaker(config: &'static Config) -> BoardBreaker {
+    Breaker::in_flash(config, (), &MILLIS, (Counters::new(), History::new()))
+}
+
+/// Guards the bus of the sensor, and is watched by the SysTick handler.
+static SENSOR: BoardBreaker = breaker(&POLICY);
+
+/// Guards the link: acquired in `main`, finished in the link's interrupt.
+static LINK: BoardBreaker = breaker(&POLICY);
+
+/// What happened so far.
+#[derive(Serialize)]
+struct Report {
+    /// The sensor's breaker.
+    phase: &'static str,
+    transitions: u32,
+    celsius: Option<f32>,
+    stale: bool,
+    /// Calls that were permitted, and those refused.
+    made: u32,
+    refused: u32,
+    /// Transactions that the I2C bus saw.
+    transactions: u32,
+    /// The lamp that says that the sensor is not in order.
+    lamp: bool,
+    /// The link's breaker.
+    link_phase: &'static str,
+    link_answers: u32,
+}
+
+#[entry]
+fn main() -> ! {
+    let Some(mut core) = cortex_m::Peripherals::take() else { unreachable!() };
+    start_ticking(&mut core.SYST);
+    link::enable();
+
+    let transactions = Cell::new(0);
+    let bus = CountingI2c::new(TwoWire::new(), &transactions);
+    let mut thermometer = Thermometer::new(bus, &SENSOR);
+    let mut uart = Uart::new();
+    let mut log = Log::default();
+    let mut frame = link::Frame::default();
+    info!("started");
+
+    while uart.receive() != b'q' {
+        frame = frame.map(|byte| byte.wrapping_add(0x35));
+        if let Err(rejected) = link::start(frame) {
+            error!("link: {}", rejected);
+        }
+        pause();
+        let mut reading = None;
+        for _ in 0..BURST {
+            reading = thermometer.read();
+            log.sensor(reading);
+        }
+        let did = thermometer.report();
+        uart.send(&Report {
+            phase: SENSOR.phase().name(),
+            transitions: SENSOR.observer().0.counts().transitions,
+            celsius: reading.map(|reading| reading.celsius),
+            stale: reading.is_some_and(|reading| reading.stale),
+            made: did.made(),
+            refused: did.refused,
+            transactions: transactions.get(),
+            lamp: LEDS.read() & 1 != 0,
+            link_phase: LINK.phase().name(),
+            link_answers: LINK.observer().0.counts().successes,
+        });
+    }
+
+    let sensor = SENSOR.observer().0.counts();
+    let link = LINK.observer().0.counts();
+    info!("sensor: {} calls failed, {} transitions", sensor.failures, sensor.transitions);
+    info!("link: {} calls failed, {} transitions", link.failures, link.transitions);
+    process::exit(0)
+}
+
+/// Logs what is new.
+#[derive(Default)]
+struct Log {
+    reading: Option<Reading>,
+    transitions: u32,
+}
+
+impl Log {
+    fn sensor(&mut self, reading: Option<Reading>) {
+        let (counters, history) = SENSOR.observer();
+        let transitions = counters.counts().transitions;
+        let unseen = (transitions - self.transitions) as usize;
+        self.transitions = transitions;
+        let history = history.snapshot();
+        for transition in &history[history.len() - unseen..] {
+            info!("sensor: {} -> {}, {}", transition.from, transition.to, transition.cause);
+        }
+        if reading != self.reading {
+            self.reading = reading;
+            match reading {
+                Some(Reading { celsius, stale: false }) => info!("reading: {}", celsius),
+                Some(Reading { celsius, stale: true }) => info!("reading: {}, stale", celsius),
+                None => info!("no reading"),
+            }
+        }
+    }
+}
+
+fn start_ticking(systick: &mut SYST) {
+    systick.set_clock_source(SystClkSource::Core);
+    systick.set_reload(CORE_HERTZ / 1_000 - 1);
+    systick.clear_current();
+    systick.enable_counter();
+    systick.enable_interrupt();
+}
+
+fn pause() {
+    let since = MILLIS.now();
+    while elapsed(MILLIS.now(), since) < PAUSE {
+        wfi();
+    }
+}
+
+/// Ticks, and shows on the lamp whether the sensor is in order.
+#[exception]
+fn SysTick() {
+    MILLIS.advance(1);
+    LEDS.write(u32::from(SENSOR.phase() != Phase::Closed));
+}
+
+/// The board has no peripheral access crate to name its interrupts: all come here.
+#[exception]
+unsafe fn DefaultHandler(number: i16) {
+    match number {
+        link::INTERRUPT => link::interrupt(),
+        other => panic!("interrupt {other} has no handler"),
+    }
+}
+
+#[exception]
+unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
+    panic!("hard fault at {:#010x}", frame.pc())
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    error!("{}", Display2Format(info));
+    process::abort()
+}

@@ -1,0 +1,138 @@
+//! I2C on the board's SBCon port: two open-drain pins, driven by hand.
+
+use cortex_m::asm::delay;
+use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
+
+use crate::register::Register;
+
+// SAFETY: AN385 has the SBCon port of shield 1 here; it only drives two pins.
+const SET: Register = unsafe { Register::at(0x4002_a000) };
+// SAFETY: as above.
+const CLEAR: Register = unsafe { Register::at(0x4002_a004) };
+
+const SCL: u32 = 1 << 0;
+const SDA: u32 = 1 << 1;
+
+/// Half a period of 100 kHz, in cycles of 25 MHz.
+const HALF_PERIOD: u32 = 125;
+
+/// The only controller on the bus. It does not wait for a target that stretches
+/// the clock: the port cannot sense SCL.
+pub(crate) struct TwoWire;
+
+impl TwoWire {
+    /// The bus, idle: both lines released.
+    pub(crate) fn new() -> Self {
+        release(SDA);
+        release(SCL);
+        Self
+    }
+
+    /// START, or a repeated START if one was not yet followed by a STOP.
+    fn start(&mut self) {
+        release(SDA);
+        release(SCL);
+        pull_low(SDA);
+        pull_low(SCL);
+    }
+
+    fn stop(&mut self) {
+        pull_low(SDA);
+        release(SCL);
+        release(SDA);
+    }
+
+    fn write_bit(&mut self, high: bool) {
+        if high {
+            release(SDA)
+        } else {
+            pull_low(SDA)
+        }
+        release(SCL);
+        pull_low(SCL);
+    }
+
+    fn read_bit(&mut self) -> bool {
+        release(SDA);
+        release(SCL);
+        let high = SET.read() & SDA != 0;
+        pull_low(SCL);
+        high
+    }
+
+    /// Sends a byte, and returns whether it was acknowledged.
+    #[must_use]
+    fn write_byte(&mut self, byte: u8) -> bool {
+        for bit in (0..8).rev() {
+            self.write_bit(byte >> bit & 1 != 0);
+        }
+        !self.read_bit()
+    }
+
+    fn read_byte(&mut self, acknowledge: bool) -> u8 {
+        let byte = (0..8).fold(0, |byte, _| byte << 1 | u8::from(self.read_bit()));
+        self.write_bit(!acknowledge);
+        byte
+    }
+
+    /// Everything of a transaction but its STOP.
+    fn transfer(&mut self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), ErrorKind> {
+        let mut direction = None;
+        let mut rest = operations.iter_mut().peekable();
+        while let Some(operation) = rest.next() {
+            let reads = matches!(operation, Operation::Read(_));
+            // Operations in the same direction are one transfer.
+            if direction != Some(reads) {
+                direction = Some(reads);
+                self.start();
+                if !self.write_byte(address << 1 | u8::from(reads)) {
+                    return Err(ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address));
+                }
+            }
+            match operation {
+                Operation::Write(bytes) => {
+                    for &byte in bytes.iter() {
+                        if !self.write_byte(byte) {
+                            return Err(ErrorKind::NoAcknowledge(NoAcknowledgeSource::Data));
+                        }
+                    }
+                }
+                Operation::Read(buffer) => {
+                    let goes_on = matches!(rest.peek(), Some(Operation::Read(_)));
+                    let last = buffer.len().wrapping_sub(1);
+                    for (i, byte) in buffer.iter_mut().enumerate() {
+                        // Not acknowledging a byte ends the transfer.
+                        *byte = self.read_byte(goes_on || i != last);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ErrorType for TwoWire {
+    type Error = ErrorKind;
+}
+
+impl I2c for TwoWire {
+    fn transaction(
+        &mut self,
+        address: u8,
+        operations: &mut [Operation<'_>],
+    ) -> Result<(), ErrorKind> {
+        let result = self.transfer(address, operations);
+        self.stop();
+        result
+    }
+}
+
+fn release(line: u32) {
+    SET.write(line);
+    delay(HALF_PERIOD);
+}
+
+fn pull_low(line: u32) {
+    CLEAR.write(line);
+    delay(HALF_PERIOD);
+}

@@ -1,0 +1,52 @@
+//! The board's UART 0: a byte comes in, a line of JSON goes out.
+
+use cortex_m::asm::wfi;
+use serde::Serialize;
+
+use crate::register::Register;
+
+// SAFETY: AN385 has UART 0 here, a CMSDK UART without DMA.
+const DATA: Register = unsafe { Register::at(0x4000_4000) };
+// SAFETY: as above.
+const STATE: Register = unsafe { Register::at(0x4000_4004) };
+// SAFETY: as above.
+const CONTROL: Register = unsafe { Register::at(0x4000_4008) };
+// SAFETY: as above.
+const BAUD_DIVISOR: Register = unsafe { Register::at(0x4000_4010) };
+
+const TRANSMIT_FULL: u32 = 1 << 0;
+const RECEIVE_FULL: u32 = 1 << 1;
+const TRANSMIT_ENABLE: u32 = 1 << 0;
+const RECEIVE_ENABLE: u32 = 1 << 1;
+
+pub(crate) struct Uart;
+
+impl Uart {
+    /// 115,200 baud.
+    pub(crate) fn new() -> Self {
+        BAUD_DIVISOR.write(crate::CORE_HERTZ / 115_200);
+        CONTROL.write(TRANSMIT_ENABLE | RECEIVE_ENABLE);
+        Self
+    }
+
+    /// Sleeps until a byte comes in; each tick looks for one.
+    pub(crate) fn receive(&mut self) -> u8 {
+        while STATE.read() & RECEIVE_FULL == 0 {
+            wfi();
+        }
+        DATA.read() as u8
+    }
+
+    /// Sends `message` as one line of JSON.
+    pub(crate) fn send(&mut self, message: &impl Serialize) {
+        let mut line = [0; 256];
+        let length = match serde_json_core::to_slice(message, &mut line) {
+            Ok(length) => length,
+            Err(_) => panic!("a message is longer than its buffer"),
+        };
+        for &byte in line[..length].iter().chain(b"\n") {
+            while STATE.read() & TRANSMIT_FULL != 0 {}
+            DATA.write(byte.into());
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The board: QEMU, and what can be done to it from outside.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::log;
+use super::qmp::Qmp;
+use super::socket::{Listener, Socket};
+
+pub(super) const QEMU: &str = "qemu-system-arm";
+
+/// The whole run takes seconds; after this long it is given up.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+const SENSOR: &str = "sensor";
+const SENSOR_ADDRESS: u8 = 0x48;
+/// Nobody asks for this address.
+const NOWHERE: u8 = 0x7f;
+
+/// A line of the firmware's UART; its fields are explained there.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Report {
+    pub(super) phase: String,
+    pub(super) transitions: u32,
+    pub(super) celsius: Option<f64>,
+    pub(super) stale: bool,
+    pub(super) made: u32,
+    pub(super) refused: u32,
+    pub(super) transactions: u32,
+    pub(super) lamp: bool,
+    pub(super) link_phase: String,
+    pub(super) link_answers: u32,
+}
+
+/// QEMU, killed when dropped.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The board with its sensor, and whoever holds both.
+pub(super) struct Board {
+    process: Process,
+    deadline: Instant,
+    qmp: Qmp,
+    uart: Socket,
+    log: JoinHandle<anyhow::Result<String>>,
+}
+
+impl Board {
+    /// Loads the firmware; it does not run yet.
+    pub(super) fn boot(elf: &Path) -> anyhow::Result<Self> {
+        let deadline = Instant::now() + PATIENCE;
+        let (qmp, uart) = (Listener::new()?, Listener::new()?);
+        let mut process = Command::new(QEMU)
+            .args(["-machine", "mps2-an385", "-S", "-display", "none", "-monitor", "none"])
+            .arg("-device")
+            .arg(format!("tmp105,id={SENSOR},address={SENSOR_ADDRESS}"))
+            .args(["-chardev", &qmp.chardev("qmp")?, "-mon", "chardev=qmp,mode=control"])
+            .args(["-chardev", &uart.chardev("uart")?, "-serial", "chardev:uart"])
+            .args(["-semihosting-config", "enable=on,target=native"])
+            .arg("-kernel")
+            .arg(elf)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map(Process)
+            .with_context(|| format!("cannot start {QEMU}"))?;
+        let frames = process.0.stdout.take().context("QEMU has no output")?;
+        let log = log::follow(elf, frames)?;
+        let qmp = Qmp::new(qmp.accept(deadline)?)?;
+        let uart = uart.accept(deadline)?;
+        Ok(Self { process, deadline, qmp, uart, log })
+    }
+
+    /// Lets the firmware run.
+    pub(super) fn start(&mut self) -> anyhow::Result<()> {
+        self.qmp.execute("cont", &json!({}))
+    }
+
+    /// Changes what the sensor measures.
+    pub(super) fn set_celsius(&mut self, celsius: f64) -> anyhow::Result<()> {
+        self.qmp.set(SENSOR, "temperature", json!((celsius * 1000.0) as i32))
+    }
+
+    /// Pulls the sensor out: its address is no longer acknowledged.
+    pub(super) fn unplug(&mut self) -> anyhow::Result<()> {
+        self.qmp.set(SENSOR, "realized", json!(false))?;
+        self.qmp.set(SENSOR, "address", json!(NOWHERE))
+    }
+
+    /// Plugs the sensor in, which resets it.
+    pub(super) fn plug_in(&mut self) -> anyhow::Result<()> {
+        self.qmp.set(SENSOR, "address", json!(SENSOR_ADDRESS))?;
+        self.qmp.set(SENSOR, "realized", json!(true))
+    }
+
+    /// Asks for one round; what the firmware reports after it.
+    pub(super) fn round(&mut self) -> anyhow::Result<Report> {
+        self.uart.send(b"r")?;
+        let line = self.uart.line()?;
+        serde_json::from_str(&line).with_context(|| format!("not a report: {line}"))
+    }
+
+    /// Ends the firmware; its log.
+    pub(super) fn finish(mut self) -> anyhow::Result<String> {
+        self.uart.send(b"q")?;
+        let status = loop {
+            match self.process.0.try_wait()? {
+                Some(status) => break status,
+                None if Instant::now() > self.deadline => bail!("the firmware does not end"),
+                None => thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        let Ok(log) = self.log.join() else { bail!("the log's decoder panicked") };
+        ensure!(status.success(), "the firmware failed: {status}");
+        log
+    }
+}
