@@ -90,11 +90,11 @@ fn a_breaker_is_what_its_parts_are() {
 #[test]
 fn a_permit_is_sent_where_its_breaker_is_shared() {
     assert_auto! {
-        Permit<'static, CountWindow<3>, &'static ManualClock>: is Send, is Sync;
-        Permit<'static, (), fn() -> u32, Counters, &'static Config>: is Send, is Sync;
-        Permit<'static, (), Unshared>: not Send, not Sync;
-        Permit<'static, (), ManualClock, Unshared>: not Send, not Sync;
-        Permit<'static, (), Pinned>: not Send, not Sync;
+        Permit<'static, Breaker<CountWindow<3>, &'static ManualClock>>: is Send, is Sync;
+        Permit<'static, Breaker<(), fn() -> u32, Counters, &'static Config>>: is Send, is Sync;
+        Permit<'static, Breaker<(), Unshared>>: not Send, not Sync;
+        Permit<'static, Breaker<(), ManualClock, Unshared>>: not Send, not Sync;
+        Permit<'static, Breaker<(), Pinned>>: not Send, not Sync;
     }
 }
 
@@ -135,16 +135,16 @@ fn everything_shared_is_sync() {
 fn a_panic_can_be_caught_around_a_breaker() {
     assert!(is!(Plain: UnwindSafe));
     assert!(is!(Plain: RefUnwindSafe));
-    assert!(is!(Permit<'static, CountWindow<3>, &'static ManualClock>: UnwindSafe));
+    assert!(is!(Permit<'static, Breaker<CountWindow<3>, &'static ManualClock>>: UnwindSafe));
     assert!(!is!(Breaker<(), Unshared>: RefUnwindSafe));
 }
 
 #[test]
 fn a_permit_has_one_effect_and_a_token_is_an_integer() {
-    assert!(!is!(Permit<'static, (), ManualClock>: Clone));
+    assert!(!is!(Permit<'static, Breaker<(), ManualClock>>: Clone));
     assert!(!is!(Plain: Clone));
     assert!(is!(Token: Copy));
     assert_eq!(size_of::<Token>(), 4);
-    assert_eq!(size_of::<Permit<'static, (), ManualClock>>(), 2 * size_of::<usize>());
-    assert!(size_of::<Result<Permit<'static, (), ManualClock>, Rejected>>() <= 24);
+    assert_eq!(size_of::<Permit<'static, Breaker<(), ManualClock>>>(), 3 * size_of::<usize>());
+    assert!(size_of::<Result<Permit<'static, Breaker<(), ManualClock>>, Rejected>>() <= 24);
 }

@@ -1,15 +1,25 @@
-//! Numbers that come round: laps of the ring and generations have 8 bits each.
+//! Numbers that come round: laps of the ring have 11 bits, generations 8.
 
-use microbreaker::{Breaker, Config, CountWindow, ManualClock, Outcome, Phase, Window};
+use microbreaker::{Breaker, Config, CountWindow, Kind, ManualClock, Outcome, Phase, Window};
 
 static CLOCK: ManualClock = ManualClock::new(0);
 
 type Bare<W> = Breaker<W, &'static ManualClock>;
 
+const fn capacity<W: Window>() -> u32 {
+    match W::KIND {
+        Kind::Count { capacity } => capacity,
+        _ => 0,
+    }
+}
+
 /// Remembers as much as `window` can, and trips only by hand.
 fn patient<W: Window>(window: W) -> Bare<W> {
-    let config =
-        Config::new().failure_rate(100).last_calls(W::CAPACITY).min_calls(W::CAPACITY).open_for(10);
+    let config = Config::new()
+        .failure_rate(100)
+        .last_calls(capacity::<W>())
+        .min_calls(capacity::<W>())
+        .open_for(10);
     Breaker::new(config, window, &CLOCK)
 }
 
@@ -30,13 +40,13 @@ fn forced<W: Window>(breaker: &Bare<W>, count: u32) {
 }
 
 #[test]
-fn a_word_of_256_laps_ago_is_never_current() {
+fn a_word_of_2048_laps_ago_is_never_current() {
     fn short_tenures<const WORDS: usize, const BITS: u32>() {
         // Every length of tenure, and for each more than two periods of laps.
         for length in 0..CountWindow::<WORDS, BITS>::CAPACITY {
             let breaker = patient(CountWindow::<WORDS, BITS>::new());
             record(&breaker, Outcome::Success);
-            for tenure in 0..600 * WORDS as u32 {
+            for tenure in 0..4_200 * WORDS as u32 {
                 breaker.reset();
                 assert_eq!(tally(&breaker), (0, 0), "tenure {tenure}");
                 for call in 1..=length {
@@ -46,22 +56,21 @@ fn a_word_of_256_laps_ago_is_never_current() {
             }
         }
     }
-    short_tenures::<2, 1>();
+    short_tenures::<3, 1>();
     short_tenures::<3, 2>();
-    short_tenures::<5, 3>();
-    short_tenures::<4, 23>();
+    short_tenures::<4, 2>();
 }
 
 #[test]
-fn one_tenure_of_256_laps_slides_all_the_way() {
+fn one_tenure_of_2048_laps_slides_all_the_way() {
     let breaker = patient(CountWindow::<5, 3>::new());
-    // One failure in four: the last 10 hold 2 or 3.
-    for call in 0..3 * 256 * 5 * 3 {
+    // One failure in four: the last 9 hold 2 or 3.
+    for call in 0..2 * 2_048 * 5 * 3 + 100 {
         let failed = call % 4 == 0;
         record(&breaker, if failed { Outcome::Failure } else { Outcome::Success });
-        let last_10 = (call + 1).min(10);
-        let expected = (call + 1 - last_10..=call).filter(|i| i % 4 == 0).count() as u32;
-        assert_eq!(tally(&breaker), (last_10, expected), "call {call}");
+        let last_9 = (call + 1).min(9);
+        let expected = (call + 1 - last_9..=call).filter(|i| i % 4 == 0).count() as u32;
+        assert_eq!(tally(&breaker), (last_9, expected), "call {call}");
     }
 }
 

@@ -213,7 +213,7 @@ fn a_panicking_probe_does_not_wedge() {
 
 #[test]
 fn more_successes_than_probes_are_refused() {
-    let error = TOUCHY.probes(2).successes(3).check(0).unwrap_err();
+    let error = TOUCHY.probes(2).successes(3).check::<()>().unwrap_err();
     assert_eq!(error.field, Field::Successes);
 }
 

@@ -145,11 +145,6 @@ impl<const WORDS: usize, const BITS: u32> Window for CountWindow<WORDS, BITS> {
             if cursor.generation() != tenure.generation() {
                 return Tally::default();
             }
-            if cursor.is_quiet() {
-                // Its head may be empty still, and N one more than the words
-                // behind it hold.
-                return Tally { calls: last, failed: 0 };
-            }
             if let Some(head) = self.0.look(cursor) {
                 let tally = self.scan(head, span.last_calls);
                 if self.0.cursor() == cursor {

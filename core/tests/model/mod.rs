@@ -13,7 +13,7 @@ use microbreaker::{Cause, Outcome, Phase};
 
 /// The longest opening of a length of its own, in ticks; longer ones count as
 /// this.
-pub const LONGEST: u64 = (1 << 31) - 256;
+pub const LONGEST: u64 = (1 << 31) - 1;
 
 /// What makes the breaker trip, and how it recovers.
 #[derive(Clone, Debug)]
@@ -44,6 +44,8 @@ enum State {
     Open {
         since: u64,
         length: u64,
+        /// What the window held that tripped it.
+        tripped: Tally,
     },
     HalfOpen {
         since: u64,
@@ -110,7 +112,7 @@ impl Model {
 
     pub fn acquire(&mut self, now: u64) -> Result<Permit, Refusal> {
         self.notice_deadline(now);
-        if let State::Open { since, length } = self.state {
+        if let State::Open { since, length, .. } = self.state {
             match length.saturating_sub(elapsed(now, since)) {
                 0 => self.enter(State::half_open(now), Cause::OpeningOver, now),
                 left => return self.refuse(Some(left)),
@@ -191,8 +193,10 @@ impl Model {
     /// again since then.
     fn notice_deadline(&mut self, now: u64) {
         if let Some(late) = self.overdue(now) {
-            let left = self.settings.open_for.saturating_sub(late);
-            self.open(left, Cause::ProbeTimeout, now);
+            self.open(self.settings.open_for, Cause::ProbeTimeout, now);
+            if let State::Open { since, .. } = &mut self.state {
+                *since = now.saturating_sub(late);
+            }
         }
     }
 }
@@ -203,9 +207,11 @@ impl Model {
         let State::Closed { consecutive, .. } = &self.state else { return None };
         let s = &self.settings;
         let Tally { calls, failed } = self.tally();
-        // `min_calls` goes for everything that is read from the window.
+        // `min_calls` goes for rates; where there is none, for the count.
         let enough = calls >= s.min_calls;
-        if enough && s.failures_in_window.is_some_and(|threshold| failed >= threshold) {
+        if (enough || s.failure_rate.is_some())
+            && s.failures_in_window.is_some_and(|threshold| failed >= threshold)
+        {
             Some(Cause::FailuresInWindow)
         } else if enough && s.failure_rate.is_some_and(|percent| failed * 100 >= percent * calls) {
             Some(Cause::FailureRate)
@@ -265,7 +271,7 @@ impl Model {
     /// Eager: what an acquire at `now` would find.
     pub fn phase(&self, now: u64) -> Phase {
         match self.state {
-            State::Open { since, length } if elapsed(now, since) >= length => Phase::HalfOpen,
+            State::Open { since, length, .. } if elapsed(now, since) >= length => Phase::HalfOpen,
             State::HalfOpen { .. } => match self.overdue(now) {
                 Some(late) if late < self.settings.open_for => Phase::Open,
                 _ => Phase::HalfOpen,
@@ -280,6 +286,7 @@ impl Model {
                 calls: window.len() as u32,
                 failed: window.iter().filter(|&&failed| failed).count() as u32,
             },
+            State::Open { tripped, .. } => *tripped,
             _ => Tally::default(),
         }
     }
@@ -295,7 +302,7 @@ impl Model {
     /// The tick from which on time alone makes a difference.
     pub fn edge(&self) -> Option<u64> {
         match self.state {
-            State::Open { since, length } => Some(since + length),
+            State::Open { since, length, .. } => Some(since + length),
             State::HalfOpen { since, .. } => self.settings.probe_timeout.map(|most| since + most),
             _ => None,
         }
@@ -313,7 +320,9 @@ impl Model {
 // Transitions.
 impl Model {
     fn open(&mut self, length: u64, cause: Cause, now: u64) {
-        self.enter(State::Open { since: now, length }, cause, now);
+        let closed = matches!(self.state, State::Closed { .. });
+        let tripped = if closed { self.tally() } else { Tally::default() };
+        self.enter(State::Open { since: now, length, tripped }, cause, now);
     }
 
     fn enter(&mut self, state: State, cause: Cause, now: u64) {
