@@ -30,17 +30,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let sh = tools::shell()?;
-    let mut missing = missing(&sh);
-    if options.install && !missing.is_empty() {
-        let packages: Vec<_> = missing.iter().flat_map(|tool| tool.packages).copied().collect();
-        tools::apt_install(&sh, &packages)?;
-        missing = self::missing(&sh);
-    }
-    if !missing.is_empty() {
-        eprintln!("{}", complaint(&missing));
-        bail!("tools are missing");
-    }
-
+    tools::require(&sh, options.install, missing)?;
     let root = sh.current_dir();
     let elf = build(&sh)?;
     let mut board = Board::boot(&elf)?;
@@ -56,18 +46,6 @@ fn missing(sh: &Shell) -> Vec<Missing> {
         "brew install qemu, dnf install qemu-system-arm",
     );
     tools::cargo_for(sh, TARGET).err().into_iter().chain(qemu).collect()
-}
-
-fn complaint(missing: &[Missing]) -> String {
-    let mut text = String::from("The firmware needs tools that are not installed:\n");
-    for Missing { what, packages, elsewhere } in missing {
-        text += &format!(
-            "\n  {what}\n    Debian 12 or newer: apt-get install --no-install-recommends {}\n    \
-             elsewhere: {elsewhere}\n",
-            packages.join(" ")
-        );
-    }
-    text + "\n`cargo xtask firmware --install` installs Debian's packages."
 }
 
 /// Builds the firmware, and says where it is.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use anyhow::bail;
 use xshell::{Cmd, Shell, cmd};
 
 /// A shell in the project's root.
@@ -69,10 +70,32 @@ pub(crate) fn find(
     })
 }
 
-/// Installs `packages` with Debian's package manager.
-pub(crate) fn apt_install(sh: &Shell, packages: &[&str]) -> anyhow::Result<()> {
-    // Root may have no sudo.
-    let program = if cmd!(sh, "id -u").quiet().read()? == "0" { "env" } else { "sudo" };
-    cmd!(sh, "{program} apt-get update").run()?;
-    Ok(cmd!(sh, "{program} apt-get install -y --no-install-recommends {packages...}").run()?)
+/// Fails, and says what to get and how, if there is anything that `missing`
+/// finds; with `install`, only after Debian's packages of it were installed.
+pub(crate) fn require(
+    sh: &Shell,
+    install: bool,
+    missing: impl Fn(&Shell) -> Vec<Missing>,
+) -> anyhow::Result<()> {
+    let mut tools = missing(sh);
+    if install && !tools.is_empty() {
+        let packages: Vec<_> = tools.iter().flat_map(|tool| tool.packages).collect();
+        // Root may have no sudo.
+        let program = if cmd!(sh, "id -u").quiet().read()? == "0" { "env" } else { "sudo" };
+        cmd!(sh, "{program} apt-get update").run()?;
+        cmd!(sh, "{program} apt-get install -y --no-install-recommends {packages...}").run()?;
+        tools = missing(sh);
+    }
+    if tools.is_empty() {
+        return Ok(());
+    }
+    for Missing { what, packages, elsewhere } in &tools {
+        eprintln!("{what} is not installed:");
+        eprintln!(
+            "  Debian 12 or newer: apt-get install --no-install-recommends {}",
+            packages.join(" ")
+        );
+        eprintln!("  or: {elsewhere}");
+    }
+    bail!("tools are missing; with --install, Debian's packages are installed first")
 }

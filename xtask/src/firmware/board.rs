@@ -79,8 +79,8 @@ impl Board {
             .with_context(|| format!("cannot start {QEMU}"))?;
         let frames = process.0.stdout.take().context("QEMU has no output")?;
         let log = log::follow(elf, frames)?;
-        let qmp = Qmp::new(qmp.accept(deadline)?)?;
-        let uart = uart.accept(deadline)?;
+        let qmp = Qmp::new(qmp.accept(&mut process.0, deadline)?)?;
+        let uart = uart.accept(&mut process.0, deadline)?;
         Ok(Self { process, deadline, qmp, uart, log })
     }
 

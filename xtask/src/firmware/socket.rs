@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,8 @@ impl Listener {
         Ok(format!("socket,id={id},host={},port={},server=off", address.ip(), address.port()))
     }
 
-    pub(super) fn accept(self, deadline: Instant) -> anyhow::Result<Socket> {
+    /// Waits until `qemu` calls.
+    pub(super) fn accept(self, qemu: &mut Child, deadline: Instant) -> anyhow::Result<Socket> {
         loop {
             match self.0.accept() {
                 Ok((stream, _)) => {
@@ -34,6 +36,7 @@ impl Listener {
                     return Ok(Socket { stream: BufReader::new(stream), deadline });
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    ensure!(qemu.try_wait()?.is_none(), "QEMU did not start");
                     ensure!(Instant::now() < deadline, "QEMU does not connect");
                     thread::sleep(Duration::from_millis(5));
                 }

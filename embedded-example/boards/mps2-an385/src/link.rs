@@ -1,9 +1,9 @@
 //! A link over SPI whose calls end in an interrupt handler.
 //!
-//! [`start`] acquires a permit, fills the transmit FIFO and
-//! returns; the interrupt handler checks the answer and finishes the permit.
-//! Between the two, the permit is a [`Token`]. The PL022 loops back what it
-//! sends, so the other side is always healthy.
+//! [`start`] acquires a permit, fills the transmit FIFO and returns; the
+//! handler, [`interrupt`], checks what came back and finishes the permit. In
+//! between, the permit is a [`Token`]. The PL022 loops back what it sends, so
+//! the other side is always healthy.
 
 use core::cell::Cell;
 
@@ -31,7 +31,7 @@ const LOOP_BACK: u32 = 1 << 0;
 const ENABLE: u32 = 1 << 1;
 const RECEIVE_HALF_FULL: u32 = 1 << 2;
 
-/// Half the receive FIFO: when it is all back, the interrupt comes.
+/// Half the receive FIFO: once all of it is back, the interrupt comes.
 pub(crate) type Frame = [u8; 4];
 
 /// An exchange on the wire: its permit, and what must come back.

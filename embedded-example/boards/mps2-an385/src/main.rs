@@ -55,7 +55,9 @@ const fn breaker(config: &'static Config) -> BoardBreaker {
 static SENSOR: BoardBreaker = breaker(&POLICY);
 
 /// Guards the link: acquired in `main`, finished in the link's interrupt.
-static LINK: BoardBreaker = breaker(&POLICY);
+static LINK: BoardBreaker = breaker(&LINK_POLICY);
+
+const LINK_POLICY: Config = Config::new().consecutive_failures(2).open_for(100);
 
 /// What happened so far.
 #[derive(Serialize)]

@@ -5,8 +5,10 @@ use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operatio
 
 use crate::register::Register;
 
+/// Releases the lines written as ones; reads as the lines are.
 // SAFETY: AN385 has the SBCon port of shield 1 here; it only drives two pins.
 const SET: Register = unsafe { Register::at(0x4002_a000) };
+/// Pulls the lines written as ones low.
 // SAFETY: as above.
 const CLEAR: Register = unsafe { Register::at(0x4002_a004) };
 
