@@ -13,8 +13,8 @@ pub use counting::CountingI2c;
 
 use embedded_hal::i2c::I2c;
 use lm75::{Error, Lm75, ic};
-use microbreaker::hal::{Guard, GuardedI2c};
-use microbreaker::{CallError, Config};
+use microbreaker::hal::GuardedI2c;
+use microbreaker::{CallError, Config, Guard};
 
 /// Where the sensor is on the bus.
 pub const SENSOR_ADDRESS: u8 = 0x48;
