@@ -1,0 +1,85 @@
+//! What people and programs read when a call did not get through.
+
+use std::error::Error;
+use std::fmt;
+
+use microbreaker::{Breaker, CallError, Config, ManualClock, Phase, Rejected};
+
+static CLOCK: ManualClock = ManualClock::new(0);
+
+/// An error with a cause.
+#[derive(Debug, PartialEq)]
+struct Timeout(fmt::Error);
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no answer in 50 ms")
+    }
+}
+
+impl Error for Timeout {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+fn breaker() -> Breaker<(), &'static ManualClock> {
+    Breaker::new(Config::new().consecutive_failures(1).open_for(500), (), &CLOCK)
+}
+
+#[test]
+fn a_rejection_says_in_which_phase_and_for_how_long() {
+    let breaker = breaker();
+    breaker.trip();
+    let rejected = breaker.try_acquire().unwrap_err();
+    assert_eq!((rejected.phase, rejected.retry_after), (Phase::Open, Some(500)));
+    assert_eq!(
+        rejected.to_string(),
+        "refused by the circuit breaker, which is open for another 500 ticks"
+    );
+    breaker.force_open();
+    let rejected = breaker.try_acquire().unwrap_err();
+    assert_eq!((rejected.phase, rejected.retry_after), (Phase::ForcedOpen, None));
+    assert_eq!(rejected.to_string(), "refused by the circuit breaker, which is forced_open");
+}
+
+#[test]
+fn a_failed_call_reads_as_its_own_error() {
+    let error = breaker().call(|| Err::<(), _>(Timeout(fmt::Error))).unwrap_err();
+    assert_eq!(error, CallError::Failed(Timeout(fmt::Error)));
+    assert_eq!(error.to_string(), "no answer in 50 ms");
+    assert!(error.rejected().is_none());
+    assert!(error.source().unwrap().is::<fmt::Error>(), "it stands in for the call's error");
+}
+
+#[test]
+fn a_refused_call_reads_as_the_rejection() {
+    let breaker = breaker();
+    breaker.trip();
+    let error = breaker.call(|| Ok::<(), Timeout>(())).unwrap_err();
+    let rejected: Rejected = breaker.try_acquire().unwrap_err();
+    assert_eq!(error, CallError::from(rejected));
+    assert_eq!(error.rejected(), Some(&rejected));
+    assert_eq!(error.to_string(), rejected.to_string());
+    assert!(error.source().is_none());
+}
+
+#[test]
+fn a_transition_that_makes_no_sense_says_so_and_changes_nothing() {
+    let breaker = breaker();
+    let error = breaker.half_open().unwrap_err();
+    assert_eq!((error.from, error.to), (Phase::Closed, Phase::HalfOpen));
+    assert_eq!(error.to_string(), "a breaker that is closed cannot become half_open by hand");
+    assert_eq!(breaker.phase(), Phase::Closed);
+    breaker.disable();
+    assert_eq!(breaker.half_open().unwrap_err().from, Phase::Disabled);
+    assert_eq!(breaker.phase(), Phase::Disabled);
+}
+
+#[test]
+fn phases_have_names_and_can_be_aligned() {
+    let names = [Phase::Closed, Phase::Open, Phase::HalfOpen, Phase::ForcedOpen, Phase::Disabled]
+        .map(Phase::name);
+    assert_eq!(names, ["closed", "open", "half_open", "forced_open", "disabled"]);
+    assert_eq!(format!("{:>6}|{:<6}|", Phase::Open, Phase::Open), "  open|open  |");
+}
