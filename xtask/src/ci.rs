@@ -7,16 +7,26 @@ use xshell::{Shell, cmd};
 use crate::tools;
 
 /// The core's features; they are additive, so every subset must build.
-const FEATURES: [&str; 4] = ["critical-section", "defmt", "embedded-hal", "history"];
+const FEATURES: [&str; 5] = ["critical-section", "defmt", "embedded-hal", "history", "serde"];
+
+/// Bare-metal targets, and whether they have compare-and-swap. Those that do
+/// not build only with the feature `critical-section`, and say so without it.
+const BARE_TARGETS: [(&str, bool); 4] = [
+    ("thumbv7m-none-eabi", true),
+    ("thumbv6m-none-eabi", false),
+    ("riscv32imac-unknown-none-elf", true),
+    ("riscv32imc-unknown-none-elf", false),
+];
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 7] = [
+const STEPS: [(&str, Step); 8] = [
     ("format", format),
     ("the README's test command", test),
     ("lints", lints),
     ("documentation", documentation),
-    ("every subset of features", feature_subsets),
+    ("every subset of features on the host", feature_subsets),
+    ("every subset of features on bare metal", bare_feature_subsets),
     ("demo", demo),
     ("benchmarks build", benches),
 ];
@@ -57,17 +67,41 @@ fn documentation(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "cargo doc --no-deps --all-features -p microbreaker -p microbreaker-std").run()?)
 }
 
+/// Every subset of the core's features, as a list for cargo.
+fn subsets() -> impl Iterator<Item = String> {
+    (0..1_u32 << FEATURES.len()).map(|subset| {
+        let chosen = FEATURES.iter().enumerate().filter(|(i, _)| subset >> i & 1 == 1);
+        chosen.map(|(_, feature)| *feature).collect::<Vec<_>>().join(",")
+    })
+}
+
 fn feature_subsets(sh: &Shell) -> anyhow::Result<()> {
-    for subset in 0..1_u32 << FEATURES.len() {
-        let features = (0..FEATURES.len())
-            .filter(|feature| subset >> feature & 1 == 1)
-            .map(|feature| FEATURES[feature])
-            .collect::<Vec<_>>()
-            .join(",");
-        println!("host: {features}");
-        cmd!(sh, "cargo check --quiet -p microbreaker --lib --features {features}")
-            .quiet()
-            .run()?;
+    for features in subsets() {
+        cmd!(sh, "cargo check --quiet -p microbreaker --lib --features {features}").run()?;
+    }
+    Ok(())
+}
+
+fn bare_feature_subsets(sh: &Shell) -> anyhow::Result<()> {
+    tools::require(sh, true, |sh| {
+        BARE_TARGETS.iter().filter_map(|(target, _)| tools::cargo_for(sh, target).err()).collect()
+    })?;
+    for (target, has_cas) in BARE_TARGETS {
+        let check = |features: &str| {
+            let Ok(cargo) = tools::cargo_for(sh, target) else {
+                anyhow::bail!("no toolchain for {target}: `cargo xtask firmware --install`");
+            };
+            let args = ["check", "--quiet", "-p", "microbreaker", "--lib", "--target-dir"];
+            let cargo = cargo.args(args).arg("target/bare").args(["--target", target]);
+            anyhow::Ok(cargo.args(["--features", features]))
+        };
+        for features in subsets().filter(|list| has_cas || list.contains("critical-section")) {
+            check(&features)?.run()?;
+        }
+        if !has_cas {
+            let refused = check("")?.quiet().ignore_status().read_stderr()?;
+            anyhow::ensure!(refused.contains("critical-section"), "no hint: {refused}");
+        }
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask loom`
 
 /// Options of `cargo xtask loom`.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct Options {
     /// Only models whose name contains this
     filter: Option<String>,
