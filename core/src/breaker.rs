@@ -7,7 +7,7 @@ use core::borrow::Borrow;
 use core::fmt;
 
 use crate::clock::{Clock, elapsed};
-use crate::config::{AfterProbeTimeout, Config, ConfigError};
+use crate::config::{AfterProbeTimeout, Config, ConfigError, ConstConfig, Fixed};
 use crate::error::{CallError, Rejected};
 use crate::event::{Cause, Observer, Outcome, Transition};
 use crate::guard::Guard;
@@ -100,6 +100,20 @@ impl<W: Window, C: Clock, O: Observer> Breaker<W, C, O, &'static Config> {
         #[must_use]
         pub const fn in_flash(config: &'static Config, window: W, clock: C, observer: O) -> Self {
             config.assert::<W>();
+            Self { word: Word::new(), entered: Entered::new(), window, config, clock, observer }
+        }
+    }
+}
+
+impl<W: Window, C: Clock, O: Observer, S: ConstConfig> Breaker<W, C, O, Fixed<S>> {
+    const_fn! {
+        /// A closed breaker whose configuration is part of its type.
+        ///
+        /// Does not compile if the configuration is refused by [`Config::check`].
+        #[must_use]
+        pub const fn fixed(window: W, clock: C, observer: O) -> Self {
+            const { S::CONFIG.assert::<W>() };
+            let config = Fixed::new();
             Self { word: Word::new(), entered: Entered::new(), window, config, clock, observer }
         }
     }
@@ -225,6 +239,7 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
         &self.observer
     }
 
+    #[inline]
     fn config(&self) -> &Config {
         self.config.borrow()
     }

@@ -1,7 +1,9 @@
 //! What makes a breaker trip and recover.
 
+mod fixed;
 mod policy;
 
+pub use fixed::{ConstConfig, Fixed};
 pub(crate) use policy::{Verdict, mix};
 
 use core::fmt;

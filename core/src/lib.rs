@@ -20,7 +20,7 @@ mod window;
 
 pub use breaker::Breaker;
 pub use clock::{Clock, ManualClock, STEP_BACK, elapsed};
-pub use config::{AfterProbeTimeout, Config, ConfigError, Field};
+pub use config::{AfterProbeTimeout, Config, ConfigError, ConstConfig, Field, Fixed};
 pub use error::{CallError, IllegalTransition, Rejected};
 #[cfg(feature = "history")]
 pub use event::History;
