@@ -1,0 +1,203 @@
+//! A handler that interrupts an operation half way and uses the same breaker.
+//!
+//! Deterministic: the clock is read in the middle of operations, so the clock
+//! can play the interrupt. In particular a transition reads it just after it
+//! has published the phase, when nobody knows yet when the phase began.
+
+use std::cell::{Cell, OnceCell};
+use std::rc::Rc;
+
+use microbreaker::{Breaker, Clock, Config, Counters, Phase};
+
+/// Far from 0, so that a tick that was never set would show.
+const START: u32 = 1_000_000;
+
+type Subject = Breaker<(), Board, Counters>;
+type Operation = fn(&Subject);
+
+/// A clock, and the one interrupt that will come when it is read.
+#[derive(Clone, Default)]
+struct Board(Rc<Wiring>);
+
+#[derive(Default)]
+struct Wiring {
+    tick: Cell<u32>,
+    /// Reads before the interrupt, and its handler; `None` once it came.
+    pending: Cell<Option<(u32, Operation)>>,
+    breaker: OnceCell<Rc<Subject>>,
+}
+
+impl Board {
+    fn advance(&self, ticks: u32) {
+        self.0.tick.set(self.0.tick.get() + ticks);
+    }
+}
+
+impl Clock for Board {
+    fn now(&self) -> u32 {
+        let now = self.0.tick.get();
+        match self.0.pending.take() {
+            Some((0, handler)) => handler(self.0.breaker.get().unwrap()),
+            Some((reads, handler)) => self.0.pending.set(Some((reads - 1, handler))),
+            None => {}
+        }
+        now
+    }
+}
+
+/// Does `operation` in a breaker that is `prepared`, once for each time that it
+/// reads the clock, and there lets `handler` interrupt it; then `check`s.
+fn interrupt(
+    prepared: fn(&Subject, &Board),
+    operation: Operation,
+    handler: Operation,
+    check: impl Fn(&Subject, &Board),
+) {
+    for read in 0.. {
+        let board = Board::default();
+        board.advance(START);
+        let config = Config::new().consecutive_failures(1).open_for(100).probe_timeout(50);
+        let breaker = Rc::new(Breaker::observed(config, (), board.clone(), Counters::new()));
+        board.0.breaker.set(breaker.clone()).ok().unwrap();
+        prepared(&breaker, &board);
+        board.0.pending.set(Some((read, handler)));
+        operation(&breaker);
+        if board.0.pending.take().is_some() {
+            assert!(read > 0, "the operation does not read the clock");
+            return;
+        }
+        check(&breaker, &board);
+    }
+}
+
+fn fresh(_: &Subject, _: &Board) {}
+
+/// Open, and the opening over.
+fn due(breaker: &Subject, board: &Board) {
+    breaker.trip();
+    board.advance(100);
+}
+
+/// Half-open, its only probe lost and the deadline 20 ticks ago.
+fn overdue(breaker: &Subject, board: &Board) {
+    due(breaker, board);
+    let _ = breaker.try_acquire().unwrap().into_token();
+    board.advance(70);
+}
+
+fn fail(breaker: &Subject) {
+    breaker.try_acquire().unwrap().failure();
+}
+
+fn refused_for(breaker: &Subject) -> Option<u32> {
+    breaker.try_acquire().unwrap_err().retry_after
+}
+
+/// The clock has moved on since anybody last looked at it: taken for the
+/// opening's, an old tick would say that it is over.
+#[test]
+fn an_opening_is_whole_before_its_tick_is_known() {
+    let refused: Operation = |breaker| {
+        assert_eq!(breaker.phase(), Phase::Open);
+        assert_eq!(refused_for(breaker), Some(100));
+    };
+    for operation in [fail, Subject::trip] {
+        interrupt(fresh, operation, refused, |breaker, _| {
+            assert_eq!(refused_for(breaker), Some(100))
+        });
+    }
+    let refused_for_7: Operation = |breaker| assert_eq!(refused_for(breaker), Some(7));
+    interrupt(
+        fresh,
+        |breaker| breaker.trip_for(7),
+        refused_for_7,
+        |breaker, board| {
+            assert_eq!(refused_for(breaker), Some(7));
+            board.advance(7);
+            assert_eq!(breaker.phase(), Phase::HalfOpen);
+        },
+    );
+}
+
+/// A length that does not fit is rounded up, and only the interrupted operation
+/// knows by how much: a handler is never let in early, and in the end the length
+/// is exact.
+#[test]
+fn an_own_length_is_never_cut_short_and_exact_in_the_end() {
+    const LONG: u32 = (1 << 30) + 1;
+    let refused: Operation = |breaker| assert!(refused_for(breaker) >= Some(LONG));
+    interrupt(
+        fresh,
+        |breaker| breaker.trip_for(LONG),
+        refused,
+        |breaker, _| {
+            assert_eq!(refused_for(breaker), Some(LONG));
+        },
+    );
+}
+
+#[test]
+fn a_reset_half_way_through_a_trip_wins() {
+    for operation in [fail, Subject::trip, |breaker: &Subject| breaker.trip_for(7)] {
+        interrupt(fresh, operation, Subject::reset, |breaker, _| {
+            assert_eq!(breaker.phase(), Phase::Closed);
+            fail(breaker);
+            assert_eq!(refused_for(breaker), Some(100));
+        });
+    }
+}
+
+#[test]
+fn a_trip_of_its_own_half_way_through_a_trip_wins() {
+    for operation in [fail, Subject::trip, |breaker: &Subject| breaker.trip_for(30)] {
+        interrupt(
+            fresh,
+            operation,
+            |breaker| breaker.trip_for(7),
+            |breaker, _| {
+                assert_eq!(refused_for(breaker), Some(7));
+            },
+        );
+    }
+}
+
+#[test]
+fn one_probe_is_given_out_though_two_ask_at_once() {
+    thread_local!(static GIVEN: Cell<u32> = const { Cell::new(0) });
+    let ask: Operation = |breaker| {
+        if let Ok(probe) = breaker.try_acquire() {
+            let _ = probe.into_token();
+            GIVEN.set(GIVEN.get() + 1);
+        }
+    };
+    interrupt(due, ask, ask, |breaker, _| {
+        assert_eq!(GIVEN.take(), 1);
+        assert_eq!(breaker.phase(), Phase::HalfOpen);
+    });
+}
+
+#[test]
+fn a_deadline_is_noticed_once() {
+    let ask: Operation = |breaker| assert_eq!(refused_for(breaker), Some(80));
+    interrupt(overdue, ask, ask, |breaker, _| {
+        assert_eq!(refused_for(breaker), Some(80));
+        let counts = breaker.observer().counts();
+        assert_eq!(counts.transitions, 3, "open, half-open, open");
+    });
+}
+
+#[test]
+fn a_phase_forced_half_way_stays() {
+    for operation in [fail, Subject::trip, Subject::reset] {
+        interrupt(fresh, operation, Subject::force_open, |breaker, board| {
+            assert_eq!(breaker.phase(), Phase::ForcedOpen);
+            board.advance(1_000);
+            assert_eq!(refused_for(breaker), None);
+        });
+        interrupt(fresh, operation, Subject::disable, |breaker, _| {
+            assert_eq!(breaker.phase(), Phase::Disabled);
+            fail(breaker);
+            assert_eq!(breaker.phase(), Phase::Disabled);
+        });
+    }
+}
