@@ -1,0 +1,17 @@
+//! What `microbreaker` must do, as plainly as it can be written.
+//!
+//! [`Model`] is a breaker for one thread: time is a `u64`, generations never
+//! repeat, windows are queues, and nothing is packed into bits. It shares with
+//! the real one only the names of phases, causes and outcomes.
+//!
+//! [`real`] makes a real breaker of the same [`Settings`].
+
+mod model;
+mod settings;
+mod window;
+
+pub mod real;
+
+pub use model::{Effect, Model, Permit, Refusal, Snapshot, Transition};
+pub use settings::{Backoff, Jitter, ProbeTimeout, Ramp, Settings, Window};
+pub use window::elapsed;

@@ -1,0 +1,579 @@
+//! The model.
+
+use microbreaker::{AfterProbeTimeout, Call, Cause, Outcome, Phase, Tally};
+
+use crate::settings::{Backoff, Jitter, ProbeTimeout, Ramp, Settings};
+use crate::window::{Recent, elapsed};
+
+/// The longest opening, in ticks; longer ones count as this.
+const LONGEST: u64 = (1 << 31) - 1;
+/// The longest probe timeout.
+const LONGEST_PROBING: u64 = (1 << 31) - (1 << 16);
+/// Where failures in a row and trips in a row are counted no further.
+const MOST_CONSECUTIVE: u32 = 255;
+const MOST_LEVEL: u32 = 15;
+
+/// What the breaker is, and what it knows while it is that.
+#[derive(Clone, Debug)]
+enum State {
+    Closed {
+        watch: Watch,
+        /// Closing gradually: the percent of a call saved up so far.
+        credit: Option<u32>,
+    },
+    Open {
+        /// A length of its own, in ticks.
+        own_length: Option<u64>,
+        /// The window that tripped it.
+        tripped: Option<Recent>,
+    },
+    HalfOpen {
+        /// Probes that were given out and have not come back.
+        out: u32,
+        finished: Tally,
+    },
+    ForcedOpen,
+    Disabled,
+    MetricsOnly {
+        watch: Watch,
+        /// A policy is met, and that has been reported.
+        reported: bool,
+    },
+}
+
+/// What policies look at.
+#[derive(Clone, Debug)]
+struct Watch {
+    window: Recent,
+    /// Failures in a row.
+    consecutive: u32,
+}
+
+/// Leave to make one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Permit {
+    pub generation: u64,
+    pub started: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub phase: Phase,
+    pub retry_after: Option<u64>,
+}
+
+/// What became of an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Booked,
+    /// The permit's tenure is over: nothing happened.
+    Stale,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    pub from: Phase,
+    pub to: Phase,
+    pub cause: Cause,
+    /// Number of the tenure that began.
+    pub generation: u64,
+    pub tick: u64,
+}
+
+/// The breaker at a glance. All but the phase and the time until it is worth
+/// asking belong to the tenure, also if its time is up and nobody has noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    pub phase: Phase,
+    pub generation: u64,
+    pub in_phase_for: u64,
+    pub retry_after: Option<u64>,
+    pub tally: Tally,
+    pub failure_permille: Option<u32>,
+    pub slow_permille: Option<u32>,
+    pub consecutive_failures: u32,
+    pub backoff_level: u32,
+}
+
+/// A breaker for one thread.
+///
+/// Ticks are counted in a `u64`, of which the breaker sees the low 32 bits.
+#[derive(Clone, Debug)]
+pub struct Model {
+    settings: Settings,
+    state: State,
+    /// Number of the current tenure.
+    pub generation: u64,
+    /// The tick from which the tenure is counted...
+    since: u64,
+    /// ...after so many more: it began when the one before became overdue.
+    delay: u64,
+    /// Trips from half-open without a close in between.
+    level: u32,
+    /// Every transition from one phase to another, in order.
+    pub transitions: Vec<Transition>,
+    /// Every time the breaker would have tripped, while it only watched.
+    pub would_trips: Vec<Cause>,
+}
+
+// Calls.
+impl Model {
+    /// Closed since tick 0.
+    pub fn new(settings: Settings) -> Self {
+        let state = State::Closed { watch: Watch::new(&settings, 0), credit: None };
+        Self {
+            settings,
+            state,
+            generation: 0,
+            since: 0,
+            delay: 0,
+            level: 0,
+            transitions: Vec::new(),
+            would_trips: Vec::new(),
+        }
+    }
+
+    pub fn acquire(&mut self, now: u64) -> Result<Permit, Refusal> {
+        self.notice_deadline(now);
+        let left = self.opening_left(now);
+        if left == Some(0) {
+            self.probe(Cause::OpeningOver, now);
+        }
+        let ticks = self.in_phase_for(now);
+        let admitted = match &mut self.state {
+            State::Closed { credit, .. } => {
+                match (*credit, share_after(&self.settings, ticks)) {
+                    (Some(saved), Some(share)) => {
+                        *credit = Some((saved + share) % 100);
+                        saved + share >= 100
+                    }
+                    // Once it is noticed that the ramp is over, it is for good.
+                    _ => {
+                        *credit = None;
+                        true
+                    }
+                }
+            }
+            State::HalfOpen { out, finished } => {
+                // A finished probe's place is free again only if so configured.
+                let reuse = self.settings.reuse_probes_until.is_some();
+                let given = if reuse { *out } else { *out + finished.calls };
+                let free = given < self.settings.probes;
+                *out += u32::from(free);
+                free
+            }
+            State::Disabled | State::MetricsOnly { .. } => true,
+            State::Open { .. } | State::ForcedOpen => false,
+        };
+        if admitted {
+            Ok(Permit { generation: self.generation, started: now })
+        } else {
+            Err(Refusal { phase: self.state.phase(), retry_after: left })
+        }
+    }
+
+    /// The call took `took` ticks, or as long as the clock says.
+    pub fn finish(
+        &mut self,
+        permit: Permit,
+        outcome: Outcome,
+        took: Option<u64>,
+        now: u64,
+    ) -> Effect {
+        if permit.generation == self.generation {
+            self.notice_deadline(now);
+        }
+        if permit.generation != self.generation {
+            return Effect::Stale;
+        }
+        let took = took.unwrap_or_else(|| elapsed(now, permit.started));
+        let slow = self.settings.slow_after.is_some_and(|after| took > u64::from(after));
+        let call = Call { failed: outcome != Outcome::Success, slow };
+        match (&self.state, outcome) {
+            (State::Disabled, _) => {}
+            (State::HalfOpen { .. }, Outcome::Ignored) => self.hand_back(),
+            (_, Outcome::Ignored) => {}
+            (State::MetricsOnly { .. }, _) => self.watch_call(outcome, call, now),
+            (_, Outcome::FailureOpenFor(ticks)) => {
+                self.open(Some(ticks.into()), Cause::Demanded, now);
+            }
+            (State::Closed { .. }, _) => self.finish_call(call, now),
+            (State::HalfOpen { .. }, _) => self.finish_probe(call, now),
+            (State::Open { .. } | State::ForcedOpen, _) => unreachable!("they give out no permits"),
+        }
+        Effect::Booked
+    }
+
+    /// The permit was dropped without an outcome.
+    pub fn cancel(&mut self, permit: Permit, now: u64) -> Effect {
+        let outcome = self.abandoned();
+        self.finish(permit, outcome, None, now)
+    }
+
+    /// What a permit that is dropped without an outcome counts as.
+    pub fn abandoned(&self) -> Outcome {
+        if self.settings.abandoned_fails { Outcome::Failure } else { Outcome::Ignored }
+    }
+
+    fn finish_call(&mut self, call: Call, now: u64) {
+        let State::Closed { watch, .. } = &mut self.state else { unreachable!() };
+        watch.record(call, now);
+        if let Some(cause) = watch.policy_met(&self.settings, call, now) {
+            self.open(None, cause, now);
+        }
+    }
+
+    /// A call of a dry run.
+    fn watch_call(&mut self, outcome: Outcome, call: Call, now: u64) {
+        let State::MetricsOnly { watch, reported } = &mut self.state else { unreachable!() };
+        watch.record(call, now);
+        let demanded = matches!(outcome, Outcome::FailureOpenFor(_)).then_some(Cause::Demanded);
+        let met = demanded.or(watch.policy_met(&self.settings, call, now));
+        // It has recovered when no policy is met, whatever the last call was.
+        let any_call = Call { failed: true, slow: true };
+        let still_met = watch.window_policy_met(&self.settings, any_call, now).is_some();
+        if let Some(cause) = met
+            && !*reported
+        {
+            self.would_trips.push(cause);
+        }
+        *reported = met.is_some() || *reported && still_met;
+    }
+
+    fn hand_back(&mut self) {
+        let State::HalfOpen { out, .. } = &mut self.state else { unreachable!() };
+        *out -= 1;
+    }
+
+    fn finish_probe(&mut self, call: Call, now: u64) {
+        self.hand_back();
+        let settings = &self.settings;
+        let State::HalfOpen { finished, .. } = &mut self.state else { unreachable!() };
+        finished.calls += 1;
+        let closes = if let Some(after) = settings.probe_rate_after {
+            finished.failed += u32::from(call.failed);
+            finished.slow += u32::from(call.slow);
+            let bad = reached(settings.failure_rate, finished.failed, finished.calls)
+                || reached(settings.slow_rate, finished.slow, finished.calls);
+            (finished.calls >= after).then_some(!bad)
+        } else {
+            // A slow probe has failed.
+            finished.failed += u32::from(call.failed || call.slow);
+            let of = settings.reuse_probes_until.unwrap_or(settings.probes);
+            let needed = settings.successes.unwrap_or(of);
+            if finished.calls - finished.failed >= needed {
+                Some(true)
+            } else {
+                (finished.failed > of - needed).then_some(false)
+            }
+        };
+        match closes {
+            Some(true) => self.close_gradually(Cause::ProbesSucceeded, now),
+            Some(false) => self.open(None, Cause::ProbesFailed, now),
+            None => {}
+        }
+    }
+
+    /// Ends a half-open tenure that has had no verdict in time.
+    fn notice_deadline(&mut self, now: u64) {
+        if !self.is_overdue(now) {
+            return;
+        }
+        match self.settings.after_probe_timeout {
+            // It has been open since the deadline.
+            AfterProbeTimeout::Open => {
+                let (since, delay) = (self.since, self.probing().unwrap_or(0));
+                self.open(None, Cause::ProbeTimeout, now);
+                (self.since, self.delay) = (since, delay);
+            }
+            AfterProbeTimeout::FreshProbes => self.probe(Cause::ProbeTimeout, now),
+            AfterProbeTimeout::Close => self.close_gradually(Cause::ProbeTimeout, now),
+        }
+    }
+}
+
+// Policies.
+impl Watch {
+    fn new(settings: &Settings, now: u64) -> Self {
+        Self { window: Recent::new(settings, now), consecutive: 0 }
+    }
+
+    fn record(&mut self, call: Call, now: u64) {
+        self.window.record(call, now);
+        self.consecutive =
+            if call.failed { (self.consecutive + 1).min(MOST_CONSECUTIVE) } else { 0 };
+    }
+
+    /// The policy that is met after `call`, which must count against it.
+    fn policy_met(&self, settings: &Settings, call: Call, now: u64) -> Option<Cause> {
+        let in_a_row = settings.consecutive_failures.is_some_and(|threshold| {
+            let in_window = !self.window.is_by_time() || self.window.tally(now).failed >= threshold;
+            call.failed && self.consecutive >= threshold && in_window
+        });
+        let in_window = self.window_policy_met(settings, call, now);
+        in_window.or(in_a_row.then_some(Cause::ConsecutiveFailures))
+    }
+
+    fn window_policy_met(&self, settings: &Settings, call: Call, now: u64) -> Option<Cause> {
+        let Tally { calls, failed, slow } = self.window.tally(now);
+        let enough = calls >= settings.min_calls;
+        // `min_calls` goes for rates; where there is none, for the count.
+        let has_rate = settings.failure_rate.is_some() || settings.slow_rate.is_some();
+        let count_met = settings.failures_in_window.is_some_and(|threshold| failed >= threshold);
+        if call.failed && (enough || has_rate) && count_met {
+            Some(Cause::FailuresInWindow)
+        } else if call.failed && enough && reached(settings.failure_rate, failed, calls) {
+            Some(Cause::FailureRate)
+        } else if call.slow && enough && reached(settings.slow_rate, slow, calls) {
+            Some(Cause::SlowRate)
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether `bad` of `calls` are at least `percent`.
+fn reached(percent: Option<u32>, bad: u32, calls: u32) -> bool {
+    percent.is_some_and(|percent| bad * 100 >= percent * calls)
+}
+
+/// The share of calls admitted `ticks` after closing; `None` for all.
+fn share_after(settings: &Settings, ticks: u64) -> Option<u32> {
+    let Ramp { shares, step } = settings.ramp.as_ref()?;
+    shares.get((ticks / u64::from(*step)) as usize).map(|&share| share.into())
+}
+
+// Control by hand. None of these waits for a deadline to be noticed first: they
+// replace whatever there is. Only `half_open` cares, because whether it has
+// anything to do depends on it.
+impl Model {
+    pub fn trip(&mut self, now: u64) {
+        self.open(None, Cause::Manual, now);
+    }
+
+    pub fn trip_for(&mut self, ticks: u32, now: u64) {
+        self.open(Some(ticks.into()), Cause::Manual, now);
+    }
+
+    /// Always a fresh tenure, even when closed already.
+    pub fn reset(&mut self, now: u64) {
+        self.close(None, Cause::Manual, now);
+    }
+
+    pub fn force_open(&mut self, now: u64) {
+        if !matches!(self.state, State::ForcedOpen) {
+            self.enter(State::ForcedOpen, Cause::Manual, now);
+        }
+    }
+
+    pub fn disable(&mut self, now: u64) {
+        if !matches!(self.state, State::Disabled) {
+            self.enter(State::Disabled, Cause::Manual, now);
+        }
+    }
+
+    pub fn metrics_only(&mut self, now: u64) {
+        if !matches!(self.state, State::MetricsOnly { .. }) {
+            let watch = Watch::new(&self.settings, now);
+            self.enter(State::MetricsOnly { watch, reported: false }, Cause::Manual, now);
+        }
+    }
+
+    /// Refused, with the phase that there is, if it makes no sense.
+    pub fn half_open(&mut self, now: u64) -> Result<(), Phase> {
+        self.notice_deadline(now);
+        match self.state {
+            State::Closed { .. } | State::Disabled | State::MetricsOnly { .. } => {
+                Err(self.state.phase())
+            }
+            State::HalfOpen { .. } => Ok(()),
+            State::Open { .. } | State::ForcedOpen => {
+                self.probe(Cause::Manual, now);
+                Ok(())
+            }
+        }
+    }
+}
+
+// Readings, which change nothing.
+impl Model {
+    /// Eager: what an acquire at `now` would find.
+    pub fn phase(&self, now: u64) -> Phase {
+        self.outlook(now).0
+    }
+
+    /// What the window holds, or that of the tenure before held, if it tripped.
+    pub fn tally(&self, now: u64) -> Tally {
+        match &self.state {
+            State::Closed { watch, .. } | State::MetricsOnly { watch, .. } => {
+                watch.window.tally(now)
+            }
+            State::Open { tripped: Some(window), .. } => window.tally(now),
+            _ => Tally::default(),
+        }
+    }
+
+    pub fn snapshot(&self, now: u64) -> Snapshot {
+        let (phase, retry_after) = self.outlook(now);
+        // `min_calls` does not apply to probes.
+        let (tally, least_calls) = match self.state {
+            State::HalfOpen { finished, .. } => (finished, 1),
+            _ => (self.tally(now), self.settings.min_calls),
+        };
+        let permille = |bad| {
+            (tally.calls >= least_calls && tally.calls > 0)
+                .then(|| (bad * 1_000 + tally.calls / 2) / tally.calls)
+        };
+        let consecutive = match &self.state {
+            State::Closed { watch, .. } | State::MetricsOnly { watch, .. } => watch.consecutive,
+            _ => 0,
+        };
+        let counts_consecutive = self.settings.consecutive_failures.is_some();
+        Snapshot {
+            phase,
+            generation: self.generation,
+            in_phase_for: self.in_phase_for(now),
+            retry_after,
+            tally,
+            failure_permille: permille(tally.failed),
+            slow_permille: permille(tally.slow),
+            consecutive_failures: if counts_consecutive { consecutive } else { 0 },
+            backoff_level: self.level,
+        }
+    }
+
+    /// Ticks from the beginning of the tenure to when time alone makes a
+    /// difference next, if it can.
+    pub fn edge(&self, now: u64) -> Option<u64> {
+        let ticks = match &self.state {
+            State::Open { .. } => Some(self.delay + self.opening()),
+            State::HalfOpen { .. } => self.probing(),
+            State::Closed { credit: Some(_), .. } => {
+                let step = u64::from(self.settings.ramp.as_ref()?.step);
+                Some((self.in_phase_for(now) / step + 1) * step)
+            }
+            _ => None,
+        };
+        ticks.map(|ticks| self.since + ticks)
+    }
+
+    /// The phase as it reads, and for how long it refuses if that is known.
+    fn outlook(&self, now: u64) -> (Phase, Option<u64>) {
+        if self.is_overdue(now) {
+            let mut ahead = self.clone();
+            ahead.notice_deadline(now);
+            return ahead.outlook(now);
+        }
+        match self.opening_left(now) {
+            Some(0) => (Phase::HalfOpen, None),
+            left => (self.state.phase(), left),
+        }
+    }
+
+    fn in_phase_for(&self, now: u64) -> u64 {
+        elapsed(now, self.since).saturating_sub(self.delay)
+    }
+
+    /// Ticks until the opening is over, if it is one.
+    fn opening_left(&self, now: u64) -> Option<u64> {
+        let open = matches!(self.state, State::Open { .. });
+        open.then(|| self.opening().saturating_sub(self.in_phase_for(now)))
+    }
+
+    /// How long the opening lasts.
+    fn opening(&self) -> u64 {
+        if let State::Open { own_length: Some(length), .. } = self.state {
+            return length.min(LONGEST);
+        }
+        let mut wait = u64::from(self.settings.open_for);
+        if let Some(Backoff { factor, max }) = self.settings.backoff {
+            for _ in 0..self.level {
+                wait = (wait * u64::from(factor)).min(max.into());
+            }
+        }
+        if let Some(Jitter { percent, seed }) = self.settings.jitter {
+            let most = wait * u64::from(percent) / 100;
+            let tick = (self.since + self.delay) as u32;
+            let drawn = mix(seed ^ mix(tick ^ mix(self.generation as u8 as u32)));
+            wait += (u64::from(drawn) * (most + 1)) >> 32;
+        }
+        wait.min(LONGEST)
+    }
+
+    /// How long the breaker stays half-open without a verdict.
+    fn probing(&self) -> Option<u64> {
+        match self.settings.probe_timeout {
+            ProbeTimeout::OpenFor => Some(u64::from(self.settings.open_for).min(LONGEST_PROBING)),
+            ProbeTimeout::Ticks(ticks) => Some(ticks.into()),
+            ProbeTimeout::Never => None,
+        }
+    }
+
+    fn is_overdue(&self, now: u64) -> bool {
+        let half_open = matches!(self.state, State::HalfOpen { .. });
+        half_open && self.probing().is_some_and(|most| self.in_phase_for(now) >= most)
+    }
+}
+
+/// The finalizer of MurmurHash3 by Austin Appleby, in the public domain.
+fn mix(mut bits: u32) -> u32 {
+    bits = (bits ^ (bits >> 16)).wrapping_mul(0x85eb_ca6b);
+    bits = (bits ^ (bits >> 13)).wrapping_mul(0xc2b2_ae35);
+    bits ^ (bits >> 16)
+}
+
+// Transitions.
+impl Model {
+    fn open(&mut self, own_length: Option<u64>, cause: Cause, now: u64) {
+        let tripped = match &self.state {
+            State::Closed { watch, .. } | State::MetricsOnly { watch, .. } => {
+                Some(watch.window.clone())
+            }
+            _ => None,
+        };
+        if matches!(self.state, State::HalfOpen { .. }) {
+            self.level = (self.level + 1).min(MOST_LEVEL);
+        }
+        self.enter(State::Open { own_length, tripped }, cause, now);
+    }
+
+    fn probe(&mut self, cause: Cause, now: u64) {
+        self.enter(State::HalfOpen { out: 0, finished: Tally::default() }, cause, now);
+    }
+
+    fn close_gradually(&mut self, cause: Cause, now: u64) {
+        let credit = self.settings.ramp.as_ref().map(|_| 0);
+        self.close(credit, cause, now);
+    }
+
+    fn close(&mut self, credit: Option<u32>, cause: Cause, now: u64) {
+        self.level = 0;
+        let watch = Watch::new(&self.settings, now);
+        self.enter(State::Closed { watch, credit }, cause, now);
+    }
+
+    fn enter(&mut self, state: State, cause: Cause, now: u64) {
+        let from = self.state.phase();
+        self.state = state;
+        self.generation += 1;
+        (self.since, self.delay) = (now, 0);
+        let (to, generation) = (self.state.phase(), self.generation);
+        // One to the phase already held is a new tenure, but no news.
+        if from != to {
+            self.transitions.push(Transition { from, to, cause, generation, tick: now });
+        }
+    }
+}
+
+impl State {
+    fn phase(&self) -> Phase {
+        match self {
+            Self::Closed { .. } => Phase::Closed,
+            Self::Open { .. } => Phase::Open,
+            Self::HalfOpen { .. } => Phase::HalfOpen,
+            Self::ForcedOpen => Phase::ForcedOpen,
+            Self::Disabled => Phase::Disabled,
+            Self::MetricsOnly { .. } => Phase::MetricsOnly,
+        }
+    }
+}

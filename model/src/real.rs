@@ -1,0 +1,250 @@
+//! The real breaker, with a window that is chosen at run time.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+
+use microbreaker::{
+    Breaker, Cause, Clock, ConfigError, CountWindow, FailureWindow, IllegalTransition, ManualClock,
+    Observer, Outcome, Permit, Phase, Rejected, Snapshot, Tally, TimeWindow, Token, Transition,
+    WithSlow,
+};
+
+use crate::settings::{Settings, Window};
+
+/// Remembers everything it hears.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    pub transitions: RefCell<Vec<Transition>>,
+    /// And whether they were stale.
+    pub outcomes: RefCell<Vec<(Outcome, bool)>>,
+    pub rejections: RefCell<Vec<Rejected>>,
+    pub would_trips: RefCell<Vec<Cause>>,
+}
+
+impl Observer for Recorder {
+    fn transition(&self, transition: &Transition) {
+        self.transitions.borrow_mut().push(*transition);
+    }
+
+    fn outcome(&self, outcome: Outcome, stale: bool) {
+        self.outcomes.borrow_mut().push((outcome, stale));
+    }
+
+    fn rejection(&self, rejected: &Rejected) {
+        self.rejections.borrow_mut().push(*rejected);
+    }
+
+    fn would_trip(&self, cause: Cause) {
+        self.would_trips.borrow_mut().push(cause);
+    }
+}
+
+/// A clock that its owner keeps setting.
+pub type SharedClock = Rc<ManualClock>;
+
+/// A breaker of any window.
+pub trait Subject {
+    fn try_acquire(&self) -> Result<AnyPermit<'_>, Rejected>;
+    fn resume(&self, token: Token) -> AnyPermit<'_>;
+    /// Makes a call that ends with `outcome`. Whether it was made, or why not.
+    fn call(&self, outcome: Outcome) -> Result<(), Rejected>;
+    /// Makes a call that panics, and catches that.
+    fn call_panicking(&self) -> Result<(), Rejected>;
+    fn phase(&self) -> Phase;
+    fn tally(&self) -> Tally;
+    fn snapshot(&self) -> Snapshot;
+    fn heard(&self) -> &Recorder;
+    fn trip(&self);
+    fn trip_for(&self, ticks: u32);
+    fn half_open(&self) -> Result<(), IllegalTransition>;
+    fn reset(&self);
+    fn force_open(&self);
+    fn disable(&self);
+    fn metrics_only(&self);
+}
+
+/// A permit of a breaker of any window.
+pub type AnyPermit<'a> = Box<dyn Finish + 'a>;
+
+/// What can be done with a permit.
+pub trait Finish {
+    /// Ends the call, which took `took` ticks or as long as the clock says.
+    fn finish(self: Box<Self>, outcome: Outcome, took: Option<u32>);
+    fn cancel(self: Box<Self>);
+    fn into_token(self: Box<Self>) -> Token;
+}
+
+impl<B: microbreaker::Guard> Finish for Permit<'_, B> {
+    fn finish(self: Box<Self>, outcome: Outcome, took: Option<u32>) {
+        match took {
+            Some(ticks) => (*self).took(ticks).finish(outcome),
+            None => (*self).finish(outcome),
+        }
+    }
+
+    fn cancel(self: Box<Self>) {
+        drop(*self);
+    }
+
+    fn into_token(self: Box<Self>) -> Token {
+        (*self).into_token()
+    }
+}
+
+impl fmt::Debug for dyn Finish + '_ {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a permit")
+    }
+}
+
+impl<W: microbreaker::Window, C: Clock> Subject for Breaker<W, C, Recorder> {
+    fn try_acquire(&self) -> Result<AnyPermit<'_>, Rejected> {
+        Ok(Box::new(self.try_acquire()?))
+    }
+
+    fn resume(&self, token: Token) -> AnyPermit<'_> {
+        Box::new(self.resume(token))
+    }
+
+    fn call(&self, outcome: Outcome) -> Result<(), Rejected> {
+        let mut made = false;
+        let call = || {
+            made = true;
+            Ok::<(), ()>(())
+        };
+        let result = self.call_classified(call, |_| outcome);
+        let result = result.map_err(|error| *error.rejected().expect("the call returned Ok"));
+        assert_eq!(made, result.is_ok(), "a call is made exactly if it is not refused");
+        result
+    }
+
+    fn call_panicking(&self) -> Result<(), Rejected> {
+        let call = || -> Result<(), ()> { std::panic::resume_unwind(Box::new(())) };
+        // The breaker is used after the panic, as its callers do.
+        let call = std::panic::AssertUnwindSafe(|| self.call(call));
+        match std::panic::catch_unwind(call) {
+            Err(_) => Ok(()),
+            Ok(result) => Err(*result.unwrap_err().rejected().expect("the call does not return")),
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        self.phase()
+    }
+
+    fn tally(&self) -> Tally {
+        self.tally()
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        self.snapshot()
+    }
+
+    fn heard(&self) -> &Recorder {
+        self.observer()
+    }
+
+    fn trip(&self) {
+        self.trip();
+    }
+
+    fn trip_for(&self, ticks: u32) {
+        self.trip_for(ticks);
+    }
+
+    fn half_open(&self) -> Result<(), IllegalTransition> {
+        self.half_open()
+    }
+
+    fn reset(&self) {
+        self.reset();
+    }
+
+    fn force_open(&self) {
+        self.force_open();
+    }
+
+    fn disable(&self) {
+        self.disable();
+    }
+
+    fn metrics_only(&self) {
+        self.metrics_only();
+    }
+}
+
+/// A breaker with a window of the caller's choice.
+///
+/// # Errors
+///
+/// If the configuration is refused.
+pub fn with_window<W: microbreaker::Window + 'static>(
+    settings: &Settings,
+    window: W,
+    clock: SharedClock,
+) -> Result<Box<dyn Subject>, ConfigError> {
+    let clock = move || clock.now();
+    Ok(Box::new(Breaker::try_new(settings.config(), window, clock, Recorder::default())?))
+}
+
+/// Evaluates an expression with the constant `B` being what `$buckets` is at
+/// run time.
+macro_rules! const_buckets {
+    ($buckets:expr, $B:ident => $window:expr) => {
+        const_buckets!(@ $buckets, $B, $window,
+            1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32
+            33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61
+            62 63 64 65 66 67 68 69 70 71 72 73 74 75 76 77 78 79 80 81 82 83 84 85 86 87 88 89 90
+            91 92 93 94 95 96 97 98 99 100 101 102 103 104 105 106 107 108 109 110 111 112 113 114
+            115 116 117 118 119 120 121 122 123 124 125 126 127 128)
+    };
+    (@ $buckets:expr, $B:ident, $window:expr, $($count:literal)+) => {
+        match $buckets {
+            $($count => {
+                const $B: usize = $count;
+                $window
+            })+
+            other => panic!("a window by time has 1 to {MOST_BUCKETS} buckets, not {other}"),
+        }
+    };
+}
+
+/// The most calls that [`breaker`]'s windows can remember.
+pub const MOST_CALLS: u32 = CountWindow::<64>::CAPACITY;
+/// The most buckets of a window by time.
+pub const MOST_BUCKETS: u32 = 128;
+
+/// A breaker whose window is as in `settings`, and watches slow calls if they
+/// are configured.
+///
+/// # Errors
+///
+/// If the configuration is refused.
+///
+/// # Panics
+///
+/// If the window is greater than any can be, or cannot watch slow calls.
+pub fn breaker(settings: &Settings, clock: SharedClock) -> Result<Box<dyn Subject>, ConfigError> {
+    let slow = settings.slow_rate.is_some();
+    match settings.window {
+        Window::None => with_window(settings, (), clock),
+        Window::Count(_) if slow => {
+            let window = WithSlow::new(CountWindow::<64>::new(), CountWindow::<64>::new());
+            with_window(settings, window, clock)
+        }
+        Window::Count(_) => with_window(settings, CountWindow::<64>::new(), clock),
+        Window::Time { buckets, .. } if slow => {
+            const_buckets!(buckets, B => {
+                let window = WithSlow::new(TimeWindow::<B>::new(), TimeWindow::<B>::new());
+                with_window(settings, window, clock)
+            })
+        }
+        Window::Time { buckets, .. } => {
+            const_buckets!(buckets, B => with_window(settings, TimeWindow::<B>::new(), clock))
+        }
+        Window::Failures { buckets, .. } => {
+            const_buckets!(buckets, B => with_window(settings, FailureWindow::<B>::new(), clock))
+        }
+    }
+}

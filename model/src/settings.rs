@@ -1,0 +1,159 @@
+//! What a breaker is configured to do.
+
+use microbreaker::{AfterProbeTimeout, Config};
+
+/// As [`Config`], but readable, and with the window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub window: Window,
+    pub consecutive_failures: Option<u32>,
+    pub failures_in_window: Option<u32>,
+    /// In percent.
+    pub failure_rate: Option<u32>,
+    /// In percent; goes with `slow_after`.
+    pub slow_rate: Option<u32>,
+    /// In ticks.
+    pub slow_after: Option<u32>,
+    pub min_calls: u32,
+    pub open_for: u32,
+    pub backoff: Option<Backoff>,
+    pub jitter: Option<Jitter>,
+    pub probes: u32,
+    pub reuse_probes_until: Option<u32>,
+    pub successes: Option<u32>,
+    pub probe_rate_after: Option<u32>,
+    pub probe_timeout: ProbeTimeout,
+    pub after_probe_timeout: AfterProbeTimeout,
+    pub ramp: Option<Ramp>,
+    pub abandoned_fails: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    None,
+    /// The last calls.
+    Count(u32),
+    /// The last `buckets` of `ticks` each.
+    Time {
+        buckets: u32,
+        ticks: u32,
+    },
+    /// The same, but only failures are remembered.
+    Failures {
+        buckets: u32,
+        ticks: u32,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    pub factor: u32,
+    pub max: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Jitter {
+    pub percent: u32,
+    pub seed: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeTimeout {
+    /// As long as an opening.
+    OpenFor,
+    Ticks(u32),
+    Never,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ramp {
+    /// In percent, 1 to 7 of them.
+    pub shares: Vec<u8>,
+    /// The ticks that each of them lasts.
+    pub step: u32,
+}
+
+/// No policy yet; otherwise the breaker's defaults.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            window: Window::None,
+            consecutive_failures: None,
+            failures_in_window: None,
+            failure_rate: None,
+            slow_rate: None,
+            slow_after: None,
+            min_calls: 1,
+            open_for: 0,
+            backoff: None,
+            jitter: None,
+            probes: 1,
+            reuse_probes_until: None,
+            successes: None,
+            probe_rate_after: None,
+            probe_timeout: ProbeTimeout::OpenFor,
+            after_probe_timeout: AfterProbeTimeout::Open,
+            ramp: None,
+            abandoned_fails: false,
+        }
+    }
+}
+
+impl Settings {
+    /// The same for the real breaker, unchecked.
+    ///
+    /// # Panics
+    ///
+    /// If the ramp has no share or more than 7.
+    pub fn config(&self) -> Config {
+        let mut config = Config::new()
+            .min_calls(self.min_calls)
+            .open_for(self.open_for)
+            .probes(self.probes)
+            .after_probe_timeout(self.after_probe_timeout);
+        config = match self.window {
+            Window::None => config,
+            Window::Count(calls) => config.last_calls(calls),
+            Window::Time { ticks, .. } | Window::Failures { ticks, .. } => config.bucket(ticks),
+        };
+        let optional: [(Option<u32>, fn(Config, u32) -> Config); 8] = [
+            (self.consecutive_failures, Config::consecutive_failures),
+            (self.failures_in_window, Config::failures_in_window),
+            (self.failure_rate, Config::failure_rate),
+            (self.slow_rate, Config::slow_rate),
+            (self.slow_after, Config::slow_after),
+            (self.reuse_probes_until, Config::reuse_probes_until),
+            (self.successes, Config::successes),
+            (self.probe_rate_after, Config::probe_rate_after),
+        ];
+        for (value, set) in optional {
+            if let Some(value) = value {
+                config = set(config, value);
+            }
+        }
+        if let Some(Backoff { factor, max }) = self.backoff {
+            config = config.backoff(factor, max);
+        }
+        if let Some(Jitter { percent, seed }) = self.jitter {
+            config = config.jitter(percent, seed);
+        }
+        config = match self.probe_timeout {
+            ProbeTimeout::OpenFor => config,
+            ProbeTimeout::Ticks(ticks) => config.probe_timeout(ticks),
+            ProbeTimeout::Never => config.no_probe_timeout(),
+        };
+        if let Some(Ramp { shares, step }) = &self.ramp {
+            config = match shares[..] {
+                [a] => config.ramp([a], *step),
+                [a, b] => config.ramp([a, b], *step),
+                [a, b, c] => config.ramp([a, b, c], *step),
+                [a, b, c, d] => config.ramp([a, b, c, d], *step),
+                [a, b, c, d, e] => config.ramp([a, b, c, d, e], *step),
+                [a, b, c, d, e, f] => config.ramp([a, b, c, d, e, f], *step),
+                [a, b, c, d, e, f, g] => config.ramp([a, b, c, d, e, f, g], *step),
+                _ => panic!("a ramp has 1 to 7 shares"),
+            };
+        }
+        if self.abandoned_fails { config.abandoned_fails() } else { config }
+    }
+}

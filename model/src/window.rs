@@ -1,0 +1,120 @@
+//! The recent calls, and what a wrapping clock tells about time.
+
+use std::collections::VecDeque;
+
+use microbreaker::{Call, STEP_BACK, Tally};
+
+use crate::settings::{Settings, Window};
+
+/// A turn of the clock.
+pub(crate) const TURN: u64 = 1 << 32;
+
+/// Ticks from `since` to `now`, as far as a clock that wraps can show them.
+///
+/// Whole turns do not show, and the last 2^16 ticks of a turn read as a step
+/// back, which is no time.
+pub fn elapsed(now: u64, since: u64) -> u64 {
+    let ticks = now.saturating_sub(since) % TURN;
+    if ticks >= TURN - u64::from(STEP_BACK) { 0 } else { ticks }
+}
+
+/// The calls in the window, oldest first.
+#[derive(Clone, Debug)]
+pub(crate) enum Recent {
+    None,
+    Count {
+        last: usize,
+        calls: VecDeque<Call>,
+    },
+    Time {
+        buckets: u64,
+        ticks: u64,
+        failures_only: bool,
+        newest: u64,
+        calls: VecDeque<(u64, Call)>,
+    },
+}
+
+impl Recent {
+    /// Empty, since `now`.
+    pub(crate) fn new(settings: &Settings, now: u64) -> Self {
+        match settings.window {
+            Window::None => Self::None,
+            Window::Count(last) => Self::Count { last: last as usize, calls: VecDeque::new() },
+            Window::Time { buckets, ticks } => Self::timed(buckets, ticks, false, now),
+            Window::Failures { buckets, ticks } => Self::timed(buckets, ticks, true, now),
+        }
+    }
+
+    fn timed(buckets: u32, ticks: u32, failures_only: bool, now: u64) -> Self {
+        let (buckets, ticks) = (u64::from(buckets), u64::from(ticks));
+        let newest = Bucket::of(now, ticks).start;
+        Self::Time { buckets, ticks, failures_only, newest, calls: VecDeque::new() }
+    }
+
+    pub(crate) fn record(&mut self, call: Call, now: u64) {
+        match self {
+            Self::None => {}
+            Self::Count { last, calls } => {
+                calls.push_back(call);
+                if calls.len() > *last {
+                    calls.pop_front();
+                }
+            }
+            Self::Time { failures_only: true, .. } if !call.failed => {}
+            Self::Time { buckets, ticks, newest, calls, .. } => {
+                let bucket = Bucket::seen(now, *newest, *ticks);
+                *newest = bucket.start;
+                calls.push_back((bucket.number, call));
+                calls.retain(|(number, _)| number + *buckets > bucket.number);
+            }
+        }
+    }
+
+    pub(crate) fn tally(&self, now: u64) -> Tally {
+        let mut tally = Tally::default();
+        let mut add = |call: &Call| {
+            tally.calls += 1;
+            tally.failed += u32::from(call.failed);
+            tally.slow += u32::from(call.slow);
+        };
+        match self {
+            Self::None => {}
+            Self::Count { calls, .. } => calls.iter().for_each(add),
+            Self::Time { buckets, ticks, newest, calls, .. } => {
+                let bucket = Bucket::seen(now, *newest, *ticks);
+                let held = calls.iter().filter(|(number, _)| number + buckets > bucket.number);
+                held.for_each(|(_, call)| add(call));
+            }
+        }
+        tally
+    }
+
+    /// Whether failures that are not in the window any more count for nothing.
+    pub(crate) fn is_by_time(&self) -> bool {
+        matches!(self, Self::Time { .. })
+    }
+}
+
+/// One of the buckets that time is divided into, at every turn of the clock
+/// from tick 0.
+struct Bucket {
+    number: u64,
+    start: u64,
+}
+
+impl Bucket {
+    /// The one that `tick` is in.
+    fn of(tick: u64, ticks: u64) -> Self {
+        let (turn, in_turn) = (tick / TURN, tick % TURN);
+        // The last bucket of a turn is cut short.
+        let number = turn * TURN.div_ceil(ticks) + in_turn / ticks;
+        Self { number, start: tick - in_turn % ticks }
+    }
+
+    /// The one that `now` is in for somebody who knows of one that starts at
+    /// `newest`: that or a later one.
+    fn seen(now: u64, newest: u64, ticks: u64) -> Self {
+        Self::of(newest + elapsed(now, newest), ticks)
+    }
+}
