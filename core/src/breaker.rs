@@ -300,7 +300,7 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     /// the opening's own length was rounded up.
     fn entered(&self, from: State, to: State, cause: Cause, excess: u32) {
         let generation = to.generation();
-        let tick = self.entered.settle(&self.word, to, || self.clock.now());
+        let tick = self.settle(to);
         if excess > 0 {
             self.entered.publish_excess(&self.word, generation, excess);
         }
@@ -314,6 +314,10 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
         }
     }
 
+    fn settle(&self, unsettled: State) -> u32 {
+        self.entered.settle(&self.word, unsettled, || self.clock.now())
+    }
+
     /// The state, once it is known when it began.
     fn settled(&self) -> State {
         loop {
@@ -321,7 +325,7 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
             if state.is_settled() {
                 return state;
             }
-            self.entered.settle(&self.word, state, || self.clock.now());
+            self.settle(state);
         }
     }
 

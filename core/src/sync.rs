@@ -1,9 +1,20 @@
-//! The one place that chooses between `portable-atomic` and loom.
+//! The one place that chooses between `portable-atomic` and loom, and the one
+//! compare-and-swap.
 
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicU32, Ordering};
 #[cfg(not(loom))]
 pub(crate) use portable_atomic::{AtomicU32, Ordering};
+
+/// Swaps `from` for `to` in `word`, unless somebody came first.
+///
+/// It releases, so that whoever acquires what was swapped in sees what was done
+/// before; and it acquires, so that whoever swaps something in passes on what
+/// it was told by the one before.
+#[cfg_attr(target_os = "none", inline(never))]
+pub(crate) fn swap(word: &AtomicU32, from: u32, to: u32) -> bool {
+    word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+}
 
 /// Declares constructors that are `const` except under loom, whose atomics
 /// register themselves with the running model and so cannot be constants.

@@ -8,7 +8,7 @@ use crate::config::{Config, Verdict};
 use crate::event::{Cause, Observer, Outcome};
 use crate::phase::Phase;
 use crate::state::State;
-use crate::window::{Call, Kind, Window};
+use crate::window::{Call, Kind, Tenure, Window};
 
 impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     /// Ends a call of `generation` that is not a fast success of a healthy
@@ -25,8 +25,9 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
                 (Phase::Closed, Outcome::FailureOpenFor(ticks)) => {
                     self.open_for(state, ticks, Cause::Demanded)
                 }
-                (Phase::Closed, _) => return self.record(generation, call),
-                (Phase::MetricsOnly, _) => return self.record_dry(generation, outcome, call),
+                (Phase::Closed | Phase::MetricsOnly, _) => {
+                    return self.record(generation, outcome, call);
+                }
                 (Phase::HalfOpen, _) => match self.standing(state) {
                     Standing::Overdue => {
                         self.expire(state);
@@ -43,12 +44,14 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
         }
     }
 
-    /// Records a call in `Closed`, and trips if that meets a policy.
-    fn record(&self, generation: u8, call: Call) -> bool {
+    /// Records a call in `Closed`, and trips if that meets a policy; or in
+    /// `MetricsOnly`, and reports if that would have tripped.
+    fn record(&self, generation: u8, outcome: Outcome, call: Call) -> bool {
         let config = self.config();
-        let recorded = self.window.record(self.tenure(generation), &self.span(), call);
-        let Some(tally) = recorded else { return false };
-        let met = config.met_by(tally, call);
+        let tenure = self.tenure(generation);
+        let Some(tally) = self.window.record(tenure, &self.span(), call) else { return false };
+        let demanded = matches!(outcome, Outcome::FailureOpenFor(_)).then_some(Cause::Demanded);
+        let met = demanded.or(config.met_by(tally, call));
         let in_window = matches!(W::KIND, Kind::Time { .. }).then_some(tally.failed);
         let mut stale = false;
         let update = self.word.update(|state| {
@@ -57,48 +60,35 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
                 return None;
             }
             let count = self.consecutive(state, call);
-            let tripped =
-                met.is_some() || call.failed && config.met_by_consecutive(count, in_window);
-            let next = if tripped { state.open() } else { state.with_consecutive(count) };
+            let met = met.is_some() || call.failed && config.met_by_consecutive(count, in_window);
+            let next = match state.phase() {
+                Phase::Closed if met => state.open(),
+                Phase::MetricsOnly => {
+                    let met = met || state.is_reported() && !self.has_recovered(tenure, count);
+                    state.with_consecutive(count).with_reported(met)
+                }
+                _ => state.with_consecutive(count),
+            };
             (next != state).then_some(next)
         });
-        if let Some((from, to)) = update
-            && to.phase() == Phase::Open
-        {
-            self.entered(from, to, met.unwrap_or(Cause::ConsecutiveFailures), 0);
+        if let Some((from, to)) = update {
+            let cause = met.unwrap_or(Cause::ConsecutiveFailures);
+            if to.phase() == Phase::Open {
+                self.entered(from, to, cause, 0);
+            } else if to.phase() == Phase::MetricsOnly && to.is_reported() && !from.is_reported() {
+                self.observer.would_trip(cause);
+            }
         }
         !stale
     }
 
-    /// Records a call in `MetricsOnly`, and reports if that would have tripped.
-    fn record_dry(&self, generation: u8, outcome: Outcome, call: Call) -> bool {
-        let config = self.config();
-        let tenure = self.tenure(generation);
-        let Some(tally) = self.window.record(tenure, &self.span(), call) else { return false };
-        let demanded = matches!(outcome, Outcome::FailureOpenFor(_)).then_some(Cause::Demanded);
-        let met = demanded.or(config.met_by(tally, call));
-        // Recovered means that no policy is met, whatever this call was.
-        let either = Call { failed: true, slow: true };
+    /// Whether no policy is met any more, whatever the last call was.
+    fn has_recovered(&self, tenure: Tenure<'_>, consecutive: u32) -> bool {
         let tally = self.window.tally(tenure, &self.span());
-        let still_met = met.or(config.met_by(tally, either)).is_some();
         let in_window = matches!(W::KIND, Kind::Time { .. }).then_some(tally.failed);
-        let update = self.word.update(|state| {
-            if state.generation() != generation {
-                return None;
-            }
-            let count = self.consecutive(state, call);
-            let in_a_row = config.met_by_consecutive(count, in_window);
-            let reported = met.is_some() || in_a_row || still_met && state.is_reported();
-            let next = state.with_consecutive(count).with_reported(reported);
-            (next != state).then_some(next)
-        });
-        if let Some((from, to)) = update
-            && to.is_reported()
-            && !from.is_reported()
-        {
-            self.observer.would_trip(met.unwrap_or(Cause::ConsecutiveFailures));
-        }
-        true
+        let either = Call { failed: true, slow: true };
+        self.config().met_by(tally, either).is_none()
+            && !self.config().met_by_consecutive(consecutive, in_window)
     }
 
     /// Failures in a row after `call`, where they are counted.

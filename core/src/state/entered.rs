@@ -21,7 +21,7 @@
 //!   it, publishes it. Until then the length is the rounded one.
 
 use super::{State, Word};
-use crate::sync::{AtomicU32, Ordering, const_fn};
+use crate::sync::{AtomicU32, Ordering, const_fn, swap};
 
 const TAG_SHIFT: u32 = 24;
 
@@ -69,8 +69,8 @@ impl Entered {
             if state.generation() != generation || state.is_settled() {
                 return now;
             }
-            if replace(&self.tick, tick, now)
-                && replace(&self.excess, excess, tagged(generation, 0))
+            if swap(&self.tick, tick, now)
+                && swap(&self.excess, excess, tagged(generation, 0))
                 && word.swap(state, state.settled())
             {
                 return now;
@@ -85,15 +85,11 @@ impl Entered {
         // Checked after the word was loaded: if that is of a later generation,
         // the state has moved on, and this sees it.
         if word.is_in(generation) {
-            replace(&self.excess, seen, tagged(generation, ticks));
+            swap(&self.excess, seen, tagged(generation, ticks));
         }
     }
 }
 
 const fn tagged(generation: u8, ticks: u32) -> u32 {
     (generation as u32) << TAG_SHIFT | ticks
-}
-
-fn replace(word: &AtomicU32, from: u32, to: u32) -> bool {
-    word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
 }

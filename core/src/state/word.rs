@@ -1,7 +1,7 @@
 //! The state word: one atomic, one compare-and-swap loop.
 
 use super::State;
-use crate::sync::{AtomicU32, Ordering, const_fn};
+use crate::sync::{AtomicU32, Ordering, const_fn, swap};
 
 /// The shared state word.
 ///
@@ -29,7 +29,7 @@ impl Word {
     /// Swaps `from` for `to`, unless somebody came first.
     #[must_use]
     pub(crate) fn swap(&self, from: State, to: State) -> bool {
-        self.0.compare_exchange(from.bits(), to.bits(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        swap(&self.0, from.bits(), to.bits())
     }
 
     /// Decides on the current state and swaps in the decision, again if

@@ -86,26 +86,21 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
         tally
     }
 
-    fn success(&self, tenure: Tenure<'_>, last: u32) -> Option<Tally> {
-        loop {
-            let head = self.head(tenure, last)?;
-            if head.cursor.is_quiet() || self.0.append(head, false) {
-                return Some(Tally::default());
-            }
-        }
-    }
-
-    fn failure(&self, tenure: Tenure<'_>, last: u32) -> Option<Tally> {
+    /// Appends an outcome; a failure is tallied.
+    fn append(&self, tenure: Tenure<'_>, last: u32, failed: bool) -> Option<Tally> {
         loop {
             let head = self.head(tenure, last)?;
             if head.cursor.is_quiet() {
+                if !failed {
+                    return Some(Tally::default());
+                }
                 self.0.wake(head.cursor);
                 continue;
             }
             // Tallied before it is swapped in: if the swap succeeds, nothing
             // entered in between, and the tally is exact.
-            let tally = self.scan(head.push(true), last);
-            if self.0.append(head, true) {
+            let tally = if failed { self.scan(head.push(true), last) } else { Tally::default() };
+            if self.0.append(head, failed) {
                 return Some(tally);
             }
         }
@@ -129,14 +124,10 @@ impl<const WORDS: usize, const BITS: u32> Window for CountWindow<WORDS, BITS> {
         span: &Span<impl Fn() -> u32>,
         call: Call,
     ) -> Option<Tally> {
-        if call.failed {
-            return self.failure(tenure, span.last_calls);
-        }
-        let cursor = self.0.cursor();
-        if cursor.is_quiet() && cursor.generation() == tenure.generation() {
+        if !call.failed && self.0.cursor().is_quiet_in(tenure) {
             return Some(Tally::default());
         }
-        self.success(tenure, span.last_calls)
+        self.append(tenure, span.last_calls, call.failed)
     }
 
     fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally {

@@ -16,7 +16,7 @@
 //! behind it. Whoever comes by first takes that step.
 
 use super::Tenure;
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicU32, Ordering, swap};
 
 const LAP_SHIFT: u32 = 21;
 const PAYLOAD: u32 = (1 << LAP_SHIFT) - 1;
@@ -44,6 +44,12 @@ impl Cursor {
     /// The window is full and holds no failure: a success changes nothing.
     pub(super) const fn is_quiet(self) -> bool {
         self.0 & Self::QUIET != 0
+    }
+
+    /// Quiet, and in `tenure`.
+    pub(super) const fn is_quiet_in(self, tenure: Tenure<'_>) -> bool {
+        let expected = (tenure.generation() as u32) << 24 | Self::QUIET;
+        self.0 & (0xff << 24 | Self::QUIET) == expected
     }
 
     /// Full words behind the head that belong to the tenure.
@@ -189,12 +195,12 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
     /// this one's outcomes concern nobody.)
     pub(super) fn append(&self, head: Head, failed: bool) -> bool {
         let word = head.cursor.lap() << LAP_SHIFT | head.push(failed).outcomes.0;
-        swap(&self.words[head.cursor.index() % WORDS], head.word, word, Ordering::Release)
+        swap(&self.words[head.cursor.index() % WORDS], head.word, word)
     }
 
     /// Clears the quiet marker, unless somebody came first.
     pub(super) fn wake(&self, cursor: Cursor) {
-        swap(&self.cursor, cursor.0, cursor.0 & !Cursor::QUIET, Ordering::Release);
+        swap(&self.cursor, cursor.0, cursor.0 & !Cursor::QUIET);
     }
 
     /// The word `back` places behind the head, `back` at least 1 and at most
@@ -217,14 +223,10 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
             // A word of any other lap is ahead of this view of the cursor. The
             // release is for whoever tallies the word behind a stale cursor.
             let empty = next.lap() << LAP_SHIFT | Self::EMPTY_WORD;
-            if (lap + 1) % LAPS != next.lap() || !swap(slot, word, empty, Ordering::Release) {
+            if (lap + 1) % LAPS != next.lap() || !swap(slot, word, empty) {
                 return;
             }
         }
-        swap(&self.cursor, cursor.0, next.of(generation, full, quiet).0, Ordering::Release);
+        swap(&self.cursor, cursor.0, next.of(generation, full, quiet).0);
     }
-}
-
-fn swap(word: &AtomicU32, from: u32, to: u32, success: Ordering) -> bool {
-    word.compare_exchange(from, to, success, Ordering::Relaxed).is_ok()
 }

@@ -2,7 +2,7 @@
 
 use super::{Call, Kind, Span, Tally, Tenure, Window};
 use crate::clock::{STEP_BACK, elapsed};
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicU32, Ordering, swap};
 
 /// The last `BUCKETS` buckets of [`Config::bucket`](crate::Config::bucket)
 /// ticks each, the newest one still filling.
@@ -186,7 +186,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
                 return Some(newest);
             }
             if !newest.bucket.is_frozen()
-                && !swap(&self.buckets[newest.index], newest.bucket, newest.bucket.frozen())
+                && !swap(&self.buckets[newest.index], newest.bucket.0, newest.bucket.frozen().0)
             {
                 continue;
             }
@@ -214,12 +214,12 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
             if self.cursor.load(Ordering::Acquire) != cursor || !tenure.is_current() {
                 return;
             }
-            if bucket != empty && !swap(slot, bucket, empty) {
+            if bucket != empty && !swap(slot, bucket.0, empty.0) {
                 return;
             }
         }
         let moved = Self::cursor(tenure, index, start);
-        let _ = self.cursor.compare_exchange(cursor, moved, Ordering::Release, Ordering::Relaxed);
+        swap(&self.cursor, cursor, moved);
     }
 
     /// Tallies the window whose newest bucket is `newest`.
@@ -249,10 +249,6 @@ const fn next_start(start: u32, bucket: u32) -> u32 {
     }
 }
 
-fn swap(word: &AtomicU32, from: Bucket, to: Bucket) -> bool {
-    word.compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-}
-
 impl<const BUCKETS: usize, const CALLS: bool> Window for TimeWindow<BUCKETS, CALLS> {
     const KIND: Kind = Kind::Time { buckets: BUCKETS as u32, calls: CALLS };
 
@@ -272,7 +268,7 @@ impl<const BUCKETS: usize, const CALLS: bool> Window for TimeWindow<BUCKETS, CAL
             // entered in between, and the tally is exact.
             let tally =
                 if call.failed { self.scan(Newest { bucket, ..newest }) } else { Tally::default() };
-            if swap(&self.buckets[newest.index], newest.bucket, bucket) {
+            if swap(&self.buckets[newest.index], newest.bucket.0, bucket.0) {
                 return Some(tally);
             }
         }
