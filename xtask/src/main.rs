@@ -3,6 +3,7 @@
 mod ci;
 mod firmware;
 mod loom;
+mod scenarios;
 mod tools;
 
 use clap::Parser;
@@ -17,6 +18,8 @@ enum Command {
     Firmware(firmware::Options),
     /// Run the loom models: every interleaving of the concurrent operations
     Loom(loom::Options),
+    /// Replay step tables of other breakers' behaviour on the breaker and on the model
+    Scenarios(scenarios::Options),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -24,5 +27,6 @@ fn main() -> anyhow::Result<()> {
         Command::Ci => ci::run(),
         Command::Firmware(options) => firmware::run(&options),
         Command::Loom(options) => loom::run(&options),
+        Command::Scenarios(options) => scenarios::run(&options),
     }
 }

@@ -1,0 +1,89 @@
+//! Replays cases and says how they fare.
+
+use std::fmt;
+use std::rc::Rc;
+
+use microbreaker::ManualClock;
+use microbreaker_model::{Model, real};
+
+use crate::case::{Case, Step};
+use crate::expect::Finding;
+use crate::replay::{Frame, replay};
+use crate::settings::{approximation, settings};
+use crate::subject::{ModelSubject, RealSubject};
+
+/// How a case fared.
+#[derive(Debug)]
+pub enum Verdict {
+    Passed,
+    Failed(Failure),
+    /// The design rules it out, and why.
+    Skipped(String),
+}
+
+/// The first step after which the breaker or the model was not as expected.
+#[derive(Debug)]
+pub struct Failure {
+    /// From 1.
+    pub step: usize,
+    /// The step in words.
+    what: String,
+    findings: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step {}, {}", self.step, self.what)?;
+        self.findings.iter().try_for_each(|finding| write!(f, "\n    {finding}"))
+    }
+}
+
+/// Replays `case` on the real breaker and on the model.
+pub fn check(case: &Case) -> Verdict {
+    let runs = match on_breaker(case, 0).and_then(|breaker| Ok((breaker, on_model(case)?))) {
+        Ok(runs) => runs,
+        Err(reason) => return Verdict::Skipped(reason),
+    };
+    let (breaker, model) = runs;
+    for (index, step) in case.steps.iter().enumerate() {
+        let mut findings = compare("breaker", &breaker[index], step);
+        findings.extend(compare("model", &model[index], step));
+        if !findings.is_empty() {
+            findings.extend(approximation(case));
+            return Verdict::Failed(Failure { step: index + 1, what: words(step), findings });
+        }
+    }
+    Verdict::Passed
+}
+
+/// Replays `case` on the real breaker, looking `looks` times between steps.
+pub(crate) fn on_breaker(case: &Case, looks: u64) -> Result<Vec<Frame>, String> {
+    let settings = settings(case)?;
+    let clock = Rc::new(ManualClock::new(0));
+    let breaker = real::breaker(&settings, clock.clone())
+        .map_err(|error| format!("the breaker refuses this configuration: {error}"))?;
+    Ok(replay(case, &mut RealSubject::new(breaker.as_ref(), clock), looks))
+}
+
+fn on_model(case: &Case) -> Result<Vec<Frame>, String> {
+    Ok(replay(case, &mut ModelSubject::new(Model::new(settings(case)?)), 0))
+}
+
+/// What is not as expected.
+fn compare(who: &str, frame: &Frame, step: &Step) -> Vec<String> {
+    let findings = match &frame.after {
+        Ok(after) => after.findings(&step.expect),
+        Err(error) => return vec![format!("{who}: {error}")],
+    };
+    let unmet = findings.into_iter().filter(|finding| !finding.met);
+    let say = |Finding { field, expected, got, .. }| {
+        format!("{field}: expected {expected}, {who} has {got}")
+    };
+    unmet.map(say).collect()
+}
+
+fn words(step: &Step) -> String {
+    let call = step.call.as_ref().map(|call| format!(" {call}")).unwrap_or_default();
+    let arg = step.arg.map(|arg| format!(" for {arg} ticks")).unwrap_or_default();
+    format!("{:?}{call}{arg} at tick {}", step.op, step.at)
+}

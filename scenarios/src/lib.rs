@@ -1,0 +1,15 @@
+//! Behaviours of circuit breakers as step tables.
+//!
+//! A [`case`](case::Case) is a configuration and a table of steps with what
+//! must hold after each. [`check`](check::check) replays it on the real breaker
+//! and on the model,x.
+//! `cases/README.md` describes the schema and where the behaviours come from.
+
+pub mod case;
+pub mod check;
+pub mod draw;
+
+mod expect;
+mod replay;
+mod settings;
+mod subject;

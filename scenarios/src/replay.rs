@@ -1,0 +1,209 @@
+//! Takes a subject through the steps of a case.
+
+use std::collections::{BTreeMap, HashMap};
+
+use microbreaker::{Outcome, Phase};
+
+use crate::case::{Case, Event, Expect, InitialState, Move, Op, Step};
+use crate::expect::After;
+use crate::subject::{Command, End, Seen, Subject};
+
+/// A step that was made.
+pub(crate) struct Frame {
+    /// Or why it could not be.
+    pub(crate) after: Result<After, String>,
+    /// What could be seen between it and the next one, if that was asked for.
+    pub(crate) gap: Vec<(u64, Seen)>,
+}
+
+/// Makes all steps of `case`. With `looks`, looks so many times between any
+/// two of them: that changes nothing, but pictures show it.
+pub(crate) fn replay(case: &Case, subject: &mut dyn Subject, looks: u64) -> Vec<Frame> {
+    let first = case.steps.first().map_or(0, |step| step.at);
+    subject.set_clock(first);
+    let mut replay = Replay::new(case.config.initial_state, subject);
+    let mut frames = Vec::new();
+    for (index, step) in case.steps.iter().enumerate() {
+        replay.subject.set_clock(step.at);
+        let after = replay.make(index, step);
+        let next = case.steps.get(index + 1).map_or(step.at, |next| next.at);
+        let ticks = next.saturating_sub(step.at);
+        let looks = looks.min(ticks.saturating_sub(1));
+        let gap = (1..=looks).map(|look| {
+            let tick = step.at + ticks * look / (looks + 1);
+            replay.subject.set_clock(tick);
+            (tick, replay.subject.look())
+        });
+        let gap = gap.collect();
+        let over = after.is_err();
+        frames.push(Frame { after, gap });
+        if over {
+            break;
+        }
+    }
+    frames
+}
+
+/// Keeps the books that a breaker does not keep.
+struct Replay<'a> {
+    subject: &'a mut dyn Subject,
+    /// The steps that started the calls under way, by name.
+    calls: HashMap<String, usize>,
+    /// Transitions and would-be trips that the subject told of already.
+    heard: (usize, usize),
+    moves: Vec<Move>,
+    /// The phase that the last transition led to.
+    phase: Phase,
+    /// Rejections since then.
+    rejected: u32,
+    events: BTreeMap<Event, u32>,
+}
+
+impl<'a> Replay<'a> {
+    fn new(initial: InitialState, subject: &'a mut dyn Subject) -> Self {
+        match initial {
+            InitialState::Closed => {}
+            InitialState::Open => _ = subject.command(Command::Trip),
+            InitialState::HalfOpen => {
+                subject.command(Command::Trip);
+                subject.command(Command::HalfOpen);
+            }
+            InitialState::ForcedOpen => _ = subject.command(Command::ForceOpen),
+            InitialState::Disabled => _ = subject.command(Command::Disable),
+            InitialState::MetricsOnly => _ = subject.command(Command::MetricsOnly),
+        }
+        // The way there does not count.
+        let heard = (subject.transitions().len(), subject.would_trips().len());
+        let phase = subject.look().phase;
+        let (moves, events) = (Vec::new(), BTreeMap::new());
+        Self { subject, calls: HashMap::new(), heard, moves, phase, rejected: 0, events }
+    }
+
+    fn make(&mut self, index: usize, step: &Step) -> Result<After, String> {
+        let mut admitted = None;
+        let mut refused = false;
+        match step.op {
+            Op::Check => {}
+            Op::Acquire => {
+                let answer = self.subject.acquire(index);
+                if answer.is_ok() {
+                    // Without a name, or if the name is given anew, the permit
+                    // is held until the end.
+                    self.calls.extend(step.call.clone().map(|call| (call, index)));
+                }
+                admitted = Some(answer);
+            }
+            op if op.is_finish() => self.finish(step)?,
+            op => refused = !self.command(op, step.arg, &step.expect),
+        }
+        self.listen();
+        if let Some(Err(_)) = admitted {
+            self.rejected += 1;
+            self.count(Event::Rejected);
+        }
+        let seen = self.subject.look();
+        let same_phase = seen.phase == self.phase;
+        Ok(After {
+            seen,
+            admitted,
+            refused,
+            // A phase that began by itself has rejected nobody yet.
+            rejected: if same_phase { self.rejected } else { 0 },
+            moves: self.moves.clone(),
+            events: self.events.clone(),
+        })
+    }
+
+    fn finish(&mut self, step: &Step) -> Result<(), String> {
+        let name = step.call.as_deref().ok_or("the step names no call")?;
+        let unknown = || format!("no call named {name} is under way");
+        let call = self.calls.remove(name).ok_or_else(unknown)?;
+        let took = step.dur.map(|ticks| u32::try_from(ticks).unwrap_or(u32::MAX));
+        let finished = |outcome| End::Finished { outcome, took };
+        let (end, event) = match (step.op, step.arg) {
+            (Op::Success, _) => (finished(Outcome::Success), Event::Success),
+            (Op::Failure, Some(ticks)) => {
+                (finished(Outcome::FailureOpenFor(ticks as u32)), Event::Failure)
+            }
+            (Op::Failure, None) => (finished(Outcome::Failure), Event::Failure),
+            (Op::Panic, _) => (End::Panicked, Event::Failure),
+            (Op::Ignore, _) => (finished(Outcome::Ignored), Event::Ignored),
+            _ => (End::Cancelled, Event::Cancelled),
+        };
+        self.subject.finish(call, end);
+        self.count(event);
+        Ok(())
+    }
+
+    /// False if it was refused.
+    fn command(&mut self, op: Op, arg: Option<u64>, expect: &Expect) -> bool {
+        match op {
+            Op::Open => self.subject.command(Command::Trip),
+            Op::OpenFor => {
+                let ticks = u32::try_from(arg.unwrap_or(0)).unwrap_or(u32::MAX);
+                self.subject.command(Command::TripFor(ticks))
+            }
+            Op::HalfOpen => self.half_open(expect),
+            // To the phase already held: nothing happens.
+            Op::Close if self.subject.look().phase == Phase::Closed => true,
+            Op::Close | Op::Reset => self.subject.command(Command::Reset),
+            Op::ForceOpen => self.subject.command(Command::ForceOpen),
+            Op::Disable => self.subject.command(Command::Disable),
+            Op::MetricsOnly => self.subject.command(Command::MetricsOnly),
+            op => unreachable!("{op:?} is no command"),
+        }
+    }
+
+    /// Cases that are about the probes begin with this step to get there, also
+    /// from where it makes no sense. Unless the case expects it to be refused,
+    /// the breaker is then led there through an opening, as one transition.
+    fn half_open(&mut self, expect: &Expect) -> bool {
+        let elsewhere = expect.state.is_some_and(|state| state != Phase::HalfOpen);
+        let refusal_expected = expect.error == Some(true) || elsewhere;
+        if self.subject.command(Command::HalfOpen) {
+            return true;
+        }
+        if refusal_expected {
+            return false;
+        }
+        self.listen();
+        let from = self.phase;
+        self.subject.command(Command::Trip);
+        self.subject.command(Command::HalfOpen);
+        self.heard.0 = self.subject.transitions().len();
+        self.enter(Move { from, to: Phase::HalfOpen });
+        true
+    }
+
+    /// Books what the subject has told since the last time.
+    fn listen(&mut self) {
+        let transitions = self.subject.transitions();
+        let would_trips = self.subject.would_trips();
+        for &(step, cause) in &transitions[self.heard.0..] {
+            // The policy is met before the breaker trips.
+            Event::of(cause).into_iter().for_each(|event| self.count(event));
+            self.enter(step);
+        }
+        for &cause in &would_trips[self.heard.1..] {
+            Event::of(cause).into_iter().for_each(|event| self.count(event));
+        }
+        self.heard = (transitions.len(), would_trips.len());
+    }
+
+    fn enter(&mut self, step: Move) {
+        self.moves.push(step);
+        self.phase = step.to;
+        self.rejected = 0;
+        self.count(Event::StateTransition);
+        match step.to {
+            Phase::Open => self.count(Event::Opened),
+            Phase::HalfOpen => self.count(Event::HalfOpened),
+            Phase::Closed => self.count(Event::Closed),
+            _ => {}
+        }
+    }
+
+    fn count(&mut self, event: Event) {
+        *self.events.entry(event).or_default() += 1;
+    }
+}

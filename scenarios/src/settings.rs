@@ -1,0 +1,159 @@
+//! From a case's configuration to the breaker's.
+
+use microbreaker::AfterProbeTimeout;
+use microbreaker_model::real::{MOST_BUCKETS, MOST_CALLS};
+use microbreaker_model::{Backoff, Jitter, ProbeTimeout, Ramp, Settings, Window};
+
+use crate::case::{self, Case, Decide, HalfOpen, MaxWaitTo, Op, Rule, Scope};
+
+/// The most often that a backoff multiplies, and the longest wait there is.
+const MAX_LEVEL: u32 = 15;
+const MAX_TICKS: u64 = (1 << 31) - 1;
+
+/// The settings for `case`, or why there are none: what the design rules out.
+pub(crate) fn settings(case: &Case) -> Result<Settings, String> {
+    let config = &case.config;
+    let mut settings = Settings {
+        window: window(case)?,
+        consecutive_failures: config.consecutive_failures,
+        failures_in_window: config.failure_count,
+        failure_rate: config.failure_rate,
+        slow_rate: config.slow_rate,
+        slow_after: config.slow_after.map(|after| ticks("slow_after", after)).transpose()?,
+        min_calls: config.min_calls.unwrap_or(1).max(1),
+        open_for: ticks("open_for", config.open_for)?,
+        backoff: backoff(case)?,
+        jitter: config.jitter.map(|case::Jitter { percent, seed }| Jitter { percent, seed }),
+        ramp: ramp(case)?,
+        ..Settings::default()
+    };
+    half_open(&config.half_open, &mut settings)?;
+    for step in &case.steps {
+        if let (Op::OpenFor | Op::Failure, Some(arg)) = (step.op, step.arg) {
+            ticks("an opening", arg)?;
+        }
+    }
+    Ok(settings)
+}
+
+fn window(case: &Case) -> Result<Window, String> {
+    match case.config.window {
+        case::Window::Consecutive {} => {
+            // The policy needs no window; a case that asks what was recorded does.
+            let asks = case.steps.iter().any(|step| step.expect.asks_for_window());
+            Ok(if asks { Window::Count(MOST_CALLS) } else { Window::None })
+        }
+        case::Window::Count { size } if size > MOST_CALLS => {
+            Err(format!("a window by count holds at most {MOST_CALLS} calls, not {size}"))
+        }
+        case::Window::Count { size } => Ok(Window::Count(size)),
+        case::Window::Time { size, buckets } => {
+            if buckets == 0 || size < buckets {
+                return Err(format!("{size} ticks cannot be divided into {buckets} buckets"));
+            }
+            // Buckets that are too many are joined, if they can be joined alike.
+            let most = u64::from(MOST_BUCKETS).min(buckets);
+            let buckets = (1..=most).rev().find(|count| buckets % count == 0).unwrap_or(1);
+            Ok(Window::Time {
+                buckets: buckets as u32,
+                // All buckets are equally long: rounded up, the window is never too short.
+                ticks: ticks("a bucket", size.div_ceil(buckets))?,
+            })
+        }
+    }
+}
+
+/// How the window differs from the one that `case` asks for, if it does: worth
+/// knowing when the case fails.
+pub(crate) fn approximation(case: &Case) -> Option<String> {
+    let case::Window::Time { size, buckets } = case.config.window else { return None };
+    let Ok(Window::Time { buckets: had, ticks }) = window(case) else { return None };
+    let differs = u64::from(had) != buckets || u64::from(had) * u64::from(ticks) != size;
+    differs.then(|| {
+        format!("its window is {had} x {ticks} ticks instead of {size} ticks in {buckets} buckets")
+    })
+}
+
+fn backoff(case: &Case) -> Result<Option<Backoff>, String> {
+    let Some(case::Backoff { factor, max }) = case.config.backoff else { return Ok(None) };
+    if factor == 1.0 {
+        return Ok(None);
+    }
+    if factor.fract() != 0.0 || !(2.0..=f64::from(u32::MAX)).contains(&factor) {
+        return Err(format!("the backoff multiplies by integers from 2, not by {factor}"));
+    }
+    let factor = factor as u32;
+    // A maximum out of reach is refused when it is built, but means none.
+    let steepest = u64::from(factor).saturating_pow(MAX_LEVEL);
+    let reach = case.config.open_for.saturating_mul(steepest).min(MAX_TICKS);
+    let max = ticks("the backoff's maximum", max.unwrap_or(reach).min(reach))?;
+    Ok(Some(Backoff { factor, max }))
+}
+
+fn ramp(case: &Case) -> Result<Option<Ramp>, String> {
+    match &case.config.ramp {
+        Some(case::Ramp { shares, .. }) if !(1..=7).contains(&shares.len()) => {
+            Err(format!("a ramp has 1 to 7 shares, not {}", shares.len()))
+        }
+        Some(case::Ramp { shares, step }) => Ok(Some(Ramp { shares: shares.clone(), step: *step })),
+        None => Ok(None),
+    }
+}
+
+fn half_open(half_open: &HalfOpen, settings: &mut Settings) -> Result<(), String> {
+    let permits = half_open.permits;
+    settings.probes = permits;
+    let finished = match half_open.rule {
+        Rule::NeedOf => {
+            let of = half_open.of.unwrap_or(permits);
+            let need = half_open.need.unwrap_or(of);
+            // With a single one the two are the same.
+            if half_open.decide == Decide::Late && need.max(of) > 1 {
+                return Err("a verdict by need is given as early as it is certain".into());
+            }
+            if half_open.scope == Scope::Episode && permits != of {
+                return Err(format!(
+                    "a stay has as many permits as its verdict counts, not {permits} for {of}"
+                ));
+            }
+            settings.successes = Some(need);
+            of
+        }
+        Rule::Rate => {
+            let after = half_open.evaluate_after.unwrap_or(permits);
+            settings.probe_rate_after = Some(after);
+            after
+        }
+    };
+    if half_open.scope == Scope::Inflight {
+        settings.reuse_probes_until = Some(finished);
+    }
+    let max_wait = half_open.max_wait.filter(|&wait| wait > 0);
+    (settings.probe_timeout, settings.after_probe_timeout) =
+        match (max_wait, half_open.reprobe_every) {
+            (None, None) => (ProbeTimeout::Never, AfterProbeTimeout::Open),
+            (None, Some(every)) => (
+                ProbeTimeout::Ticks(ticks("reprobe_every", every)?),
+                AfterProbeTimeout::FreshProbes,
+            ),
+            (Some(wait), None) => (
+                ProbeTimeout::Ticks(ticks("max_wait", wait)?),
+                match half_open.max_wait_to {
+                    None | Some(MaxWaitTo::Open) => AfterProbeTimeout::Open,
+                    Some(MaxWaitTo::Closed) => AfterProbeTimeout::Close,
+                },
+            ),
+            (Some(_), Some(_)) => {
+                return Err("a stay either ends after max_wait or has fresh probes".into());
+            }
+        };
+    Ok(())
+}
+
+fn ticks(what: &str, ticks: u64) -> Result<u32, String> {
+    let most = MAX_TICKS;
+    u32::try_from(ticks)
+        .ok()
+        .filter(|&ticks| u64::from(ticks) <= most)
+        .ok_or_else(|| format!("{what} is at most {most} ticks, not {ticks}"))
+}

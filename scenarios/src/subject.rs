@@ -1,0 +1,221 @@
+//! What a case is replayed on: the real breaker, the model, a throttle.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use microbreaker::{Cause, Outcome, Phase, Tally};
+use microbreaker_model::real::{AnyPermit, SharedClock, Subject as Real};
+use microbreaker_model::{Model, Permit};
+
+use crate::case::Move;
+
+/// How a call ends.
+#[derive(Clone, Copy)]
+pub(crate) enum End {
+    Finished { outcome: Outcome, took: Option<u32> },
+    Panicked,
+    Cancelled,
+}
+
+/// A command by hand.
+#[derive(Clone, Copy)]
+pub(crate) enum Command {
+    Trip,
+    TripFor(u32),
+    HalfOpen,
+    Reset,
+    ForceOpen,
+    Disable,
+    MetricsOnly,
+}
+
+/// What can be seen at a tick without changing anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) phase: Phase,
+    pub(crate) tally: Tally,
+    /// Whether there are enough calls to speak of rates.
+    pub(crate) rated: bool,
+    pub(crate) consecutive: u32,
+    pub(crate) retry_after: Option<u64>,
+}
+
+/// A call: the number of the step that starts it.
+pub(crate) type Handle = usize;
+
+/// Holds the permits of the calls under way.
+pub(crate) trait Subject {
+    fn set_clock(&mut self, tick: u64);
+    /// Starts a call; where it is refused, for how many ticks if that is known.
+    fn acquire(&mut self, call: Handle) -> Result<(), Option<u64>>;
+    /// Ends a call that was admitted.
+    fn finish(&mut self, call: Handle, end: End);
+    /// False if it is refused.
+    fn command(&mut self, command: Command) -> bool;
+    fn look(&self) -> Seen;
+    /// All transitions, and why.
+    fn transitions(&self) -> Vec<(Move, Cause)>;
+    /// All trips that a dry run only reported.
+    fn would_trips(&self) -> Vec<Cause>;
+}
+
+/// The real breaker.
+pub(crate) struct RealSubject<'a> {
+    breaker: &'a dyn Real,
+    clock: SharedClock,
+    permits: HashMap<Handle, AnyPermit<'a>>,
+}
+
+impl<'a> RealSubject<'a> {
+    pub(crate) fn new(breaker: &'a dyn Real, clock: SharedClock) -> Self {
+        Self { breaker, clock, permits: HashMap::new() }
+    }
+}
+
+/// A call in progress: if it unwinds, its permit fails, as in `Breaker::call`.
+struct InCall<'a>(Option<AnyPermit<'a>>);
+
+impl Drop for InCall<'_> {
+    fn drop(&mut self) {
+        if let Some(permit) = self.0.take() {
+            permit.finish(Outcome::Failure, None);
+        }
+    }
+}
+
+fn end(permit: AnyPermit<'_>, end: End) {
+    match end {
+        End::Finished { outcome, took } => permit.finish(outcome, took),
+        End::Cancelled => permit.cancel(),
+        End::Panicked => {
+            let call = AssertUnwindSafe(|| {
+                let _in_call = InCall(Some(permit));
+                // Not `panic!`: nobody needs to read about this one.
+                resume_unwind(Box::new(()));
+            });
+            let _: Result<(), _> = catch_unwind(call);
+        }
+    }
+}
+
+impl Subject for RealSubject<'_> {
+    fn set_clock(&mut self, tick: u64) {
+        // The clock wraps.
+        self.clock.set(tick as u32);
+    }
+
+    fn acquire(&mut self, call: Handle) -> Result<(), Option<u64>> {
+        let permit = self.breaker.try_acquire();
+        let permit = permit.map_err(|rejected| rejected.retry_after.map(u64::from))?;
+        self.permits.insert(call, permit);
+        Ok(())
+    }
+
+    fn finish(&mut self, call: Handle, how: End) {
+        if let Some(permit) = self.permits.remove(&call) {
+            end(permit, how);
+        }
+    }
+
+    fn command(&mut self, command: Command) -> bool {
+        match command {
+            Command::Trip => self.breaker.trip(),
+            Command::TripFor(ticks) => self.breaker.trip_for(ticks),
+            Command::HalfOpen => return self.breaker.half_open().is_ok(),
+            Command::Reset => self.breaker.reset(),
+            Command::ForceOpen => self.breaker.force_open(),
+            Command::Disable => self.breaker.disable(),
+            Command::MetricsOnly => self.breaker.metrics_only(),
+        }
+        true
+    }
+
+    fn look(&self) -> Seen {
+        let snapshot = self.breaker.snapshot();
+        Seen {
+            phase: snapshot.phase,
+            tally: snapshot.tally,
+            rated: snapshot.failure_permille().is_some(),
+            consecutive: snapshot.consecutive_failures,
+            retry_after: snapshot.retry_after.map(u64::from),
+        }
+    }
+
+    fn transitions(&self) -> Vec<(Move, Cause)> {
+        let transitions = self.breaker.heard().transitions.borrow();
+        transitions.iter().map(|t| (Move { from: t.from, to: t.to }, t.cause)).collect()
+    }
+
+    fn would_trips(&self) -> Vec<Cause> {
+        self.breaker.heard().would_trips.borrow().clone()
+    }
+}
+
+/// The model.
+pub(crate) struct ModelSubject {
+    model: Model,
+    now: u64,
+    permits: HashMap<Handle, Permit>,
+}
+
+impl ModelSubject {
+    pub(crate) fn new(model: Model) -> Self {
+        Self { model, now: 0, permits: HashMap::new() }
+    }
+}
+
+impl Subject for ModelSubject {
+    fn set_clock(&mut self, tick: u64) {
+        self.now = tick;
+    }
+
+    fn acquire(&mut self, call: Handle) -> Result<(), Option<u64>> {
+        let permit = self.model.acquire(self.now).map_err(|refusal| refusal.retry_after)?;
+        self.permits.insert(call, permit);
+        Ok(())
+    }
+
+    fn finish(&mut self, call: Handle, end: End) {
+        let Some(permit) = self.permits.remove(&call) else { return };
+        match end {
+            End::Finished { outcome, took } => {
+                self.model.finish(permit, outcome, took.map(u64::from), self.now)
+            }
+            End::Panicked => self.model.finish(permit, Outcome::Failure, None, self.now),
+            End::Cancelled => self.model.cancel(permit, self.now),
+        };
+    }
+
+    fn command(&mut self, command: Command) -> bool {
+        match command {
+            Command::Trip => self.model.trip(self.now),
+            Command::TripFor(ticks) => self.model.trip_for(ticks, self.now),
+            Command::HalfOpen => return self.model.half_open(self.now).is_ok(),
+            Command::Reset => self.model.reset(self.now),
+            Command::ForceOpen => self.model.force_open(self.now),
+            Command::Disable => self.model.disable(self.now),
+            Command::MetricsOnly => self.model.metrics_only(self.now),
+        }
+        true
+    }
+
+    fn look(&self) -> Seen {
+        let snapshot = self.model.snapshot(self.now);
+        Seen {
+            phase: snapshot.phase,
+            tally: snapshot.tally,
+            rated: snapshot.failure_permille.is_some(),
+            consecutive: snapshot.consecutive_failures,
+            retry_after: snapshot.retry_after,
+        }
+    }
+
+    fn transitions(&self) -> Vec<(Move, Cause)> {
+        let transitions = self.model.transitions.iter();
+        transitions.map(|t| (Move { from: t.from, to: t.to }, t.cause)).collect()
+    }
+
+    fn would_trips(&self) -> Vec<Cause> {
+        self.model.would_trips.clone()
+    }
+}
