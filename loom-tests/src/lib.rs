@@ -1,1 +1,235 @@
-//! Placeholder.
+//! What the models share. Everything here is for `--cfg loom` only.
+//!
+//! A model sees a breaker through its public methods and its observer, as a
+//! user does. Its threads are loom's, so every interleaving and every value
+//! that a load may return is tried; what the models themselves share (the
+//! journal) is hidden from loom on purpose, or it would order the threads.
+#![cfg(loom)]
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use loom::sync::atomic::{AtomicU32, Ordering};
+use microbreaker::{
+    Breaker, Cause, Clock, Config, Observer, Outcome, Phase, Rejected, Token, Transition, Window,
+};
+
+/// Runs `f` in every interleaving.
+pub fn model(f: impl Fn() + Sync + Send + 'static) {
+    run(loom::model::Builder::new(), f);
+}
+
+/// Runs `f` in every interleaving with at most `preemptions` preemptions: for
+/// models that would not end within minutes otherwise.
+pub fn model_with(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    run(builder, f);
+}
+
+/// Runs `f` in every interleaving with one preemption, and fails if one takes
+/// more than `steps`.
+pub fn bounded_model(steps: usize, f: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(1);
+    builder.max_branches = steps;
+    builder.check(f);
+}
+
+fn run(builder: loom::model::Builder, f: impl Fn() + Sync + Send + 'static) {
+    let count = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let (counted, start) = (count.clone(), Instant::now());
+    builder.check(move || {
+        counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        f();
+    });
+    let count = count.load(std::sync::atomic::Ordering::Relaxed);
+    let current = std::thread::current();
+    let name = current.name().unwrap_or("a model");
+    eprintln!("{:8.2} s {count:>9} x {name}", start.elapsed().as_secs_f32());
+}
+
+/// Runs two operations on `shared` at once.
+pub fn race<S: Send + Sync + 'static, A: 'static, B>(
+    shared: &Arc<S>,
+    a: impl FnOnce(&S) -> A + 'static,
+    b: impl FnOnce(&S) -> B,
+) -> (A, B) {
+    let theirs = shared.clone();
+    let a = loom::thread::spawn(move || a(&theirs));
+    let b = b(shared);
+    (a.join().unwrap(), b)
+}
+
+/// Runs three operations on `shared` at once.
+pub fn race3<S: Send + Sync + 'static, A: 'static, B: 'static, C>(
+    shared: &Arc<S>,
+    a: impl FnOnce(&S) -> A + 'static,
+    b: impl FnOnce(&S) -> B + 'static,
+    c: impl FnOnce(&S) -> C,
+) -> (A, B, C) {
+    let theirs = shared.clone();
+    let a = loom::thread::spawn(move || a(&theirs));
+    let (b, c) = race(shared, b, c);
+    (a.join().unwrap(), b, c)
+}
+
+/// A clock that the threads of a model advance. Relaxed: it orders nothing.
+#[derive(Clone)]
+pub struct Ticks(Arc<AtomicU32>);
+
+impl Ticks {
+    pub fn at(tick: u32) -> Self {
+        Self(Arc::new(AtomicU32::new(tick)))
+    }
+
+    pub fn advance(&self, ticks: u32) {
+        self.0.fetch_add(ticks, Ordering::Relaxed);
+    }
+}
+
+impl Clock for Ticks {
+    fn now(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A clock that stands still: cheaper to model than [`Ticks`].
+pub struct Still;
+
+impl Still {
+    /// Far from 0, the tick at which a breaker begins.
+    pub const NOW: u32 = 1000;
+}
+
+impl Clock for Still {
+    fn now(&self) -> u32 {
+        Self::NOW
+    }
+}
+
+/// Records what a breaker says.
+#[derive(Default)]
+pub struct Journal {
+    transitions: Mutex<Vec<Transition>>,
+    outcomes: Mutex<Vec<(Outcome, bool)>>,
+}
+
+impl Journal {
+    /// The phases entered, in order, once the transitions have been checked:
+    /// each heard once, and together a path of the state diagram from `Closed`.
+    pub fn path(&self) -> Vec<Phase> {
+        let mut transitions = self.transitions.lock().unwrap().clone();
+        transitions.sort_by_key(|transition| transition.generation);
+        let mut path = vec![Phase::Closed];
+        let mut last = None;
+        for Transition { from, to, cause, generation, .. } in transitions {
+            assert_ne!(last, Some(generation), "a transition was heard twice");
+            assert_eq!(path.last(), Some(&from), "a transition was not heard");
+            assert!(in_diagram(from, to, cause), "{from} to {to} by {cause:?}");
+            last = Some(generation);
+            path.push(to);
+        }
+        path
+    }
+
+    /// The outcomes heard, and whether they were stale, in no order.
+    pub fn outcomes(&self) -> Vec<(Outcome, bool)> {
+        self.outcomes.lock().unwrap().clone()
+    }
+
+    /// How often a transition to `to` by `cause` was heard.
+    pub fn heard(&self, to: Phase, cause: Cause) -> usize {
+        let transitions = self.transitions.lock().unwrap();
+        transitions.iter().filter(|heard| heard.to == to && heard.cause == cause).count()
+    }
+}
+
+fn in_diagram(from: Phase, to: Phase, cause: Cause) -> bool {
+    match cause {
+        Cause::ConsecutiveFailures | Cause::FailuresInWindow | Cause::FailureRate => {
+            (from, to) == (Phase::Closed, Phase::Open)
+        }
+        Cause::Demanded => matches!(from, Phase::Closed | Phase::HalfOpen) && to == Phase::Open,
+        Cause::OpeningOver => (from, to) == (Phase::Open, Phase::HalfOpen),
+        Cause::ProbesSucceeded => (from, to) == (Phase::HalfOpen, Phase::Closed),
+        Cause::ProbesFailed | Cause::ProbeTimeout => (from, to) == (Phase::HalfOpen, Phase::Open),
+        _ => from != to,
+    }
+}
+
+impl Observer for Journal {
+    fn transition(&self, transition: &Transition) {
+        self.transitions.lock().unwrap().push(*transition);
+    }
+
+    fn outcome(&self, outcome: Outcome, stale: bool) {
+        self.outcomes.lock().unwrap().push((outcome, stale));
+    }
+}
+
+/// A breaker with a journal.
+pub type Observed<W, C = Still> = Breaker<W, C, Journal>;
+
+/// A closed breaker at [`Still::NOW`].
+pub fn still<W: Window>(config: Config, window: W) -> Arc<Observed<W>> {
+    Arc::new(Breaker::observed(config, window, Still, Journal::default()))
+}
+
+/// A closed breaker, and the clock it reads.
+pub fn ticking<W: Window>(config: Config, window: W) -> (Arc<Observed<W, Ticks>>, Ticks) {
+    let ticks = Ticks::at(Still::NOW);
+    (Arc::new(Breaker::observed(config, window, ticks.clone(), Journal::default())), ticks)
+}
+
+/// What a model does to a breaker in one word.
+pub trait Use {
+    /// Asks for leave; the permit as a token, which may go to another thread.
+    fn hold(&self) -> Result<Token, Rejected>;
+    /// A call that succeeds. Whether it was admitted.
+    fn succeed(&self) -> bool;
+    /// A call that fails. Whether it was admitted.
+    fn fail(&self) -> bool;
+    /// Ticks until it is worth asking, of a breaker that must refuse.
+    fn left(&self) -> Option<u32>;
+}
+
+impl<W: Window, C: Clock> Use for Observed<W, C> {
+    fn hold(&self) -> Result<Token, Rejected> {
+        self.try_acquire().map(|permit| permit.into_token())
+    }
+
+    fn succeed(&self) -> bool {
+        self.try_acquire().map(|permit| permit.success()).is_ok()
+    }
+
+    fn fail(&self) -> bool {
+        self.try_acquire().map(|permit| permit.failure()).is_ok()
+    }
+
+    fn left(&self) -> Option<u32> {
+        self.hold().expect_err("the breaker must refuse").retry_after
+    }
+}
+
+/// A half-open breaker and the tokens of the `out` probes it has out.
+///
+/// Opens at one failure, for 10 ticks; half-open for 20; needs `successes` of
+/// `probes`.
+pub fn probing(
+    probes: u32,
+    successes: u32,
+    out: u32,
+) -> (Arc<Observed<(), Ticks>>, Ticks, Vec<Token>) {
+    let config = Config::new()
+        .consecutive_failures(1)
+        .open_for(10)
+        .probes(probes)
+        .successes(successes)
+        .probe_timeout(20);
+    let (breaker, ticks) = ticking(config, ());
+    breaker.fail();
+    ticks.advance(10);
+    let tokens = (0..out).map(|_| breaker.hold().unwrap()).collect();
+    (breaker, ticks, tokens)
+}
