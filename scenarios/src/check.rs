@@ -3,14 +3,16 @@
 use std::fmt;
 use std::rc::Rc;
 
-use microbreaker::ManualClock;
-use microbreaker_model::{Model, real};
+use microbreaker::{ConfigError, ManualClock, WithSlow};
+use microbreaker_model::real::{self, SharedClock, Subject, with_window};
+use microbreaker_model::{Model, Settings, Window};
 
 use crate::case::{Case, Step};
 use crate::expect::Finding;
 use crate::replay::{Frame, replay};
 use crate::settings::{approximation, settings};
 use crate::subject::{ModelSubject, RealSubject};
+use crate::window::AnyTimeWindow;
 
 /// How a case fared.
 #[derive(Debug)]
@@ -60,9 +62,20 @@ pub fn check(case: &Case) -> Verdict {
 pub(crate) fn on_breaker(case: &Case, looks: u64) -> Result<Vec<Frame>, String> {
     let settings = settings(case)?;
     let clock = Rc::new(ManualClock::new(0));
-    let breaker = real::breaker(&settings, clock.clone())
+    let breaker = make(&settings, clock.clone())
         .map_err(|error| format!("the breaker refuses this configuration: {error}"))?;
     Ok(replay(case, &mut RealSubject::new(breaker.as_ref(), clock), looks))
+}
+
+fn make(settings: &Settings, clock: SharedClock) -> Result<Box<dyn Subject>, ConfigError> {
+    match settings.window {
+        Window::Time { buckets, .. } if settings.slow_rate.is_some() => {
+            let window = || AnyTimeWindow::new(buckets);
+            with_window(settings, WithSlow::new(window(), window()), clock)
+        }
+        Window::Time { buckets, .. } => with_window(settings, AnyTimeWindow::new(buckets), clock),
+        _ => real::breaker(settings, clock),
+    }
 }
 
 fn on_model(case: &Case) -> Result<Vec<Frame>, String> {

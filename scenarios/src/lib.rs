@@ -2,7 +2,8 @@
 //!
 //! A [`case`](case::Case) is a configuration and a table of steps with what
 //! must hold after each. [`check`](check::check) replays it on the real breaker
-//! and on the model,x.
+//! and on the model, and [`draw`](draw::draw) makes a
+//! timeline of it.
 //! `cases/README.md` describes the schema and where the behaviours come from.
 
 pub mod case;
@@ -13,3 +14,4 @@ mod expect;
 mod replay;
 mod settings;
 mod subject;
+mod window;

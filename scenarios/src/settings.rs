@@ -1,10 +1,11 @@
 //! From a case's configuration to the breaker's.
 
 use microbreaker::AfterProbeTimeout;
-use microbreaker_model::real::{MOST_BUCKETS, MOST_CALLS};
+use microbreaker_model::real::MOST_CALLS;
 use microbreaker_model::{Backoff, Jitter, ProbeTimeout, Ramp, Settings, Window};
 
 use crate::case::{self, Case, Decide, HalfOpen, MaxWaitTo, Op, Rule, Scope};
+use crate::window::MOST_BUCKETS;
 
 /// The most often that a backoff multiplies, and the longest wait there is.
 const MAX_LEVEL: u32 = 15;
@@ -51,6 +52,7 @@ fn window(case: &Case) -> Result<Window, String> {
             if buckets == 0 || size < buckets {
                 return Err(format!("{size} ticks cannot be divided into {buckets} buckets"));
             }
+            ticks("a window", size)?;
             // Buckets that are too many are joined, if they can be joined alike.
             let most = u64::from(MOST_BUCKETS).min(buckets);
             let buckets = (1..=most).rev().find(|count| buckets % count == 0).unwrap_or(1);

@@ -1,0 +1,82 @@
+//! A window by time whose number of buckets is known at run time only.
+
+use microbreaker::{Call, Kind, Span, Tally, Tenure, TimeWindow, Window};
+
+/// The most buckets there can be.
+pub(crate) const MOST_BUCKETS: u32 = 128;
+
+/// A [`TimeWindow`] of any number of buckets. Behind a pointer, so that the
+/// breaker is not compiled once for each number.
+pub(crate) struct AnyTimeWindow(Box<dyn Timed>);
+
+/// [`Window`], with a clock behind a pointer.
+trait Timed {
+    fn record(&self, tenure: Tenure<'_>, span: &DynSpan<'_>, call: Call) -> Option<Tally>;
+    fn tally(&self, tenure: Tenure<'_>, span: &DynSpan<'_>) -> Tally;
+    fn begin(&self, tenure: Tenure<'_>, span: &DynSpan<'_>);
+}
+
+type DynSpan<'a> = Span<&'a dyn Fn() -> u32>;
+
+impl<const BUCKETS: usize> Timed for TimeWindow<BUCKETS> {
+    fn record(&self, tenure: Tenure<'_>, span: &DynSpan<'_>, call: Call) -> Option<Tally> {
+        Window::record(self, tenure, span, call)
+    }
+
+    fn tally(&self, tenure: Tenure<'_>, span: &DynSpan<'_>) -> Tally {
+        Window::tally(self, tenure, span)
+    }
+
+    fn begin(&self, tenure: Tenure<'_>, span: &DynSpan<'_>) {
+        Window::begin(self, tenure, span);
+    }
+}
+
+impl AnyTimeWindow {
+    /// An empty window of 1 to [`MOST_BUCKETS`] buckets.
+    pub(crate) fn new(buckets: u32) -> Self {
+        macro_rules! table {
+            ($($count:literal)+) => {
+                match buckets {
+                    $($count => Box::new(TimeWindow::<$count>::new()) as Box<dyn Timed>,)+
+                    other => panic!("a window by time has 1 to {MOST_BUCKETS} buckets, not {other}"),
+                }
+            };
+        }
+        Self(table! {
+            1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32
+            33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61
+            62 63 64 65 66 67 68 69 70 71 72 73 74 75 76 77 78 79 80 81 82 83 84 85 86 87 88 89 90
+            91 92 93 94 95 96 97 98 99 100 101 102 103 104 105 106 107 108 109 110 111 112 113 114
+            115 116 117 118 119 120 121 122 123 124 125 126 127 128
+        })
+    }
+}
+
+/// `span` with its clock behind a pointer.
+fn pointed(span: &Span<impl Fn() -> u32>) -> DynSpan<'_> {
+    Span { last_calls: span.last_calls, bucket: span.bucket, now: &span.now }
+}
+
+impl Window for AnyTimeWindow {
+    // How many buckets matters only for how long one can be, which the settings
+    // are checked for.
+    const KIND: Kind = Kind::Time { buckets: 1, calls: true };
+
+    fn record(
+        &self,
+        tenure: Tenure<'_>,
+        span: &Span<impl Fn() -> u32>,
+        call: Call,
+    ) -> Option<Tally> {
+        self.0.record(tenure, &pointed(span), call)
+    }
+
+    fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally {
+        self.0.tally(tenure, &pointed(span))
+    }
+
+    fn begin(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) {
+        self.0.begin(tenure, &pointed(span));
+    }
+}
