@@ -198,8 +198,8 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
         self.consistently(|state| self.outlook(state).0)
     }
 
-    /// What the window holds of the current tenure, or of the one that tripped
-    /// while the breaker is open.
+    /// What the window holds of the current tenure; while the breaker is open,
+    /// what tripped it: the window of the tenure before, or the probes.
     ///
     /// Lock-free.
     #[must_use]
@@ -212,13 +212,13 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     pub fn snapshot(&self) -> Snapshot {
         self.consistently(|state| {
             let (phase, retry_after) = self.outlook(state);
-            let tally = match state.phase() {
-                Phase::HalfOpen => state.probes(self.config().judges_by_rate()).tally(),
-                _ => self.tally_of(state),
-            };
-            let least_calls = match state.phase() {
-                Phase::HalfOpen => 1,
-                _ => self.config().least_calls(),
+            let by_rate = self.config().judges_by_rate();
+            let (tally, least_calls) = match state.phase() {
+                // Nobody has entered the phase that it reads as.
+                before if before != phase => (Tally::default(), 1),
+                Phase::HalfOpen => (state.probes(by_rate).tally(), 1),
+                _ if state.reopened_by(by_rate).is_some() => (self.tally_of(state), 1),
+                _ => (self.tally_of(state), self.config().least_calls()),
             };
             let watched = matches!(state.phase(), Phase::Closed | Phase::MetricsOnly);
             Snapshot {
@@ -268,6 +268,9 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     }
 
     fn tally_of(&self, state: State) -> Tally {
+        if let Some(probes) = state.reopened_by(self.config().judges_by_rate()) {
+            return probes.tally();
+        }
         let open = matches!(state.phase(), Phase::Open);
         let generation = state.generation().wrapping_sub(open as u8);
         self.window.tally(self.tenure(generation), &self.span())

@@ -18,7 +18,7 @@ pub struct Snapshot {
     /// Ticks until it is worth asking, where that is known: while open.
     pub retry_after: Option<u32>,
     /// What the window holds; while half-open, the finished probes. An open
-    /// breaker still shows the window that tripped it.
+    /// breaker still shows the window, or the probes, that tripped it.
     pub tally: Tally,
     /// Whether there are enough calls to speak of rates.
     pub(crate) rated: bool,

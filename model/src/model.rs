@@ -24,8 +24,8 @@ enum State {
     Open {
         /// A length of its own, in ticks.
         own_length: Option<u64>,
-        /// The window that tripped it.
-        tripped: Option<Recent>,
+        /// What tripped it.
+        tripped: Tripped,
     },
     HalfOpen {
         /// Probes that were given out and have not come back.
@@ -39,6 +39,15 @@ enum State {
         /// A policy is met, and that has been reported.
         reported: bool,
     },
+}
+
+/// What tripped an open breaker.
+#[derive(Clone, Debug)]
+enum Tripped {
+    Window(Recent),
+    Probes(Tally),
+    /// A command, an outcome of a probe that demanded it, or a deadline.
+    Other,
 }
 
 /// What policies look at.
@@ -80,8 +89,9 @@ pub struct Transition {
     pub tick: u64,
 }
 
-/// The breaker at a glance. All but the phase and the time until it is worth
-/// asking belong to the tenure, also if its time is up and nobody has noticed.
+/// The breaker at a glance. All but the phase, the tally and the time until it
+/// is worth asking belong to the tenure, also if its time is up and nobody has
+/// noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     pub phase: Phase,
@@ -408,7 +418,8 @@ impl Model {
             State::Closed { watch, .. } | State::MetricsOnly { watch, .. } => {
                 watch.window.tally(now)
             }
-            State::Open { tripped: Some(window), .. } => window.tally(now),
+            State::Open { tripped: Tripped::Window(window), .. } => window.tally(now),
+            State::Open { tripped: Tripped::Probes(finished), .. } => *finished,
             _ => Tally::default(),
         }
     }
@@ -417,7 +428,10 @@ impl Model {
         let (phase, retry_after) = self.outlook(now);
         // `min_calls` does not apply to probes.
         let (tally, least_calls) = match self.state {
-            State::HalfOpen { finished, .. } => (finished, 1),
+            // Nobody has entered the phase that it reads as.
+            _ if phase != self.state.phase() => (Tally::default(), 1),
+            State::HalfOpen { finished, .. }
+            | State::Open { tripped: Tripped::Probes(finished), .. } => (finished, 1),
             _ => (self.tally(now), self.settings.min_calls),
         };
         let permille = |bad| {
@@ -527,9 +541,12 @@ impl Model {
     fn open(&mut self, own_length: Option<u64>, cause: Cause, now: u64) {
         let tripped = match &self.state {
             State::Closed { watch, .. } | State::MetricsOnly { watch, .. } => {
-                Some(watch.window.clone())
+                Tripped::Window(watch.window.clone())
             }
-            _ => None,
+            State::HalfOpen { finished, .. } if cause == Cause::ProbesFailed => {
+                Tripped::Probes(*finished)
+            }
+            _ => Tripped::Other,
         };
         if matches!(self.state, State::HalfOpen { .. }) {
             self.level = (self.level + 1).min(MOST_LEVEL);

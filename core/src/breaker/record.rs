@@ -117,7 +117,9 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
         let probes = config.with_finished(probes, call);
         match config.judge(probes) {
             Verdict::Close => self.transit(state, self.closing(state), Cause::ProbesSucceeded),
-            Verdict::Reopen => self.transit(state, state.open(), Cause::ProbesFailed),
+            Verdict::Reopen => {
+                self.transit(state, state.reopen(by_rate, probes), Cause::ProbesFailed)
+            }
             Verdict::Undecided => self.word.swap(state, state.with_probes(by_rate, probes)),
         }
     }

@@ -64,7 +64,8 @@ const PHASE: Field = GENERATION.above(3);
 const CONSECUTIVE: Field = Field::lowest(8);
 const FLAG: Field = CONSECUTIVE.above(1);
 const CREDIT: Field = FLAG.above(7);
-// Open: a length of its own, unless it is `OVERDUE`
+// Open: a length of its own, unless it is `OVERDUE`; without one, the finished
+// probes that opened it again, as in `HalfOpen` above those that are out
 const LENGTH: Field = Field::lowest(Length::BITS);
 const OWN_LENGTH: Field = LENGTH.above(1);
 const OVERDUE: u32 = LENGTH.max();
@@ -91,6 +92,7 @@ const _: () = {
     assert!(OWN_LENGTH.shift + OWN_LENGTH.bits <= PAYLOAD.bits);
     assert!(FAILED.shift + FAILED.bits <= PAYLOAD.bits);
     assert!(RATED_SLOW.shift + RATED_SLOW.bits <= PAYLOAD.bits);
+    assert!(PAYLOAD.bits - OUT.bits <= LENGTH.bits && PAYLOAD.bits - RATED_OUT.bits <= LENGTH.bits);
     assert!(GENERATION.max() == u8::MAX as u32);
 };
 
@@ -100,6 +102,11 @@ pub(crate) const MAX_CONSECUTIVE: u32 = CONSECUTIVE.max();
 pub(crate) const MAX_PROBES: u32 = OUT.max();
 /// The most probes that can be counted with slow ones apart.
 pub(crate) const MAX_RATED_PROBES: u32 = RATED_OUT.max();
+
+/// Where the probes that are out are counted, below the finished ones.
+const fn out_field(by_rate: bool) -> Field {
+    if by_rate { RATED_OUT } else { OUT }
+}
 
 /// The probes of a half-open breaker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -188,6 +195,15 @@ impl State {
         } else {
             None
         }
+    }
+
+    /// The finished probes that opened it again, if probes did (`Open`).
+    pub(crate) const fn reopened_by(self, by_rate: bool) -> Option<Probes> {
+        let finished = LENGTH.get(self.0);
+        if !matches!(self.phase(), Phase::Open) || OWN_LENGTH.get(self.0) == 1 || finished == 0 {
+            return None;
+        }
+        Some(Self(finished << out_field(by_rate).bits).probes(by_rate))
     }
 
     /// Whether the opening began when the half-open phase before it became
@@ -295,6 +311,13 @@ impl State {
             _ => self.level(),
         };
         Self(LEVEL.with(next.0, level))
+    }
+
+    /// [`open`](Self::open), by the verdict on `probes`, which is kept to be
+    /// looked at.
+    pub(crate) const fn reopen(self, by_rate: bool, probes: Probes) -> Self {
+        let finished = PAYLOAD.get(self.with_probes(by_rate, probes).0);
+        Self(LENGTH.with(self.open().0, finished >> out_field(by_rate).bits))
     }
 
     /// [`open`](Self::open), for a `length` of its own.
