@@ -1,111 +1,175 @@
-//! Random histories: the breaker against the model, after every step.
+//! Random configurations and histories: the breaker against the reference
+//! model, after every step. And the throttle against its formula.
 //!
-//! `PROPTEST_CASES=10000 cargo test --release --test properties` looks harder.
+//! `PROPTEST_CASES=10000 cargo test --release -p microbreaker --test properties`
+//! looks harder. What fails is printed as a scenario, too.
 
-mod model;
-
-use std::cell::RefCell;
-use std::mem;
+use std::collections::VecDeque;
 
 use microbreaker::{
-    Breaker, Cause, Clock, Config, CountWindow, ManualClock, Observer, Outcome, Permit, Phase,
-    Rejected, STEP_BACK, Token, Transition, Window,
+    AfterProbeTimeout, CountWindow, Guard, ManualClock, Outcome, STEP_BACK, Throttle,
+    ThrottleConfig, TimeWindow, WithSlow,
 };
-use model::{Effect, Model, Refusal, Settings};
+use microbreaker_model::lockstep::{run, run_with};
+use microbreaker_model::real::{self, SharedClock};
+use microbreaker_model::{
+    Backoff, Command, History, Jitter, ProbeTimeout, Ramp, Settings, Step, Window,
+};
+use proptest::option;
 use proptest::prelude::*;
 use proptest::test_runner::RngAlgorithm;
 
-/// Where the histories begin on the model's clock, which never goes below 0.
-const EPOCH: u64 = 1 << 32;
-/// No phase gets older than this: a wrapping clock cannot show more.
-const OLDEST: u64 = (1 << 32) - 2 * STEP_BACK as u64;
+const MAX_TICKS: u32 = (1 << 31) - 1;
 
-#[derive(Clone, Debug)]
-enum Step {
-    /// A call that ends at once.
-    Call(Outcome),
-    Acquire,
-    /// Ends one of the calls that are under way, not always the oldest.
-    Finish(usize, Outcome),
-    Cancel(usize),
-    Advance(u32),
-    /// To the tick at which time alone makes a difference, or just beside it.
-    ToEdge(i64),
-    Back(u32),
-    Manual(Command),
+// Configurations.
+
+/// Something or nothing, so likely; 0 and 1 are never and always.
+fn maybe<S>(likely: f64, something: S) -> BoxedStrategy<Option<S::Value>>
+where
+    S: Strategy + 'static,
+    S::Value: Clone + 'static,
+{
+    if likely == 0.0 {
+        Just(None).boxed()
+    } else if likely == 1.0 {
+        something.prop_map(Some).boxed()
+    } else {
+        option::weighted(likely, something).boxed()
+    }
 }
-
-#[derive(Clone, Debug)]
-enum Command {
-    HalfOpen,
-    Trip,
-    TripFor(u32),
-    Reset,
-    ForceOpen,
-    Disable,
-}
-
-#[derive(Debug)]
-struct History {
-    settings: Settings,
-    start: u32,
-    steps: Vec<Step>,
-}
-
-// What may happen.
 
 /// Small numbers, and now and then any up to `most`.
-fn up_to(most: u32) -> impl Strategy<Value = u32> {
+fn up_to(most: u32) -> impl Strategy<Value = u32> + Clone {
     prop_oneof![3 => 1..=most.min(5), 2 => 1..=most]
 }
 
-/// Short times, and now and then any up to the longest.
-fn ticks() -> impl Strategy<Value = u32> {
-    prop_oneof![4 => 1..=20_u32, 4 => 1..=2_000_u32, 1 => 1..=model::LONGEST as u32 - STEP_BACK]
+/// Short times, and now and then any up to `most`.
+fn ticks(most: u32) -> impl Strategy<Value = u32> + Clone {
+    prop_oneof![4 => 1..=most.min(20), 4 => 1..=most.min(2_000), 1 => 1..=most]
 }
 
-fn settings(capacity: u32) -> impl Strategy<Value = Settings> {
-    let window = if capacity == 0 {
-        Just((None, None, 0, 1)).boxed()
-    } else {
-        // Often as tight as the window's words allow.
-        prop_oneof![1 => Just(capacity), 3 => up_to(capacity)]
-            .prop_flat_map(|last| {
-                let count = proptest::option::of(up_to(last));
-                let rate = proptest::option::of(prop_oneof![1..=100_u32, Just(50), Just(100)]);
-                (count, rate, Just(last), up_to(last))
-            })
-            .boxed()
+fn percent() -> impl Strategy<Value = u32> + Clone {
+    prop_oneof![1..=100_u32, Just(50), Just(100)]
+}
+
+fn by_count(most: u32) -> impl Strategy<Value = Window> {
+    // Often as many as the window's words can remember.
+    prop_oneof![1 => Just(most), 3 => up_to(most)].prop_map(Window::Count)
+}
+
+fn by_time() -> impl Strategy<Value = Window> {
+    let buckets = prop_oneof![4 => 1..=5_u32, 2 => 6..=20_u32, 1 => Just(60), 1 => Just(128)];
+    let bucket = buckets.prop_flat_map(|buckets| (Just(buckets), ticks(MAX_TICKS / buckets)));
+    (bucket, prop::bool::weighted(0.7)).prop_map(|((buckets, ticks), calls)| {
+        if calls { Window::Time { buckets, ticks } } else { Window::Failures { buckets, ticks } }
+    })
+}
+
+/// The policies that go with `window`, in otherwise default settings.
+fn policies(window: Window) -> impl Strategy<Value = Settings> {
+    let (counted, rated, most) = match window {
+        Window::None => (0.0, 0.0, 1),
+        Window::Count(calls) => (0.5, 0.5, calls),
+        Window::Time { .. } => (0.5, 0.5, 1_024),
+        Window::Failures { .. } => (0.5, 0.0, 1_024),
     };
-    let probes = prop_oneof![3 => 1..=4_u32, 1 => 1..=31_u32]
-        .prop_flat_map(|probes| (Just(probes), 1..=probes));
-    let timeout = prop_oneof![2 => ticks().prop_map(Some), 1 => Just(None)];
-    (window, proptest::option::of(up_to(255)), ticks(), probes, timeout).prop_map(
-        |((count, rate, last, min), consecutive, open_for, (probes, successes), timeout)| {
-            let none = count.is_none() && rate.is_none() && consecutive.is_none();
+    let min_calls = if rated == 0.0 { Just(1).boxed() } else { up_to(most).boxed() };
+    let slow_after = prop_oneof![Just(0), 0..=3_u32, ticks(MAX_TICKS)];
+    (
+        maybe(counted, up_to(most)),
+        maybe(rated, percent()),
+        maybe(rated, (percent(), slow_after)),
+        min_calls,
+        option::of(up_to(255)),
+    )
+        .prop_map(move |(count, rate, slow, min_calls, consecutive)| {
+            let none = count.is_none() && rate.is_none() && slow.is_none();
             Settings {
-                consecutive_failures: if none { Some(3) } else { consecutive },
+                window,
+                consecutive_failures: if none { consecutive.or(Some(3)) } else { consecutive },
                 failures_in_window: count,
                 failure_rate: rate,
-                min_calls: min,
-                last_calls: last,
-                open_for: open_for.into(),
-                probes,
-                successes,
-                probe_timeout: timeout.map(Into::into),
+                slow_rate: slow.map(|(percent, _)| percent),
+                slow_after: slow.map(|(_, after)| after),
+                min_calls,
+                ..Settings::default()
             }
+        })
+}
+
+/// How long it opens.
+fn openings() -> impl Strategy<Value = (u32, Option<Backoff>, Option<Jitter>)> {
+    let backoff = (prop_oneof![2..=4_u32, 2..=100_000_u32], any::<u32>());
+    let jitter = (1..=100_u32, any::<u32>()).prop_map(|(percent, seed)| Jitter { percent, seed });
+    (ticks(MAX_TICKS), option::of(backoff), option::weighted(0.3, jitter)).prop_map(
+        |(open_for, backoff, jitter)| {
+            let backoff = backoff.map(|(factor, any)| {
+                let reach = open_for.saturating_mul(factor.saturating_pow(15)).min(MAX_TICKS);
+                Backoff { factor, max: open_for + any % (reach - open_for + 1) }
+            });
+            (open_for, backoff, jitter)
         },
     )
 }
 
-fn outcome(percent_failing: u32) -> impl Strategy<Value = Outcome> {
+/// `settings` with what decides how it recovers.
+fn with_recovery(settings: Settings) -> impl Strategy<Value = Settings> {
+    let has_rate = settings.failure_rate.is_some() || settings.slow_rate.is_some();
+    let by_rate = if has_rate { any::<bool>().boxed() } else { Just(false).boxed() };
+    let probes = by_rate.prop_flat_map(|by_rate| {
+        let most = if by_rate { 15 } else { 31 };
+        let places = (up_to(most), option::weighted(0.3, up_to(most)));
+        places.prop_flat_map(move |(probes, reuse)| {
+            let of = up_to(reuse.unwrap_or(probes));
+            let rule = (option::weighted(0.7, of.clone()), maybe(f64::from(by_rate), of));
+            (Just(probes), Just(reuse), rule)
+        })
+    });
+    let timeout = prop_oneof![
+        1 => Just(ProbeTimeout::OpenFor),
+        2 => ticks((1 << 31) - (1 << 16)).prop_map(ProbeTimeout::Ticks),
+        1 => Just(ProbeTimeout::Never),
+    ];
+    let after = prop_oneof![
+        2 => Just(AfterProbeTimeout::Open),
+        1 => Just(AfterProbeTimeout::FreshProbes),
+        1 => Just(AfterProbeTimeout::Close),
+    ];
+    let shares = prop::collection::vec(1..=99_u8, 1..=7);
+    let ramp = (shares, ticks(MAX_TICKS / 7)).prop_map(|(mut shares, step)| {
+        shares.sort_unstable();
+        Ramp { shares, step }
+    });
+    (openings(), probes, (timeout, after), option::weighted(0.3, ramp), prop::bool::weighted(0.2))
+        .prop_map(move |(openings, probes, timeout, ramp, abandoned_fails)| {
+            let (open_for, backoff, jitter) = openings;
+            let (probes, reuse_probes_until, (successes, probe_rate_after)) = probes;
+            let (probe_timeout, after_probe_timeout) = timeout;
+            Settings {
+                open_for,
+                backoff,
+                jitter,
+                probes,
+                reuse_probes_until,
+                successes,
+                probe_rate_after,
+                probe_timeout,
+                after_probe_timeout,
+                ramp,
+                abandoned_fails,
+                ..settings.clone()
+            }
+        })
+}
+
+// Histories.
+
+fn outcome(percent_failing: u32) -> impl Strategy<Value = Outcome> + Clone {
     prop_oneof![
         300 - 3 * percent_failing => Just(Outcome::Success),
         3 * percent_failing => Just(Outcome::Failure),
         6 => Just(Outcome::Ignored),
-        1 => (0..3_u32, ticks()).prop_map(|(zero, ticks)| {
-            Outcome::FailureOpenFor(if zero == 0 { 0 } else { ticks })
-        }),
+        1 => prop_oneof![Just(0), ticks(u32::MAX)].prop_map(Outcome::FailureOpenFor),
     ]
 }
 
@@ -114,254 +178,70 @@ fn command() -> impl Strategy<Value = Command> {
         2 => Just(Command::Reset),
         4 => Just(Command::HalfOpen),
         2 => Just(Command::Trip),
-        2 => prop_oneof![Just(0), ticks(), Just(u32::MAX)].prop_map(Command::TripFor),
+        2 => prop_oneof![Just(0), ticks(u32::MAX), Just(u32::MAX)].prop_map(Command::TripFor),
         1 => Just(Command::ForceOpen),
         1 => Just(Command::Disable),
+        2 => Just(Command::MetricsOnly),
     ]
+}
+
+/// Idle times beside the multiples of what is counted in few bits.
+fn long_gap() -> impl Strategy<Value = u64> {
+    let turn = prop_oneof![Just(1_u64 << 23), Just(1 << 24), Just(1 << 32)];
+    let beside = prop_oneof![Just(0), -3..=3_i64, -70_000..=70_000_i64];
+    (turn, 1..=4_u64, beside).prop_map(|(turn, count, beside)| {
+        (turn * count).checked_add_signed(beside).expect("a turn is longer")
+    })
 }
 
 fn step(percent_failing: u32, meddling: u32) -> impl Strategy<Value = Step> {
     let any = 0..16_usize;
+    let took = option::weighted(0.3, prop_oneof![0..=5_u32, ticks(u32::MAX)]);
+    let outcome = outcome(percent_failing);
+    let finish = (any.clone(), outcome.clone(), took);
     prop_oneof![
-        50 => outcome(percent_failing).prop_map(Step::Call),
-        15 => Just(Step::Acquire),
-        14 => (any.clone(), outcome(percent_failing)).prop_map(|(i, o)| Step::Finish(i, o)),
-        2 => any.prop_map(Step::Cancel),
-        4 => prop_oneof![0..=3_u32, ticks()].prop_map(Step::Advance),
-        6 => (-1..=1_i64).prop_map(Step::ToEdge),
-        1 => (1..=STEP_BACK).prop_map(Step::Back),
+        100 => outcome.prop_map(Step::Call),
+        1 => Just(Step::Panic),
+        30 => Just(Step::Acquire),
+        28 => finish.prop_map(|(i, outcome, took)| Step::Finish(i, outcome, took)),
+        4 => any.prop_map(Step::Cancel),
+        12 => prop_oneof![0..=3_u32, ticks(MAX_TICKS)].prop_map(|ticks| Step::Advance(ticks.into())),
+        1 => long_gap().prop_map(Step::Advance),
+        12 => (-1..=1_i8).prop_map(Step::ToEdge),
+        2 => (1..=STEP_BACK).prop_map(Step::Back),
         meddling => command().prop_map(Step::Manual),
     ]
 }
 
-/// About 1,000 steps; a failing history shrinks to the few that matter.
-fn history(capacity: u32) -> impl Strategy<Value = History> {
+/// A failing history shrinks to the few steps that matter.
+fn history(window: impl Strategy<Value = Window> + 'static) -> impl Strategy<Value = History> {
     let failing = prop_oneof![1..=5_u32, 1..=99_u32];
-    (failing, prop_oneof![Just(1_u32), Just(20)])
-        .prop_flat_map(move |(failing, meddling)| {
-            let start = prop_oneof![any::<u32>(), (1..=3_000_u32).prop_map(u32::wrapping_neg)];
-            let steps = proptest::collection::vec(step(failing, meddling), 1..=2_000);
-            (settings(capacity), start, steps)
-        })
-        .prop_map(|(settings, start, steps)| History { settings, start, steps })
-}
-
-// Doing it, in the breaker and in the model.
-
-/// Remembers everything it hears.
-#[derive(Debug, Default)]
-struct Recorder {
-    transitions: RefCell<Vec<Transition>>,
-    outcomes: RefCell<Vec<(Outcome, bool)>>,
-    rejections: RefCell<Vec<Rejected>>,
-}
-
-impl Observer for Recorder {
-    fn transition(&self, transition: &Transition) {
-        self.transitions.borrow_mut().push(*transition);
-    }
-
-    fn outcome(&self, outcome: Outcome, stale: bool) {
-        self.outcomes.borrow_mut().push((outcome, stale));
-    }
-
-    fn rejection(&self, rejected: &Rejected) {
-        self.rejections.borrow_mut().push(*rejected);
-    }
-}
-
-type Recorded<'a, W> = Breaker<W, &'a ManualClock, &'a Recorder>;
-
-struct Pair<'a, W: Window> {
-    breaker: &'a Recorded<'a, W>,
-    model: Model,
-    clock: &'a ManualClock,
-    heard: &'a Recorder,
-    now: u64,
-    /// The latest `now` there was.
-    latest: u64,
-    under_way: Vec<(Permit<'a, Recorded<'a, W>>, model::Permit)>,
+    let settings = window.prop_flat_map(policies).prop_flat_map(with_recovery);
+    let steps =
+        (failing, prop_oneof![Just(2_u32), Just(40)]).prop_flat_map(|(failing, meddling)| {
+            // A time window counts exactly up to 2,047 calls in a bucket.
+            let most = prop_oneof![4 => Just(300_usize), 1 => Just(2_000)];
+            most.prop_flat_map(move |most| prop::collection::vec(step(failing, meddling), 1..=most))
+        });
+    let start = prop_oneof![any::<u32>(), (1..=3_000_u32).prop_map(u32::wrapping_neg)];
+    (settings, start, steps).prop_map(|(settings, start, steps)| History { settings, start, steps })
 }
 
 type Checked = Result<(), TestCaseError>;
 
-impl<'a, W: Window> Pair<'a, W> {
-    fn step(&mut self, step: &Step) -> Checked {
-        match *step {
-            Step::Call(outcome) => self.call(outcome)?,
-            Step::Acquire => self.acquire()?,
-            Step::Finish(..) | Step::Cancel(..) if self.under_way.is_empty() => {}
-            Step::Finish(i, outcome) => self.finish(i % self.under_way.len(), outcome)?,
-            Step::Cancel(i) => self.cancel(i % self.under_way.len())?,
-            Step::Advance(ticks) => self.set_clock(self.now + u64::from(ticks)),
-            Step::ToEdge(beside) => {
-                if let Some(edge) = self.model.edge() {
-                    self.set_clock(edge.saturating_add_signed(beside).max(self.now));
-                }
-            }
-            Step::Back(ticks) => {
-                let back = self.now - u64::from(ticks);
-                self.set_clock(back.max(self.latest - u64::from(STEP_BACK)));
-            }
-            Step::Manual(ref command) => self.command(command)?,
-        }
-        // The documented limit of telling stale permits is 255 transitions.
-        while let Some(i) =
-            self.under_way.iter().position(|(_, p)| p.generation + 250 < self.model.generation)
-        {
-            self.finish(i, Outcome::Failure)?;
-        }
-        self.compare()
-    }
-
-    fn set_clock(&mut self, tick: u64) {
-        let oldest = self.model.since().map_or(u64::MAX, |since| since + OLDEST);
-        self.now = tick.min(oldest);
-        self.latest = self.latest.max(self.now);
-        self.clock.set(self.now as u32);
-    }
-
-    fn acquire(&mut self) -> Checked {
-        match (self.breaker.try_acquire(), self.model.acquire(self.now)) {
-            (Ok(permit), Ok(expected)) => {
-                self.under_way.push((permit, expected));
-                Ok(())
-            }
-            (Err(rejected), Err(expected)) => self.same_refusal(rejected, expected),
-            (got, expected) => Err(TestCaseError::fail(format!("{got:?}, not {expected:?}"))),
-        }
-    }
-
-    fn call(&mut self, outcome: Outcome) -> Checked {
-        let mut made = false;
-        let call = || {
-            made = true;
-            Ok::<(), ()>(())
-        };
-        let result = self.breaker.call_classified(call, |_| outcome);
-        match self.model.acquire(self.now) {
-            Ok(permit) => {
-                prop_assert!(made && result.is_ok(), "the call was not made: {result:?}");
-                let effect = self.model.finish(permit, outcome, self.now);
-                self.same_effect(outcome, effect)
-            }
-            Err(expected) => {
-                prop_assert!(!made, "the call was made");
-                self.same_refusal(*result.unwrap_err().rejected().unwrap(), expected)
-            }
-        }
-    }
-
-    fn finish(&mut self, i: usize, outcome: Outcome) -> Checked {
-        let (mut permit, expected) = self.under_way.swap_remove(i);
-        if i % 2 == 1 {
-            let bits = permit.into_token().to_bits();
-            permit = self.breaker.resume(Token::from_bits(bits));
-        }
-        permit.finish(outcome);
-        let effect = self.model.finish(expected, outcome, self.now);
-        self.same_effect(outcome, effect)
-    }
-
-    fn cancel(&mut self, i: usize) -> Checked {
-        let (permit, expected) = self.under_way.swap_remove(i);
-        drop(permit);
-        let effect = self.model.finish(expected, Outcome::Ignored, self.now);
-        self.same_effect(Outcome::Ignored, effect)
-    }
-
-    fn command(&mut self, command: &Command) -> Checked {
-        let Self { breaker, model, now, .. } = self;
-        match *command {
-            Command::Trip => (breaker.trip(), model.trip(*now)).0,
-            Command::TripFor(ticks) => (breaker.trip_for(ticks), model.trip_for(ticks, *now)).0,
-            Command::Reset => (breaker.reset(), model.reset(*now)).0,
-            Command::ForceOpen => (breaker.force_open(), model.force_open(*now)).0,
-            Command::Disable => (breaker.disable(), model.disable(*now)).0,
-            Command::HalfOpen => {
-                let phase = model.phase(*now);
-                let result = breaker.half_open();
-                prop_assert_eq!(result.is_ok(), model.half_open(*now));
-                if let Err(refused) = result {
-                    prop_assert_eq!((refused.from, refused.to), (phase, Phase::HalfOpen));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn same_refusal(&self, got: Rejected, expected: Refusal) -> Checked {
-        prop_assert_eq!(mem::take(&mut *self.heard.rejections.borrow_mut()), [got]);
-        let retry_after = got.retry_after.map(u64::from);
-        prop_assert_eq!(Refusal { phase: got.phase, retry_after }, expected);
-        Ok(())
-    }
-
-    fn same_effect(&self, outcome: Outcome, effect: Effect) -> Checked {
-        let heard = mem::take(&mut *self.heard.outcomes.borrow_mut());
-        prop_assert_eq!(heard, [(outcome, effect == Effect::Stale)]);
-        Ok(())
-    }
-
-    /// Everything that can be read, and what was heard since the last step.
-    fn compare(&mut self) -> Checked {
-        prop_assert_eq!(self.breaker.phase(), self.model.phase(self.now), "phase");
-        let tally = self.breaker.tally();
-        let expected = self.model.tally();
-        prop_assert_eq!((tally.calls, tally.failed), (expected.calls, expected.failed), "tally");
-
-        let got: Vec<(Phase, Phase, Cause, u8, u32)> =
-            mem::take(&mut *self.heard.transitions.borrow_mut())
-                .iter()
-                .map(|t| (t.from, t.to, t.cause, t.generation, t.tick))
-                .collect();
-        let expected: Vec<_> = mem::take(&mut self.model.transitions)
-            .iter()
-            .map(|t| (t.from, t.to, t.cause, t.generation as u8, t.tick as u32))
-            .collect();
-        prop_assert_eq!(got, expected, "transitions");
-        prop_assert!(self.heard.outcomes.borrow().is_empty(), "an outcome from nowhere");
-        prop_assert!(self.heard.rejections.borrow().is_empty(), "a rejection from nowhere");
-        Ok(())
-    }
-}
-
-fn config(settings: &Settings) -> Config {
-    let mut config = Config::new()
-        .last_calls(settings.last_calls)
-        .min_calls(settings.min_calls)
-        .open_for(settings.open_for as u32)
-        .probes(settings.probes)
-        .successes(settings.successes);
-    if let Some(count) = settings.consecutive_failures {
-        config = config.consecutive_failures(count);
-    }
-    if let Some(count) = settings.failures_in_window {
-        config = config.failures_in_window(count);
-    }
-    if let Some(percent) = settings.failure_rate {
-        config = config.failure_rate(percent);
-    }
-    match settings.probe_timeout {
-        Some(ticks) => config.probe_timeout(ticks as u32),
-        None => config.no_probe_timeout(),
-    }
-}
-
-fn agree<W: Window>(window: W, history: History) -> Checked {
-    let now = EPOCH + u64::from(history.start);
-    let clock = ManualClock::new(now as u32);
-    let heard = Recorder::default();
-    let config = config(&history.settings);
-    let breaker = Breaker::try_new(config, window, &clock, &heard).unwrap();
-    let model = Model::new(history.settings);
-    let (breaker, clock, heard) = (&breaker, &clock, &heard);
-    let mut pair = Pair { breaker, model, clock, heard, now, latest: now, under_way: Vec::new() };
-    prop_assert_eq!(clock.now(), history.start);
-    for (i, step) in history.steps.iter().enumerate() {
-        pair.step(step).map_err(|e| TestCaseError::fail(format!("step {i}, {step:?}: {e}")))?;
-    }
-    Ok(())
+/// As a test of any window, but in a ring of few small words: so it wraps every
+/// few calls, and its laps wrap, too.
+fn agree<const WORDS: usize, const BITS: u32>(history: &History) -> Checked {
+    let clock = SharedClock::new(ManualClock::new(history.start));
+    let window = CountWindow::<WORDS, BITS>::new();
+    let breaker = if history.settings.slow_rate.is_some() {
+        let window = WithSlow::new(window, CountWindow::<WORDS, BITS>::new());
+        real::with_window(&history.settings, window, clock.clone())
+    } else {
+        real::with_window(&history.settings, window, clock.clone())
+    };
+    let breaker = breaker.expect("good settings");
+    run_with(history, &*breaker, &clock).map_err(TestCaseError::fail)
 }
 
 /// One in `part` of the usual number of cases.
@@ -376,45 +256,178 @@ fn one_in(part: u32) -> ProptestConfig {
     }
 }
 
-/// Enough words for the last 200 calls.
-type Last200 = CountWindow<{ CountWindow::<3>::words_for(200) }>;
-
 proptest! {
-    #![proptest_config(one_in(1))]
+    #![proptest_config(one_in(2))]
 
     #[test]
-    fn a_window_of_up_to_200(history in history(200)) {
-        agree(Last200::new(), history)?;
+    fn the_last_calls(history in history(by_count(200))) {
+        run(&history).map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
+    fn the_last_ticks(history in history(by_time())) {
+        run(&history).map_err(TestCaseError::fail)?;
     }
 }
 
-// Small words and few of them, so that the ring wraps every few calls and its
-// laps wrap too.
 proptest! {
-    #![proptest_config(one_in(4))]
+    #![proptest_config(one_in(10))]
 
     #[test]
-    fn no_window(history in history(0)) {
-        agree((), history)?;
+    fn no_window(history in history(Just(Window::None))) {
+        run(&history).map_err(TestCaseError::fail)?;
     }
 
     #[test]
-    fn the_smallest_ring(history in history(1)) {
-        agree(CountWindow::<3, 1>::new(), history)?;
+    fn the_smallest_ring(history in history(by_count(1))) {
+        agree::<3, 1>(&history)?;
     }
 
     #[test]
-    fn a_ring_of_single_calls(history in history(3)) {
-        agree(CountWindow::<5, 1>::new(), history)?;
+    fn a_ring_of_single_calls(history in history(by_count(3))) {
+        agree::<5, 1>(&history)?;
     }
 
     #[test]
-    fn a_ring_of_three_small_words(history in history(2)) {
-        agree(CountWindow::<3, 2>::new(), history)?;
+    fn a_ring_of_five_small_words(history in history(by_count(9))) {
+        agree::<5, 3>(&history)?;
+    }
+}
+
+/// The clock's low 23 bits come round within a long window; an idle time of
+/// more than that is no reason to forget it.
+#[test]
+fn a_long_window_outlasts_an_idle_time() {
+    for (buckets, ticks) in [(1, 1 << 30), (5, 1 << 22), (128, 1 << 17), (10, 999_999)] {
+        for idle in [1_u64 << 20, (1 << 23) - 1, 1 << 23, (1 << 23) + 1, 1 << 24] {
+            let settings = Settings {
+                window: Window::Time { buckets, ticks },
+                failures_in_window: Some(2),
+                open_for: 1,
+                ..Settings::default()
+            };
+            let failure = Step::Call(Outcome::Failure);
+            let steps = vec![failure, Step::Advance(idle), failure];
+            run(&History { settings, start: 0, steps }).unwrap();
+        }
+    }
+}
+
+// The throttle.
+
+/// What the book says, in its own symbols and in floating point.
+struct Book {
+    seed: u32,
+    multiplier: f64,
+    cap: f64,
+    /// How many calls, or else buckets of how many ticks, are remembered.
+    last_calls: Option<usize>,
+    buckets: u32,
+    bucket: u32,
+    /// When calls entered, and whether the callee accepted them.
+    calls: VecDeque<(u32, bool)>,
+    draws: u32,
+}
+
+impl Book {
+    fn admits(&mut self, now: u32) -> bool {
+        self.forget(now);
+        let requests = self.calls.len() as f64;
+        let accepts = self.calls.iter().filter(|(_, accepted)| *accepted).count() as f64;
+        let refused = ((requests - self.multiplier * accepts) / (requests + 1.0)).min(self.cap);
+        if refused <= 0.0 {
+            return true;
+        }
+        let draw = f64::from(scatter(self.seed ^ scatter(self.draws))) / 2_f64.powi(32);
+        self.draws += 1;
+        let admits = draw >= refused;
+        if !admits {
+            self.enter(now, false);
+        }
+        admits
     }
 
+    fn enter(&mut self, now: u32, accepted: bool) {
+        self.calls.push_back((now, accepted));
+        self.forget(now);
+    }
+
+    fn forget(&mut self, now: u32) {
+        let (buckets, bucket) = (self.buckets, self.bucket);
+        match self.last_calls {
+            Some(last) => drop(self.calls.drain(..self.calls.len().saturating_sub(last))),
+            None => self.calls.retain(|(then, _)| now / bucket - then / bucket < buckets),
+        }
+    }
+
+    fn requests_and_refused(&mut self, now: u32) -> (u32, u32) {
+        self.forget(now);
+        let refused = self.calls.iter().filter(|(_, accepted)| !accepted).count();
+        (self.calls.len() as u32, refused as u32)
+    }
+}
+
+/// The finalizer of MurmurHash3 by Austin Appleby, in the public domain.
+fn scatter(mut bits: u32) -> u32 {
+    bits = (bits ^ (bits >> 16)).wrapping_mul(0x85eb_ca6b);
+    bits = (bits ^ (bits >> 13)).wrapping_mul(0xc2b2_ae35);
+    bits ^ (bits >> 16)
+}
+
+/// Each call is made `after` so many ticks and ends at once.
+fn by_the_book<W: microbreaker::Window>(
+    config: ThrottleConfig,
+    window: W,
+    mut book: Book,
+    calls: &[(u32, Outcome)],
+) -> Checked {
+    let clock = ManualClock::new(0);
+    let throttle = Throttle::try_new(config, window, &clock, ()).expect("a good configuration");
+    let mut now = 0;
+    for (i, &(after, outcome)) in calls.iter().enumerate() {
+        now += after;
+        clock.set(now);
+        let permit = throttle.try_acquire();
+        prop_assert_eq!(permit.is_ok(), book.admits(now), "call {} at {}", i, now);
+        if let Ok(permit) = permit {
+            permit.finish(outcome);
+            if outcome != Outcome::Ignored {
+                book.enter(now, outcome == Outcome::Success);
+            }
+        }
+        let tally = throttle.tally();
+        prop_assert_eq!((tally.calls, tally.failed), book.requests_and_refused(now));
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(one_in(10))]
+
     #[test]
-    fn a_ring_of_five_small_words(history in history(9)) {
-        agree(CountWindow::<5, 3>::new(), history)?;
+    fn the_throttle_refuses_as_the_book_says(
+        (seed, tenths, cap) in (any::<u32>(), prop_oneof![Just(20), 10..=1_000_u32], 1..=99_u32),
+        (last, bucket) in (option::of(1..=60_u32), 1..=50_u32),
+        calls in (1..=99_u32).prop_flat_map(|failing| {
+            prop::collection::vec((prop_oneof![Just(0), 0..=100_u32], outcome(failing)), 1..=500)
+        }),
+    ) {
+        let book = Book {
+            seed,
+            multiplier: f64::from(tenths) / 10.0,
+            cap: f64::from(cap) / 100.0,
+            last_calls: last.map(|last| last as usize),
+            buckets: 10,
+            bucket,
+            calls: VecDeque::new(),
+            draws: 0,
+        };
+        let config = ThrottleConfig::new(seed).multiplier_tenths(tenths).cap(cap);
+        match last {
+            Some(last) => {
+                by_the_book(config.last_calls(last), CountWindow::<5>::new(), book, &calls)?;
+            }
+            None => by_the_book(config.bucket(bucket), TimeWindow::<10>::new(), book, &calls)?,
+        }
     }
 }

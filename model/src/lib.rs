@@ -4,14 +4,19 @@
 //! repeat, windows are queues, and nothing is packed into bits. It shares with
 //! the real one only the names of phases, causes and outcomes.
 //!
-//! [`real`] makes a real breaker of the same [`Settings`].
+//! [`real`] makes a real breaker of the same [`Settings`], [`lockstep`] takes
+//! both through a [`History`] and compares them after every step, and
+//! [`scenario`] prints a history as JSON.
 
 mod model;
 mod settings;
 mod window;
 
+pub mod lockstep;
 pub mod real;
+pub mod scenario;
 
+pub use lockstep::{Command, History, Step};
 pub use model::{Effect, Model, Permit, Refusal, Snapshot, Transition};
 pub use settings::{Backoff, Jitter, ProbeTimeout, Ramp, Settings, Window};
 pub use window::elapsed;

@@ -99,6 +99,8 @@ impl Default for Settings {
     }
 }
 
+type Setter = fn(Config, u32) -> Config;
+
 impl Settings {
     /// The same for the real breaker, unchecked.
     ///
@@ -116,7 +118,7 @@ impl Settings {
             Window::Count(calls) => config.last_calls(calls),
             Window::Time { ticks, .. } | Window::Failures { ticks, .. } => config.bucket(ticks),
         };
-        let optional: [(Option<u32>, fn(Config, u32) -> Config); 8] = [
+        let optional: [(Option<u32>, Setter); 8] = [
             (self.consecutive_failures, Config::consecutive_failures),
             (self.failures_in_window, Config::failures_in_window),
             (self.failure_rate, Config::failure_rate),

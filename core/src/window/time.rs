@@ -29,7 +29,11 @@ use crate::sync::{AtomicU32, Ordering, swap};
 /// passed. All lock-free.
 pub struct TimeWindow<const BUCKETS: usize, const CALLS: bool = true> {
     /// `index of the newest bucket (7) | low bits of the generation (2) | low
-    /// bits of the tick the bucket starts at (23)`
+    /// bits of the tick the bucket starts at, in units (23)`
+    ///
+    /// A unit is the greatest power of two up to the bucket's length, at most
+    /// 2^9 ticks: it tells two starts apart, and the window is shorter than
+    /// 2^23 of them unless they are all there are.
     cursor: AtomicU32,
     /// `tag (9) | frozen (1) | failed (11) | calls (11)`
     ///
@@ -63,9 +67,11 @@ impl Bucket {
     const FROZEN: u32 = 1 << 22;
     const TAG_SHIFT: u32 = 23;
 
-    /// The empty bucket of the tenure that starts at tick `start`.
-    const fn empty(tenure: Tenure<'_>, start: u32) -> Self {
-        let tag = (tenure.generation() as u32).wrapping_add(start >> START_BITS);
+    /// The empty bucket of the tenure that starts at tick `start` and is
+    /// `bucket` ticks long.
+    const fn empty(tenure: Tenure<'_>, start: u32, bucket: u32) -> Self {
+        let high = start >> unit_bits(bucket) >> START_BITS;
+        let tag = (tenure.generation() as u32).wrapping_add(high);
         Self(tag << Self::TAG_SHIFT)
     }
 
@@ -134,9 +140,9 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         Self { cursor: AtomicU32::new(0), buckets }
     }
 
-    const fn cursor(tenure: Tenure<'_>, index: usize, start: u32) -> u32 {
+    const fn cursor(tenure: Tenure<'_>, index: usize, start: u32, bucket: u32) -> u32 {
         let generation = ((tenure.generation() as u32) << START_BITS) & GENERATION;
-        (index as u32) << INDEX_SHIFT | generation | start & START
+        (index as u32) << INDEX_SHIFT | generation | (start >> unit_bits(bucket)) & START
     }
 
     /// Looks at the newest bucket, and at the clock after it: the tick cannot
@@ -153,12 +159,15 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         let index = (cursor >> INDEX_SHIFT) as usize % BUCKETS;
         let bucket = Bucket(self.buckets[index].load(Ordering::Acquire));
         let now = (span.now)();
-        let since = now.wrapping_sub(cursor) & START;
+        let unit_bits = unit_bits(span.bucket);
+        let units = now >> unit_bits;
+        let since = units.wrapping_sub(cursor) & START;
         // Sign-extended: a step back puts the start into the future.
-        let since = if since >= START - STEP_BACK { since | !START } else { since };
-        let start = now.wrapping_sub(since);
-        let tenures = (cursor ^ Self::cursor(tenure, 0, 0)) & GENERATION;
-        if tenures != 0 || !bucket.has_tag_of(Bucket::empty(tenure, start)) {
+        let back = since >= START - (STEP_BACK >> unit_bits);
+        let since = if back { since | !START } else { since };
+        let start = round_up(units.wrapping_sub(since) << unit_bits, span.bucket);
+        let tenures = (cursor ^ Self::cursor(tenure, 0, 0, span.bucket)) & GENERATION;
+        if tenures != 0 || !bucket.has_tag_of(Bucket::empty(tenure, start, span.bucket)) {
             return (cursor, now, None);
         }
         // Rounded up: where the clock wraps a bucket is cut short.
@@ -179,7 +188,14 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
                     return None;
                 }
                 let index = (cursor >> INDEX_SHIFT) as usize % BUCKETS;
-                self.move_to(tenure, cursor, index, now - now % span.bucket, BUCKETS as u32);
+                self.move_to(
+                    tenure,
+                    span.bucket,
+                    cursor,
+                    index,
+                    now - now % span.bucket,
+                    BUCKETS as u32,
+                );
                 continue;
             };
             if newest.passed == 0 && !newest.bucket.is_frozen() {
@@ -198,14 +214,29 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
             } else {
                 now - now % span.bucket
             };
-            self.move_to(tenure, newest.cursor, index, start, passed.min(BUCKETS as u32));
+            self.move_to(
+                tenure,
+                span.bucket,
+                newest.cursor,
+                index,
+                start,
+                passed.min(BUCKETS as u32),
+            );
         }
     }
 
     /// Empties the `count` buckets up to `index` and moves the cursor there,
     /// unless somebody came first.
-    fn move_to(&self, tenure: Tenure<'_>, cursor: u32, index: usize, start: u32, count: u32) {
-        let empty = Bucket::empty(tenure, start);
+    fn move_to(
+        &self,
+        tenure: Tenure<'_>,
+        ticks: u32,
+        cursor: u32,
+        index: usize,
+        start: u32,
+        count: u32,
+    ) {
+        let empty = Bucket::empty(tenure, start, ticks);
         for back in 0..count as usize {
             let slot = &self.buckets[(index + BUCKETS - back) % BUCKETS];
             let bucket = Bucket(slot.load(Ordering::Acquire));
@@ -218,7 +249,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
                 return;
             }
         }
-        let moved = Self::cursor(tenure, index, start);
+        let moved = Self::cursor(tenure, index, start, ticks);
         swap(&self.cursor, cursor, moved);
     }
 
@@ -238,6 +269,23 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
             add(Bucket(slot.load(Ordering::Acquire)));
         }
         tally
+    }
+}
+
+/// A cursor counts starts of buckets that are `bucket` ticks long in units of
+/// 2 to the power of this.
+const fn unit_bits(bucket: u32) -> u32 {
+    // The place of the highest bit. `| 1` only tells the compiler that there is
+    // one.
+    let bits = 31 - (bucket | 1).leading_zeros();
+    if bits < u32::BITS - START_BITS { bits } else { u32::BITS - START_BITS }
+}
+
+/// The first multiple of `bucket` from `start` on.
+const fn round_up(start: u32, bucket: u32) -> u32 {
+    match start % bucket {
+        0 => start,
+        rest => start.wrapping_add(bucket - rest),
     }
 }
 

@@ -1,0 +1,340 @@
+//! The breaker and the model taken through the same history, and compared
+//! after every step.
+
+use std::fmt::Debug;
+use std::mem;
+use std::rc::Rc;
+
+use microbreaker::{Cause, ManualClock, Outcome, Phase, STEP_BACK, Token};
+
+use crate::model::{Effect, Model, Permit, Refusal, Snapshot};
+use crate::real::{self, AnyPermit, SharedClock, Subject};
+use crate::scenario::{self, Line};
+use crate::settings::Settings;
+use crate::window::TURN;
+
+/// What happens to a breaker of `settings`, its clock starting at `start`.
+#[derive(Clone, Debug)]
+pub struct History {
+    pub settings: Settings,
+    pub start: u32,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    /// A call that ends at once.
+    Call(Outcome),
+    /// A call that panics at once.
+    Panic,
+    Acquire,
+    /// Ends one of the calls that are under way, not always the oldest. It took
+    /// so many ticks, or as long as the clock says.
+    Finish(usize, Outcome, Option<u32>),
+    Cancel(usize),
+    Advance(u64),
+    /// To the tick at which time alone makes a difference, or just beside it.
+    ToEdge(i8),
+    /// Up to 2^16 ticks, and never more behind the latest there was.
+    Back(u32),
+    Manual(Command),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Command {
+    HalfOpen,
+    Trip,
+    TripFor(u32),
+    Reset,
+    ForceOpen,
+    Disable,
+    MetricsOnly,
+}
+
+/// Takes a breaker of the history's settings through it.
+///
+/// # Errors
+///
+/// Says where it differs from the model, with the history as a scenario.
+///
+/// # Panics
+///
+/// If the settings are refused.
+pub fn run(history: &History) -> Result<(), String> {
+    let clock = SharedClock::new(ManualClock::new(history.start));
+    let breaker = real::breaker(&history.settings, Rc::clone(&clock)).expect("good settings");
+    run_with(history, &*breaker, &clock)
+}
+
+/// Takes `breaker`, whose clock `clock` is, through the history.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_with(
+    history: &History,
+    breaker: &dyn Subject,
+    clock: &ManualClock,
+) -> Result<(), String> {
+    // The model's clock starts a turn late, so that it can step back.
+    let now = TURN + u64::from(history.start);
+    let model = Model::new(history.settings.clone());
+    let (under_way, lines) = (Vec::new(), Vec::new());
+    let mut pair = Pair { breaker, model, clock, now, latest: now, under_way, calls: 0, lines };
+    for (i, &step) in history.steps.iter().enumerate() {
+        pair.step(step).map_err(|difference| {
+            let scenario = scenario::json(&history.settings, &pair.lines);
+            format!("step {i}, {step:?}: {difference}\nas a scenario: {scenario}")
+        })?;
+    }
+    Ok(())
+}
+
+struct Pair<'a> {
+    breaker: &'a dyn Subject,
+    model: Model,
+    clock: &'a ManualClock,
+    now: u64,
+    /// The latest `now` there was.
+    latest: u64,
+    under_way: Vec<Call<'a>>,
+    /// How many calls have begun.
+    calls: u64,
+    lines: Vec<Line>,
+}
+
+/// A call that is under way.
+struct Call<'a> {
+    number: u64,
+    permit: AnyPermit<'a>,
+    expected: Permit,
+}
+
+type Checked = Result<(), String>;
+
+fn same<T: Debug + PartialEq>(what: &str, got: T, expected: T) -> Checked {
+    if got == expected { Ok(()) } else { Err(format!("{what}: {got:?}, not {expected:?}")) }
+}
+
+impl Pair<'_> {
+    fn step(&mut self, step: Step) -> Checked {
+        match step {
+            Step::Call(outcome) => {
+                let made = self.breaker.call(outcome);
+                self.called(outcome, made.map_err(refusal))?;
+            }
+            Step::Panic => {
+                let made = self.breaker.call_panicking();
+                self.called(Outcome::Failure, made.map_err(refusal))?;
+            }
+            Step::Acquire => self.acquire()?,
+            Step::Finish(..) | Step::Cancel(..) if self.under_way.is_empty() => {}
+            Step::Finish(i, outcome, took) => {
+                self.finish(i % self.under_way.len(), outcome, took)?;
+            }
+            Step::Cancel(i) => self.cancel(i % self.under_way.len())?,
+            Step::Advance(ticks) => self.set_clock(self.now + ticks),
+            Step::ToEdge(beside) => {
+                if let Some(edge) = self.model.edge(self.now) {
+                    self.set_clock(edge.saturating_add_signed(beside.into()).max(self.now));
+                }
+            }
+            Step::Back(ticks) => {
+                let back = self.now - u64::from(ticks);
+                self.set_clock(back.max(self.latest - u64::from(STEP_BACK)));
+            }
+            Step::Manual(command) => self.command(command)?,
+        }
+        // The documented limit of telling stale permits is 255 transitions.
+        let generation = self.model.generation;
+        let is_old = |call: &Call<'_>| call.expected.generation + 250 < generation;
+        while let Some(i) = self.under_way.iter().position(is_old) {
+            self.finish(i, Outcome::Failure, None)?;
+        }
+        self.compare()
+    }
+
+    fn set_clock(&mut self, tick: u64) {
+        self.now = tick;
+        self.latest = self.latest.max(tick);
+        self.clock.set(tick as u32);
+        self.note("check");
+    }
+
+    fn acquire(&mut self) -> Checked {
+        let (got, expected) = (self.breaker.try_acquire(), self.model.acquire(self.now));
+        self.note_acquire(expected.is_ok());
+        match (got, expected) {
+            (Ok(permit), Ok(expected)) => {
+                self.under_way.push(Call { number: self.calls, permit, expected });
+                Ok(())
+            }
+            (Err(rejected), Err(expected)) => self.refused(refusal(rejected), expected),
+            (got, expected) => Err(format!("acquire: {got:?}, not {expected:?}")),
+        }
+    }
+
+    /// A call was made and ended with `outcome`, or was refused.
+    fn called(&mut self, outcome: Outcome, made: Result<(), Refusal>) -> Checked {
+        let permit = self.model.acquire(self.now);
+        self.note_acquire(permit.is_ok());
+        match (made, permit) {
+            (Ok(()), Ok(permit)) => {
+                let effect = self.model.finish(permit, outcome, None, self.now);
+                self.note_finish(self.calls, outcome, Some(0));
+                self.had_effect(outcome, effect)
+            }
+            (Err(refusal), Err(expected)) => self.refused(refusal, expected),
+            (made, expected) => Err(format!("call: {made:?}, not {expected:?}")),
+        }
+    }
+
+    fn finish(&mut self, i: usize, outcome: Outcome, took: Option<u32>) -> Checked {
+        let Call { number, mut permit, mut expected } = self.under_way.swap_remove(i);
+        // Now and then it ends elsewhere, where only an integer got to.
+        if i % 2 == 1 {
+            let bits = permit.into_token().to_bits();
+            permit = self.breaker.resume(Token::from_bits(bits));
+            expected.started = self.now;
+        }
+        permit.finish(outcome, took);
+        let effect = self.model.finish(expected, outcome, took.map(Into::into), self.now);
+        self.note_finish(number, outcome, took);
+        self.had_effect(outcome, effect)
+    }
+
+    fn cancel(&mut self, i: usize) -> Checked {
+        let Call { number, permit, expected } = self.under_way.swap_remove(i);
+        permit.cancel();
+        let effect = self.model.cancel(expected, self.now);
+        self.note("cancel").call = Some(number);
+        self.had_effect(self.model.abandoned(), effect)
+    }
+
+    fn command(&mut self, command: Command) -> Checked {
+        let Self { breaker, model, now, .. } = self;
+        let mut arg = None;
+        let op = match command {
+            Command::Trip => {
+                breaker.trip();
+                model.trip(*now);
+                "open"
+            }
+            Command::TripFor(ticks) => {
+                breaker.trip_for(ticks);
+                model.trip_for(ticks, *now);
+                arg = Some(ticks);
+                "open_for"
+            }
+            Command::Reset => {
+                breaker.reset();
+                model.reset(*now);
+                "reset"
+            }
+            Command::ForceOpen => {
+                breaker.force_open();
+                model.force_open(*now);
+                "force_open"
+            }
+            Command::Disable => {
+                breaker.disable();
+                model.disable(*now);
+                "disable"
+            }
+            Command::MetricsOnly => {
+                breaker.metrics_only();
+                model.metrics_only(*now);
+                "metrics_only"
+            }
+            Command::HalfOpen => {
+                let refused = breaker.half_open().map_err(|refused| (refused.from, refused.to));
+                let expected = model.half_open(*now).map_err(|from| (from, Phase::HalfOpen));
+                same("half_open", refused, expected)?;
+                "half_open"
+            }
+        };
+        self.note(op).arg = arg;
+        Ok(())
+    }
+
+    fn refused(&self, got: Refusal, expected: Refusal) -> Checked {
+        let told = mem::take(&mut *self.breaker.heard().rejections.borrow_mut());
+        same("rejections told", told.into_iter().map(refusal).collect(), vec![got])?;
+        same("rejection", got, expected)
+    }
+
+    fn had_effect(&self, outcome: Outcome, effect: Effect) -> Checked {
+        let told = mem::take(&mut *self.breaker.heard().outcomes.borrow_mut());
+        same("outcomes told", told, vec![(outcome, effect == Effect::Stale)])
+    }
+
+    /// Everything that can be read, and what was heard since the last step.
+    fn compare(&mut self) -> Checked {
+        let (breaker, model, now) = (self.breaker, &mut self.model, self.now);
+        same("phase", breaker.phase(), model.phase(now))?;
+        same("tally", breaker.tally(), model.tally(now))?;
+        let seen = breaker.snapshot();
+        let got = Snapshot {
+            phase: seen.phase,
+            generation: seen.generation.into(),
+            in_phase_for: seen.in_phase_for.into(),
+            retry_after: seen.retry_after.map(Into::into),
+            tally: seen.tally,
+            failure_permille: seen.failure_permille(),
+            slow_permille: seen.slow_permille(),
+            consecutive_failures: seen.consecutive_failures,
+            backoff_level: seen.backoff_level,
+        };
+        let expected = model.snapshot(now);
+        let generation = u64::from(expected.generation as u8);
+        same("snapshot", got, Snapshot { generation, ..expected })?;
+
+        let heard = breaker.heard();
+        let got: Vec<(Phase, Phase, Cause, u8, u32)> =
+            mem::take(&mut *heard.transitions.borrow_mut())
+                .iter()
+                .map(|t| (t.from, t.to, t.cause, t.generation, t.tick))
+                .collect();
+        let expected: Vec<_> = mem::take(&mut model.transitions)
+            .iter()
+            .map(|t| (t.from, t.to, t.cause, t.generation as u8, t.tick as u32))
+            .collect();
+        same("transitions", got, expected)?;
+        let got = mem::take(&mut *heard.would_trips.borrow_mut());
+        same("would have tripped", got, mem::take(&mut model.would_trips))?;
+        same("outcomes from nowhere", heard.outcomes.borrow().len(), 0)?;
+        same("rejections from nowhere", heard.rejections.borrow().len(), 0)
+    }
+
+    // What has been done, for the scenario. Every line expects what the model
+    // says after it.
+
+    fn note(&mut self, op: &'static str) -> &mut Line {
+        let state = self.model.phase(self.now);
+        let at = self.now - TURN;
+        self.lines.push(Line { at, op, call: None, dur: None, arg: None, admitted: None, state });
+        self.lines.last_mut().expect("just pushed")
+    }
+
+    fn note_acquire(&mut self, admitted: bool) {
+        self.calls += 1;
+        let call = Some(self.calls);
+        let line = self.note("acquire");
+        (line.call, line.admitted) = (call, Some(admitted));
+    }
+
+    fn note_finish(&mut self, call: u64, outcome: Outcome, dur: Option<u32>) {
+        let (op, arg) = match outcome {
+            Outcome::Success => ("success", None),
+            Outcome::Failure => ("failure", None),
+            Outcome::FailureOpenFor(ticks) => ("failure", Some(ticks)),
+            Outcome::Ignored => ("ignore", None),
+        };
+        let line = self.note(op);
+        (line.call, line.dur, line.arg) = (Some(call), dur, arg);
+    }
+}
+
+fn refusal(rejected: microbreaker::Rejected) -> Refusal {
+    Refusal { phase: rejected.phase, retry_after: rejected.retry_after.map(Into::into) }
+}
