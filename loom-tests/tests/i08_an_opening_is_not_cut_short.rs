@@ -254,7 +254,7 @@ fn an_own_length_beside_force_open() {
 #[test]
 fn an_own_length_too_long_for_ticks_is_exact_beside_a_failure() {
     const LONG: u32 = 20_000_001;
-    model(|| {
+    model_with(2, || {
         let breaker = still(Config::new().consecutive_failures(9).open_for(OPEN_FOR), ());
         race(&breaker, |b| b.trip_for(LONG), |b| b.fail());
         assert_eq!(breaker.left(), Some(LONG));
