@@ -8,15 +8,14 @@ pub(crate) use policy::{Verdict, mix};
 
 use core::fmt;
 
-use crate::clock::STEP_BACK;
 use crate::state::{MAX_CONSECUTIVE, MAX_PROBES, MAX_RATED_PROBES};
 use crate::window::{Kind, Window};
 
 /// Ticks must stay below this, or they could not be told from a step back.
 const MAX_TICKS: u32 = (1 << 31) - 1;
-/// A probe timeout and the opening after it are counted from the same tick, and
-/// together must pass before a step back reads as one.
-const MAX_PROBE_TIMEOUT: u32 = u32::MAX - STEP_BACK - MAX_TICKS;
+/// A probe timeout and the opening after it are counted from the same tick; a
+/// quarter of a turn of the clock is left in which that reads as over.
+const MAX_PROBE_TIMEOUT: u32 = 1 << 30;
 /// Counts in a time window that can always be reached: it halves them above.
 const MAX_COUNT: u32 = 1 << 10;
 /// The most shares of a ramp.
@@ -291,7 +290,7 @@ impl Config {
 
     /// A breaker that has been half-open for this many ticks without a verdict
     /// goes on as [`after_probe_timeout`](Self::after_probe_timeout) says, 1 to
-    /// 2^31 - 2^16. By default, [`open_for`](Self::open_for).
+    /// 2^30. By default, [`open_for`](Self::open_for), but no longer than that.
     ///
     /// Outcomes of probes that are still out are stale from then on.
     #[must_use]
@@ -532,10 +531,7 @@ impl fmt::Display for ConfigError {
         let Self { field, value, least, most } = self;
         let name = field.name();
         if let Field::Policies = field {
-            write!(
-                f,
-                "no policy is configured: set consecutive_failures, failures_in_window or failure_rate"
-            )
+            write!(f, "no policy is configured: {name} {}", field.requirement())
         } else if most < least {
             write!(f, "{name} is {value}, but {}", field.requirement())
         } else {
@@ -610,7 +606,7 @@ fields! {
     /// [`Config::probe_rate_after`]
     ProbeRateAfter probe_rate_after "must be 1 to probes, together with failure_rate or slow_rate"
     /// [`Config::probe_timeout`]
-    ProbeTimeout probe_timeout "must be 1 to 2^31 - 2^16 (ticks)"
+    ProbeTimeout probe_timeout "must be 1 to 2^30 (ticks)"
     /// [`Config::ramp`], a share
     RampShare ramp_share "must be 1 to 99 (percent), none smaller than the one before"
     /// [`ThrottleConfig::multiplier_tenths`](crate::ThrottleConfig::multiplier_tenths)

@@ -127,7 +127,7 @@ fn with_recovery(settings: Settings) -> impl Strategy<Value = Settings> {
     });
     let timeout = prop_oneof![
         1 => Just(ProbeTimeout::OpenFor),
-        2 => ticks((1 << 31) - (1 << 16)).prop_map(ProbeTimeout::Ticks),
+        2 => ticks(1 << 30).prop_map(ProbeTimeout::Ticks),
         1 => Just(ProbeTimeout::Never),
     ];
     let after = prop_oneof![

@@ -8,7 +8,7 @@ use crate::window::{Recent, elapsed};
 /// The longest opening, in ticks; longer ones count as this.
 const LONGEST: u64 = (1 << 31) - 1;
 /// The longest probe timeout.
-const LONGEST_PROBING: u64 = (1 << 31) - (1 << 16);
+const LONGEST_PROBING: u64 = 1 << 30;
 /// Where failures in a row and trips in a row are counted no further.
 const MOST_CONSECUTIVE: u32 = 255;
 const MOST_LEVEL: u32 = 15;
