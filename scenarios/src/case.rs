@@ -269,6 +269,15 @@ pub enum Admit {
     Rejected,
 }
 
+impl Admit {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
 /// A transition from one phase to another: `closed>open`.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]

@@ -3,15 +3,15 @@
 use std::fmt;
 use std::rc::Rc;
 
-use microbreaker::{ConfigError, ManualClock, WithSlow};
+use microbreaker::{ConfigError, ManualClock, Throttle, ThrottleConfig, WithSlow};
 use microbreaker_model::real::{self, SharedClock, Subject, with_window};
 use microbreaker_model::{Model, Settings, Window};
 
-use crate::case::{Case, Step};
+use crate::case::{self, Case, Step};
 use crate::expect::Finding;
 use crate::replay::{Frame, replay};
 use crate::settings::{approximation, settings};
-use crate::subject::{ModelSubject, RealSubject};
+use crate::subject::{ModelSubject, RealSubject, ThrottleSubject, Ticks};
 use crate::window::AnyTimeWindow;
 
 /// How a case fared.
@@ -42,14 +42,20 @@ impl fmt::Display for Failure {
 
 /// Replays `case` on the real breaker and on the model.
 pub fn check(case: &Case) -> Verdict {
-    let runs = match on_breaker(case, 0).and_then(|breaker| Ok((breaker, on_model(case)?))) {
-        Ok(runs) => runs,
+    let mut runs = match on_breaker(case, 0) {
+        Ok(frames) => vec![("breaker", frames)],
         Err(reason) => return Verdict::Skipped(reason),
     };
-    let (breaker, model) = runs;
+    // There is no model of the throttle.
+    if case.config.throttle.is_none() {
+        match on_model(case) {
+            Ok(frames) => runs.push(("model", frames)),
+            Err(reason) => return Verdict::Skipped(reason),
+        }
+    }
     for (index, step) in case.steps.iter().enumerate() {
-        let mut findings = compare("breaker", &breaker[index], step);
-        findings.extend(compare("model", &model[index], step));
+        let findings = runs.iter().flat_map(|(who, frames)| compare(who, &frames[index], step));
+        let mut findings: Vec<_> = findings.collect();
         if !findings.is_empty() {
             findings.extend(approximation(case));
             return Verdict::Failed(Failure { step: index + 1, what: words(step), findings });
@@ -62,9 +68,31 @@ pub fn check(case: &Case) -> Verdict {
 pub(crate) fn on_breaker(case: &Case, looks: u64) -> Result<Vec<Frame>, String> {
     let settings = settings(case)?;
     let clock = Rc::new(ManualClock::new(0));
+    if let Some(throttle) = case.config.throttle {
+        return on_throttle(case, throttle, &settings, clock, looks);
+    }
     let breaker = make(&settings, clock.clone())
         .map_err(|error| format!("the breaker refuses this configuration: {error}"))?;
     Ok(replay(case, &mut RealSubject::new(breaker.as_ref(), clock), looks))
+}
+
+fn on_throttle(
+    case: &Case,
+    config: case::Throttle,
+    settings: &Settings,
+    clock: SharedClock,
+    looks: u64,
+) -> Result<Vec<Frame>, String> {
+    let case::Throttle { multiplier_tenths, cap, seed } = config;
+    let config = ThrottleConfig::new(seed).multiplier_tenths(multiplier_tenths).cap(cap);
+    let Window::Time { buckets, ticks } = settings.window else {
+        return Err("a throttle is replayed with a window by time".into());
+    };
+    let window = AnyTimeWindow::new(buckets);
+    let throttle = Throttle::try_new(config.bucket(ticks), window, Ticks(clock.clone()), ());
+    let throttle =
+        throttle.map_err(|error| format!("the throttle refuses this configuration: {error}"))?;
+    Ok(replay(case, &mut ThrottleSubject::new(&throttle, clock), looks))
 }
 
 fn make(settings: &Settings, clock: SharedClock) -> Result<Box<dyn Subject>, ConfigError> {

@@ -11,7 +11,7 @@ use svg::node::element::{Circle, Group, Line, Path, Rectangle, Style, Text, Titl
 
 use self::scale::Scale;
 use self::story::{Call, Mark, Meter, Span, Story};
-use crate::case::{Case, Config, Window};
+use crate::case::{Case, Config, HalfOpen, MaxWaitTo, Rule, Window};
 use crate::check::on_breaker;
 
 /// How often to look at the breaker between two steps.
@@ -166,19 +166,18 @@ impl Picture {
             for &(x, value) in rest {
                 curve = curve.horizontal_line_to(place(x)).vertical_line_to(place(height(value)));
             }
-            let last = rest.last().unwrap_or(&first).0;
             let below = curve.clone().vertical_line_to(place(bottom));
             let below = below.horizontal_line_to(place(first.0)).close();
             self.add(Path::new().set("class", "below").set("d", below));
             self.add(Path::new().set("class", "curve").set("d", curve));
-            debug_assert!(last <= end);
         }
         self.line("axis", (LEFT, bottom), (end, bottom));
-        let limit = height(meter.limit);
-        self.line("limit", (LEFT, limit), (end, limit));
-        let words =
-            format!("{}{}{}", meter.limit, if meter.unit == "%" { " " } else { "" }, meter.unit);
-        self.text(end + 6.0, limit + 4.0, "limit-text", &words);
+        if let Some(value) = meter.limit {
+            let (limit, space) = (height(value), if meter.unit.is_empty() { "" } else { " " });
+            self.line("limit", (LEFT, limit), (end, limit));
+            let words = format!("{value}{space}{}", meter.unit);
+            self.text(end + 6.0, limit + 4.0, "limit-text", &words);
+        }
         self.y = bottom + GAP;
     }
 
@@ -281,6 +280,12 @@ fn summary(config: &Config) -> String {
     add(config.slow_rate, &|n| format!("trips at {n} % slower than {after} ticks"));
     add(config.min_calls, &|n| format!("from {n} calls on"));
     let mut words = parts.join(", ");
+    if let Some(throttle) = config.throttle {
+        let times = f64::from(throttle.multiplier_tenths) / 10.0;
+        let _ = write!(words, "; {times} calls for each that is accepted");
+        let _ = write!(words, ", at most {} % refused", throttle.cap);
+        return words;
+    }
     let _ = write!(words, "; open for {} ticks", config.open_for);
     if let Some(backoff) = config.backoff {
         let _ = write!(words, ", times {} each time", backoff.factor);
@@ -288,6 +293,25 @@ fn summary(config: &Config) -> String {
     }
     if let Some(jitter) = config.jitter {
         let _ = write!(words, ", longer by up to {} %", jitter.percent);
+    }
+    let HalfOpen { permits, rule, need, of, max_wait, max_wait_to, reprobe_every, .. } =
+        &config.half_open;
+    if *permits > 1 {
+        let _ = match (rule, need, of) {
+            (Rule::NeedOf, Some(need), Some(of)) => {
+                write!(words, "; closes at {need} of {of} probes")
+            }
+            _ => write!(words, "; {permits} probes"),
+        };
+    }
+    let _ = max_wait.filter(|&wait| wait > 0).map(|wait| {
+        let to = if *max_wait_to == Some(MaxWaitTo::Closed) { "closed" } else { "open" };
+        write!(words, "; half-open for {wait} ticks at most, then {to}")
+    });
+    let _ = reprobe_every.map(|ticks| write!(words, "; fresh probes each {ticks} ticks"));
+    if let Some(ramp) = &config.ramp {
+        let shares: Vec<_> = ramp.shares.iter().map(u8::to_string).collect();
+        let _ = write!(words, "; closes by {} %, {} ticks each", shares.join(", "), ramp.step);
     }
     words
 }

@@ -15,6 +15,8 @@ pub(crate) struct After {
     pub(crate) admitted: Option<Result<(), Option<u64>>>,
     /// A command made no sense.
     pub(crate) refused: bool,
+    /// A call ended too late to count.
+    pub(crate) stale: bool,
     pub(crate) rejected: u32,
     pub(crate) moves: Vec<Move>,
     pub(crate) events: BTreeMap<Event, u32>,
@@ -34,11 +36,11 @@ impl After {
         let Seen { phase, tally, rated, .. } = self.seen;
         let mut findings = Findings(Vec::new());
         let admit = self.admitted.map(|answer| match answer {
-            Ok(()) => Admit::Admitted,
-            Err(_) => Admit::Rejected,
+            Ok(()) => Admit::Admitted.name(),
+            Err(_) => Admit::Rejected.name(),
         });
-        findings.equal("admit", expect.admit.map(Some), admit);
-        findings.equal("state", expect.state, phase);
+        findings.equal("admit", expect.admit.map(|admit| Some(admit.name())), admit);
+        findings.equal("state", expect.state.map(Phase::name), phase.name());
         findings.equal("calls", expect.calls, tally.calls);
         findings.equal("failed", expect.failed, tally.failed);
         findings.equal("slow", expect.slow, tally.slow);

@@ -82,6 +82,7 @@ impl<'a> Replay<'a> {
     fn make(&mut self, index: usize, step: &Step) -> Result<After, String> {
         let mut admitted = None;
         let mut refused = false;
+        let mut stale = false;
         match step.op {
             Op::Check => {}
             Op::Acquire => {
@@ -93,7 +94,7 @@ impl<'a> Replay<'a> {
                 }
                 admitted = Some(answer);
             }
-            op if op.is_finish() => self.finish(step)?,
+            op if op.is_finish() => stale = self.finish(step)?,
             op => refused = !self.command(op, step.arg, &step.expect),
         }
         self.listen();
@@ -107,6 +108,7 @@ impl<'a> Replay<'a> {
             seen,
             admitted,
             refused,
+            stale,
             // A phase that began by itself has rejected nobody yet.
             rejected: if same_phase { self.rejected } else { 0 },
             moves: self.moves.clone(),
@@ -114,7 +116,8 @@ impl<'a> Replay<'a> {
         })
     }
 
-    fn finish(&mut self, step: &Step) -> Result<(), String> {
+    /// Whether that was too late to count.
+    fn finish(&mut self, step: &Step) -> Result<bool, String> {
         let name = step.call.as_deref().ok_or("the step names no call")?;
         let unknown = || format!("no call named {name} is under way");
         let call = self.calls.remove(name).ok_or_else(unknown)?;
@@ -130,9 +133,8 @@ impl<'a> Replay<'a> {
             (Op::Ignore, _) => (finished(Outcome::Ignored), Event::Ignored),
             _ => (End::Cancelled, Event::Cancelled),
         };
-        self.subject.finish(call, end);
         self.count(event);
-        Ok(())
+        Ok(self.subject.finish(call, end))
     }
 
     /// False if it was refused.

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use microbreaker::{Cause, Outcome, Phase, Tally};
+use microbreaker::{Cause, Clock, Guard as _, Outcome, Phase, Tally, Throttle, Window};
 use microbreaker_model::real::{AnyPermit, SharedClock, Subject as Real};
-use microbreaker_model::{Model, Permit};
+use microbreaker_model::{Effect, Model, Permit};
 
 use crate::case::Move;
 
@@ -48,8 +48,8 @@ pub(crate) trait Subject {
     fn set_clock(&mut self, tick: u64);
     /// Starts a call; where it is refused, for how many ticks if that is known.
     fn acquire(&mut self, call: Handle) -> Result<(), Option<u64>>;
-    /// Ends a call that was admitted.
-    fn finish(&mut self, call: Handle, end: End);
+    /// Ends a call that was admitted. Whether that was too late to count.
+    fn finish(&mut self, call: Handle, end: End) -> bool;
     /// False if it is refused.
     fn command(&mut self, command: Command) -> bool;
     fn look(&self) -> Seen;
@@ -111,10 +111,11 @@ impl Subject for RealSubject<'_> {
         Ok(())
     }
 
-    fn finish(&mut self, call: Handle, how: End) {
+    fn finish(&mut self, call: Handle, how: End) -> bool {
         if let Some(permit) = self.permits.remove(&call) {
             end(permit, how);
         }
+        self.breaker.heard().outcomes.borrow().last().is_some_and(|&(_, stale)| stale)
     }
 
     fn command(&mut self, command: Command) -> bool {
@@ -175,15 +176,16 @@ impl Subject for ModelSubject {
         Ok(())
     }
 
-    fn finish(&mut self, call: Handle, end: End) {
-        let Some(permit) = self.permits.remove(&call) else { return };
-        match end {
+    fn finish(&mut self, call: Handle, end: End) -> bool {
+        let Some(permit) = self.permits.remove(&call) else { return false };
+        let effect = match end {
             End::Finished { outcome, took } => {
                 self.model.finish(permit, outcome, took.map(u64::from), self.now)
             }
             End::Panicked => self.model.finish(permit, Outcome::Failure, None, self.now),
             End::Cancelled => self.model.cancel(permit, self.now),
         };
+        effect == Effect::Stale
     }
 
     fn command(&mut self, command: Command) -> bool {
@@ -217,5 +219,65 @@ impl Subject for ModelSubject {
 
     fn would_trips(&self) -> Vec<Cause> {
         self.model.would_trips.clone()
+    }
+}
+
+/// A throttle, which is always closed and takes no commands.
+pub(crate) struct ThrottleSubject<'a, W: Window> {
+    throttle: &'a Throttle<W, Ticks>,
+    clock: SharedClock,
+    permits: HashMap<Handle, AnyPermit<'a>>,
+}
+
+/// A clock that somebody else sets too.
+pub(crate) struct Ticks(pub(crate) SharedClock);
+
+impl Clock for Ticks {
+    fn now(&self) -> u32 {
+        self.0.now()
+    }
+}
+
+impl<'a, W: Window> ThrottleSubject<'a, W> {
+    pub(crate) fn new(throttle: &'a Throttle<W, Ticks>, clock: SharedClock) -> Self {
+        Self { throttle, clock, permits: HashMap::new() }
+    }
+}
+
+impl<W: Window> Subject for ThrottleSubject<'_, W> {
+    fn set_clock(&mut self, tick: u64) {
+        self.clock.set(tick as u32);
+    }
+
+    fn acquire(&mut self, call: Handle) -> Result<(), Option<u64>> {
+        let permit = self.throttle.try_acquire();
+        let permit = permit.map_err(|rejected| rejected.retry_after.map(u64::from))?;
+        self.permits.insert(call, Box::new(permit));
+        Ok(())
+    }
+
+    fn finish(&mut self, call: Handle, how: End) -> bool {
+        if let Some(permit) = self.permits.remove(&call) {
+            end(permit, how);
+        }
+        false
+    }
+
+    fn command(&mut self, _: Command) -> bool {
+        false
+    }
+
+    fn look(&self) -> Seen {
+        let tally = self.throttle.tally();
+        let rated = tally.calls > 0;
+        Seen { phase: Phase::Closed, tally, rated, consecutive: 0, retry_after: None }
+    }
+
+    fn transitions(&self) -> Vec<(Move, Cause)> {
+        Vec::new()
+    }
+
+    fn would_trips(&self) -> Vec<Cause> {
+        Vec::new()
     }
 }

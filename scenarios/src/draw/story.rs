@@ -31,14 +31,14 @@ pub(super) struct Call {
     pub(super) to: f64,
     pub(super) mark: Mark,
     pub(super) slow: bool,
-    /// The phase it began in was over.
+    /// It ended too late to count.
     pub(super) stale: bool,
 }
 
 /// A quantity that a policy looks at.
 pub(super) struct Meter {
     pub(super) name: &'static str,
-    pub(super) limit: f64,
+    pub(super) limit: Option<f64>,
     pub(super) top: f64,
     pub(super) unit: &'static str,
     /// Runs of points: while there is something to look at.
@@ -48,8 +48,9 @@ pub(super) struct Meter {
 /// One look at the breaker.
 struct Look {
     x: f64,
+    tick: u64,
     seen: Seen,
-    /// What the call that just ended added to a streak that has ended too.
+    /// Failures in a row, also those that have just tripped it.
     streak: u32,
 }
 
@@ -74,14 +75,16 @@ fn looks(case: &Case, frames: &[Frame], scale: &Scale) -> Vec<Look> {
     let mut looks: Vec<Look> = Vec::new();
     for (index, frame) in frames.iter().enumerate() {
         let Ok(after) = &frame.after else { break };
-        let failed = matches!(case.steps[index].op, Op::Failure | Op::Panic);
-        let before = looks.last().map_or(0, |look| look.seen.consecutive);
-        let streak = if failed { before + 1 } else { 0 };
-        looks.push(Look { x: scale.step(index), seen: after.seen, streak });
+        let step = &case.steps[index];
+        let tripped = step.op.is_finish() && step.arg.is_none() && after.seen.phase == Phase::Open;
+        let before = looks.last().filter(|look| tripped && look.seen.phase == Phase::Closed);
+        let streak = before.map_or(after.seen.consecutive, |look| look.seen.consecutive + 1);
+        looks.push(Look { x: scale.step(index), tick: step.at, seen: after.seen, streak });
         looks.extend(frame.gap.iter().map(|&(tick, seen)| Look {
             x: scale.between(index, tick),
+            tick,
             seen,
-            streak: 0,
+            streak: seen.consecutive,
         }));
     }
     looks
@@ -108,7 +111,7 @@ fn spans(looks: &[Look], end: f64) -> Vec<Span> {
 
 fn calls(case: &Case, frames: &[Frame], scale: &Scale) -> Vec<Call> {
     let slow_after = case.config.slow_after.filter(|_| case.config.slow_rate.is_some());
-    let tenure = |index: usize| frames[index].after.as_ref().map_or(0, |after| after.moves.len());
+    let is_stale = |index: usize| frames[index].after.as_ref().is_ok_and(|after| after.stale);
     let mut calls = Vec::new();
     for (index, step) in case.steps.iter().enumerate().take(frames.len()) {
         let Ok(after) = &frames[index].after else { break };
@@ -135,76 +138,121 @@ fn calls(case: &Case, frames: &[Frame], scale: &Scale) -> Vec<Call> {
                 _ => Mark::Neutral,
             },
             slow: slow_after.is_some_and(|after| took > after),
-            stale: tenure(end - 1) != tenure(index),
+            stale: is_stale(end),
         });
     }
     calls
 }
 
+/// Whose outcomes a meter shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Calls,
+    Probes,
+}
+
+impl Of {
+    /// Whether they are watched in `phase`.
+    fn are_watched(self, phase: Phase) -> bool {
+        match self {
+            Self::Calls => matches!(phase, Phase::Closed | Phase::MetricsOnly),
+            Self::Probes => phase == Phase::HalfOpen,
+        }
+    }
+}
+
 fn meters(case: &Case, looks: &[Look], end: f64) -> Vec<Meter> {
     let config = &case.config;
-    let mut meters = Vec::new();
-    let mut add = |name, limit: Option<u32>, unit, value: &dyn Fn(&Look) -> f64, probes: bool| {
-        let Some(limit) = limit.map(f64::from) else { return };
-        let watched = move |phase| {
-            if probes {
-                phase == Phase::HalfOpen
-            } else {
-                matches!(phase, Phase::Closed | Phase::MetricsOnly)
-            }
-        };
-        let runs = runs(looks, end, value, &watched);
-        let most = runs.iter().flatten().map(|&(_, value)| value).fold(limit, f64::max);
-        let top = if unit == "%" { 100.0 } else { most };
-        meters.push(Meter { name, limit, top, unit, runs });
-    };
-    let streak = |look: &Look| f64::from(look.seen.consecutive.max(look.streak));
-    add("failures in a row", config.consecutive_failures, "", &streak, false);
+    let half_open = &config.half_open;
+    let by_need = half_open.rule == Rule::NeedOf;
+    let needed = half_open.need.filter(|_| by_need && half_open.permits > 1);
+    let judged_rate = config.failure_rate.filter(|_| !by_need);
+    // A throttle refuses once this share of calls was not accepted.
+    let refusing = config.throttle.map(|throttle| 100 - 1_000 / throttle.multiplier_tenths.max(10));
+
+    let streak = |look: &Look| f64::from(look.streak);
     let failed = |look: &Look| f64::from(look.seen.tally.failed);
-    add("failures in window", config.failure_count, "", &failed, false);
+    let succeeded =
+        |look: &Look| f64::from(look.seen.tally.calls.saturating_sub(look.seen.tally.failed));
     let rate = |look: &Look, bad: u32| {
         let percent = f64::from(bad) * 100.0 / f64::from(look.seen.tally.calls);
         if look.seen.rated { percent } else { 0.0 }
     };
     let failure_rate = |look: &Look| rate(look, look.seen.tally.failed);
-    add("failure rate", config.failure_rate, "%", &failure_rate, false);
     let slow_rate = |look: &Look| rate(look, look.seen.tally.slow);
-    add("slow-call rate", config.slow_rate, "%", &slow_rate, false);
-    let half_open = &config.half_open;
-    match half_open.rule {
-        Rule::NeedOf if half_open.permits > 1 => {
-            let succeeded = |look: &Look| {
-                let tally = look.seen.tally;
-                f64::from(tally.calls.saturating_sub(tally.failed))
-            };
-            add("probes succeeded", half_open.need, "", &succeeded, true);
-        }
-        Rule::Rate => add("probes' failure rate", config.failure_rate, "%", &failure_rate, true),
-        Rule::NeedOf => {}
-    }
-    // A meter that never had anything to show would only confuse.
-    meters.retain(|meter| meter.runs.iter().flatten().any(|&(_, value)| value > 0.0));
-    meters
+
+    type Value<'a> = &'a dyn Fn(&Look) -> f64;
+    let all: [(Option<u32>, &str, &str, Of, Value<'_>); 7] = [
+        (config.consecutive_failures, "failures in a row", "", Of::Calls, &streak),
+        (config.failure_count, "failures in window", "", Of::Calls, &failed),
+        (config.failure_rate, "failure rate", "%", Of::Calls, &failure_rate),
+        (config.slow_rate, "slow-call rate", "%", Of::Calls, &slow_rate),
+        (refusing, "failed or refused", "%", Of::Calls, &failure_rate),
+        (needed, "probes succeeded", "", Of::Probes, &succeeded),
+        (judged_rate, "probes' failure rate", "%", Of::Probes, &failure_rate),
+    ];
+    let meters = all.into_iter().filter_map(|(limit, name, unit, of, value)| {
+        let limit = f64::from(limit?);
+        // What closes a breaker is the last success that was needed.
+        let at_close = (of == Of::Probes && unit.is_empty()).then_some(limit);
+        let runs = runs(looks, end, value, at_close, of);
+        let most = runs.iter().flatten().map(|&(_, value)| value).fold(limit, f64::max);
+        let top = if unit == "%" { 100.0 } else { most };
+        Some(Meter { name, limit: Some(limit), top, unit, runs })
+    });
+    let meters = meters.chain(ramp(case, looks, end));
+    // One that never has anything to show would only confuse.
+    meters.filter(|meter| meter.runs.iter().flatten().any(|&(_, value)| value > 0.0)).collect()
 }
 
-/// The values while the phase is one in which they are `watched`, and what the
-/// last of them came to as that ended.
+/// The share of calls that is admitted after closing.
+fn ramp(case: &Case, looks: &[Look], end: f64) -> Option<Meter> {
+    let ramp = case.config.ramp.as_ref()?;
+    let mut runs: Vec<Vec<(f64, f64)>> = Vec::new();
+    let (mut before, mut since) = (None, None);
+    for look in looks {
+        let phase = look.seen.phase;
+        if phase != Phase::Closed {
+            since = None;
+        } else if before == Some(Phase::HalfOpen) {
+            since = Some(look.tick);
+            runs.push(Vec::new());
+        }
+        if let Some((since, run)) = since.zip(runs.last_mut()) {
+            let step = (look.tick.saturating_sub(since) / u64::from(ramp.step.max(1))) as usize;
+            run.push((look.x, ramp.shares.get(step).map_or(100.0, |&share| share.into())));
+        }
+        before = Some(phase);
+    }
+    if let Some(run) = runs.last_mut().filter(|_| since.is_some()) {
+        run.push((end, run[run.len() - 1].1));
+    }
+    Some(Meter { name: "calls admitted", limit: None, top: 100.0, unit: "%", runs })
+}
+
+/// The values while they are watched, and what they came to as that ended.
 fn runs(
     looks: &[Look],
     end: f64,
     value: &dyn Fn(&Look) -> f64,
-    watched: &dyn Fn(Phase) -> bool,
+    at_close: Option<f64>,
+    of: Of,
 ) -> Vec<Vec<(f64, f64)>> {
     let mut runs: Vec<Vec<(f64, f64)>> = Vec::new();
     let mut was_watched = false;
     for look in looks {
-        let is_watched = watched(look.seen.phase);
+        let is_watched = of.are_watched(look.seen.phase);
         if is_watched && !was_watched {
             runs.push(Vec::new());
         }
-        let ended = was_watched && !is_watched && look.seen.phase == Phase::Open;
-        if let Some(run) = runs.last_mut().filter(|_| is_watched || ended) {
-            run.push((look.x, value(look)));
+        let value = match look.seen.phase {
+            _ if is_watched => Some(value(look)),
+            Phase::Open if was_watched => Some(value(look)),
+            Phase::Closed if was_watched => at_close,
+            _ => None,
+        };
+        if let Some((run, value)) = runs.last_mut().zip(value) {
+            run.push((look.x, value));
         }
         was_watched = is_watched;
     }
