@@ -10,8 +10,8 @@ use crate::settings::{Backoff, Jitter, ProbeTimeout, Ramp, Settings, Window};
 /// A step that was taken, and what the model says after it.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// The tick, not wrapped.
-    pub at: u64,
+    /// The tick, not wrapped; negative if the clock stepped back over 0.
+    pub at: i64,
     pub op: &'static str,
     pub call: Option<u64>,
     pub dur: Option<u32>,

@@ -1,0 +1,140 @@
+//! Any configuration that the breaker accepts, and any history: the breaker
+//! against the reference model.
+
+#![no_main]
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+use libfuzzer_sys::{Corpus, fuzz_target};
+use microbreaker::{AfterProbeTimeout, ManualClock, Outcome};
+use microbreaker_model::{
+    Backoff, Command, History, Jitter, ProbeTimeout, Ramp, Settings, Step, Window, lockstep, real,
+};
+
+fuzz_target!(|bytes: &[u8]| -> Corpus {
+    let Ok(history) = history(&mut Unstructured::new(bytes)) else { return Corpus::Reject };
+    let clock = real::SharedClock::new(ManualClock::new(history.start));
+    // What is refused must be refused without a panic, and that is all.
+    let Ok(breaker) = real::breaker(&history.settings, clock.clone()) else {
+        return Corpus::Reject;
+    };
+    if let Err(difference) = lockstep::run_with(&history, &*breaker, &clock) {
+        panic!("{difference}");
+    }
+    Corpus::Keep
+});
+
+fn history(u: &mut Unstructured<'_>) -> Result<History> {
+    let (settings, start) = (settings(u)?, u.arbitrary()?);
+    let mut steps = Vec::new();
+    // A time window counts exactly up to 2,047 calls in a bucket.
+    while !u.is_empty() && steps.len() < 2_000 {
+        steps.push(step(u)?);
+    }
+    Ok(History { settings, start, steps })
+}
+
+/// Small numbers in a byte, and now and then any.
+fn number(u: &mut Unstructured<'_>) -> Result<u32> {
+    match u8::arbitrary(u)? {
+        255 => u.arbitrary(),
+        254 => Ok(u32::from(u16::arbitrary(u)?)),
+        small => Ok(small.into()),
+    }
+}
+
+fn maybe<T>(
+    u: &mut Unstructured<'_>,
+    something: impl FnOnce(&mut Unstructured<'_>) -> Result<T>,
+) -> Result<Option<T>> {
+    if u.arbitrary()? { something(u).map(Some) } else { Ok(None) }
+}
+
+fn settings(u: &mut Unstructured<'_>) -> Result<Settings> {
+    // Few choices, for each of them takes long to compile.
+    let buckets = [1, 2, 3, 5, 10, 60, 128];
+    let window = match u.int_in_range(0..=3)? {
+        0 => Window::None,
+        1 => Window::Count(number(u)?),
+        2 => Window::Time { buckets: *u.choose(&buckets)?, ticks: number(u)? },
+        _ => Window::Failures { buckets: *u.choose(&buckets)?, ticks: number(u)? },
+    };
+    let slow = match window {
+        Window::Count(_) | Window::Time { .. } => u.arbitrary()?,
+        Window::None | Window::Failures { .. } => false,
+    };
+    Ok(Settings {
+        window,
+        consecutive_failures: maybe(u, number)?,
+        failures_in_window: maybe(u, number)?,
+        failure_rate: maybe(u, number)?,
+        slow_rate: if slow { Some(number(u)?) } else { None },
+        slow_after: if slow { Some(number(u)?) } else { None },
+        min_calls: number(u)?,
+        open_for: number(u)?,
+        backoff: maybe(u, |u| Ok(Backoff { factor: number(u)?, max: number(u)? }))?,
+        jitter: maybe(u, |u| Ok(Jitter { percent: number(u)?, seed: u.arbitrary()? }))?,
+        probes: number(u)?,
+        reuse_probes_until: maybe(u, number)?,
+        successes: maybe(u, number)?,
+        probe_rate_after: maybe(u, number)?,
+        probe_timeout: match u.int_in_range(0..=2)? {
+            0 => ProbeTimeout::OpenFor,
+            1 => ProbeTimeout::Ticks(number(u)?),
+            _ => ProbeTimeout::Never,
+        },
+        after_probe_timeout: match u.int_in_range(0..=2)? {
+            0 => AfterProbeTimeout::Open,
+            1 => AfterProbeTimeout::FreshProbes,
+            _ => AfterProbeTimeout::Close,
+        },
+        ramp: maybe(u, ramp)?,
+        abandoned_fails: u.arbitrary()?,
+    })
+}
+
+fn ramp(u: &mut Unstructured<'_>) -> Result<Ramp> {
+    let count = u.int_in_range(1..=7)?;
+    let shares = (0..count).map(|_| u.arbitrary()).collect::<Result<_>>()?;
+    Ok(Ramp { shares, step: number(u)? })
+}
+
+fn outcome(u: &mut Unstructured<'_>) -> Result<Outcome> {
+    Ok(match u.int_in_range(0..=8)? {
+        0..=2 => Outcome::Success,
+        3..=6 => Outcome::Failure,
+        7 => Outcome::Ignored,
+        _ => Outcome::FailureOpenFor(number(u)?),
+    })
+}
+
+fn step(u: &mut Unstructured<'_>) -> Result<Step> {
+    Ok(match u.int_in_range(0..=15)? {
+        0..=3 => Step::Call(outcome(u)?),
+        4 | 5 => Step::Acquire,
+        6..=8 => Step::Finish(u8::arbitrary(u)?.into(), outcome(u)?, maybe(u, number)?),
+        9 => Step::Cancel(u8::arbitrary(u)?.into()),
+        10 => Step::Advance(number(u)?.into()),
+        // Beside the multiples of what is counted in few bits.
+        11 => {
+            let turn = *u.choose(&[1_u64 << 23, 1 << 24, 1 << 32])?;
+            let turns = turn * u.int_in_range(1..=4)?;
+            let beside = u64::from(number(u)?);
+            Step::Advance(if u.arbitrary()? {
+                turns + beside
+            } else {
+                turns.saturating_sub(beside)
+            })
+        }
+        12 | 13 => Step::ToEdge(u.int_in_range(-1..=1)?),
+        14 => Step::Back(u.int_in_range(0..=1 << 16)?),
+        _ => Step::Manual(match u.int_in_range(0..=6)? {
+            0 => Command::HalfOpen,
+            1 => Command::Trip,
+            2 => Command::TripFor(number(u)?),
+            3 => Command::Reset,
+            4 => Command::ForceOpen,
+            5 => Command::Disable,
+            _ => Command::MetricsOnly,
+        }),
+    })
+}
