@@ -7,21 +7,19 @@
 
 #![no_std]
 
-mod counting;
+mod policy;
+mod tapped;
 
-pub use counting::CountingI2c;
+pub use policy::{LATE_AFTER, SensorWindow, WINDOW, policy, waits, window};
+pub use tapped::TappedI2c;
 
 use embedded_hal::i2c::I2c;
 use lm75::{Error, Lm75, ic};
 use microbreaker::hal::GuardedI2c;
-use microbreaker::{CallError, Config, Guard};
+use microbreaker::{CallError, Guard};
 
 /// Where the sensor is on the bus.
 pub const SENSOR_ADDRESS: u8 = 0x48;
-
-/// Three failures in a row and the sensor is left alone for half a second; then
-/// two readings must succeed. A tick is a millisecond.
-pub const POLICY: Config = Config::new().consecutive_failures(3).open_for(500).probes(2);
 
 /// A temperature, from now or from before.
 #[derive(Clone, Copy, Debug, PartialEq)]

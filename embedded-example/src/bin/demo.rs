@@ -1,5 +1,6 @@
-//! `cargo demo`: the thermometer on a host, its sensor unplugged and plugged
-//! in again. The script and the clock are fixed: every run prints the same.
+//! `cargo demo`: the thermometer on a host, its sensor unplugged, plugged in
+//! again and overworked. The script and the clock are fixed: every run prints
+//! the same.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal, Write};
@@ -7,30 +8,54 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use embedded_example::{CountingI2c, POLICY, Reading, Report, SENSOR_ADDRESS, Thermometer};
+use embedded_example::{
+    LATE_AFTER, Reading, Report, SENSOR_ADDRESS, TappedI2c, Thermometer, policy, window,
+};
 use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
-use microbreaker::{Breaker, Clock, ManualClock, Observer, Phase, Transition};
+use microbreaker::{Breaker, Clock, ManualClock, Observer, Phase, Tally, Transition};
 
 /// A reading is asked for this often, in ticks of a millisecond.
 const PERIOD: u32 = 100;
 
+/// How long a sensor that is busy stretches the clock.
+const STRETCHED: u32 = 40;
+
+/// Tells this thermometer from the others of a fleet.
+const SEED: u32 = 7;
+
 /// What becomes of the sensor: how many readings are asked for in each act.
-const SCRIPT: [(&str, Sensor, u32); 5] = [
+const SCRIPT: [(&str, Sensor, u32); 9] = [
     ("The sensor answers: every call is made.", Sensor::At(21.5), 4),
-    ("It is unplugged: after three failures the bus is left alone.", Sensor::Unplugged, 14),
-    ("It is plugged in: two probes must succeed.", Sensor::At(22.0), 8),
-    ("A loose contact: two failures are not three in a row.", Sensor::Unplugged, 2),
-    ("It answers again: nothing had to be opened.", Sensor::At(22.5), 3),
+    (
+        "It is unplugged: after three failures the bus is left alone, longer each time.",
+        Sensor::Unplugged,
+        14,
+    ),
+    ("It is plugged in: two probes must succeed.", Sensor::At(22.0), 10),
+    ("A loose contact: two failures are not three.", Sensor::Unplugged, 2),
+    ("It answers: a second later both are forgotten.", Sensor::At(22.5), 10),
+    ("A loose contact again: two, not four.", Sensor::Unplugged, 2),
+    ("It answers.", Sensor::At(22.5), 3),
+    (
+        "It is busy and answers late: no call fails, but half of them late are too many.",
+        Sensor::Busy(23.0),
+        12,
+    ),
+    ("It answers in time.", Sensor::At(23.5), 5),
 ];
 
 #[derive(Clone, Copy)]
 enum Sensor {
     Unplugged,
     At(f32),
+    Busy(f32),
 }
 
-/// A bus with one sensor, which is sometimes there.
-struct Bench<'a>(&'a Cell<Sensor>);
+/// A bus with one sensor, which is sometimes there, and not always in time.
+struct Bench<'a> {
+    sensor: &'a Cell<Sensor>,
+    clock: &'a ManualClock,
+}
 
 impl ErrorType for Bench<'_> {
     type Error = ErrorKind;
@@ -42,8 +67,15 @@ impl I2c for Bench<'_> {
         address: u8,
         operations: &mut [Operation<'_>],
     ) -> Result<(), ErrorKind> {
-        let Sensor::At(celsius) = self.0.get() else {
-            return Err(ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address));
+        let celsius = match self.sensor.get() {
+            Sensor::Unplugged => {
+                return Err(ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address));
+            }
+            Sensor::At(celsius) => celsius,
+            Sensor::Busy(celsius) => {
+                self.clock.advance(STRETCHED);
+                celsius
+            }
         };
         assert_eq!(address, SENSOR_ADDRESS);
         for operation in operations {
@@ -69,16 +101,19 @@ impl Observer for Heard {
 /// What became of a reading that was asked for.
 enum Call {
     Answered,
+    Late,
     Failed,
     Refused,
 }
 
 impl Call {
-    fn between(before: Report, after: Report) -> Self {
+    fn between(before: Report, after: Report, took: u32) -> Self {
         if after.refused > before.refused {
             Self::Refused
         } else if after.failures > before.failures {
             Self::Failed
+        } else if took > LATE_AFTER {
+            Self::Late
         } else {
             Self::Answered
         }
@@ -87,8 +122,18 @@ impl Call {
     fn shown(&self) -> String {
         match self {
             Self::Answered => painted(AnsiColor::Green, "answered"),
+            Self::Late => painted(AnsiColor::Magenta, "late    "),
             Self::Failed => painted(AnsiColor::Red, "failed  "),
             Self::Refused => painted(AnsiColor::Yellow, "refused "),
+        }
+    }
+
+    /// What the window says of calls like this, if it counts against the sensor.
+    fn among(&self, Tally { calls, failed, slow }: Tally) -> Option<String> {
+        match self {
+            Self::Failed => Some(format!("{failed} of {calls} failed")),
+            Self::Late => Some(format!("{slow} of {calls} late")),
+            Self::Answered | Self::Refused => None,
         }
     }
 }
@@ -127,32 +172,45 @@ fn main() -> io::Result<()> {
     let sensor = Cell::new(Sensor::Unplugged);
     let transactions = Cell::new(0);
     let clock = ManualClock::new(0);
-    let breaker = Breaker::observed(POLICY, (), &clock, Heard::default());
-    let bus = CountingI2c::new(Bench(&sensor), &transactions);
+    let breaker = Breaker::observed(policy(SEED), window(), &clock, Heard::default());
+    let bus = TappedI2c::new(Bench { sensor: &sensor, clock: &clock }, || {
+        transactions.set(transactions.get() + 1);
+    });
     let mut thermometer = Thermometer::new(bus, &breaker);
 
     writeln!(
         out,
-        "A thermometer behind a circuit breaker: three failures in a row open it for 500 ms,\n\
-         then two probes must succeed. A reading is asked for every {PERIOD} ms.\n"
+        "A thermometer behind a circuit breaker. Within a second, three failures open it, or half\n\
+         of the readings late (after {LATE_AFTER} ms): for 200 ms, twice as long after each probe that\n\
+         does no better, up to 800 ms, and up to a fifth longer at random. Two good probes\n\
+         close it. A reading is asked for every {PERIOD} ms.\n"
     )?;
     for (act, state, readings) in SCRIPT {
         sensor.set(state);
         writeln!(out, "{}", styled(Style::new().bold(), act))?;
         for _ in 0..readings {
+            let start = clock.now();
+            let watched = breaker.phase() == Phase::Closed;
             let before = thermometer.report();
             let reading = thermometer.read();
-            let call = Call::between(before, thermometer.report());
-            write!(out, "{:6} ms   {}   {}", clock.now(), call.shown(), shown(reading))?;
+            let call = Call::between(before, thermometer.report(), clock.now() - start);
+            write!(out, "{start:6} ms   {}   {}", call.shown(), shown(reading))?;
+            if let Some(among) = call.among(breaker.tally()).filter(|_| watched) {
+                write!(out, "   {among}")?;
+            }
             for (i, Transition { from, to, .. }) in breaker.observer().0.take().iter().enumerate() {
                 if i == 0 {
                     write!(out, "   {}", phase(*from))?;
                 }
                 write!(out, " -> {}", phase(*to))?;
             }
-            writeln!(out)?;
+            let snapshot = breaker.snapshot();
+            match snapshot.retry_after {
+                Some(ticks) if snapshot.in_phase_for == 0 => writeln!(out, " for {ticks} ms")?,
+                _ => writeln!(out)?,
+            }
             sleep(pace);
-            clock.advance(PERIOD);
+            clock.set(start + PERIOD);
         }
         writeln!(out)?;
     }

@@ -28,9 +28,12 @@ const NOWHERE: u8 = 0x7f;
 pub(super) struct Report {
     pub(super) phase: String,
     pub(super) transitions: u32,
+    pub(super) recent_failures: u32,
+    pub(super) wait: Option<u32>,
     pub(super) celsius: Option<f64>,
     pub(super) stale: bool,
     pub(super) made: u32,
+    pub(super) failed: u32,
     pub(super) refused: u32,
     pub(super) transactions: u32,
     pub(super) lamp: bool,
@@ -106,9 +109,15 @@ impl Board {
         self.qmp.set(SENSOR, "realized", json!(true))
     }
 
-    /// Asks for one round; what the firmware reports after it.
-    pub(super) fn round(&mut self) -> anyhow::Result<Report> {
-        self.uart.send(b"r")?;
+    /// Has the jig hold the sensor's bus up from now on, or let go of it.
+    pub(super) fn hold_bus_up(&mut self, hold: bool) -> anyhow::Result<()> {
+        self.uart.send(if hold { b"h" } else { b"l" })
+    }
+
+    /// Asks for one round of so many readings, up to 9; what the firmware
+    /// reports after it.
+    pub(super) fn round(&mut self, readings: u32) -> anyhow::Result<Report> {
+        self.uart.send(readings.to_string().as_bytes())?;
         let line = self.uart.line()?;
         serde_json::from_str(&line).with_context(|| format!("not a report: {line}"))
     }

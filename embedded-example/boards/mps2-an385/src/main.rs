@@ -1,12 +1,14 @@
 //! The guarded thermometer on Arm's MPS2 board (AN385: a Cortex-M3).
 //!
-//! Each byte on the UART asks for a round: an exchange on the link, a burst of
-//! readings, a report. `q` ends the run. So whoever sits at the UART decides
-//! what the sensor meets in which round, and the log is the same every time.
+//! A digit on the UART asks for a round: an exchange on the link, so many
+//! readings, a report. `h` has the jig hold the sensor's bus up from then on,
+//! `l` let go of it; `q` ends the run. So whoever sits at the UART decides what
+//! happens in which round, and the log is the same every time.
 
 #![no_std]
 #![no_main]
 
+mod jig;
 mod link;
 mod register;
 mod two_wire;
@@ -20,22 +22,21 @@ use cortex_m::peripheral::{SYST, syst::SystClkSource};
 use cortex_m_rt::{ExceptionFrame, entry, exception};
 use defmt::{Display2Format, error, info};
 use defmt_semihosting as _;
-use embedded_example::{CountingI2c, POLICY, Reading, Thermometer};
-use microbreaker::{Breaker, Clock, Config, Counters, History, ManualClock, Phase, elapsed};
+use embedded_example::{Reading, SensorWindow, TappedI2c, Thermometer, policy, waits, window};
+use microbreaker::{
+    Breaker, Clock, Config, Counters, History, ManualClock, Phase, Transition, elapsed,
+};
 use semihosting::process;
 use serde::Serialize;
 
+use jig::Jig;
 use register::Register;
 use two_wire::TwoWire;
 use uart::Uart;
 
 const CORE_HERTZ: u32 = 25_000_000;
 
-/// More readings than it takes to trip, so that a burst which finds the sensor
-/// gone ends with a refusal.
-const BURST: u32 = 4;
-
-/// Between two bursts, in ticks.
+/// Before a round's readings, in ticks.
 const PAUSE: u32 = 20;
 
 // SAFETY: AN385 has the LEDs of the board here.
@@ -45,17 +46,18 @@ const LEDS: Register = unsafe { Register::at(0x4002_8000) };
 static MILLIS: ManualClock = ManualClock::new(0);
 
 /// Counts, remembers the last transitions, and has its configuration in flash.
-type BoardBreaker = Breaker<(), &'static ManualClock, (Counters, History<4>), &'static Config>;
-
-const fn breaker(config: &'static Config) -> BoardBreaker {
-    Breaker::in_flash(config, (), &MILLIS, (Counters::new(), History::new()))
-}
+type BoardBreaker<W> = Breaker<W, &'static ManualClock, (Counters, History<4>), &'static Config>;
 
 /// Guards the bus of the sensor, and is watched by the SysTick handler.
-static SENSOR: BoardBreaker = breaker(&POLICY);
+static SENSOR: BoardBreaker<SensorWindow> =
+    Breaker::in_flash(&SENSOR_POLICY, window(), &MILLIS, (Counters::new(), History::new()));
 
 /// Guards the link: acquired in `main`, finished in the link's interrupt.
-static LINK: BoardBreaker = breaker(&LINK_POLICY);
+static LINK: BoardBreaker<()> =
+    Breaker::in_flash(&LINK_POLICY, (), &MILLIS, (Counters::new(), History::new()));
+
+/// In a fleet every board would have a seed of its own.
+const SENSOR_POLICY: Config = policy(1);
 
 const LINK_POLICY: Config = Config::new().consecutive_failures(2).open_for(100);
 
@@ -65,10 +67,15 @@ struct Report {
     /// The sensor's breaker.
     phase: &'static str,
     transitions: u32,
+    /// Failures that its window holds.
+    recent_failures: u32,
+    /// How long it opened for, when it last did.
+    wait: Option<u32>,
     celsius: Option<f32>,
     stale: bool,
-    /// Calls that were permitted, and those refused.
+    /// Calls that were permitted, those of them that failed, and those refused.
     made: u32,
+    failed: u32,
     refused: u32,
     /// Transactions that the I2C bus saw.
     transactions: u32,
@@ -86,31 +93,47 @@ fn main() -> ! {
     link::enable();
 
     let transactions = Cell::new(0);
-    let bus = CountingI2c::new(TwoWire::new(), &transactions);
+    let jig = Jig::default();
+    let bus = TappedI2c::new(TwoWire::new(), || {
+        transactions.set(transactions.get() + 1);
+        jig.tap();
+    });
     let mut thermometer = Thermometer::new(bus, &SENSOR);
     let mut uart = Uart::new();
     let mut log = Log::default();
     let mut frame = link::Frame::default();
     info!("started");
 
-    while uart.receive() != b'q' {
+    loop {
+        let readings = match uart.receive() {
+            digit @ b'1'..=b'9' => digit - b'0',
+            key @ (b'h' | b'l') => {
+                jig.hold(key == b'h');
+                continue;
+            }
+            b'q' => break,
+            _ => continue,
+        };
         frame = frame.map(|byte| byte.wrapping_add(0x35));
         if let Err(rejected) = link::start(frame) {
             error!("link: {}", rejected);
         }
-        pause();
+        pause(PAUSE);
         let mut reading = None;
-        for _ in 0..BURST {
+        for _ in 0..readings {
             reading = thermometer.read();
             log.sensor(reading);
         }
         let did = thermometer.report();
         uart.send(&Report {
             phase: SENSOR.phase().name(),
-            transitions: SENSOR.observer().0.counts().transitions,
+            transitions: log.transitions,
+            recent_failures: SENSOR.tally().failed,
+            wait: log.wait,
             celsius: reading.map(|reading| reading.celsius),
             stale: reading.is_some_and(|reading| reading.stale),
             made: did.made(),
+            failed: did.failures,
             refused: did.refused,
             transactions: transactions.get(),
             lamp: LEDS.read() & 1 != 0,
@@ -131,6 +154,8 @@ fn main() -> ! {
 struct Log {
     reading: Option<Reading>,
     transitions: u32,
+    recent_failures: u32,
+    wait: Option<u32>,
 }
 
 impl Log {
@@ -141,7 +166,10 @@ impl Log {
         self.transitions = transitions;
         let history = history.snapshot();
         for transition in &history[history.len() - unseen..] {
-            info!("sensor: {} -> {}, {}", transition.from, transition.to, transition.cause);
+            self.transition(transition);
+        }
+        if SENSOR.phase() == Phase::Closed {
+            self.window();
         }
         if reading != self.reading {
             self.reading = reading;
@@ -151,6 +179,34 @@ impl Log {
                 None => info!("no reading"),
             }
         }
+    }
+
+    /// Says of an opening how long it must be, if it is: how much longer the
+    /// jitter makes it depends on the tick.
+    fn transition(&mut self, transition: &Transition) {
+        info!("sensor: {} -> {}, {}", transition.from, transition.to, transition.cause);
+        if transition.to != Phase::Open {
+            return;
+        }
+        // While no interrupt ticks, what is over and what is left add up.
+        let opening = critical_section::with(|_| SENSOR.snapshot());
+        self.wait = opening.retry_after.map(|left| opening.in_phase_for + left);
+        let (level, expected) = (opening.backoff_level, waits(opening.backoff_level));
+        let (least, most) = (expected.start(), expected.end());
+        if self.wait.is_some_and(|wait| expected.contains(&wait)) {
+            info!("sensor: backoff level {}, open for {} to {} ms", level, least, most);
+        } else {
+            error!("sensor: open for {}, not {} to {} ms", self.wait, least, most);
+        }
+    }
+
+    /// Failures may leave the window one by one or together.
+    fn window(&mut self) {
+        let failures = SENSOR.tally().failed;
+        if failures > self.recent_failures || failures == 0 && self.recent_failures > 0 {
+            info!("sensor: failures within a second: {}", failures);
+        }
+        self.recent_failures = failures;
     }
 }
 
@@ -162,9 +218,9 @@ fn start_ticking(systick: &mut SYST) {
     systick.enable_interrupt();
 }
 
-fn pause() {
+fn pause(ticks: u32) {
     let since = MILLIS.now();
-    while elapsed(MILLIS.now(), since) < PAUSE {
+    while elapsed(MILLIS.now(), since) < ticks {
         wfi();
     }
 }

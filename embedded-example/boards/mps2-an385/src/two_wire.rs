@@ -129,6 +129,13 @@ impl I2c for TwoWire {
     }
 }
 
+/// Holds SCL low for `ticks`, as a target may that needs more time.
+pub(crate) fn hold_clock_low(ticks: u32) {
+    pull_low(SCL);
+    crate::pause(ticks);
+    release(SCL);
+}
+
 fn release(line: u32) {
     SET.write(line);
     delay(HALF_PERIOD);

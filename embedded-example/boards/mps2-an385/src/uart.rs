@@ -39,7 +39,7 @@ impl Uart {
 
     /// Sends `message` as one line of JSON.
     pub(crate) fn send(&mut self, message: &impl Serialize) {
-        let mut line = [0; 256];
+        let mut line = [0; 384];
         let length = match serde_json_core::to_slice(message, &mut line) {
             Ok(length) => length,
             Err(_) => panic!("a message is longer than its buffer"),
