@@ -20,7 +20,7 @@ const BARE_TARGETS: [(&str, bool); 4] = [
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 8] = [
+const STEPS: [(&str, Step); 9] = [
     ("format", format),
     ("the README's test command", test),
     ("lints", lints),
@@ -28,6 +28,7 @@ const STEPS: [(&str, Step); 8] = [
     ("every subset of features on the host", feature_subsets),
     ("every subset of features on bare metal", bare_feature_subsets),
     ("demo", demo),
+    ("the firmware's format and lints", crate::firmware::lint),
     ("benchmarks build", benches),
 ];
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use similar::TextDiff;
-use xshell::Shell;
+use xshell::{Shell, cmd};
 
 use crate::tools::{self, Missing};
 use board::Board;
@@ -37,6 +37,16 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     story::tell(&mut board)?;
     let log = board.finish()?;
     compare(&log, &root.join(BOARDS).join(PACKAGE).join("expected.log"))
+}
+
+/// Checks the boards' format and lints them: they are a workspace of their own.
+pub(crate) fn lint(sh: &Shell) -> anyhow::Result<()> {
+    let clippy = || tools::clippy_for(sh, TARGET, &["--workspace", "--locked", "--target", TARGET]);
+    tools::require(sh, true, |_| clippy().err().into_iter().collect())?;
+    let _boards = sh.push_dir(BOARDS);
+    cmd!(sh, "cargo fmt --check").run()?;
+    let Ok(clippy) = clippy() else { bail!("no clippy for {TARGET}") };
+    Ok(clippy.run()?)
 }
 
 fn missing(sh: &Shell) -> Vec<Missing> {

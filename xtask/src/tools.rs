@@ -35,11 +35,19 @@ const DISTRIBUTION: [&str; 4] = [
     "/usr/lib/rustlib/src/rust/library/core",
 ];
 
+/// The distribution's clippy, in a package of its own.
+const CLIPPY_DRIVER: &str = "/usr/bin/clippy-driver";
+
+/// Whether the toolchain in use has `core` for `target`.
+fn has_target(sh: &Shell, target: &str) -> bool {
+    let libraries = cmd!(sh, "rustc --print target-libdir --target {target}");
+    libraries.quiet().ignore_stderr().read().is_ok_and(|path| Path::new(&path).is_dir())
+}
+
 /// A cargo that builds for the bare-metal `target`: the one in use if rustup
 /// has the target, else the distribution's, which compiles `core` itself.
 pub(crate) fn cargo_for<'a>(sh: &'a Shell, target: &str) -> Result<Cmd<'a>, Missing> {
-    let libraries = cmd!(sh, "rustc --print target-libdir --target {target}");
-    if libraries.quiet().ignore_stderr().read().is_ok_and(|path| Path::new(&path).is_dir()) {
+    if has_target(sh, target) {
         return Ok(cmd!(sh, "cargo"));
     }
     if DISTRIBUTION.iter().all(|part| Path::new(part).exists()) {
@@ -54,6 +62,32 @@ pub(crate) fn cargo_for<'a>(sh: &'a Shell, target: &str) -> Result<Cmd<'a>, Miss
         what: format!("a Rust toolchain for {target}"),
         packages: RUST_PACKAGES,
         elsewhere: format!("rustup target add {target}"),
+    })
+}
+
+/// Clippy for the bare-metal `target`, of the same toolchain as
+/// [`cargo_for`], taking `arguments`; a warning is an error.
+pub(crate) fn clippy_for<'a>(
+    sh: &'a Shell,
+    target: &str,
+    arguments: &[&str],
+) -> Result<Cmd<'a>, Missing> {
+    let cargo = cargo_for(sh, target)?;
+    if has_target(sh, target) {
+        return Ok(cargo.arg("clippy").args(arguments).args(["--", "-D", "warnings"]));
+    }
+    if Path::new(CLIPPY_DRIVER).exists() {
+        // What `cargo clippy` does; that takes rustup's driver.
+        return Ok(cargo
+            .arg("check")
+            .args(arguments)
+            .env("RUSTC_WORKSPACE_WRAPPER", CLIPPY_DRIVER)
+            .env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__"));
+    }
+    Err(Missing {
+        what: format!("clippy for {target}"),
+        packages: &["rust-web-clippy"],
+        elsewhere: "rustup component add clippy".into(),
     })
 }
 
