@@ -9,6 +9,7 @@
 pub mod case;
 pub mod check;
 pub mod draw;
+pub mod pictures;
 
 mod expect;
 mod replay;

@@ -3,6 +3,7 @@
 mod ci;
 mod firmware;
 mod loom;
+mod pictures;
 mod scenarios;
 mod tools;
 
@@ -18,6 +19,8 @@ enum Command {
     Firmware(firmware::Options),
     /// Run the loom models: every interleaving of the concurrent operations
     Loom(loom::Options),
+    /// Draw the pictures of docs/policies.md
+    Pictures,
     /// Replay step tables of other breakers' behaviour on the breaker and on the model
     Scenarios(scenarios::Options),
 }
@@ -27,6 +30,7 @@ fn main() -> anyhow::Result<()> {
         Command::Ci => ci::run(),
         Command::Firmware(options) => firmware::run(&options),
         Command::Loom(options) => loom::run(&options),
+        Command::Pictures => pictures::run(),
         Command::Scenarios(options) => scenarios::run(&options),
     }
 }

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use microbreaker_scenarios::case::{self, Entry};
 use microbreaker_scenarios::check::{Verdict, check};
 use microbreaker_scenarios::draw::draw;
+use microbreaker_scenarios::pictures::cases;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -18,7 +19,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    let own = [Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("scenarios").join("cases")];
+    let own = [cases()];
     let paths = if options.paths.is_empty() { &own[..] } else { &options.paths };
     let mut entries = Vec::new();
     for path in paths {
