@@ -2,9 +2,14 @@
 //! compare-and-swap.
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicU32, Ordering};
+mod thorough;
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::Ordering;
 #[cfg(not(loom))]
 pub(crate) use portable_atomic::{AtomicU32, Ordering};
+#[cfg(loom)]
+pub(crate) use thorough::AtomicU32;
 
 /// Swaps `from` for `to` in `word`, unless somebody came first.
 ///
