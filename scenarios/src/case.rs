@@ -34,8 +34,8 @@ pub struct Case {
 pub struct Config {
     pub window: Window,
     /// In percent, as all rates.
-    pub failure_rate: Option<u32>,
-    pub slow_rate: Option<u32>,
+    pub failure_rate: Option<f64>,
+    pub slow_rate: Option<f64>,
     /// In ticks, as all times.
     pub slow_after: Option<u64>,
     pub min_calls: Option<u32>,
@@ -166,8 +166,8 @@ pub enum Decide {
     /// As soon as it is certain.
     #[default]
     Early,
-    /// Once all have completed.
-    #[serde(alias = "complete", alias = "end")]
+    /// In any other way.
+    #[serde(other)]
     Late,
 }
 

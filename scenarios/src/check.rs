@@ -7,7 +7,7 @@ use microbreaker::{ConfigError, ManualClock, Throttle, ThrottleConfig, WithSlow}
 use microbreaker_model::real::{self, SharedClock, Subject, with_window};
 use microbreaker_model::{Model, Settings, Window};
 
-use crate::case::{self, Case, Step};
+use crate::case::{self, Case, Rule, Step};
 use crate::expect::Finding;
 use crate::replay::{Frame, replay};
 use crate::settings::{approximation, settings};
@@ -53,8 +53,11 @@ pub fn check(case: &Case) -> Verdict {
             Err(reason) => return Verdict::Skipped(reason),
         }
     }
+    let half_open = &case.config.half_open;
+    let judged_after = half_open.evaluate_after.filter(|_| half_open.rule == Rule::Rate);
     for (index, step) in case.steps.iter().enumerate() {
-        let findings = runs.iter().flat_map(|(who, frames)| compare(who, &frames[index], step));
+        let findings =
+            runs.iter().flat_map(|(who, frames)| compare(who, &frames[index], step, judged_after));
         let mut findings: Vec<_> = findings.collect();
         if !findings.is_empty() {
             findings.extend(approximation(case));
@@ -111,9 +114,9 @@ fn on_model(case: &Case) -> Result<Vec<Frame>, String> {
 }
 
 /// What is not as expected.
-fn compare(who: &str, frame: &Frame, step: &Step) -> Vec<String> {
+fn compare(who: &str, frame: &Frame, step: &Step, judged_after: Option<u32>) -> Vec<String> {
     let findings = match &frame.after {
-        Ok(after) => after.findings(&step.expect),
+        Ok(after) => after.findings(&step.expect, judged_after),
         Err(error) => return vec![format!("{who}: {error}")],
     };
     let unmet = findings.into_iter().filter(|finding| !finding.met);

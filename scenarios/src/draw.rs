@@ -272,13 +272,13 @@ fn summary(config: &Config) -> String {
         Window::Consecutive {} => {}
     }
     let mut add =
-        |value: Option<u32>, words: &dyn Fn(u32) -> String| parts.extend(value.map(words));
-    add(config.consecutive_failures, &|n| format!("trips at {n} failures in a row"));
-    add(config.failure_count, &|n| format!("trips at {n} failures"));
+        |value: Option<f64>, words: &dyn Fn(f64) -> String| parts.extend(value.map(words));
+    add(config.consecutive_failures.map(f64::from), &|n| format!("trips at {n} failures in a row"));
+    add(config.failure_count.map(f64::from), &|n| format!("trips at {n} failures"));
     add(config.failure_rate, &|n| format!("trips at {n} % failures"));
     let after = config.slow_after.unwrap_or(0);
     add(config.slow_rate, &|n| format!("trips at {n} % slower than {after} ticks"));
-    add(config.min_calls, &|n| format!("from {n} calls on"));
+    add(config.min_calls.map(f64::from), &|n| format!("from {n} calls on"));
     let mut words = parts.join(", ");
     if let Some(throttle) = config.throttle {
         let times = f64::from(throttle.multiplier_tenths) / 10.0;

@@ -32,7 +32,9 @@ pub(crate) struct Finding {
 
 impl After {
     /// How each expectation fared.
-    pub(crate) fn findings(&self, expect: &Expect) -> Vec<Finding> {
+    ///
+    /// While half-open, a verdict by rate is given after `judged_after` probes.
+    pub(crate) fn findings(&self, expect: &Expect, judged_after: Option<u32>) -> Vec<Finding> {
         let Seen { phase, tally, rated, .. } = self.seen;
         let mut findings = Findings(Vec::new());
         let admit = self.admitted.map(|answer| match answer {
@@ -48,8 +50,10 @@ impl After {
             let percent = f64::from(bad) * 100.0 / f64::from(tally.calls);
             (rated && tally.calls > 0).then_some(percent)
         };
-        findings.rate("failure_rate", expect.failure_rate, rate(tally.failed));
-        findings.rate("slow_rate", expect.slow_rate, rate(tally.slow));
+        // Before the verdict, the probes may be said to have no rate yet.
+        let early = phase == Phase::HalfOpen && judged_after.is_some_and(|n| tally.calls < n);
+        findings.rate("failure_rate", expect.failure_rate, rate(tally.failed), early);
+        findings.rate("slow_rate", expect.slow_rate, rate(tally.slow), early);
         findings.equal("rejected", expect.rejected, self.rejected);
         self.wait(&mut findings, expect);
         self.transitions(&mut findings, expect);
@@ -100,12 +104,19 @@ impl Findings {
     }
 
     /// Rates are written with one decimal.
-    fn rate(&mut self, field: &'static str, expected: Option<Option<f64>>, got: Option<f64>) {
+    fn rate(
+        &mut self,
+        field: &'static str,
+        expected: Option<Option<f64>>,
+        got: Option<f64>,
+        early: bool,
+    ) {
         let Some(expected) = expected else { return };
         let same = match (expected, got) {
             // Rounded either way: 6.25 may be written as 6.2 or as 6.3.
             (Some(expected), Some(got)) => (expected - got).abs() <= 0.05 + 1e-9,
-            (expected, got) => expected.is_none() && got.is_none(),
+            (None, got) => early || got.is_none(),
+            (Some(_), None) => false,
         };
         self.add(field, &expected, &got, same);
     }

@@ -80,6 +80,14 @@ impl<'a> Replay<'a> {
     }
 
     fn make(&mut self, index: usize, step: &Step) -> Result<After, String> {
+        let takes_arg = match step.op {
+            Op::OpenFor => step.arg.is_some(),
+            Op::Failure => true,
+            _ => step.arg.is_none(),
+        };
+        if !takes_arg || step.dur.is_some() && !step.op.is_finish() {
+            return Err(format!("{:?} has an arg or a dur too few or too many", step.op));
+        }
         let mut admitted = None;
         let mut refused = false;
         let mut stale = false;

@@ -18,8 +18,8 @@ pub(crate) fn settings(case: &Case) -> Result<Settings, String> {
         window: window(case)?,
         consecutive_failures: config.consecutive_failures,
         failures_in_window: config.failure_count,
-        failure_rate: config.failure_rate,
-        slow_rate: config.slow_rate,
+        failure_rate: config.failure_rate.map(percent).transpose()?,
+        slow_rate: config.slow_rate.map(percent).transpose()?,
         slow_after: config.slow_after.map(|after| ticks("slow_after", after)).transpose()?,
         min_calls: config.min_calls.unwrap_or(1).max(1),
         open_for: ticks("open_for", config.open_for)?,
@@ -28,7 +28,8 @@ pub(crate) fn settings(case: &Case) -> Result<Settings, String> {
         ramp: ramp(case)?,
         ..Settings::default()
     };
-    half_open(&config.half_open, &mut settings)?;
+    let acquires = case.steps.iter().filter(|step| step.op == Op::Acquire).count() as u32;
+    half_open(&config.half_open, acquires, &mut settings)?;
     for step in &case.steps {
         if let (Op::OpenFor | Op::Failure, Some(arg)) = (step.op, step.arg) {
             ticks("an opening", arg)?;
@@ -102,9 +103,8 @@ fn ramp(case: &Case) -> Result<Option<Ramp>, String> {
     }
 }
 
-fn half_open(half_open: &HalfOpen, settings: &mut Settings) -> Result<(), String> {
+fn half_open(half_open: &HalfOpen, acquires: u32, settings: &mut Settings) -> Result<(), String> {
     let permits = half_open.permits;
-    settings.probes = permits;
     let finished = match half_open.rule {
         Rule::NeedOf => {
             let of = half_open.of.unwrap_or(permits);
@@ -127,6 +127,9 @@ fn half_open(half_open: &HalfOpen, settings: &mut Settings) -> Result<(), String
             after
         }
     };
+    // Whoever asks less often than there are permits cannot tell how many there
+    // are, but they may be more than can be counted.
+    settings.probes = permits.min(acquires.max(finished));
     if half_open.scope == Scope::Inflight {
         settings.reuse_probes_until = Some(finished);
     }
@@ -150,6 +153,14 @@ fn half_open(half_open: &HalfOpen, settings: &mut Settings) -> Result<(), String
             }
         };
     Ok(())
+}
+
+fn percent(rate: f64) -> Result<u32, String> {
+    if rate.fract() == 0.0 && (0.0..=100.0).contains(&rate) {
+        Ok(rate as u32)
+    } else {
+        Err(format!("a rate is a whole percentage, not {rate}"))
+    }
 }
 
 fn ticks(what: &str, ticks: u64) -> Result<u32, String> {

@@ -14,7 +14,8 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn scenarios(arguments: &[&str]) -> Output {
-    let command = Command::new(env!("CARGO_BIN_EXE_xtask")).arg("scenarios").args(arguments).output();
+    let command =
+        Command::new(env!("CARGO_BIN_EXE_xtask")).arg("scenarios").args(arguments).output();
     command.unwrap()
 }
 
@@ -48,7 +49,9 @@ fn a_wrong_expectation_fails_and_is_named() {
     assert!(said.contains("list.json: wrong One failure trips: FAILED at step 2, Failure a"));
     assert!(said.contains(r#"state: expected "half_open", breaker has "open""#), "{said}");
     assert!(said.contains(r#"state: expected "half_open", model has "open""#), "{said}");
-    assert!(said.contains("refused One failure trips: skipped: ") && said.contains("open_for is 0"));
+    assert!(
+        said.contains("refused One failure trips: skipped: ") && said.contains("open_for is 0")
+    );
     assert!(said.contains("schema.json: schema: FAILED") && said.contains("`phase`"), "{said}");
     assert_eq!(said.lines().last(), Some("1 passed, 2 failed, 1 skipped"));
 }

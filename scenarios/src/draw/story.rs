@@ -168,7 +168,8 @@ fn meters(case: &Case, looks: &[Look], end: f64) -> Vec<Meter> {
     let needed = half_open.need.filter(|_| by_need && half_open.permits > 1);
     let judged_rate = config.failure_rate.filter(|_| !by_need);
     // A throttle refuses once this share of calls was not accepted.
-    let refusing = config.throttle.map(|throttle| 100 - 1_000 / throttle.multiplier_tenths.max(10));
+    let refusing =
+        config.throttle.map(|throttle| 100.0 - 1_000.0 / f64::from(throttle.multiplier_tenths));
 
     let streak = |look: &Look| f64::from(look.streak);
     let failed = |look: &Look| f64::from(look.seen.tally.failed);
@@ -182,17 +183,17 @@ fn meters(case: &Case, looks: &[Look], end: f64) -> Vec<Meter> {
     let slow_rate = |look: &Look| rate(look, look.seen.tally.slow);
 
     type Value<'a> = &'a dyn Fn(&Look) -> f64;
-    let all: [(Option<u32>, &str, &str, Of, Value<'_>); 7] = [
-        (config.consecutive_failures, "failures in a row", "", Of::Calls, &streak),
-        (config.failure_count, "failures in window", "", Of::Calls, &failed),
+    let all: [(Option<f64>, &str, &str, Of, Value<'_>); 7] = [
+        (config.consecutive_failures.map(f64::from), "failures in a row", "", Of::Calls, &streak),
+        (config.failure_count.map(f64::from), "failures in window", "", Of::Calls, &failed),
         (config.failure_rate, "failure rate", "%", Of::Calls, &failure_rate),
         (config.slow_rate, "slow-call rate", "%", Of::Calls, &slow_rate),
         (refusing, "failed or refused", "%", Of::Calls, &failure_rate),
-        (needed, "probes succeeded", "", Of::Probes, &succeeded),
+        (needed.map(f64::from), "probes succeeded", "", Of::Probes, &succeeded),
         (judged_rate, "probes' failure rate", "%", Of::Probes, &failure_rate),
     ];
     let meters = all.into_iter().filter_map(|(limit, name, unit, of, value)| {
-        let limit = f64::from(limit?);
+        let limit = limit?;
         // What closes a breaker is the last success that was needed.
         let at_close = (of == Of::Probes && unit.is_empty()).then_some(limit);
         let runs = runs(looks, end, value, at_close, of);
