@@ -28,14 +28,18 @@ pub(crate) fn settings(case: &Case) -> Result<Settings, String> {
         ramp: ramp(case)?,
         ..Settings::default()
     };
-    let acquires = case.steps.iter().filter(|step| step.op == Op::Acquire).count() as u32;
-    half_open(&config.half_open, acquires, &mut settings)?;
+    half_open(&config.half_open, acquires(case), &mut settings)?;
     for step in &case.steps {
         if let (Op::OpenFor | Op::Failure, Some(arg)) = (step.op, step.arg) {
             ticks("an opening", arg)?;
         }
     }
     Ok(settings)
+}
+
+/// The most calls that `case` can make.
+fn acquires(case: &Case) -> u32 {
+    case.steps.iter().filter(|step| step.op == Op::Acquire).count() as u32
 }
 
 fn window(case: &Case) -> Result<Window, String> {
@@ -45,10 +49,11 @@ fn window(case: &Case) -> Result<Window, String> {
             let asks = case.steps.iter().any(|step| step.expect.asks_for_window());
             Ok(if asks { Window::Count(MOST_CALLS) } else { Window::None })
         }
-        case::Window::Count { size } if size > MOST_CALLS => {
+        case::Window::Count { size } if size > MOST_CALLS && acquires(case) > MOST_CALLS => {
             Err(format!("a window by count holds at most {MOST_CALLS} calls, not {size}"))
         }
-        case::Window::Count { size } => Ok(Window::Count(size)),
+        // One that is never full might as well be smaller.
+        case::Window::Count { size } => Ok(Window::Count(size.min(MOST_CALLS))),
         case::Window::Time { size, buckets } => {
             if buckets == 0 || size < buckets {
                 return Err(format!("{size} ticks cannot be divided into {buckets} buckets"));

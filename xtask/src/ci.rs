@@ -20,9 +20,10 @@ const BARE_TARGETS: [(&str, bool); 4] = [
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 9] = [
+const STEPS: [(&str, Step); 10] = [
     ("format", format),
     ("the README's test command", test),
+    ("the commands' own tests", commands),
     ("lints", lints),
     ("documentation", documentation),
     ("every subset of features on the host", feature_subsets),
@@ -56,6 +57,10 @@ fn format(sh: &Shell) -> anyhow::Result<()> {
 
 fn test(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "cargo test").run()?)
+}
+
+fn commands(sh: &Shell) -> anyhow::Result<()> {
+    Ok(cmd!(sh, "cargo test -p xtask").run()?)
 }
 
 fn lints(sh: &Shell) -> anyhow::Result<()> {
