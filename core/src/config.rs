@@ -17,7 +17,7 @@ const MAX_TICKS: u32 = (1 << 31) - 1;
 /// quarter of a turn of the clock is left in which that reads as over.
 const MAX_PROBE_TIMEOUT: u32 = 1 << 30;
 /// Counts in a time window that can always be reached: it halves them above.
-const MAX_COUNT: u32 = 1 << 10;
+pub(crate) const MAX_COUNT: u32 = 1 << 9;
 /// The most shares of a ramp.
 const MAX_SHARES: usize = 7;
 /// The most often that a backoff can multiply.
@@ -161,7 +161,7 @@ impl Config {
     }
 
     /// Trips at `count` failures in the window, 1 to
-    /// [`last_calls`](Self::last_calls), or 1,024 in a window by time.
+    /// [`last_calls`](Self::last_calls), or 512 in a window by time.
     #[must_use]
     pub const fn failures_in_window(mut self, count: u32) -> Self {
         self.failures_in_window = Some(count);
@@ -194,7 +194,7 @@ impl Config {
     }
 
     /// Rates are met only once the window holds this many calls, 1 (the default)
-    /// to [`last_calls`](Self::last_calls), or 1,024 in a window by time. Where
+    /// to [`last_calls`](Self::last_calls), or 512 in a window by time. Where
     /// no rate is configured it is [`failures_in_window`] that waits for them.
     /// Does not apply to probes, nor to consecutive failures.
     ///
@@ -576,7 +576,7 @@ fields! {
     /// [`Config::consecutive_failures`]
     ConsecutiveFailures consecutive_failures "must be 1 to 255"
     /// [`Config::failures_in_window`]
-    FailuresInWindow failures_in_window "must be 1 to last_calls, or 1024 in a TimeWindow"
+    FailuresInWindow failures_in_window "must be 1 to last_calls, or 512 in a TimeWindow"
     /// [`Config::failure_rate`]
     FailureRate failure_rate "must be 1 to 100 (percent), in a window that remembers all calls"
     /// [`Config::slow_rate`]
@@ -584,7 +584,7 @@ fields! {
     /// [`Config::slow_after`]
     SlowAfter slow_after "must be 0 to 2^31 - 1 (ticks), together with slow_rate"
     /// [`Config::min_calls`]
-    MinCalls min_calls "must be 1 to last_calls, or 1024 in a TimeWindow, or 1 in a FailureWindow"
+    MinCalls min_calls "must be 1 to last_calls, or 512 in a TimeWindow, or 1 in a FailureWindow"
     /// [`Config::last_calls`]
     LastCalls last_calls "must be 1 to the capacity of the breaker's window, a CountWindow"
     /// [`Config::bucket`]

@@ -194,7 +194,7 @@ macro_rules! const_buckets {
     ($buckets:expr, $B:ident => $window:expr) => {
         const_buckets!(@ $buckets, $B, $window,
             1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20
-            24 25 30 32 36 40 48 50 60 64 80 90 96 100 120 127 128)
+            24 25 30 32 36 40 48 50 60 64 80 90 96 100 120 126)
     };
     (@ $buckets:expr, $B:ident, $window:expr, $($count:literal)+) => {
         match $buckets {

@@ -4,11 +4,11 @@ use core::borrow::Borrow;
 
 use super::{Breaker, Standing};
 use crate::clock::Clock;
-use crate::config::{Config, Verdict};
+use crate::config::{Config, MAX_COUNT, Verdict};
 use crate::event::{Cause, Observer, Outcome};
 use crate::phase::Phase;
 use crate::state::State;
-use crate::window::{Call, Kind, Tenure, Window};
+use crate::window::{Call, Kind, Tally, Tenure, Window};
 
 impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     /// Ends a call of `generation` that is not a fast success of a healthy
@@ -52,7 +52,7 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
         let Some(tally) = self.window.record(tenure, &self.span(), call) else { return false };
         let demanded = matches!(outcome, Outcome::FailureOpenFor(_)).then_some(Cause::Demanded);
         let met = demanded.or(config.met_by(tally, call));
-        let in_window = matches!(W::KIND, Kind::Time { .. }).then_some(tally.failed);
+        let in_window = Self::failures_left(tally);
         let mut stale = false;
         let update = self.word.update(|state| {
             stale = state.generation() != generation;
@@ -85,10 +85,17 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     /// Whether no policy is met any more, whatever the last call was.
     fn has_recovered(&self, tenure: Tenure<'_>, consecutive: u32) -> bool {
         let tally = self.window.tally(tenure, &self.span());
-        let in_window = matches!(W::KIND, Kind::Time { .. }).then_some(tally.failed);
+        let in_window = Self::failures_left(tally);
         let either = Call { failed: true, slow: true };
         self.config().met_by(tally, either).is_none()
             && !self.config().met_by_consecutive(consecutive, in_window)
+    }
+
+    /// Failures that a window by time still holds, unless it holds so many calls
+    /// that the last ones, as many as may be counted in a row, are among them.
+    fn failures_left(tally: Tally) -> Option<u32> {
+        let by_time = matches!(W::KIND, Kind::Time { .. });
+        (by_time && tally.calls < MAX_COUNT).then_some(tally.failed)
     }
 
     /// Failures in a row after `call`, where they are counted.

@@ -69,7 +69,9 @@ impl Entered {
             if state.generation() != generation || state.is_settled() {
                 return now;
             }
-            if swap(&self.tick, tick, now)
+            // Checked by a swap: a load could be older than the clock's tick.
+            if word.swap(state, state)
+                && swap(&self.tick, tick, now)
                 && swap(&self.excess, excess, tagged(generation, 0))
                 && word.swap(state, state.settled())
             {

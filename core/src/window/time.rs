@@ -1,7 +1,7 @@
 //! The last B buckets of T ticks.
 
 use super::{Call, Kind, Span, Tally, Tenure, Window};
-use crate::clock::{STEP_BACK, elapsed};
+use crate::clock::elapsed;
 use crate::sync::{AtomicU32, Ordering, swap};
 
 /// The last `BUCKETS` buckets of [`Config::bucket`](crate::Config::bucket)
@@ -16,67 +16,99 @@ use crate::sync::{AtomicU32, Ordering, swap};
 ///
 /// # Exactness
 ///
-/// Up to 2,047 calls in a bucket the counts are exact. When they would overflow
+/// Up to 1,023 calls in a bucket the counts are exact. When they would overflow
 /// they are halved together, so that their ratio stays true however many calls
-/// there are: a bucket then stands for its last one to two thousand calls, and
-/// recent calls in it count up to twice as much as earlier ones. Where the
+/// there are: a bucket then stands for its last five hundred to thousand calls,
+/// and recent calls in it count up to twice as much as earlier ones. Where the
 /// clock wraps, the bucket before tick 0 is cut short.
 ///
 /// # Cost
 ///
-/// `4 + 4 * BUCKETS` bytes. An outcome is one compare-and-swap; a failure also
+/// `8 + 4 * BUCKETS` bytes. An outcome is one compare-and-swap; a failure also
 /// loads every bucket. The first outcome of a bucket empties those that have
 /// passed. All lock-free.
 pub struct TimeWindow<const BUCKETS: usize, const CALLS: bool = true> {
-    /// `index of the newest bucket (7) | low bits of the generation (2) | low
-    /// bits of the tick the bucket starts at, in units (23)`
+    /// `slot of the newest bucket (7) | low bits of the generation (2) | low
+    /// bits of the tick at which the bucket starts (23)`
     ///
-    /// A unit is the greatest power of two up to the bucket's length, at most
-    /// 2^9 ticks: it tells two starts apart, and the window is shorter than
-    /// 2^23 of them unless they are all there are.
+    /// It moves on from slot to slot. Only the bucket that it points at changes;
+    /// before it moves on, that bucket is frozen and the ones to come, up to and
+    /// including the new newest one, are emptied. The slot it leaves is never
+    /// among them: there is one more than the window has buckets.
     cursor: AtomicU32,
-    /// `tag (9) | frozen (1) | failed (11) | calls (11)`
+    /// `tag (9) | lap (2) | frozen (1) | failed (10) | calls (10)`
     ///
-    /// The tag is the tenure's generation plus the high bits of the start tick:
-    /// the newest bucket and the cursor tell the whole tick, so no idle gap but
-    /// one of a whole turn of the clock is taken for a short one. Every bucket
-    /// is emptied before the cursor moves there and every tenure retags them
-    /// all, so no word can sleep through a period of the tag.
-    ///
-    /// Before the cursor leaves a bucket it is frozen. Only the newest bucket
-    /// ever changes, which makes a tally exact.
+    /// The tag is the tenure's generation plus the high bits of the start tick,
+    /// so that the newest bucket and the cursor together tell the whole tick.
+    /// The lap counts how often the slot was emptied: a thread that slept
+    /// through that finds another word.
     buckets: [AtomicU32; BUCKETS],
+    /// The one more.
+    spare: AtomicU32,
 }
 
 /// [`TimeWindow`] that remembers failures only: a success writes nothing.
 pub type FailureWindow<const BUCKETS: usize> = TimeWindow<BUCKETS, false>;
 
 const START_BITS: u32 = 23;
-const START: u32 = (1 << START_BITS) - 1;
-const INDEX_SHIFT: u32 = START_BITS + 2;
-const GENERATION: u32 = 0b11 << START_BITS;
-const MAX_BUCKETS: usize = 128;
+const SLOT_SHIFT: u32 = START_BITS + 2;
+const MAX_BUCKETS: usize = 126;
+
+/// One value of the cursor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Cursor(u32);
+
+impl Cursor {
+    /// Of no tenure: there is no such slot.
+    const INITIAL: Self = Self(u32::MAX);
+
+    const fn new(tenure: Tenure<'_>, slot: usize, start: u32) -> Self {
+        let generation = (tenure.generation() as u32 % 4) << START_BITS;
+        Self((slot as u32) << SLOT_SHIFT | generation | (start % (1 << START_BITS)))
+    }
+
+    const fn slot(self) -> usize {
+        (self.0 >> SLOT_SHIFT) as usize
+    }
+
+    const fn is_of(self, tenure: Tenure<'_>) -> bool {
+        let generation = (self.0 >> START_BITS) % 4;
+        self.0 != Self::INITIAL.0 && generation == tenure.generation() as u32 % 4
+    }
+
+    /// The tick at which the newest bucket starts, of which `bucket` has the
+    /// high bits.
+    const fn start(self, tenure: Tenure<'_>, bucket: Bucket) -> u32 {
+        let high = bucket.tag().wrapping_sub(tenure.generation() as u32);
+        (high << START_BITS) | (self.0 % (1 << START_BITS))
+    }
+}
 
 /// One value of a bucket.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Bucket(u32);
 
 impl Bucket {
-    const COUNT: u32 = (1 << 11) - 1;
-    const FAILED_SHIFT: u32 = 11;
-    const FROZEN: u32 = 1 << 22;
+    const COUNT: u32 = (1 << 10) - 1;
+    const FAILED_SHIFT: u32 = 10;
+    const FROZEN: u32 = 1 << 20;
+    const LAP: u32 = 0b11 << 21;
     const TAG_SHIFT: u32 = 23;
 
-    /// The empty bucket of the tenure that starts at tick `start` and is
-    /// `bucket` ticks long.
-    const fn empty(tenure: Tenure<'_>, start: u32, bucket: u32) -> Self {
-        let high = start >> unit_bits(bucket) >> START_BITS;
-        let tag = (tenure.generation() as u32).wrapping_add(high);
-        Self(tag << Self::TAG_SHIFT)
+    /// This slot emptied, for the bucket of `tenure` that starts at `start`.
+    const fn emptied(self, tenure: Tenure<'_>, start: u32) -> Self {
+        let tag = (tenure.generation() as u32).wrapping_add(start >> START_BITS);
+        let lap = self.0.wrapping_add(1 << 21) & Self::LAP;
+        Self(tag << Self::TAG_SHIFT | lap)
     }
 
-    const fn has_tag_of(self, other: Self) -> bool {
-        (self.0 ^ other.0) >> Self::TAG_SHIFT == 0
+    /// The same, whatever the lap.
+    const fn is_like(self, other: Self) -> bool {
+        (self.0 ^ other.0) & !Self::LAP == 0
+    }
+
+    const fn tag(self) -> u32 {
+        self.0 >> Self::TAG_SHIFT
     }
 
     const fn is_frozen(self) -> bool {
@@ -95,23 +127,22 @@ impl Bucket {
         (self.0 >> Self::FAILED_SHIFT) & Self::COUNT
     }
 
-    /// With one more call; both counts are halved if one would overflow.
+    /// With one more call; the counts are halved first if they would overflow.
     const fn push(self, failed: bool) -> Self {
-        let (mut calls, mut failures) = (self.calls() + 1, self.failed() + failed as u32);
-        if calls > Self::COUNT {
+        let (mut calls, mut failures) = (self.calls(), self.failed());
+        if calls == Self::COUNT {
             calls /= 2;
             failures /= 2;
         }
-        let tag = self.0 >> Self::TAG_SHIFT << Self::TAG_SHIFT;
-        Self(tag | failures << Self::FAILED_SHIFT | calls)
+        let counts = (failures + failed as u32) << Self::FAILED_SHIFT | (calls + 1);
+        Self(self.0 & !(Self::COUNT << Self::FAILED_SHIFT | Self::COUNT) | counts)
     }
 }
 
 /// The newest bucket as somebody saw it.
 #[derive(Clone, Copy)]
 struct Newest {
-    cursor: u32,
-    index: usize,
+    cursor: Cursor,
     /// The tick it starts at.
     start: u32,
     bucket: Bucket,
@@ -121,14 +152,18 @@ struct Newest {
 
 impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
     const CHECKED: () =
-        assert!(BUCKETS >= 1 && BUCKETS <= MAX_BUCKETS, "a TimeWindow has 1 to 128 buckets");
+        assert!(BUCKETS >= 1 && BUCKETS <= MAX_BUCKETS, "a TimeWindow has 1 to 126 buckets");
 
     /// An empty window.
     #[cfg(not(loom))]
     #[must_use]
     pub const fn new() -> Self {
         let () = Self::CHECKED;
-        Self { cursor: AtomicU32::new(0), buckets: [const { AtomicU32::new(0) }; BUCKETS] }
+        Self {
+            cursor: AtomicU32::new(Cursor::INITIAL.0),
+            buckets: [const { AtomicU32::new(0) }; BUCKETS],
+            spare: AtomicU32::new(0),
+        }
     }
 
     /// An empty window.
@@ -136,121 +171,121 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
     #[must_use]
     pub fn new() -> Self {
         let () = Self::CHECKED;
-        let buckets = core::array::from_fn(|_| AtomicU32::new(0));
-        Self { cursor: AtomicU32::new(0), buckets }
-    }
-
-    const fn cursor(tenure: Tenure<'_>, index: usize, start: u32, bucket: u32) -> u32 {
-        let generation = ((tenure.generation() as u32) << START_BITS) & GENERATION;
-        (index as u32) << INDEX_SHIFT | generation | (start >> unit_bits(bucket)) & START
-    }
-
-    /// Looks at the newest bucket, and at the clock after it: the tick cannot
-    /// be earlier than the bucket by more than a step back.
-    ///
-    /// `None` if the bucket is of another tenure, or of another turn of the
-    /// low bits of the clock.
-    fn look(
-        &self,
-        tenure: Tenure<'_>,
-        span: &Span<impl Fn() -> u32>,
-    ) -> (u32, u32, Option<Newest>) {
-        let cursor = self.cursor.load(Ordering::Acquire);
-        let index = (cursor >> INDEX_SHIFT) as usize % BUCKETS;
-        let bucket = Bucket(self.buckets[index].load(Ordering::Acquire));
-        let now = (span.now)();
-        let unit_bits = unit_bits(span.bucket);
-        let units = now >> unit_bits;
-        let since = units.wrapping_sub(cursor) & START;
-        // Sign-extended: a step back puts the start into the future.
-        let back = since >= START - (STEP_BACK >> unit_bits);
-        let since = if back { since | !START } else { since };
-        let start = round_up(units.wrapping_sub(since) << unit_bits, span.bucket);
-        let tenures = (cursor ^ Self::cursor(tenure, 0, 0, span.bucket)) & GENERATION;
-        if tenures != 0 || !bucket.has_tag_of(Bucket::empty(tenure, start, span.bucket)) {
-            return (cursor, now, None);
+        Self {
+            cursor: AtomicU32::new(Cursor::INITIAL.0),
+            buckets: core::array::from_fn(|_| AtomicU32::new(0)),
+            spare: AtomicU32::new(0),
         }
-        // Rounded up: where the clock wraps a bucket is cut short.
-        let aligned = if elapsed(now, start) == 0 { start } else { now - now % span.bucket };
-        let passed = aligned.wrapping_sub(start).div_ceil(span.bucket);
-        (cursor, now, Some(Newest { cursor, index, start, bucket, passed }))
     }
 
-    /// The newest bucket of `tenure` at this tick, ready for an outcome.
-    /// `None` if the tenure is over.
+    fn slot(&self, slot: usize) -> &AtomicU32 {
+        self.buckets.get(slot).unwrap_or(&self.spare)
+    }
+
+    /// The cursor, and the bucket it points at. They belong together.
+    fn look(&self) -> (Cursor, Bucket) {
+        loop {
+            let cursor = Cursor(self.cursor.load(Ordering::Acquire));
+            let bucket = Bucket(self.slot(cursor.slot()).load(Ordering::Acquire));
+            // The slot is not emptied while the cursor points at it.
+            if self.cursor.load(Ordering::Acquire) == cursor.0 {
+                return (cursor, bucket);
+            }
+        }
+    }
+
+    /// What the newest bucket is at `now`.
+    fn newest_at(
+        tenure: Tenure<'_>,
+        (cursor, bucket): (Cursor, Bucket),
+        ticks: u32,
+        now: u32,
+    ) -> Newest {
+        let start = cursor.start(tenure, bucket);
+        // Rounded up: where the clock wraps a bucket is cut short.
+        let since =
+            if elapsed(now, start) == 0 { 0 } else { (now - now % ticks).wrapping_sub(start) };
+        Newest { cursor, start, bucket, passed: since.div_ceil(ticks) }
+    }
+
+    /// The newest bucket of `tenure` now, ready for an outcome. `None` if the
+    /// tenure is over.
     fn newest(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Option<Newest> {
         loop {
-            let (cursor, now, newest) = self.look(tenure, span);
-            let Some(newest) = newest else {
-                // Checked after the bucket was loaded: if that belongs to a
+            let seen = self.look();
+            // Read after the bucket: it cannot be earlier than that by more
+            // than a step back.
+            let now = (span.now)();
+            let aligned = now - now % span.bucket;
+            let cursor = seen.0;
+            let (start, moves) = if cursor.is_of(tenure) {
+                let newest = Self::newest_at(tenure, seen, span.bucket, now);
+                if newest.passed == 0 && !newest.bucket.is_frozen() {
+                    return Some(newest);
+                }
+                if !tenure.is_current() {
+                    return None;
+                }
+                let frozen = newest.bucket.frozen();
+                if newest.bucket != frozen
+                    && !swap(self.slot(cursor.slot()), newest.bucket.0, frozen.0)
+                {
+                    continue;
+                }
+                match newest.passed {
+                    // Somebody whose clock is ahead has frozen it: go along.
+                    0 => (next_start(newest.start, span.bucket), 1),
+                    passed => (aligned, passed.min(BUCKETS as u32) as usize),
+                }
+            } else {
+                // Checked after the cursor was loaded: if that belongs to a
                 // later tenure, the state has moved on, and this sees it.
                 if !tenure.is_current() {
                     return None;
                 }
-                let index = (cursor >> INDEX_SHIFT) as usize % BUCKETS;
-                self.move_to(
-                    tenure,
-                    span.bucket,
-                    cursor,
-                    index,
-                    now - now % span.bucket,
-                    BUCKETS as u32,
-                );
-                continue;
+                (aligned, BUCKETS)
             };
-            if newest.passed == 0 && !newest.bucket.is_frozen() {
+            if let Some(newest) = self.move_on(tenure, cursor, start, moves) {
                 return Some(newest);
             }
-            if !newest.bucket.is_frozen()
-                && !swap(&self.buckets[newest.index], newest.bucket.0, newest.bucket.frozen().0)
-            {
-                continue;
-            }
-            // Somebody whose clock is ahead has frozen it: go along.
-            let passed = newest.passed.max(1);
-            let index = (newest.index + (passed as usize % BUCKETS)) % BUCKETS;
-            let start = if newest.passed == 0 {
-                next_start(newest.start, span.bucket)
-            } else {
-                now - now % span.bucket
-            };
-            self.move_to(
-                tenure,
-                span.bucket,
-                newest.cursor,
-                index,
-                start,
-                passed.min(BUCKETS as u32),
-            );
         }
     }
 
-    /// Empties the `count` buckets up to `index` and moves the cursor there,
-    /// unless somebody came first.
-    fn move_to(
+    /// Empties the next `moves` buckets, oldest first, and moves the cursor to
+    /// the last of them, unless somebody came first.
+    fn move_on(
         &self,
         tenure: Tenure<'_>,
-        ticks: u32,
-        cursor: u32,
-        index: usize,
+        cursor: Cursor,
         start: u32,
-        count: u32,
-    ) {
-        let empty = Bucket::empty(tenure, start, ticks);
-        for back in 0..count as usize {
-            let slot = &self.buckets[(index + BUCKETS - back) % BUCKETS];
-            let bucket = Bucket(slot.load(Ordering::Acquire));
-            // Checked after the bucket was loaded: nothing is recorded in it,
-            // in this tenure or a later one, before the cursor moves.
-            if self.cursor.load(Ordering::Acquire) != cursor || !tenure.is_current() {
-                return;
+        moves: usize,
+    ) -> Option<Newest> {
+        let mut slot = cursor.slot();
+        let mut bucket = Bucket(0);
+        for _ in 0..moves {
+            slot = if slot >= BUCKETS { 0 } else { slot + 1 };
+            let seen = Bucket(self.slot(slot).load(Ordering::Acquire));
+            // Checked after the bucket was loaded: while the cursor has not
+            // moved nothing is recorded here, so this is an old bucket.
+            if self.cursor.load(Ordering::Acquire) != cursor.0 {
+                return None;
             }
-            if bucket != empty && !swap(slot, bucket.0, empty.0) {
-                return;
+            bucket = seen.emptied(tenure, start);
+            if bucket.is_like(seen) {
+                bucket = seen;
+            } else if !swap(self.slot(slot), seen.0, bucket.0) {
+                return None;
             }
         }
-        let moved = Self::cursor(tenure, index, start, ticks);
-        swap(&self.cursor, cursor, moved);
+        let moved = Cursor::new(tenure, slot, start);
+        // Nobody need look at the clock again: the swap of the bucket tells if
+        // it is still the newest.
+        swap(&self.cursor, cursor.0, moved.0).then_some(Newest {
+            cursor: moved,
+            start,
+            bucket,
+            passed: 0,
+        })
     }
 
     /// Tallies the window whose newest bucket is `newest`.
@@ -264,34 +299,18 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         if kept > 0 {
             add(newest.bucket);
         }
-        for back in 1..kept {
-            let slot = &self.buckets[(newest.index + BUCKETS - back) % BUCKETS];
-            add(Bucket(slot.load(Ordering::Acquire)));
+        let mut slot = newest.cursor.slot();
+        for _ in 1..kept {
+            slot = if slot == 0 { BUCKETS } else { slot - 1 };
+            add(Bucket(self.slot(slot).load(Ordering::Acquire)));
         }
         tally
     }
 }
 
-/// A cursor counts starts of buckets that are `bucket` ticks long in units of
-/// 2 to the power of this.
-const fn unit_bits(bucket: u32) -> u32 {
-    // The place of the highest bit. `| 1` only tells the compiler that there is
-    // one.
-    let bits = 31 - (bucket | 1).leading_zeros();
-    if bits < u32::BITS - START_BITS { bits } else { u32::BITS - START_BITS }
-}
-
-/// The first multiple of `bucket` from `start` on.
-const fn round_up(start: u32, bucket: u32) -> u32 {
-    match start % bucket {
-        0 => start,
-        rest => start.wrapping_add(bucket - rest),
-    }
-}
-
 /// The start of the bucket after the one that starts at `start`.
-const fn next_start(start: u32, bucket: u32) -> u32 {
-    match start.checked_add(bucket) {
+const fn next_start(start: u32, ticks: u32) -> u32 {
+    match start.checked_add(ticks) {
         Some(next) => next,
         None => 0,
     }
@@ -316,7 +335,7 @@ impl<const BUCKETS: usize, const CALLS: bool> Window for TimeWindow<BUCKETS, CAL
             // entered in between, and the tally is exact.
             let tally =
                 if call.failed { self.scan(Newest { bucket, ..newest }) } else { Tally::default() };
-            if swap(&self.buckets[newest.index], newest.bucket.0, bucket.0) {
+            if swap(self.slot(newest.cursor.slot()), newest.bucket.0, bucket.0) {
                 return Some(tally);
             }
         }
@@ -324,9 +343,13 @@ impl<const BUCKETS: usize, const CALLS: bool> Window for TimeWindow<BUCKETS, CAL
 
     fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally {
         loop {
-            let (cursor, _, newest) = self.look(tenure, span);
-            let tally = newest.map_or(Tally::default(), |newest| self.scan(newest));
-            if self.cursor.load(Ordering::Relaxed) == cursor {
+            let seen = self.look();
+            if !seen.0.is_of(tenure) {
+                return Tally::default();
+            }
+            let newest = Self::newest_at(tenure, seen, span.bucket, (span.now)());
+            let tally = self.scan(newest);
+            if self.cursor.load(Ordering::Acquire) == newest.cursor.0 {
                 return tally;
             }
         }
