@@ -20,6 +20,8 @@ const LOOKS: u64 = 200;
 // In pixels.
 const LEFT: f64 = 136.0;
 const RIGHT: f64 = 64.0;
+/// For the words above.
+const LEAST: f64 = 560.0;
 const MARGIN: f64 = 14.0;
 const BAND: f64 = 26.0;
 const LANE: f64 = 15.0;
@@ -37,7 +39,7 @@ pub fn draw(case: &Case) -> Result<String, String> {
     let frames = on_breaker(case, LOOKS)?;
     let scale = Scale::new(case, LEFT);
     let story = Story::new(case, &frames, &scale);
-    let width = scale.end() + RIGHT;
+    let width = (scale.end() + RIGHT).max(LEAST);
     let mut picture = Picture { group: Group::new(), width, y: MARGIN };
     picture.heading(case);
     picture.phases(&story.spans);
@@ -78,12 +80,12 @@ impl Picture {
 
     fn heading(&mut self, case: &Case) {
         let title = if case.title.is_empty() { &case.id } else { &case.title };
-        for line in wrap(title, (self.width - 2.0 * MARGIN) / (1.3 * LETTER)) {
+        for line in wrap(title, (self.width - 2.0 * MARGIN) / (1.4 * LETTER)) {
             self.y += 16.0;
             self.text(MARGIN, self.y, "title", &line);
             self.y += 4.0;
         }
-        for line in wrap(&summary(&case.config), (self.width - 2.0 * MARGIN) / LETTER) {
+        for line in wrap(&summary(&case.config), (self.width - 2.0 * MARGIN) / (0.9 * LETTER)) {
             self.y += 14.0;
             self.text(MARGIN, self.y, "small", &line);
         }
