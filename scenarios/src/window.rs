@@ -3,7 +3,7 @@
 use microbreaker::{Call, Kind, Span, Tally, Tenure, TimeWindow, Window};
 
 /// The most buckets there can be.
-pub(crate) const MOST_BUCKETS: u32 = 127;
+pub(crate) const MOST_BUCKETS: u32 = 126;
 
 /// A [`TimeWindow`] of any number of buckets. Behind a pointer, so that the
 /// breaker is not compiled once for each number.
@@ -48,7 +48,7 @@ impl AnyTimeWindow {
             33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61
             62 63 64 65 66 67 68 69 70 71 72 73 74 75 76 77 78 79 80 81 82 83 84 85 86 87 88 89 90
             91 92 93 94 95 96 97 98 99 100 101 102 103 104 105 106 107 108 109 110 111 112 113 114
-            115 116 117 118 119 120 121 122 123 124 125 126 127
+            115 116 117 118 119 120 121 122 123 124 125 126
         })
     }
 }
