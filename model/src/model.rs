@@ -130,7 +130,7 @@ pub struct Model {
 impl Model {
     /// Closed since tick 0.
     pub fn new(settings: Settings) -> Self {
-        let state = State::Closed { watch: Watch::new(&settings, 0), credit: None };
+        let state = State::Closed { watch: Watch::new(&settings, None), credit: None };
         Self {
             settings,
             state,
@@ -304,7 +304,7 @@ impl Model {
 
 // Policies.
 impl Watch {
-    fn new(settings: &Settings, now: u64) -> Self {
+    fn new(settings: &Settings, now: Option<u64>) -> Self {
         Self { window: Recent::new(settings, now), consecutive: 0 }
     }
 
@@ -384,7 +384,7 @@ impl Model {
 
     pub fn metrics_only(&mut self, now: u64) {
         if !matches!(self.state, State::MetricsOnly { .. }) {
-            let watch = Watch::new(&self.settings, now);
+            let watch = Watch::new(&self.settings, Some(now));
             self.enter(State::MetricsOnly { watch, reported: false }, Cause::Manual, now);
         }
     }
@@ -565,7 +565,7 @@ impl Model {
 
     fn close(&mut self, credit: Option<u32>, cause: Cause, now: u64) {
         self.level = 0;
-        let watch = Watch::new(&self.settings, now);
+        let watch = Watch::new(&self.settings, Some(now));
         self.enter(State::Closed { watch, credit }, cause, now);
     }
 

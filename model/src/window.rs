@@ -30,14 +30,15 @@ pub(crate) enum Recent {
         buckets: u64,
         ticks: u64,
         failures_only: bool,
-        newest: u64,
+        /// The start of the newest bucket, once there is one.
+        newest: Option<u64>,
         calls: VecDeque<(u64, Call)>,
     },
 }
 
 impl Recent {
-    /// Empty, since `now`.
-    pub(crate) fn new(settings: &Settings, now: u64) -> Self {
+    /// Empty, since `now` if that is known.
+    pub(crate) fn new(settings: &Settings, now: Option<u64>) -> Self {
         match settings.window {
             Window::None => Self::None,
             Window::Count(last) => Self::Count { last: last as usize, calls: VecDeque::new() },
@@ -46,9 +47,9 @@ impl Recent {
         }
     }
 
-    fn timed(buckets: u32, ticks: u32, failures_only: bool, now: u64) -> Self {
+    fn timed(buckets: u32, ticks: u32, failures_only: bool, now: Option<u64>) -> Self {
         let (buckets, ticks) = (u64::from(buckets), u64::from(ticks));
-        let newest = Bucket::of(now, ticks).start;
+        let newest = now.map(|now| Bucket::of(now, ticks).start);
         Self::Time { buckets, ticks, failures_only, newest, calls: VecDeque::new() }
     }
 
@@ -64,7 +65,7 @@ impl Recent {
             Self::Time { failures_only: true, .. } if !call.failed => {}
             Self::Time { buckets, ticks, newest, calls, .. } => {
                 let bucket = Bucket::seen(now, *newest, *ticks);
-                *newest = bucket.start;
+                *newest = Some(bucket.start);
                 calls.push_back((bucket.number, call));
                 calls.retain(|(number, _)| number + *buckets > bucket.number);
             }
@@ -114,7 +115,7 @@ impl Bucket {
 
     /// The one that `now` is in for somebody who knows of one that starts at
     /// `newest`: that or a later one.
-    fn seen(now: u64, newest: u64, ticks: u64) -> Self {
-        Self::of(newest + elapsed(now, newest), ticks)
+    fn seen(now: u64, newest: Option<u64>, ticks: u64) -> Self {
+        Self::of(newest.map_or(now, |newest| newest + elapsed(now, newest)), ticks)
     }
 }
