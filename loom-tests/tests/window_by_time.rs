@@ -1,0 +1,96 @@
+//! The window by time: what invariants 1, 5, 7 and 10 say of it, at the edges
+//! of its buckets and of its tenures.
+#![cfg(loom)]
+
+use microbreaker::{Config, Phase, TimeWindow};
+use microbreaker_loom_tests::*;
+
+/// Buckets begin at multiples of 10, and [`Still::NOW`] is one.
+const TWO_FAILURES: Config = Config::new().failures_in_window(2).bucket(10).open_for(100);
+
+#[test]
+fn failures_in_one_bucket() {
+    model_with(2, || {
+        let breaker = still(TWO_FAILURES, TimeWindow::<2>::new());
+        race(&breaker, |b| b.fail(), |b| b.fail());
+        assert_eq!(breaker.phase(), Phase::Open);
+    });
+}
+
+/// Whichever bucket the clock puts them into, both are in the window.
+#[test]
+fn failures_while_a_bucket_ends() {
+    model_with(2, || {
+        let (breaker, ticks) = ticking(TWO_FAILURES, TimeWindow::<2>::new());
+        breaker.succeed();
+        race(
+            &breaker,
+            |b| b.fail(),
+            move |b| {
+                ticks.advance(10);
+                b.fail();
+            },
+        );
+        assert_eq!(breaker.phase(), Phase::Open);
+    });
+}
+
+#[test]
+fn failures_that_each_find_the_window_over() {
+    model_with(2, || {
+        let (breaker, ticks) = ticking(TWO_FAILURES, TimeWindow::<2>::new());
+        breaker.fail();
+        ticks.advance(100);
+        race(&breaker, |b| b.fail(), |b| b.fail());
+        assert_eq!(breaker.phase(), Phase::Open);
+    });
+}
+
+#[test]
+fn a_failure_that_is_over_counts_for_nothing() {
+    model_with(2, || {
+        let (breaker, ticks) = ticking(TWO_FAILURES, TimeWindow::<2>::new());
+        breaker.fail();
+        ticks.advance(20);
+        race(&breaker, |b| b.fail(), |b| b.succeed());
+        assert_eq!(breaker.phase(), Phase::Closed);
+        assert_eq!((breaker.tally().calls, breaker.tally().failed), (2, 1));
+    });
+}
+
+/// Ends, too: a recorder whose tenure is over does not wait for the next one.
+#[test]
+fn a_failure_and_a_reset_while_a_bucket_ends() {
+    model_with(2, || {
+        let (breaker, ticks) = ticking(TWO_FAILURES, TimeWindow::<1>::new());
+        breaker.fail();
+        race(
+            &breaker,
+            |b| b.fail(),
+            move |b| {
+                b.reset();
+                ticks.advance(10);
+            },
+        );
+        let tally = breaker.tally();
+        assert!(tally.failed <= 1, "{tally:?}");
+    });
+}
+
+#[test]
+fn a_trip_and_a_success_of_the_tenure_before() {
+    model_with(2, || {
+        let (breaker, ticks) = ticking(TWO_FAILURES, TimeWindow::<1>::new());
+        let old = breaker.hold().unwrap();
+        race(
+            &breaker,
+            move |b| b.resume(old).failure(),
+            move |b| {
+                b.trip();
+                ticks.advance(10);
+            },
+        );
+        breaker.reset();
+        assert_eq!(breaker.tally().calls, 0);
+    });
+}
