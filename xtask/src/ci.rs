@@ -20,10 +20,11 @@ const BARE_TARGETS: [(&str, bool); 4] = [
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 10] = [
+const STEPS: [(&str, Step); 11] = [
     ("format", format),
     ("the README's test command", test),
     ("the commands' own tests", commands),
+    ("ten thousand random histories", histories),
     ("lints", lints),
     ("documentation", documentation),
     ("every subset of features on the host", feature_subsets),
@@ -61,6 +62,11 @@ fn test(sh: &Shell) -> anyhow::Result<()> {
 
 fn commands(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "cargo test -p xtask").run()?)
+}
+
+fn histories(sh: &Shell) -> anyhow::Result<()> {
+    let _cases = sh.push_env("PROPTEST_CASES", "10000");
+    Ok(cmd!(sh, "cargo test --release -p microbreaker --test properties").run()?)
 }
 
 fn lints(sh: &Shell) -> anyhow::Result<()> {
