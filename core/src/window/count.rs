@@ -86,7 +86,9 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
         tally
     }
 
-    /// Appends an outcome; a failure is tallied.
+    /// Appends an outcome; a failure is tallied. Apart, so that the quiet path
+    /// is small enough to be inlined.
+    #[inline(never)]
     fn append(&self, tenure: Tenure<'_>, last: u32, failed: bool) -> Option<Tally> {
         loop {
             let head = self.head(tenure, last)?;
