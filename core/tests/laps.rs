@@ -1,6 +1,8 @@
 //! Numbers that come round: laps of the ring have 11 bits, generations 8.
 
-use microbreaker::{Breaker, Config, CountWindow, Kind, ManualClock, Outcome, Phase, Window};
+use microbreaker::{
+    Breaker, Config, CountWindow, Kind, ManualClock, Outcome, Phase, TimeWindow, Window,
+};
 
 static CLOCK: ManualClock = ManualClock::new(0);
 
@@ -126,4 +128,21 @@ fn a_probe_of_exactly_256_transitions_ago_cannot_upset_the_count_of_probes() {
     assert_eq!(breaker.phase(), Phase::HalfOpen);
     let _probes = [(); 2].map(|()| breaker.try_acquire().unwrap());
     assert!(breaker.try_acquire().is_err());
+}
+
+#[test]
+fn halving_keeps_the_ratio_of_a_million_calls() {
+    let config = Config::new().failure_rate(100).min_calls(512).bucket(1_000).open_for(10);
+    let breaker = Breaker::new(config, TimeWindow::<4>::new(), &CLOCK);
+    // Three in ten fail.
+    for call in 0..1_000_000_u32 {
+        let failed = call % 10 < 3;
+        breaker.try_acquire().unwrap().finish(if failed {
+            Outcome::Failure
+        } else {
+            Outcome::Success
+        });
+    }
+    let snapshot = breaker.snapshot();
+    assert!((290..=310).contains(&snapshot.failure_permille().unwrap()), "{snapshot:?}");
 }
