@@ -532,6 +532,8 @@ impl fmt::Display for ConfigError {
         let name = field.name();
         if let Field::Policies = field {
             write!(f, "no policy is configured: {name} {}", field.requirement())
+        } else if *most == 0 && *least == 0 {
+            write!(f, "{name} is {value}, but the breaker's window has no use for it: leave it out")
         } else if most < least {
             write!(f, "{name} is {value}, but {}", field.requirement())
         } else {
@@ -586,7 +588,7 @@ fields! {
     /// [`Config::min_calls`]
     MinCalls min_calls "must be 1 to last_calls, or 512 in a TimeWindow, or 1 in a FailureWindow"
     /// [`Config::last_calls`]
-    LastCalls last_calls "must be 1 to the capacity of the breaker's window, a CountWindow"
+    LastCalls last_calls "must be 1 to the capacity of the breaker's CountWindow; without a window there is none"
     /// [`Config::bucket`]
     Bucket bucket "must be 1 to 2^31 - 1 (ticks) for all buckets of the TimeWindow together"
     /// [`Config::open_for`]

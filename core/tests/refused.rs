@@ -130,13 +130,17 @@ fn a_window_policy_without_a_window() {
     let error = refused(no_window, ROW, LAST, (Field::LastCalls, 10, 1, 0));
     assert_eq!(
         error.to_string(),
-        "last_calls is 10, but must be 1 to the capacity of the breaker's window, a CountWindow"
+        "last_calls is 10, but must be 1 to the capacity of the breaker's CountWindow; without a window there is none"
     );
 }
 
 #[test]
 fn last_calls_without_a_window_even_if_no_policy_needs_them() {
-    refused(no_window, ROW, ROW.last_calls(10), (Field::LastCalls, 10, 0, 0));
+    let error = refused(no_window, ROW, ROW.last_calls(10), (Field::LastCalls, 10, 0, 0));
+    assert_eq!(
+        error.to_string(),
+        "last_calls is 10, but the breaker's window has no use for it: leave it out"
+    );
     assert_eq!(ROW.last_calls(10).check::<Last20>(), Ok(()), "they can be tallied");
 }
 

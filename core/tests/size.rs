@@ -18,6 +18,12 @@ fn consecutive_failures_take_12_bytes_and_a_pointer() {
 }
 
 #[test]
+fn a_configuration_inside_takes_140_bytes() {
+    assert_eq!(size_of::<Config>(), 140);
+    assert_eq!(size_of::<Breaker<(), NoSize>>(), 152);
+}
+
+#[test]
 fn windows_take_a_cursor_and_their_words() {
     assert_eq!(size_of::<CountWindow<3>>(), 16, "the last 16");
     assert_eq!(size_of::<CountWindow<7>>(), 32, "the last 100");

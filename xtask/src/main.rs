@@ -17,7 +17,7 @@ enum Command {
     Ci,
     /// Run the firmware in QEMU with its sensor pulled out and plugged in, and compare its log
     Firmware(firmware::Options),
-    /// Run the loom models: every interleaving of the concurrent operations
+    /// Run the loom models: operations racing each other, in every interleaving where that ends in minutes
     Loom(loom::Options),
     /// Draw the pictures of docs/policies.md
     Pictures,
