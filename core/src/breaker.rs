@@ -70,7 +70,7 @@ impl<W: Window, C: Clock> Breaker<W, C> {
         #[must_use]
         pub const fn new(config: Config, window: W, clock: C) -> Self {
             config.assert::<W>();
-            Self { word: Word::new(), entered: Entered::new(), window, config, clock, observer: () }
+            Self::assemble(config, window, clock, ())
         }
     }
 }
@@ -85,7 +85,7 @@ impl<W: Window, C: Clock, O: Observer> Breaker<W, C, O> {
         #[must_use]
         pub const fn observed(config: Config, window: W, clock: C, observer: O) -> Self {
             config.assert::<W>();
-            Self { word: Word::new(), entered: Entered::new(), window, config, clock, observer }
+            Self::assemble(config, window, clock, observer)
         }
     }
 }
@@ -100,7 +100,7 @@ impl<W: Window, C: Clock, O: Observer> Breaker<W, C, O, &'static Config> {
         #[must_use]
         pub const fn in_flash(config: &'static Config, window: W, clock: C, observer: O) -> Self {
             config.assert::<W>();
-            Self { word: Word::new(), entered: Entered::new(), window, config, clock, observer }
+            Self::assemble(config, window, clock, observer)
         }
     }
 }
@@ -113,13 +113,19 @@ impl<W: Window, C: Clock, O: Observer, S: ConstConfig> Breaker<W, C, O, Fixed<S>
         #[must_use]
         pub const fn fixed(window: W, clock: C, observer: O) -> Self {
             const { S::CONFIG.assert::<W>() };
-            let config = Fixed::new();
-            Self { word: Word::new(), entered: Entered::new(), window, config, clock, observer }
+            Self::assemble(Fixed::new(), window, clock, observer)
         }
     }
 }
 
 impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
+    const_fn! {
+        /// A closed breaker of a `config` that has been checked.
+        const fn assemble(config: G, window: W, clock: C, observer: O) -> Self {
+            Self { word: Word::new(), entered: Entered::new(), window, config, clock, observer }
+        }
+    }
+
     /// A closed breaker, if `config` can work.
     ///
     /// # Errors
@@ -127,7 +133,7 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     /// What [`Config::check`] says.
     pub fn try_new(config: G, window: W, clock: C, observer: O) -> Result<Self, ConfigError> {
         config.borrow().check::<W>()?;
-        Ok(Self { word: Word::new(), entered: Entered::new(), window, config, clock, observer })
+        Ok(Self::assemble(config, window, clock, observer))
     }
 
     /// Makes a guarded call: an `Err` is a failure, and so is unwinding.

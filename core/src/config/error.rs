@@ -1,0 +1,121 @@
+//! What is wrong with a configuration.
+
+use core::fmt;
+
+#[cfg(doc)]
+use super::Config;
+
+/// A configuration that cannot work: which field, its value, what is allowed.
+///
+/// ```
+/// use microbreaker::Config;
+/// let error = Config::new().consecutive_failures(3).open_for(0).check::<()>().unwrap_err();
+/// assert_eq!(error.to_string(), "open_for is 0, but must be 1 to 2147483647");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct ConfigError {
+    /// The field that is out of range.
+    pub field: Field,
+    /// Its value.
+    pub value: u32,
+    /// The least allowed value.
+    pub least: u32,
+    /// The greatest allowed value; below `least` if nothing is allowed, as for
+    /// `last_calls` where the breaker has no window.
+    pub most: u32,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, value, least, most } = self;
+        let name = field.name();
+        if let Field::Policies = field {
+            write!(f, "no policy is configured: {name} {}", field.requirement())
+        } else if *most == 0 && *least == 0 {
+            write!(f, "{name} is {value}, but the breaker's window has no use for it: leave it out")
+        } else if most < least {
+            write!(f, "{name} is {value}, but {}", field.requirement())
+        } else {
+            write!(f, "{name} is {value}, but must be {least} to {most}")
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+macro_rules! fields {
+    ($($(#[$doc:meta])* $variant:ident $name:ident $complaint:literal)+) => {
+        /// A field of [`Config`], named after its setter.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        #[non_exhaustive]
+        pub enum Field { $($(#[$doc])* $variant,)+ }
+
+        impl Field {
+            /// The setter's name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($name),)+ }
+            }
+
+            /// What is required of it.
+            const fn requirement(self) -> &'static str {
+                match self { $(Self::$variant => $complaint,)+ }
+            }
+
+            /// What a compile error says; it cannot show the value.
+            pub(super) const fn complaint(self) -> &'static str {
+                match self { $(Self::$variant => concat!("bad Config: ", stringify!($name), " ", $complaint),)+ }
+            }
+        }
+    };
+}
+
+fields! {
+    /// No policy at all.
+    Policies policies "is empty: set consecutive_failures, failures_in_window, failure_rate or slow_rate"
+    /// [`Config::consecutive_failures`]
+    ConsecutiveFailures consecutive_failures "must be 1 to 255"
+    /// [`Config::failures_in_window`]
+    FailuresInWindow failures_in_window "must be 1 to last_calls, or 512 in a TimeWindow"
+    /// [`Config::failure_rate`]
+    FailureRate failure_rate "must be 1 to 100 (percent), in a window that remembers all calls"
+    /// [`Config::slow_rate`]
+    SlowRate slow_rate "must be 1 to 100 (percent), in a WithSlow window that remembers all calls"
+    /// [`Config::slow_after`]
+    SlowAfter slow_after "must be 0 to 2^31 - 1 (ticks), together with slow_rate"
+    /// [`Config::min_calls`]
+    MinCalls min_calls "must be 1 to last_calls, or 512 in a TimeWindow, or 1 in a FailureWindow"
+    /// [`Config::last_calls`]
+    LastCalls last_calls "must be 1 to the capacity of the breaker's CountWindow; without a window there is none"
+    /// [`Config::bucket`]
+    Bucket bucket "must be 1 to 2^31 - 1 (ticks) for all buckets of the TimeWindow together"
+    /// [`Config::open_for`]
+    OpenFor open_for "must be 1 to 2^31 - 1 (ticks)"
+    /// [`Config::backoff`], its factor
+    BackoffFactor backoff_factor "must be 2 or more"
+    /// [`Config::backoff`], its maximum
+    BackoffMax backoff_max "must be open_for to what 15 multiplications reach, at most 2^31 - 1 (ticks)"
+    /// [`Config::jitter`]
+    Jitter jitter "must be 1 to 100 (percent)"
+    /// [`Config::probes`]
+    Probes probes "must be 1 to 31, or 15 with probe_rate_after"
+    /// [`Config::reuse_probes_until`]
+    ReuseProbesUntil reuse_probes_until "must be 1 to 31, or 15 with probe_rate_after"
+    /// [`Config::successes`]
+    Successes successes "must be 1 to probes, or reuse_probes_until"
+    /// [`Config::probe_rate_after`]
+    ProbeRateAfter probe_rate_after "must be 1 to probes, together with failure_rate or slow_rate"
+    /// [`Config::probe_timeout`]
+    ProbeTimeout probe_timeout "must be 1 to 2^30 (ticks)"
+    /// [`Config::ramp`], a share
+    RampShare ramp_share "must be 1 to 99 (percent), none smaller than the one before"
+    /// [`ThrottleConfig::multiplier_tenths`](crate::ThrottleConfig::multiplier_tenths)
+    Multiplier multiplier_tenths "must be 10 to 1000"
+    /// [`ThrottleConfig::cap`](crate::ThrottleConfig::cap)
+    Cap cap "must be 1 to 99 (percent)"
+    /// [`Config::ramp`], its step
+    RampStep ramp_step "must be 1 to 306783378 (ticks)"
+}
