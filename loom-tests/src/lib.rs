@@ -23,7 +23,8 @@ pub fn model(f: impl Fn() + Sync + Send + 'static) {
 /// models that would not end within minutes otherwise.
 pub fn model_with(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
+    // `LOOM_MAX_PREEMPTIONS` has the last word: `cargo xtask loom --full` sets it.
+    builder.preemption_bound.get_or_insert(preemptions);
     run(builder, f);
 }
 
@@ -113,6 +114,7 @@ impl Clock for Still {
 pub struct Journal {
     transitions: Mutex<Vec<Transition>>,
     outcomes: Mutex<Vec<(Outcome, bool)>>,
+    would_trips: Mutex<Vec<Cause>>,
 }
 
 impl Journal {
@@ -138,6 +140,11 @@ impl Journal {
         self.outcomes.lock().unwrap().clone()
     }
 
+    /// Why the breaker would have tripped, each time that it said so.
+    pub fn would_trips(&self) -> Vec<Cause> {
+        self.would_trips.lock().unwrap().clone()
+    }
+
     /// How often a transition to `to` by `cause` was heard.
     pub fn heard(&self, to: Phase, cause: Cause) -> usize {
         let transitions = self.transitions.lock().unwrap();
@@ -147,9 +154,10 @@ impl Journal {
 
 fn in_diagram(from: Phase, to: Phase, cause: Cause) -> bool {
     match cause {
-        Cause::ConsecutiveFailures | Cause::FailuresInWindow | Cause::FailureRate => {
-            (from, to) == (Phase::Closed, Phase::Open)
-        }
+        Cause::ConsecutiveFailures
+        | Cause::FailuresInWindow
+        | Cause::FailureRate
+        | Cause::SlowRate => (from, to) == (Phase::Closed, Phase::Open),
         Cause::Demanded => matches!(from, Phase::Closed | Phase::HalfOpen) && to == Phase::Open,
         Cause::OpeningOver => (from, to) == (Phase::Open, Phase::HalfOpen),
         Cause::ProbesSucceeded => (from, to) == (Phase::HalfOpen, Phase::Closed),
@@ -165,6 +173,10 @@ impl Observer for Journal {
 
     fn outcome(&self, outcome: Outcome, stale: bool) {
         self.outcomes.lock().unwrap().push((outcome, stale));
+    }
+
+    fn would_trip(&self, cause: Cause) {
+        self.would_trips.lock().unwrap().push(cause);
     }
 }
 
@@ -190,6 +202,8 @@ pub trait Use {
     fn succeed(&self) -> bool;
     /// A call that fails. Whether it was admitted.
     fn fail(&self) -> bool;
+    /// A call that succeeds after so many ticks. Whether it was admitted.
+    fn succeed_after(&self, ticks: u32) -> bool;
     /// Ticks until it is worth asking, of a breaker that must refuse.
     fn left(&self) -> Option<u32>;
 }
@@ -207,6 +221,10 @@ impl<W: Window, C: Clock> Use for Observed<W, C> {
         self.try_acquire().map(|permit| permit.failure()).is_ok()
     }
 
+    fn succeed_after(&self, ticks: u32) -> bool {
+        self.try_acquire().map(|permit| permit.took(ticks).success()).is_ok()
+    }
+
     fn left(&self) -> Option<u32> {
         self.hold().expect_err("the breaker must refuse").retry_after
     }
@@ -221,14 +239,19 @@ pub fn probing(
     successes: u32,
     out: u32,
 ) -> (Arc<Observed<(), Ticks>>, Ticks, Vec<Token>) {
-    let config = Config::new()
-        .consecutive_failures(1)
-        .open_for(10)
-        .probes(probes)
-        .successes(successes)
-        .probe_timeout(20);
-    let (breaker, ticks) = ticking(config, ());
-    breaker.fail();
+    let config = Config::new().consecutive_failures(1).probes(probes).successes(successes);
+    half_open(config, (), out)
+}
+
+/// The same with another configuration and a window; whatever it says, open for
+/// 10 ticks and half-open for 20.
+pub fn half_open<W: Window>(
+    config: Config,
+    window: W,
+    out: u32,
+) -> (Arc<Observed<W, Ticks>>, Ticks, Vec<Token>) {
+    let (breaker, ticks) = ticking(config.open_for(10).probe_timeout(20), window);
+    breaker.trip();
     ticks.advance(10);
     let tokens = (0..out).map(|_| breaker.hold().unwrap()).collect();
     (breaker, ticks, tokens)

@@ -190,6 +190,18 @@ fn two_own_lengths_by_hand() {
     });
 }
 
+/// Neither winner says by how much the other's was rounded up.
+#[test]
+fn two_own_lengths_too_long_for_the_word() {
+    const LONG: [u32; 2] = [20_000_001, 30_000_003];
+    model_with(2, || {
+        let breaker = still(config(), ());
+        race(&breaker, |b| b.trip_for(LONG[0]), |b| b.trip_for(LONG[1]));
+        let left = breaker.left().unwrap();
+        assert!(LONG.contains(&left), "{left}");
+    });
+}
+
 #[test]
 fn an_own_length_that_is_replaced_beside_a_caller() {
     model_with(2, || {

@@ -94,3 +94,26 @@ fn a_trip_and_a_success_of_the_tenure_before() {
         assert_eq!(breaker.tally().calls, 0);
     });
 }
+
+/// A recorder sleeps while the window comes round to the slot that it looked
+/// for.
+#[test]
+fn a_recorder_that_slept_through_a_window() {
+    model_with(1, || {
+        let config = Config::new().failures_in_window(9).bucket(10).open_for(100);
+        let (breaker, ticks) = ticking(config, TimeWindow::<1>::new());
+        breaker.succeed();
+        race(
+            &breaker,
+            |b| b.succeed(),
+            move |b| {
+                ticks.advance(10);
+                b.succeed();
+                ticks.advance(10);
+                b.fail();
+            },
+        );
+        // No time has passed since.
+        assert_eq!(breaker.tally().failed, 1);
+    });
+}
