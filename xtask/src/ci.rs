@@ -40,7 +40,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
         timed(name, || step(&shell))?;
     }
     timed("loom models", || crate::loom::run(&crate::loom::Options::default()))?;
-    timed("firmware", || crate::firmware::run(&crate::firmware::Options { install: true }))
+    timed("firmware", || crate::firmware::run(&crate::firmware::Options { install: true }))?;
+    timed("footprint", crate::footprint::check)
 }
 
 fn timed(name: &str, step: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {

@@ -7,17 +7,16 @@ mod qmp;
 mod socket;
 mod story;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use similar::TextDiff;
 use xshell::{Shell, cmd};
 
-use crate::tools::{self, Missing};
+use crate::cores::{BOARDS, M3, RISCV};
+use crate::tools;
 use board::Board;
 
-const TARGET: &str = "thumbv7m-none-eabi";
-const BOARDS: &str = "embedded-example/boards";
 const PACKAGE: &str = "mps2-an385";
 
 /// Options of `cargo xtask firmware`.
@@ -30,47 +29,25 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let sh = tools::shell()?;
-    tools::require(&sh, options.install, missing)?;
+    tools::require(&sh, options.install, |sh| M3.missing(sh).collect())?;
     let root = sh.current_dir();
-    let elf = build(&sh)?;
+    let elf = M3.program(&sh, PACKAGE, PACKAGE)?;
     let mut board = Board::boot(&elf)?;
     story::tell(&mut board)?;
     let log = board.finish()?;
     compare(&log, &root.join(BOARDS).join(PACKAGE).join("expected.log"))
 }
 
-/// Checks the boards' format and lints them: they are a workspace of their own.
+/// Checks the format of the firmware, and lints it: it is a workspace of its own.
 pub(crate) fn lint(sh: &Shell) -> anyhow::Result<()> {
-    let clippy = || tools::clippy_for(sh, TARGET, &["--workspace", "--locked", "--target", TARGET]);
-    tools::require(sh, true, |_| clippy().err().into_iter().collect())?;
+    let arm = ["--workspace", "--locked", "--target", M3.target];
+    let riscv = ["--workspace", "--exclude", PACKAGE, "--locked", "--target", RISCV.target];
+    let clippy = [(M3.target, &arm[..]), (RISCV.target, &riscv[..])];
+    let clippy = || clippy.map(|(target, arguments)| tools::clippy_for(sh, target, arguments));
+    tools::require(sh, true, |_| clippy().into_iter().filter_map(Result::err).collect())?;
     let _boards = sh.push_dir(BOARDS);
     cmd!(sh, "cargo fmt --check").run()?;
-    let Ok(clippy) = clippy() else { bail!("no clippy for {TARGET}") };
-    Ok(clippy.run()?)
-}
-
-fn missing(sh: &Shell) -> Vec<Missing> {
-    let qemu = tools::find(
-        board::QEMU,
-        &["qemu-system-arm"],
-        "brew install qemu, dnf install qemu-system-arm",
-    );
-    tools::cargo_for(sh, TARGET).err().into_iter().chain(qemu).collect()
-}
-
-/// Builds the firmware, and says where it is.
-fn build(sh: &Shell) -> anyhow::Result<PathBuf> {
-    let _boards = sh.push_dir(BOARDS);
-    let Ok(cargo) = tools::cargo_for(sh, TARGET) else { bail!("no toolchain for {TARGET}") };
-    let messages = cargo
-        .args(["build", "--release", "--locked", "--package", PACKAGE, "--target", TARGET])
-        .arg("--message-format=json-render-diagnostics")
-        .read()?;
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .context("cargo built no executable")
+    clippy().into_iter().flatten().try_for_each(|clippy| Ok(clippy.run()?))
 }
 
 /// Compares `log` with what is expected; `UPDATE_EXPECT=1` accepts it instead.

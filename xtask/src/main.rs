@@ -1,7 +1,9 @@
 //! The commands of the project: `cargo xtask help` lists them.
 
 mod ci;
+mod cores;
 mod firmware;
+mod footprint;
 mod loom;
 mod pictures;
 mod scenarios;
@@ -17,6 +19,8 @@ enum Command {
     Ci,
     /// Run the firmware in QEMU with its sensor pulled out and plugged in, and compare its log
     Firmware(firmware::Options),
+    /// Measure the flash, the RAM and the instructions that a breaker adds to firmware
+    Footprint(footprint::Options),
     /// Run the loom models: operations racing each other, in every interleaving where that ends in minutes
     Loom(loom::Options),
     /// Draw the pictures of docs/policies.md
@@ -29,6 +33,7 @@ fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Ci => ci::run(),
         Command::Firmware(options) => firmware::run(&options),
+        Command::Footprint(options) => footprint::run(&options),
         Command::Loom(options) => loom::run(&options),
         Command::Pictures => pictures::run(),
         Command::Scenarios(options) => scenarios::run(&options),

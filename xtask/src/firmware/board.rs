@@ -12,8 +12,7 @@ use serde_json::json;
 use super::log;
 use super::qmp::Qmp;
 use super::socket::{Listener, Socket};
-
-pub(super) const QEMU: &str = "qemu-system-arm";
+use crate::cores::QEMU_ARM;
 
 /// The whole run takes seconds; after this long it is given up.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -66,7 +65,7 @@ impl Board {
     pub(super) fn boot(elf: &Path) -> anyhow::Result<Self> {
         let deadline = Instant::now() + PATIENCE;
         let (qmp, uart) = (Listener::new()?, Listener::new()?);
-        let mut process = Command::new(QEMU)
+        let mut process = Command::new(QEMU_ARM.program)
             .args(["-machine", "mps2-an385", "-S", "-display", "none", "-monitor", "none"])
             .arg("-device")
             .arg(format!("tmp105,id={SENSOR},address={SENSOR_ADDRESS}"))
@@ -79,7 +78,7 @@ impl Board {
             .stdout(Stdio::piped())
             .spawn()
             .map(Process)
-            .with_context(|| format!("cannot start {QEMU}"))?;
+            .with_context(|| format!("cannot start {}", QEMU_ARM.program))?;
         let frames = process.0.stdout.take().context("QEMU has no output")?;
         let log = log::follow(elf, frames)?;
         let qmp = Qmp::new(qmp.accept(&mut process.0, deadline)?)?;

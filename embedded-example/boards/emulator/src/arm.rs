@@ -1,0 +1,31 @@
+//! Cortex-M: an instruction is so much virtual time, and SysTick measures it.
+
+use cortex_m::peripheral::syst::SystClkSource;
+pub use cortex_m_rt::entry;
+
+/// Under QEMU's `-icount shift=10`.
+const NANOSECONDS: u32 = 1 << 10;
+
+/// How fast QEMU's boards tick: `mps2-an385`, and `microbit`.
+const MEGAHERTZ: u32 = if cfg!(target_has_atomic = "32") { 25 } else { 16 };
+
+/// SysTick counts down in 24 bits.
+const MASK: u32 = (1 << 24) - 1;
+
+/// The instructions that it takes to do `operation` and to look at SysTick.
+#[inline(never)]
+pub(crate) fn count(operation: &mut dyn FnMut()) -> u32 {
+    // SAFETY: nothing else here uses SysTick.
+    let mut systick = unsafe { cortex_m::Peripherals::steal() }.SYST;
+    systick.set_clock_source(SystClkSource::Core);
+    systick.set_reload(MASK);
+    systick.clear_current();
+    systick.enable_counter();
+    // The first tick loads the counter.
+    cortex_m::asm::nop();
+    let start = cortex_m::peripheral::SYST::get_current();
+    operation();
+    let ticks = (start - cortex_m::peripheral::SYST::get_current()) & MASK;
+    // A tick is shorter than an instruction: rounding gives the exact number.
+    (ticks * 1_000 + MEGAHERTZ * NANOSECONDS / 2) / (MEGAHERTZ * NANOSECONDS)
+}

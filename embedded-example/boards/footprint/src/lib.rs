@@ -1,0 +1,90 @@
+//! The smallest firmware, which reads a sensor for ever, and the breakers that
+//! are added to it: `cargo xtask footprint`.
+//!
+//! The bins are the same but for the breaker, so the difference of two is what
+//! it costs. `instructions` counts what its operations take.
+
+#![no_std]
+
+use core::hint::black_box;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use microbreaker::{Breaker, Clock, Config, ConstConfig, CountWindow, Fixed};
+
+/// Where a breaker's ticks come from; firmware without one has it, too.
+pub struct Ticks;
+
+static TICKS: AtomicU32 = AtomicU32::new(0);
+
+impl Clock for Ticks {
+    fn now(&self) -> u32 {
+        TICKS.load(Ordering::Relaxed)
+    }
+}
+
+/// Moves the clock on.
+pub fn tick() {
+    TICKS.store(TICKS.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+}
+
+/// Reads for ever.
+pub fn run(read: impl Fn() -> Option<u32>) -> ! {
+    loop {
+        tick();
+        if let Some(value) = read() {
+            black_box(value);
+        }
+    }
+}
+
+/// The sensor did not answer.
+pub struct NoAnswer;
+
+/// A sensor whose answers nobody can foretell.
+#[inline(never)]
+pub fn sensor() -> Result<u32, NoAnswer> {
+    let value = black_box(0);
+    if black_box(true) { Ok(value) } else { Err(NoAnswer) }
+}
+
+/// Failures in a row.
+pub struct InARow;
+
+impl ConstConfig for InARow {
+    const CONFIG: Config = Config::new().consecutive_failures(3).open_for(500);
+}
+
+/// k of the last 16.
+pub struct OfTheLast16;
+
+impl ConstConfig for OfTheLast16 {
+    const CONFIG: Config = Config::new().failures_in_window(5).last_calls(16).open_for(500);
+}
+
+/// A rate of the last 100.
+pub struct OfTheLast100;
+
+impl ConstConfig for OfTheLast100 {
+    const CONFIG: Config =
+        Config::new().failure_rate(50).min_calls(20).last_calls(100).open_for(500);
+}
+
+/// A breaker whose configuration is part of its type.
+type Site<W, S> = Breaker<W, Ticks, (), Fixed<S>>;
+
+/// The breaker of the bin `consecutive`.
+pub static CONSECUTIVE: Site<(), InARow> = Breaker::fixed((), Ticks, ());
+
+/// The breaker of the bin `last16`.
+pub static LAST16: Site<CountWindow<3>, OfTheLast16> =
+    Breaker::fixed(CountWindow::new(), Ticks, ());
+
+/// The breaker of the bin `last100`.
+pub static LAST100: Site<CountWindow<7>, OfTheLast100> =
+    Breaker::fixed(CountWindow::new(), Ticks, ());
+
+/// Nothing here panics; if it could, the text would not count.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}

@@ -1,0 +1,12 @@
+//! The build script of programs that run on any core: hands the linker scripts
+//! to the linker. `emulator` says where they are.
+
+fn main() {
+    let arch = std::env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets CARGO_CFG_TARGET_ARCH");
+    // Arm's `link.x` reads it by itself.
+    if arch == "riscv32" {
+        println!("cargo:rustc-link-arg=-Tmemory.x");
+    }
+    println!("cargo:rustc-link-arg=-Tlink.x");
+    println!("cargo:rerun-if-changed=../link.rs");
+}

@@ -1,0 +1,130 @@
+//! Cores in QEMU, and programs for them.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use wait_timeout::ChildExt;
+use xshell::Shell;
+
+use crate::tools::{self, Missing};
+
+/// The firmware's workspace.
+pub(crate) const BOARDS: &str = "embedded-example/boards";
+
+/// No program runs longer, by far.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A core that QEMU has.
+pub(crate) struct Core {
+    /// As figures and options name it.
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) target: &'static str,
+    pub(crate) qemu: Qemu,
+    machine: &'static [&'static str],
+    /// QEMU's `-icount shift`, with which the core can count its instructions.
+    shift: &'static str,
+}
+
+/// One of QEMU's programs.
+pub(crate) struct Qemu {
+    pub(crate) program: &'static str,
+    packages: &'static [&'static str],
+}
+
+pub(crate) const QEMU_ARM: Qemu =
+    Qemu { program: "qemu-system-arm", packages: &["qemu-system-arm"] };
+const QEMU_RISCV: Qemu = Qemu { program: "qemu-system-riscv32", packages: &["qemu-system-misc"] };
+
+pub(crate) const M0: Core = Core {
+    name: "m0",
+    title: "Cortex-M0",
+    target: "thumbv6m-none-eabi",
+    qemu: QEMU_ARM,
+    machine: &["-machine", "microbit"],
+    shift: "10",
+};
+
+pub(crate) const M3: Core = Core {
+    name: "m3",
+    title: "Cortex-M3",
+    target: "thumbv7m-none-eabi",
+    qemu: QEMU_ARM,
+    machine: &["-machine", "mps2-an385"],
+    shift: "10",
+};
+
+pub(crate) const RISCV: Core = Core {
+    name: "riscv",
+    title: "RISC-V (IMAC)",
+    target: "riscv32imac-unknown-none-elf",
+    qemu: QEMU_RISCV,
+    machine: &["-machine", "virt", "-bios", "none"],
+    shift: "0",
+};
+
+impl Qemu {
+    /// Nothing if it is installed.
+    pub(crate) fn missing(&self) -> Option<Missing> {
+        let elsewhere = format!("brew install qemu, dnf install {}", self.program);
+        tools::find(self.program, self.packages, &elsewhere)
+    }
+}
+
+impl Core {
+    /// What is not installed that it takes to build for the core and to run it.
+    pub(crate) fn missing(&self, sh: &Shell) -> impl Iterator<Item = Missing> {
+        let cargo = tools::cargo_for(sh, self.target).err();
+        cargo.into_iter().chain(self.qemu.missing())
+    }
+
+    /// Runs a program to its end, time passing by instructions; what it printed.
+    pub(crate) fn run(&self, program: &Path) -> anyhow::Result<String> {
+        let mut qemu = Command::new(self.qemu.program)
+            .args(self.machine)
+            .args(["-display", "none", "-monitor", "none", "-serial", "none"])
+            .args(["-semihosting-config", "enable=on,target=native"])
+            .args(["-icount", &format!("shift={}", self.shift)])
+            .arg("-kernel")
+            .arg(program)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", self.qemu.program))?;
+        let output = qemu.stdout.take().context("QEMU has no output")?;
+        let printed = thread::spawn(move || io::read_to_string(output));
+        let status = qemu.wait_timeout(PATIENCE)?;
+        if status.is_none() {
+            qemu.kill()?;
+            qemu.wait()?;
+        }
+        let Ok(printed) = printed.join() else { bail!("QEMU's output cannot be read") };
+        let printed = printed?;
+        let what = || format!("{} on {}", program.display(), self.title);
+        match status {
+            Some(status) if status.success() => Ok(printed),
+            Some(status) => bail!("{} failed, {status}:\n{printed}", what()),
+            None => bail!("{} does not end:\n{printed}", what()),
+        }
+    }
+
+    /// Builds the firmware `package` for the core; its program `name`.
+    pub(crate) fn program(&self, sh: &Shell, package: &str, name: &str) -> anyhow::Result<PathBuf> {
+        let target = self.target;
+        let Ok(cargo) = tools::cargo_for(sh, target) else { bail!("no toolchain for {target}") };
+        let _boards = sh.push_dir(BOARDS);
+        let messages = cargo
+            .args(["build", "--release", "--locked", "--package", package, "--bin", name])
+            .args(["--target", target, "--message-format=json-render-diagnostics"])
+            .read()?;
+        messages
+            .lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+            .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+            .with_context(|| format!("cargo built no {name}"))
+    }
+}

@@ -1,0 +1,182 @@
+//! `cargo xtask footprint`: what a breaker adds to firmware.
+//!
+//! The same firmware is built with and without a breaker; the difference of
+//! their sections is what it costs. A third program counts instructions.
+
+mod figures;
+mod sizes;
+
+use std::fmt::Write as _;
+
+use anyhow::{Context, bail};
+use xshell::Shell;
+
+use crate::cores::{Core, M0, M3, RISCV};
+use crate::tools;
+use figures::Figures;
+
+const PACKAGE: &str = "footprint";
+const CORES: [Core; 3] = [M0, M3, RISCV];
+/// The breaker that has no window.
+const WINDOWLESS: &str = "consecutive";
+/// The programs with a breaker, and what it is.
+const BREAKERS: [(&str, &str); 3] = [
+    (WINDOWLESS, "3 failures in a row"),
+    ("last16", "5 of the last 16 failed"),
+    ("last100", "50 % of the last 100 failed"),
+];
+/// What `instructions` counts, and what it is.
+const OPERATIONS: [(&str, &str); 4] = [
+    ("healthy", "healthy call"),
+    ("failing", "failing call"),
+    ("rejection", "rejection"),
+    ("trip", "failing call that trips"),
+];
+/// Figures that are promised, what they are, and the most that they may be.
+const BUDGETS: [(&str, &str, u32); 4] = [
+    (
+        "flash_bytes_m3_last16",
+        "flash of a breaker with a window of the last 16, Cortex-M3, bytes",
+        1024,
+    ),
+    ("ram_bytes_consecutive", "RAM of a breaker without a window, bytes", 16),
+    ("ram_bytes_last100", "RAM that a window of the last 100 adds to that, bytes", 40),
+    ("instructions_m3_healthy", "a healthy call, Cortex-M3, instructions", 40),
+];
+
+const HEAD: &str = "\
+# What a breaker adds to firmware
+
+Written by `cargo xtask footprint`; `cargo xtask footprint --check` measures
+again and fails if anything has grown by more than a tenth.
+
+Bytes are the difference of the same firmware with and without a breaker that
+guards one call: its configuration in its type, `opt-level = \"s\"`, LTO, one
+codegen unit, `panic = \"abort\"`. RAM is `.data` and `.bss`; flash is `.text`,
+`.rodata` and what `.data` starts with. Where there is no compare-and-swap the
+critical sections are part of it.
+
+Instructions are counted in QEMU, from before a guarded call of a function that
+does nothing to after it. The window is full, and the failing call is the first.
+";
+
+const REPORT: &str = "benches/results/footprint.md";
+const RECORD: &str = "benches/results/footprint.json";
+
+/// Options of `cargo xtask footprint`.
+#[derive(clap::Args, Default)]
+pub(crate) struct Options {
+    /// Compare with what is recorded, instead of recording it; fails if anything
+    /// has grown by more than a tenth
+    #[arg(long)]
+    check: bool,
+    /// Only list the functions and constants of the firmware with this breaker, by size
+    #[arg(long, value_name = "BREAKER", value_parser = BREAKERS.map(|(name, _)| name))]
+    functions: Option<String>,
+    /// For `--functions`: the core
+    #[arg(long, default_value = M3.name, value_parser = CORES.map(|core| core.name))]
+    core: String,
+    /// Install missing system packages
+    #[arg(long)]
+    install: bool,
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let sh = tools::shell()?;
+    let missing = |sh: &Shell| CORES.iter().flat_map(|core| core.missing(sh)).collect();
+    tools::require(&sh, options.install, missing)?;
+    if let Some(breaker) = &options.functions {
+        let core = CORES.iter().find(|core| core.name == options.core);
+        let core = core.context("there is no such core")?;
+        return sizes::list(&core.program(&sh, PACKAGE, breaker)?);
+    }
+    let mut figures = Figures::default();
+    for core in &CORES {
+        measure(&sh, core, &mut figures)?;
+    }
+    let report = report(&sh, &figures)?;
+    println!("{report}\n{figures}");
+    let record = sh.current_dir().join(RECORD);
+    if options.check {
+        return figures.compare(&Figures::read(&record)?);
+    }
+    figures.write(&record)?;
+    Ok(sh.write_file(REPORT, report)?)
+}
+
+/// Compares with what is recorded, for CI.
+pub(crate) fn check() -> anyhow::Result<()> {
+    run(&Options { check: true, install: true, ..Options::default() })
+}
+
+/// Figures of one core. The RAM is the same on all, or the largest counts.
+fn measure(sh: &Shell, core: &Core, figures: &mut Figures) -> anyhow::Result<()> {
+    let size = |program| sizes::of(&core.program(sh, PACKAGE, program)?);
+    let (without, windowless) = (size("without")?, size(WINDOWLESS)?);
+    for (breaker, _) in BREAKERS {
+        let with = size(breaker)?;
+        figures.raise(flash(core, breaker), with.flash - without.flash);
+        // Of a window, only what it adds to that.
+        let base = if breaker == WINDOWLESS { &without } else { &windowless };
+        figures.raise(ram(breaker), with.ram - base.ram);
+    }
+    let printed = core.run(&core.program(sh, PACKAGE, "instructions")?)?;
+    for line in printed.lines() {
+        let [breaker, operation, count] = line.split(' ').collect::<Vec<_>>()[..] else {
+            bail!("not a count of instructions: {line}");
+        };
+        let count = count.parse()?;
+        figures.raise(instructions(core, operation, breaker), count);
+        // The worst of them.
+        figures.raise(format!("instructions_{}_{operation}", core.name), count);
+    }
+    Ok(())
+}
+
+fn flash(core: &Core, breaker: &str) -> String {
+    format!("flash_bytes_{}_{breaker}", core.name)
+}
+
+fn ram(breaker: &str) -> String {
+    format!("ram_bytes_{breaker}")
+}
+
+fn instructions(core: &Core, operation: &str, breaker: &str) -> String {
+    format!("instructions_{}_{operation}_{breaker}", core.name)
+}
+
+fn report(sh: &Shell, figures: &Figures) -> anyhow::Result<String> {
+    let Ok(cargo) = tools::cargo_for(sh, M3.target) else { bail!("no toolchain") };
+    let cargo = cargo.arg("--version").read()?;
+    let titles = CORES.map(|core| core.title).join(" | ");
+    let mut report = format!("{HEAD}\nBuilt with {cargo}.\n\n");
+    writeln!(report, "| bytes added | RAM | flash: {titles} |\n|---|{}", "---:|".repeat(4))?;
+    for (breaker, what) in BREAKERS {
+        let mut bytes = figures.get(&ram(breaker))?;
+        if breaker != WINDOWLESS {
+            bytes += figures.get(&ram(WINDOWLESS))?;
+        }
+        write!(report, "| {what} | {bytes} |")?;
+        for core in &CORES {
+            write!(report, " {} |", figures.get(&flash(core, breaker))?)?;
+        }
+        writeln!(report)?;
+    }
+    writeln!(report, "\n| instructions | | {titles} |\n|---|---|{}", "---:|".repeat(3))?;
+    for (breaker, what) in BREAKERS {
+        for (operation, call) in OPERATIONS {
+            write!(report, "| {what} | {call} |")?;
+            for core in &CORES {
+                write!(report, " {} |", figures.get(&instructions(core, operation, breaker))?)?;
+            }
+            writeln!(report)?;
+        }
+    }
+    writeln!(report, "\n| budget | at most | is | |\n|---|---:|---:|---|")?;
+    for (name, what, most) in BUDGETS {
+        let is = figures.get(name)?;
+        let verdict = if is <= most { "met" } else { "**exceeded**" };
+        writeln!(report, "| {what} | {most} | {is} | {verdict} |")?;
+    }
+    Ok(report)
+}
