@@ -83,6 +83,14 @@ impl<'a, B: Guard> Permit<'a, B> {
         self.finish(Outcome::Ignored);
     }
 
+    /// The tick at which it was given where slow calls are watched, and 0
+    /// elsewhere: what [`Guard::complete`] asks for beside the token.
+    #[must_use]
+    #[inline]
+    pub const fn started(&self) -> u32 {
+        self.started
+    }
+
     /// The call took `ticks`, whatever the guard's clock says.
     pub const fn took(mut self, ticks: u32) -> Self {
         self.took = Some(ticks);
