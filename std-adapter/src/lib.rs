@@ -1,24 +1,30 @@
 #![deny(missing_docs)]
-//! The [`microbreaker`] circuit breaker for `std`: a monotonic clock, and a
-//! call that tells a panic from a failure.
-//!
-//! ```
-//! use microbreaker::{Breaker, Config};
-//! use microbreaker_std::{MonotonicClock, millis};
-//! use std::{sync::LazyLock, time::Duration};
-//!
-//! static UPSTREAM: LazyLock<Breaker<(), MonotonicClock>> = LazyLock::new(|| {
-//!     let config = Config::new()
-//!         .consecutive_failures(5)
-//!         .open_for(millis(Duration::from_secs(30)));
-//!     Breaker::new(config, (), MonotonicClock::new())
-//! });
-//!
-//! let answer = UPSTREAM.call(|| "42".parse::<u32>());
-//! assert_eq!(answer.unwrap(), 42);
-//! ```
+#![doc = include_str!("../README.md")]
 
+mod breaker;
+mod builder;
+mod call;
 mod clock;
+mod engine;
+mod error;
+mod last_good;
+mod outcome;
+mod paused;
+mod permit;
+mod ready;
+mod settings;
+mod snapshot;
+mod timing;
+mod watch;
 
+pub use breaker::Breaker;
+pub use builder::Builder;
 pub use clock::{MonotonicClock, millis};
-pub use microbreaker::*;
+pub use error::{BuildError, CallError, Rejected};
+pub use last_good::LastGood;
+pub use microbreaker::{AfterProbeTimeout, Cause, Clock, IllegalTransition, Phase, Tally};
+pub use outcome::{Classify, ErrorsFail, Outcome, failing_if};
+pub use paused::PausedClock;
+pub use permit::Permit;
+pub use settings::{Backoff, BadSetting, ProbeTimeout, Ramp, Settings};
+pub use snapshot::Snapshot;

@@ -1,0 +1,157 @@
+//! Guarded calls.
+
+use std::borrow::Borrow;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use crate::permit::Permit;
+use crate::{Breaker, CallError, Classify, ErrorsFail, Outcome};
+
+impl Breaker {
+    /// Makes a guarded call: an `Err` is a failure, and so is a panic, which goes
+    /// on.
+    ///
+    /// Fallbacks are what `Result` has anyway, and never hold the permit:
+    ///
+    /// ```
+    /// # use microbreaker_std::{Breaker, CallError};
+    /// # let open_for = std::time::Duration::from_secs(1);
+    /// # let users = Breaker::builder("users").consecutive_failures(1).open_for(open_for).build()?;
+    /// # let replica = users.clone();
+    /// # let ask = |_: &str| "42".parse::<u32>();
+    /// let user = users.call(|| ask("primary")).or_else(|_| replica.call(|| ask("replica")));
+    /// # assert_eq!(user, Ok(42));
+    /// # Ok::<(), microbreaker_std::BuildError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The call's own, or that it was refused and not made.
+    #[inline]
+    pub fn call<T, E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<T, CallError<E>> {
+        self.call_classified(f, ErrorsFail)
+    }
+
+    /// Makes a guarded call of whose result `classify` says what it means.
+    ///
+    /// ```
+    /// # use microbreaker_std::{Breaker, failing_if};
+    /// # use std::io::{self, ErrorKind};
+    /// # let open_for = std::time::Duration::from_secs(1);
+    /// # let files = Breaker::builder("files").consecutive_failures(1).open_for(open_for).build()?;
+    /// let answers = failing_if(|error: &io::Error| error.kind() != ErrorKind::NotFound);
+    /// let missing = files.call_classified(|| std::fs::read("/no/such/file"), answers);
+    /// assert!(missing.is_err() && files.try_acquire().is_ok());
+    /// # Ok::<(), microbreaker_std::BuildError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The call's own, or that it was refused and not made.
+    #[inline]
+    pub fn call_classified<T, E>(
+        &self,
+        f: impl FnOnce() -> Result<T, E>,
+        classify: impl Classify<T, E>,
+    ) -> Result<T, CallError<E>> {
+        let mut call = InCall::new(self.try_acquire()?);
+        call.running = true;
+        let result = f();
+        call.finish(classify.classify(&result));
+        result.map_err(CallError::Failed)
+    }
+
+    /// Makes a guarded call of a future, on any executor. The future is not
+    /// polled before the call was admitted, which is asked when this is first
+    /// polled. Dropped half-way it counts as abandoned; a panic is a failure.
+    ///
+    /// # Errors
+    ///
+    /// The call's own, or that it was refused and not made.
+    pub async fn call_async<T, E>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, CallError<E>> {
+        self.call_async_classified(call, ErrorsFail).await
+    }
+
+    /// [`call_async`](Self::call_async), of whose result `classify` says what it
+    /// means.
+    ///
+    /// # Errors
+    ///
+    /// The call's own, or that it was refused and not made.
+    pub async fn call_async_classified<T, E>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+        classify: impl Classify<T, E>,
+    ) -> Result<T, CallError<E>> {
+        let mut in_call = InCall::new(self.try_acquire()?);
+        let mut call = pin!(call);
+        let result = poll_fn(|context| in_call.poll(call.as_mut(), context)).await;
+        in_call.running = true;
+        in_call.finish(classify.classify(&result));
+        result.map_err(CallError::Failed)
+    }
+
+    /// A function that makes guarded calls of `f`.
+    ///
+    /// ```
+    /// # use microbreaker_std::Breaker;
+    /// # let open_for = std::time::Duration::from_secs(1);
+    /// # let users = Breaker::builder("users").consecutive_failures(1).open_for(open_for).build()?;
+    /// let parse = users.wrap(|text: &str| text.parse::<u32>());
+    /// assert_eq!(parse("42"), Ok(42));
+    /// # Ok::<(), microbreaker_std::BuildError>(())
+    /// ```
+    pub fn wrap<A, T, E>(
+        &self,
+        f: impl Fn(A) -> Result<T, E>,
+    ) -> impl Fn(A) -> Result<T, CallError<E>> {
+        let breaker = self.clone();
+        move |argument| breaker.call(|| f(argument))
+    }
+}
+
+/// A call in progress: a panic while it runs is a failure.
+pub(crate) struct InCall<B: Borrow<Breaker>> {
+    permit: Option<Permit<B>>,
+    /// Whether the caller's own code is running.
+    running: bool,
+}
+
+impl<B: Borrow<Breaker>> InCall<B> {
+    #[inline]
+    pub(crate) fn new(permit: Permit<B>) -> Self {
+        Self { permit: Some(permit), running: false }
+    }
+
+    /// Polls the call.
+    pub(crate) fn poll<F: Future>(
+        &mut self,
+        call: Pin<&mut F>,
+        context: &mut Context<'_>,
+    ) -> Poll<F::Output> {
+        self.running = true;
+        let polled = call.poll(context);
+        self.running = false;
+        polled
+    }
+
+    #[inline]
+    pub(crate) fn finish(mut self, outcome: Outcome) {
+        if let Some(permit) = self.permit.take() {
+            permit.finish(outcome);
+        }
+    }
+}
+
+impl<B: Borrow<Breaker>> Drop for InCall<B> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(permit) = self.permit.take().filter(|_| self.running) {
+            permit.failure();
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The core's breaker, with a window that is chosen at run time.
+
+use microbreaker::{
+    Breaker, Config, ConfigError, CountWindow, FailureWindow, Guard, IllegalTransition, Outcome,
+    Phase, Rejected, Snapshot, TimeWindow, Token, WithSlow,
+};
+
+use crate::settings::Window;
+use crate::timing::SharedClock;
+use crate::watch::Watch;
+
+/// A window by time forgets a tenth of itself at a time, as in most breakers.
+pub(crate) const BUCKETS: u32 = 10;
+
+type Core<W> = Breaker<W, SharedClock, Watch>;
+type Count = CountWindow<64>;
+type Time = TimeWindow<{ BUCKETS as usize }>;
+type Failures = FailureWindow<{ BUCKETS as usize }>;
+
+/// One breaker of the core. Every decision is made in here.
+#[expect(clippy::large_enum_variant, reason = "it is allocated once, and never moved after that")]
+pub(crate) enum Engine {
+    Plain(Core<()>),
+    Count(Core<Count>),
+    Time(Core<Time>),
+    Failures(Core<Failures>),
+    SlowCount(Core<WithSlow<Count>>),
+    SlowTime(Core<WithSlow<Time>>),
+}
+
+/// Evaluates an expression of whichever core breaker it is.
+macro_rules! each {
+    ($engine:expr, $core:ident => $value:expr) => {
+        match $engine {
+            Engine::Plain($core) => $value,
+            Engine::Count($core) => $value,
+            Engine::Time($core) => $value,
+            Engine::Failures($core) => $value,
+            Engine::SlowCount($core) => $value,
+            Engine::SlowTime($core) => $value,
+        }
+    };
+}
+
+impl Engine {
+    pub(crate) fn new(
+        config: Config,
+        window: Window,
+        clock: SharedClock,
+        watch: Watch,
+    ) -> Result<Self, ConfigError> {
+        Ok(match window {
+            Window::None => Self::Plain(Core::try_new(config, (), clock, watch)?),
+            Window::Count { slow: false } => {
+                Self::Count(Core::try_new(config, Count::new(), clock, watch)?)
+            }
+            Window::Count { slow: true } => {
+                let window = WithSlow::new(Count::new(), Count::new());
+                Self::SlowCount(Core::try_new(config, window, clock, watch)?)
+            }
+            Window::Time { slow: false } => {
+                Self::Time(Core::try_new(config, Time::new(), clock, watch)?)
+            }
+            Window::Time { slow: true } => {
+                let window = WithSlow::new(Time::new(), Time::new());
+                Self::SlowTime(Core::try_new(config, window, clock, watch)?)
+            }
+            Window::Failures => {
+                Self::Failures(Core::try_new(config, Failures::new(), clock, watch)?)
+            }
+        })
+    }
+
+    /// Leave to make one call, and the tick at which it was given where the
+    /// core times calls.
+    #[inline]
+    pub(crate) fn try_acquire(&self) -> Result<(Token, u32), Rejected> {
+        each!(self, core => {
+            let permit = core.try_acquire()?;
+            let started = permit.started();
+            Ok((permit.into_token(), started))
+        })
+    }
+
+    #[inline]
+    pub(crate) fn complete(&self, token: Token, started: u32, took: Option<u32>, end: Outcome) {
+        each!(self, core => core.complete(token, started, took, end));
+    }
+
+    pub(crate) fn abandoned(&self) -> Outcome {
+        each!(self, core => core.abandoned())
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        each!(self, core => core.phase())
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        each!(self, core => core.snapshot())
+    }
+
+    pub(crate) fn trip(&self) {
+        each!(self, core => core.trip());
+    }
+
+    pub(crate) fn trip_for(&self, ticks: u32) {
+        each!(self, core => core.trip_for(ticks));
+    }
+
+    pub(crate) fn half_open(&self) -> Result<(), IllegalTransition> {
+        each!(self, core => core.half_open())
+    }
+
+    pub(crate) fn reset(&self) {
+        each!(self, core => core.reset());
+    }
+
+    pub(crate) fn force_open(&self) {
+        each!(self, core => core.force_open());
+    }
+
+    pub(crate) fn disable(&self) {
+        each!(self, core => core.disable());
+    }
+
+    pub(crate) fn metrics_only(&self) {
+        each!(self, core => core.metrics_only());
+    }
+}

@@ -1,0 +1,97 @@
+//! Leave to make one call, by hand.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::time::Duration;
+
+use microbreaker::Token;
+
+use crate::{Breaker, Outcome, Rejected, millis};
+
+/// Leave to make one call, consumed by its outcome.
+///
+/// Dropped without one the call counts as abandoned: the permit is handed back
+/// and nothing is recorded, unless
+/// [`abandoned_fails`](crate::Builder::abandoned_fails). Also if it is dropped
+/// by a panic: only [`call`](Breaker::call) and its kind know that it was the
+/// call which panicked.
+///
+/// `Permit<&Breaker>` borrows the breaker and costs nothing; `Permit` owns a
+/// handle and may go anywhere.
+#[must_use = "a permit that is dropped at once abandons the call it was given for"]
+pub struct Permit<B: Borrow<Breaker> = Breaker> {
+    breaker: B,
+    /// `None` once it was consumed.
+    token: Option<Token>,
+    started: u32,
+    took: Option<u32>,
+}
+
+impl<B: Borrow<Breaker>> Permit<B> {
+    #[inline]
+    pub(crate) fn acquire(breaker: B) -> Result<Self, Rejected> {
+        match breaker.borrow().engine().try_acquire() {
+            Ok((token, started)) => Ok(Self { token: Some(token), started, took: None, breaker }),
+            Err(rejected) => Err(breaker.borrow().rejected(rejected)),
+        }
+    }
+
+    /// The breaker that gave it.
+    pub fn breaker(&self) -> &Breaker {
+        self.breaker.borrow()
+    }
+
+    /// The call took this long, whatever the clock says.
+    pub fn took(mut self, time: Duration) -> Self {
+        self.took = Some(millis(time));
+        self
+    }
+
+    /// The call did what it should.
+    #[inline]
+    pub fn success(self) {
+        self.finish(Outcome::Success);
+    }
+
+    /// The call failed.
+    #[inline]
+    pub fn failure(self) {
+        self.finish(Outcome::Failure);
+    }
+
+    /// The call says nothing about what is guarded.
+    #[inline]
+    pub fn ignore(self) {
+        self.finish(Outcome::Ignored);
+    }
+
+    /// The call ended with `outcome`. One of an earlier phase changes nothing.
+    #[inline]
+    pub fn finish(mut self, outcome: Outcome) {
+        self.complete(outcome.in_ticks());
+    }
+
+    #[inline]
+    fn complete(&mut self, outcome: microbreaker::Outcome) {
+        if let Some(token) = self.token.take() {
+            let engine = self.breaker.borrow().engine();
+            engine.complete(token, self.started, self.took, outcome);
+        }
+    }
+}
+
+impl<B: Borrow<Breaker>> Drop for Permit<B> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.token.is_some() {
+            let abandoned = self.breaker.borrow().engine().abandoned();
+            self.complete(abandoned);
+        }
+    }
+}
+
+impl<B: Borrow<Breaker>> fmt::Debug for Permit<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Permit").field(self.breaker().name()).finish()
+    }
+}

@@ -1,0 +1,325 @@
+//! What makes a breaker trip and how it recovers, in the terms of `std`.
+
+use std::fmt;
+use std::time::Duration;
+
+use microbreaker::{AfterProbeTimeout, Config, ConfigError, Field};
+
+use crate::engine::BUCKETS;
+use crate::millis;
+
+/// What makes a breaker trip and how it recovers: [`Builder`](crate::Builder)'s
+/// settings as data, each named after its setter. What is `None` is not used,
+/// or as the setter says by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each field is documented at the setter of its name")]
+pub struct Settings {
+    pub consecutive_failures: Option<u32>,
+    pub failures_in_window: Option<u32>,
+    pub failure_rate: Option<u32>,
+    pub slow_rate: Option<u32>,
+    pub slow_after: Option<Duration>,
+    pub min_calls: Option<u32>,
+    pub last_calls: Option<u32>,
+    pub within: Option<Duration>,
+    pub open_for: Option<Duration>,
+    pub backoff: Option<Backoff>,
+    pub jitter: Option<u32>,
+    pub probes: Option<u32>,
+    pub reuse_probes_until: Option<u32>,
+    pub successes: Option<u32>,
+    pub probe_rate_after: Option<u32>,
+    pub probe_timeout: Option<ProbeTimeout>,
+    pub after_probe_timeout: Option<AfterProbeTimeout>,
+    pub ramp: Option<Ramp>,
+    pub abandoned_fails: Option<bool>,
+}
+
+/// Longer waits after each failed recovery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// What each trip from half-open multiplies the wait by, 2 or more.
+    pub factor: u32,
+    /// The longest wait.
+    pub max: Duration,
+}
+
+/// How long probes may take to settle it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeTimeout {
+    /// So long.
+    After(Duration),
+    /// For ever.
+    Never,
+}
+
+/// Closing gradually.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ramp {
+    /// The share of calls that is admitted in each step, 1 to 99 percent.
+    pub shares: Vec<u8>,
+    /// How long each step lasts.
+    pub step: Duration,
+}
+
+/// A setting that cannot work: which, its value, and what is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BadSetting {
+    /// The setting, named after its setter.
+    pub setting: &'static str,
+    /// Its value.
+    pub value: String,
+    /// What is allowed: the rest of a sentence that begins with "must be".
+    pub allowed: String,
+}
+
+impl fmt::Display for BadSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { setting, value, allowed } = self;
+        write!(f, "{setting} is {value}, but must be {allowed}")
+    }
+}
+
+impl std::error::Error for BadSetting {}
+
+/// The kind of window that settings need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Window {
+    None,
+    Count { slow: bool },
+    Time { slow: bool },
+    Failures,
+}
+
+impl Settings {
+    pub(crate) fn window(&self) -> Window {
+        let slow = self.slow_rate.is_some() || self.slow_after.is_some();
+        let failures_only =
+            !slow && self.failure_rate.is_none() && self.min_calls.unwrap_or(1) == 1;
+        match (self.last_calls, self.within) {
+            (None, None) => Window::None,
+            (Some(_), _) => Window::Count { slow },
+            (None, Some(_)) if failures_only => Window::Failures,
+            (None, Some(_)) => Window::Time { slow },
+        }
+    }
+
+    /// The core's configuration; `seed` draws the jitter.
+    pub(crate) fn config(&self, seed: u32) -> Result<Config, BadSetting> {
+        self.check_window()?;
+        let mut config = Config::new()
+            .open_for(self.open_for.map_or(0, millis))
+            .min_calls(self.min_calls.unwrap_or(1))
+            .last_calls(self.last_calls.unwrap_or(0))
+            .bucket(self.within.map_or(0, |within| millis(within).div_ceil(BUCKETS)))
+            .probes(self.probes.unwrap_or(1))
+            .after_probe_timeout(self.after_probe_timeout.unwrap_or_default());
+        /// Those of the core's setters that take what there is.
+        macro_rules! set {
+            ($($setter:ident($value:pat => $($argument:expr),+))+) => {
+                $(if let Some($value) = self.$setter {
+                    config = config.$setter($($argument),+);
+                })+
+            };
+        }
+        set! {
+            consecutive_failures(count => count)
+            failures_in_window(count => count)
+            failure_rate(percent => percent)
+            slow_rate(percent => percent)
+            slow_after(time => millis(time))
+            backoff(Backoff { factor, max } => factor, millis(max))
+            jitter(percent => percent, seed)
+            reuse_probes_until(count => count)
+            successes(count => count)
+            probe_rate_after(count => count)
+        }
+        config = match self.probe_timeout {
+            None => config,
+            Some(ProbeTimeout::After(time)) => config.probe_timeout(millis(time)),
+            Some(ProbeTimeout::Never) => config.no_probe_timeout(),
+        };
+        if let Some(ramp) = &self.ramp {
+            config = ramped(config, ramp)?;
+        }
+        if self.abandoned_fails == Some(true) {
+            config = config.abandoned_fails();
+        }
+        Ok(config)
+    }
+
+    /// What the core says of its own fields, in terms of these.
+    pub(crate) fn explain(&self, error: ConfigError) -> BadSetting {
+        let time = |ticks: u32| format!("{:?}", Duration::from_millis(ticks.into()));
+        let ConfigError { field, least, most, .. } = error;
+        let between = |least: String, most: String| format!("{least} to {most}");
+        let (setting, allowed) = match field {
+            Field::Policies => (
+                "policies",
+                "at least one of consecutive_failures, failures_in_window, failure_rate, \
+                 slow_rate"
+                    .to_owned(),
+            ),
+            Field::Bucket => {
+                ("within", between(time(BUCKETS * least), time(most.saturating_mul(BUCKETS))))
+            }
+            Field::BackoffMax => ("backoff.max", between(time(least), time(most))),
+            Field::RampStep => ("ramp.step", between(time(least), time(most))),
+            Field::OpenFor | Field::ProbeTimeout => {
+                (field.name(), between(time(least), time(most)))
+            }
+            Field::SlowAfter if most > 0 => (
+                field.name(),
+                format!("{}, together with slow_rate", between(time(least), time(most))),
+            ),
+            Field::SlowAfter => (field.name(), "left out where there is no slow_rate".to_owned()),
+            Field::BackoffFactor => ("backoff.factor", "2 or more".to_owned()),
+            Field::RampShare => {
+                ("ramp.shares", "1 to 99 percent each, none smaller than the one before".to_owned())
+            }
+            Field::ProbeRateAfter if most < least => (
+                field.name(),
+                "left out where there is no failure_rate and no slow_rate".to_owned(),
+            ),
+            _ => (field.name(), between(least.to_string(), most.to_string())),
+        };
+        BadSetting { setting, value: self.value_of(field), allowed }
+    }
+
+    /// The value of `field`, as it was set.
+    fn value_of(&self, field: Field) -> String {
+        let number = |value: Option<u32>| value.map(|value| value.to_string());
+        let time = |value: Option<Duration>| value.map(|value| format!("{value:?}"));
+        let value = match field {
+            Field::Policies => Some("empty".to_owned()),
+            Field::ConsecutiveFailures => number(self.consecutive_failures),
+            Field::FailuresInWindow => number(self.failures_in_window),
+            Field::FailureRate => number(self.failure_rate),
+            Field::SlowRate => number(self.slow_rate),
+            Field::SlowAfter => time(self.slow_after),
+            Field::MinCalls => number(self.min_calls),
+            Field::LastCalls => number(self.last_calls),
+            Field::Bucket => time(self.within),
+            Field::OpenFor => time(self.open_for),
+            Field::BackoffFactor => number(self.backoff.map(|backoff| backoff.factor)),
+            Field::BackoffMax => time(self.backoff.map(|backoff| backoff.max)),
+            Field::Jitter => number(self.jitter),
+            Field::Probes => number(self.probes),
+            Field::ReuseProbesUntil => number(self.reuse_probes_until),
+            Field::Successes => number(self.successes),
+            Field::ProbeRateAfter => number(self.probe_rate_after),
+            Field::ProbeTimeout => match self.probe_timeout {
+                Some(ProbeTimeout::After(time)) => Some(format!("{time:?}")),
+                _ => None,
+            },
+            Field::RampShare => self.ramp.as_ref().map(|ramp| format!("{:?}", ramp.shares)),
+            Field::RampStep => time(self.ramp.as_ref().map(|ramp| ramp.step)),
+            _ => None,
+        };
+        value.unwrap_or_else(|| "not set".to_owned())
+    }
+
+    /// What the core could not say well: it does not know of two windows.
+    fn check_window(&self) -> Result<(), BadSetting> {
+        let bad = |field, allowed: &str| {
+            let (setting, value, allowed) =
+                (field_name(field), self.value_of(field), allowed.to_owned());
+            Err(BadSetting { setting, value, allowed })
+        };
+        if self.last_calls.is_some() && self.within.is_some() {
+            return bad(Field::Bucket, "left out where last_calls is set: there is one window");
+        }
+        if self.last_calls.is_some() || self.within.is_some() {
+            return Ok(());
+        }
+        let in_window = [
+            (Field::FailuresInWindow, self.failures_in_window),
+            (Field::FailureRate, self.failure_rate),
+            (Field::SlowRate, self.slow_rate),
+        ];
+        match in_window.into_iter().find(|(_, value)| value.is_some()) {
+            Some((field, _)) => bad(field, "set together with a window: last_calls or within"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn field_name(field: Field) -> &'static str {
+    if field == Field::Bucket { "within" } else { field.name() }
+}
+
+/// `config` with a ramp. The core takes arrays, and there are 1 to 7 shares.
+fn ramped(config: Config, ramp: &Ramp) -> Result<Config, BadSetting> {
+    let step = millis(ramp.step);
+    Ok(match *ramp.shares {
+        [a] => config.ramp([a], step),
+        [a, b] => config.ramp([a, b], step),
+        [a, b, c] => config.ramp([a, b, c], step),
+        [a, b, c, d] => config.ramp([a, b, c, d], step),
+        [a, b, c, d, e] => config.ramp([a, b, c, d, e], step),
+        [a, b, c, d, e, f] => config.ramp([a, b, c, d, e, f], step),
+        [a, b, c, d, e, f, g] => config.ramp([a, b, c, d, e, f, g], step),
+        _ => {
+            return Err(BadSetting {
+                setting: "ramp.shares",
+                value: format!("{:?}", ramp.shares),
+                allowed: "1 to 7 shares".to_owned(),
+            });
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_reaches_the_core() {
+        let second = Duration::from_secs(1);
+        let settings = Settings {
+            consecutive_failures: Some(7),
+            failures_in_window: Some(8),
+            failure_rate: Some(50),
+            slow_rate: Some(60),
+            slow_after: Some(2 * second),
+            min_calls: Some(9),
+            last_calls: Some(20),
+            within: None,
+            open_for: Some(second),
+            backoff: Some(Backoff { factor: 2, max: 8 * second }),
+            jitter: Some(10),
+            probes: Some(3),
+            reuse_probes_until: Some(5),
+            successes: Some(4),
+            probe_rate_after: Some(2),
+            probe_timeout: Some(ProbeTimeout::After(3 * second)),
+            after_probe_timeout: Some(AfterProbeTimeout::Close),
+            ramp: Some(Ramp { shares: vec![10, 50], step: second }),
+            abandoned_fails: Some(true),
+        };
+        let config = Config::new()
+            .consecutive_failures(7)
+            .failures_in_window(8)
+            .failure_rate(50)
+            .slow_rate(60)
+            .slow_after(2_000)
+            .min_calls(9)
+            .last_calls(20)
+            .open_for(1_000)
+            .backoff(2, 8_000)
+            .jitter(10, 0x5eed)
+            .probes(3)
+            .reuse_probes_until(5)
+            .successes(4)
+            .probe_rate_after(2)
+            .probe_timeout(3_000)
+            .after_probe_timeout(AfterProbeTimeout::Close)
+            .ramp([10, 50], 1_000)
+            .abandoned_fails();
+        assert_eq!(settings.config(0x5eed), Ok(config));
+
+        let by_time = Settings { last_calls: None, within: Some(second), ..settings };
+        assert_eq!(by_time.config(0x5eed), Ok(config.last_calls(0).bucket(100)));
+    }
+}

@@ -1,0 +1,280 @@
+//! Calls of functions and of futures, and what becomes of them.
+
+use std::cell::Cell;
+use std::future::{Future, pending, poll_fn, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use microbreaker_std::{
+    Breaker, Builder, CallError, LastGood, Outcome, PausedClock, Permit, Phase, failing_if,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Trips at the first failure.
+fn touchy(clock: &PausedClock) -> Builder {
+    Breaker::builder("users").consecutive_failures(1).open_for(SECOND).clock(clock.clone())
+}
+
+fn breaker() -> (Breaker, PausedClock) {
+    let clock = PausedClock::new();
+    (touchy(&clock).build().unwrap(), clock)
+}
+
+/// Polls once.
+fn poll<T>(future: impl Future<Output = T>) -> Poll<T> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn fail() -> Result<u32, &'static str> {
+    Err("no answer")
+}
+
+#[test]
+fn a_rejection_says_who_why_and_how_long() {
+    let (breaker, clock) = breaker();
+    assert_eq!(breaker.call(fail), Err(CallError::Failed("no answer")));
+    clock.advance(Duration::from_millis(250));
+    let rejected = breaker.call(fail).unwrap_err().rejected().cloned().unwrap();
+    assert_eq!((&*rejected.name, rejected.phase), ("users", Phase::Open));
+    assert_eq!(rejected.retry_after, Some(Duration::from_millis(750)));
+    assert_eq!(
+        rejected.to_string(),
+        "refused by the circuit breaker \"users\", which is open for another 750ms"
+    );
+}
+
+#[test]
+fn clones_are_the_same_breaker() {
+    let (breaker, _) = breaker();
+    breaker.clone().trip();
+    assert_eq!(breaker.phase(), Phase::Open);
+}
+
+#[test]
+fn a_panic_is_a_failure_and_goes_on() {
+    let (breaker, clock) = breaker();
+    let caught = catch_unwind(|| breaker.call(|| -> Result<(), ()> { panic!("of the call") }));
+    assert_eq!(*caught.unwrap_err().downcast::<&str>().unwrap(), "of the call");
+    assert_eq!(breaker.phase(), Phase::Open);
+
+    // And as a probe, in a future.
+    clock.advance(SECOND);
+    let mut call = Box::pin(
+        breaker.call_async(poll_fn(|_| -> Poll<Result<(), ()>> { panic!("of the future") })),
+    );
+    let caught = catch_unwind(AssertUnwindSafe(|| poll(call.as_mut())));
+    assert_eq!(*caught.unwrap_err().downcast::<&str>().unwrap(), "of the future");
+    drop(call);
+    assert_eq!(breaker.phase(), Phase::Open);
+}
+
+#[test]
+fn a_panicking_classifier_is_a_failure() {
+    let (breaker, _) = breaker();
+    let classify = |_: &Result<u32, ()>| -> Outcome { panic!("of the classifier") };
+    assert!(catch_unwind(|| breaker.call_classified(|| Ok(1), classify)).is_err());
+    assert_eq!(breaker.phase(), Phase::Open);
+}
+
+#[test]
+fn a_future_is_admitted_before_it_is_polled() {
+    let (breaker, _) = breaker();
+    breaker.trip();
+    let polled = Cell::new(false);
+    let call = breaker.call_async(poll_fn(|_| {
+        polled.set(true);
+        Poll::Ready(fail())
+    }));
+    assert!(matches!(poll(call), Poll::Ready(Err(CallError::Rejected(_)))));
+    assert!(!polled.get());
+}
+
+#[test]
+fn a_future_that_is_never_polled_takes_no_permit() {
+    let (breaker, clock) = breaker();
+    breaker.trip();
+    clock.advance(SECOND);
+    let unpolled = breaker.call_async(ready(fail()));
+    assert_eq!(poll(breaker.call_async(ready(Ok::<_, ()>(42)))), Poll::Ready(Ok(42)));
+    assert_eq!(breaker.phase(), Phase::Closed);
+    drop(unpolled);
+}
+
+#[test]
+fn a_dropped_future_hands_its_probe_back() {
+    let (breaker, clock) = breaker();
+    breaker.trip();
+    clock.advance(SECOND);
+    assert!(poll(breaker.call_async(pending::<Result<(), ()>>())).is_pending());
+    assert!(breaker.call(|| Ok::<_, ()>(())).is_ok(), "the probe is free again");
+    assert_eq!(breaker.phase(), Phase::Closed);
+}
+
+#[test]
+fn a_dropped_future_fails_where_that_is_wanted() {
+    let breaker = touchy(&PausedClock::new()).abandoned_fails(true).build().unwrap();
+    assert!(poll(breaker.call_async(pending::<Result<(), ()>>())).is_pending());
+    assert_eq!(breaker.phase(), Phase::Open);
+}
+
+/// A future that is dropped while somebody else panics did not panic itself.
+#[test]
+fn a_future_dropped_by_a_panic_elsewhere_is_abandoned() {
+    let (breaker, _) = breaker();
+    let caught = catch_unwind(|| {
+        let mut call = Box::pin(breaker.call_async(pending::<Result<(), ()>>()));
+        assert!(poll(call.as_mut()).is_pending());
+        panic!("elsewhere");
+    });
+    assert!(caught.is_err());
+    assert_eq!(breaker.phase(), Phase::Closed);
+}
+
+#[test]
+fn only_what_the_classifier_says_counts() {
+    let (breaker, _) = breaker();
+    let serious = failing_if(|error: &u16| *error >= 500);
+    assert_eq!(
+        breaker.call_classified(|| Err::<(), _>(404), &serious),
+        Err(CallError::Failed(404))
+    );
+    assert_eq!(breaker.phase(), Phase::Closed);
+    let ignored = |_: &Result<(), u16>| Outcome::Ignored;
+    assert!(breaker.call_classified(|| Err(500), ignored).is_err());
+    assert_eq!(breaker.phase(), Phase::Closed);
+    assert!(breaker.call_classified(|| Err::<(), _>(500), &serious).is_err());
+    assert_eq!(breaker.phase(), Phase::Open);
+}
+
+#[test]
+fn an_error_can_say_for_how_long_to_open() {
+    let (breaker, clock) = breaker();
+    let busy = |_: &Result<u32, &str>| Outcome::FailureOpenFor(Duration::from_secs(7));
+    assert!(poll(breaker.call_async_classified(ready(fail()), busy)).is_ready());
+    assert_eq!(breaker.snapshot().retry_after, Some(Duration::from_secs(7)));
+    clock.advance(Duration::from_secs(7));
+    assert_eq!(breaker.phase(), Phase::HalfOpen);
+}
+
+#[test]
+fn a_demand_longer_than_the_clock_is_cut_to_what_it_can_count() {
+    let (breaker, _) = breaker();
+    breaker.trip_for(Duration::MAX);
+    assert_eq!(breaker.snapshot().retry_after, Some(Duration::from_millis((1 << 31) - 1)));
+}
+
+#[test]
+fn slow_calls_are_timed_or_told() {
+    let clock = PausedClock::new();
+    let breaker = Breaker::builder("users")
+        .slow_rate(100)
+        .slow_after(SECOND)
+        .last_calls(10)
+        .open_for(SECOND)
+        .clock(clock.clone());
+    let timed = breaker.clone().build().unwrap();
+    let slow = || {
+        clock.advance(SECOND + Duration::from_millis(1));
+        Ok::<_, ()>(())
+    };
+    assert!(timed.call(slow).is_ok());
+    assert_eq!(timed.phase(), Phase::Open);
+
+    let told = breaker.build().unwrap();
+    told.try_acquire().unwrap().took(2 * SECOND).success();
+    assert_eq!(told.phase(), Phase::Open);
+}
+
+#[test]
+fn a_permit_can_go_to_another_thread() {
+    let (breaker, _) = breaker();
+    let permit: Permit = breaker.try_acquire_owned().unwrap();
+    std::thread::spawn(|| permit.failure()).join().unwrap();
+    assert_eq!(breaker.phase(), Phase::Open);
+}
+
+#[test]
+fn a_dropped_permit_counts_as_nothing() {
+    let (breaker, _) = breaker();
+    drop(breaker.try_acquire().unwrap());
+    assert_eq!(breaker.snapshot().consecutive_failures, 0);
+    assert_eq!(breaker.phase(), Phase::Closed);
+}
+
+#[test]
+fn a_wrapped_function_is_guarded() {
+    let (breaker, _) = breaker();
+    let parse = breaker.wrap(|text: &str| text.parse::<u32>());
+    assert_eq!(parse("42"), Ok(42));
+    assert!(matches!(parse("x"), Err(CallError::Failed(_))));
+    assert!(matches!(parse("42"), Err(CallError::Rejected(_))));
+}
+
+/// The fallback may call through the same breaker: the permit is back by then.
+#[test]
+fn a_fallback_never_holds_the_permit() {
+    let (breaker, clock) = breaker();
+    breaker.trip();
+    clock.advance(SECOND);
+    let answer = breaker
+        .call_classified(fail, |_: &Result<u32, _>| Outcome::Ignored)
+        .or_else(|_| breaker.call(|| Ok::<u32, &str>(42)));
+    assert_eq!(answer, Ok(42));
+}
+
+#[test]
+fn the_last_good_value_stands_in() {
+    let (breaker, _) = breaker();
+    let last = LastGood::new();
+    assert!(last.or_last(Err::<u32, _>("nothing yet")).is_err());
+    assert_eq!(last.or_last(breaker.call(|| Ok::<_, &str>(42))), Ok(42));
+    assert_eq!(last.or_last(breaker.call(fail)), Ok(42), "after a failure");
+    assert_eq!(last.or_last(breaker.call(fail)), Ok(42), "after a rejection");
+}
+
+/// A timer that moves the breaker's own clock on and remembers the waits.
+fn sleeper(clock: &PausedClock) -> (impl FnMut(Duration) -> std::future::Ready<()>, Rc<Cell<u32>>) {
+    let waits = Rc::new(Cell::new(0));
+    let (clock, count) = (clock.clone(), waits.clone());
+    let sleep = move |time| {
+        clock.advance(time);
+        count.set(count.get() + 1);
+        ready(())
+    };
+    (sleep, waits)
+}
+
+#[test]
+fn waiting_ends_when_the_opening_does() {
+    let (breaker, clock) = breaker();
+    breaker.trip();
+    let (sleep, waits) = sleeper(&clock);
+    assert!(poll(breaker.ready(sleep)).is_ready());
+    assert_eq!(breaker.phase(), Phase::HalfOpen);
+    assert_eq!(waits.get(), 10, "it looks every 100 ms whether somebody has reset it");
+    assert!(breaker.try_acquire().is_ok(), "the probe that was tried is free again");
+}
+
+#[test]
+fn waiting_outlasts_a_probe_that_is_out() {
+    let (breaker, clock) = breaker();
+    breaker.trip();
+    clock.advance(SECOND);
+    let mut probe = Some(breaker.try_acquire().unwrap());
+    let (mut sleep, waits) = sleeper(&clock);
+    let wait = breaker.acquire(|time| {
+        // The probe fails half-way.
+        if waits.get() == 4 {
+            probe.take().unwrap().failure();
+        }
+        sleep(time)
+    });
+    let Poll::Ready(permit) = poll(wait) else { panic!("it waits for nothing but the timer") };
+    permit.success();
+    assert_eq!(breaker.phase(), Phase::Closed);
+    assert_eq!(waits.get(), 14, "400 ms until the probe fails, and the opening after that");
+}
