@@ -1,5 +1,11 @@
 //! Milliseconds of the operating system's monotonic clock.
 
+#[cfg(feature = "coarse-clock")]
+mod coarse;
+
+#[cfg(feature = "coarse-clock")]
+pub use coarse::CoarseClock;
+
 use std::time::{Duration, Instant};
 
 use microbreaker::Clock;

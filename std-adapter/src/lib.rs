@@ -19,6 +19,8 @@ mod watch;
 
 pub use breaker::Breaker;
 pub use builder::Builder;
+#[cfg(feature = "coarse-clock")]
+pub use clock::CoarseClock;
 pub use clock::{MonotonicClock, millis};
 pub use error::{BuildError, CallError, Rejected};
 pub use last_good::LastGood;

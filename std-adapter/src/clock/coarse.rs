@@ -1,0 +1,69 @@
+//! Milliseconds of the operating system's coarse clock.
+
+use microbreaker::Clock;
+
+/// Milliseconds of the operating system's coarse monotonic clock, wrapping
+/// every 49.7 days.
+///
+/// What the kernel last wrote down: behind by a tick of its timer, 1 to 10 ms,
+/// or more on a busy virtual machine; and read several times faster than a
+/// precise clock. Right for waits of a tenth of a second and more; where calls
+/// are timed to find slow ones, `slow_after` should be that long too. All of
+/// them show the same time, and one fits in a `static`:
+///
+/// ```
+/// use microbreaker::{Breaker, Config};
+/// use microbreaker_std::CoarseClock;
+///
+/// static UPSTREAM: Breaker<(), CoarseClock> =
+///     Breaker::new(Config::new().consecutive_failures(5).open_for(30_000), (), CoarseClock);
+/// assert!(UPSTREAM.call(|| "42".parse::<u32>()).is_ok());
+/// ```
+///
+/// It is Linux's and Android's; elsewhere this reads the precise clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CoarseClock;
+
+impl Clock for CoarseClock {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[inline]
+    fn now(&self) -> u32 {
+        use rustix::time::{ClockId, clock_gettime};
+        millis_of(clock_gettime(ClockId::MonotonicCoarse))
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn now(&self) -> u32 {
+        static CLOCK: std::sync::LazyLock<super::MonotonicClock> =
+            std::sync::LazyLock::new(super::MonotonicClock::new);
+        CLOCK.now()
+    }
+}
+
+/// Wrapping, as the breaker expects of a clock.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const fn millis_of(time: rustix::time::Timespec) -> u32 {
+    (time.tv_sec as u32).wrapping_mul(1_000).wrapping_add(time.tv_nsec as u32 / 1_000_000)
+}
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use rustix::time::Timespec;
+
+    use super::*;
+
+    #[test]
+    fn milliseconds_are_counted_and_wrap() {
+        let at = |tv_sec, tv_nsec| millis_of(Timespec { tv_sec, tv_nsec });
+        assert_eq!(at(0, 999_999), 0);
+        assert_eq!(at(1, 1_000_000), 1_001);
+        assert_eq!(at(4_294_967, 295_000_000), u32::MAX);
+        assert_eq!(at(4_294_967, 296_000_000), 0);
+    }
+
+    #[test]
+    fn it_never_goes_back() {
+        let first = CoarseClock.now();
+        assert!(CoarseClock.now().wrapping_sub(first) < 1 << 31);
+    }
+}
