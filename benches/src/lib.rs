@@ -1,1 +1,22 @@
-//! Benchmarks: `cargo bench -p microbreaker-benches`.
+//! What a guarded call costs, beside its floors and beside other crates:
+//! `cargo xtask bench`.
+
+mod contender;
+pub mod figures;
+pub mod floors;
+pub mod measure;
+pub mod ours;
+pub mod peers;
+mod scenario;
+mod system;
+
+pub use contender::{Calls, Contender, Failed, Reads, Side, work};
+pub use scenario::Scenario;
+
+/// All contenders, set up for `scenario`.
+pub fn contenders(scenario: Scenario) -> Vec<Contender> {
+    let mut all = floors::floors();
+    all.extend(ours::breakers(scenario));
+    all.extend(peers::peers(scenario));
+    all
+}

@@ -124,5 +124,5 @@ fn demo(sh: &Shell) -> anyhow::Result<()> {
 }
 
 fn benches(sh: &Shell) -> anyhow::Result<()> {
-    Ok(cmd!(sh, "cargo bench --no-run -p microbreaker-benches").run()?)
+    Ok(cmd!(sh, "cargo build --release -p microbreaker-benches").run()?)
 }

@@ -1,5 +1,6 @@
 //! The commands of the project: `cargo xtask help` lists them.
 
+mod bench;
 mod ci;
 mod cores;
 mod firmware;
@@ -15,6 +16,8 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", disable_help_flag = false)]
 enum Command {
+    /// Measure the breakers beside their floors and other crates
+    Bench(bench::Options),
     /// Run everything that is checked before a change lands
     Ci,
     /// Run the firmware in QEMU with its sensor pulled out and plugged in, and compare its log
@@ -31,6 +34,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
+        Command::Bench(options) => bench::run(&options),
         Command::Ci => ci::run(),
         Command::Firmware(options) => firmware::run(&options),
         Command::Footprint(options) => footprint::run(&options),

@@ -1,0 +1,126 @@
+//! What is measured: something that admits a call, makes it and hears how it
+//! ended.
+
+use std::fmt;
+use std::hint::black_box;
+
+/// How a guarded call fails.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed;
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("failed")
+    }
+}
+
+impl std::error::Error for Failed {}
+
+/// The guarded call: does nothing, in a way that the compiler cannot see.
+#[inline(always)]
+pub fn work(ok: bool) -> Result<(), Failed> {
+    black_box(if ok { Ok(()) } else { Err(Failed) })
+}
+
+/// Whom a contender stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// What any breaker costs at least, or what it might be made of.
+    Floor,
+    /// This project.
+    Ours,
+    /// Another crate.
+    Peer,
+}
+
+/// The clock that a contender reads in a scenario. Only those with the same
+/// are compared in figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// None.
+    Nothing,
+    /// One that costs a load: a timer ticks it.
+    Ticked,
+    /// The operating system's coarse clock.
+    Coarse,
+    /// `Instant::now` or the like.
+    Precise,
+}
+
+impl fmt::Display for Reads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Nothing => "-",
+            Self::Ticked => "ticked",
+            Self::Coarse => "coarse",
+            Self::Precise => "precise",
+        })
+    }
+}
+
+/// Calls to make: a pattern of outcomes, so many times over.
+#[derive(Clone, Copy)]
+pub struct Calls<'a> {
+    /// Whether each call does what it should.
+    pub pattern: &'a [bool],
+    /// How often the pattern is gone through.
+    pub repeats: usize,
+}
+
+impl Calls<'_> {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.pattern.len() * self.repeats
+    }
+
+    /// Makes each call; `guarded` says whether it came back with a success.
+    /// Returns how many did.
+    #[inline(always)]
+    pub fn each(&self, mut guarded: impl FnMut(bool) -> bool) -> usize {
+        let mut succeeded = 0;
+        for _ in 0..self.repeats {
+            for &ok in black_box(self.pattern) {
+                succeeded += usize::from(guarded(ok));
+            }
+        }
+        succeeded
+    }
+}
+
+type Run = Box<dyn Fn(Calls<'_>) -> usize + Send + Sync>;
+
+/// One contender, set up for one scenario.
+pub struct Contender {
+    /// Its name in tables.
+    pub name: String,
+    /// Whom it stands for.
+    pub side: Side,
+    /// The clock it reads in this scenario.
+    pub reads: Reads,
+    /// Whether threads can share it.
+    pub shareable: bool,
+    run: Run,
+}
+
+impl Contender {
+    /// A contender that threads can share. `run` makes calls and returns how
+    /// many came back with a success.
+    pub fn new(
+        name: impl Into<String>,
+        side: Side,
+        reads: Reads,
+        run: impl Fn(Calls<'_>) -> usize + Send + Sync + 'static,
+    ) -> Self {
+        Self { name: name.into(), side, reads, shareable: true, run: Box::new(run) }
+    }
+
+    /// The same, but not to be shared.
+    pub fn for_one_thread(self) -> Self {
+        Self { shareable: false, ..self }
+    }
+
+    /// Makes `calls` and returns how many came back with a success.
+    pub fn run(&self, calls: Calls<'_>) -> usize {
+        (self.run)(calls)
+    }
+}

@@ -1,0 +1,138 @@
+//! The figures that the project is held to: medians of ratios within a run.
+
+use std::fmt;
+
+use crate::floors::{CAS, TWO_LOADS};
+use crate::measure::{Measured, Middle};
+use crate::ours::{LAST_100, LAST_100_COARSE, LAST_100_TICKED};
+use crate::{Reads, Scenario, Side};
+
+/// What a figure should be.
+#[derive(Clone, Copy, Debug)]
+pub enum Target {
+    /// At most this.
+    AtMost(f64),
+    /// At least this.
+    AtLeast(f64),
+}
+use Target::{AtLeast, AtMost};
+
+/// One figure.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// Its name, for scripts.
+    pub name: &'static str,
+    /// Its value.
+    pub value: Middle,
+    /// What it should be.
+    pub target: Target,
+    /// The peer that was fastest, where it compares with one.
+    pub peer: Option<String>,
+}
+
+impl Figure {
+    /// Whether it is what it should be.
+    pub const fn is_met(&self) -> bool {
+        match self.target {
+            AtMost(most) => self.value.median <= most,
+            AtLeast(least) => self.value.median >= least,
+        }
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = match self.target {
+            AtMost(most) => format!("at most {most}"),
+            AtLeast(least) => format!("at least {least}"),
+        };
+        let met = if self.is_met() { "met" } else { "NOT met" };
+        write!(f, "{}: {:.2}, {met} ({target})", self.name, self.value.median)?;
+        match &self.peer {
+            Some(peer) => write!(f, ", the peer being {peer}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What was measured, and on how many threads "every core" is.
+pub struct Run {
+    /// The scenarios.
+    pub scenarios: Vec<Measured>,
+    /// The number of cores.
+    pub cores: usize,
+}
+
+impl Run {
+    /// The figures; one of which something was not measured is left out.
+    pub fn figures(&self) -> Vec<Figure> {
+        use Scenario::{Failing10, Healthy, Open};
+        let every_core = self.cores;
+        [
+            self.over_floor("healthy_over_two_loads", Healthy, TWO_LOADS, 2.0),
+            self.over_peer("healthy_fastest_peer_over_ours", Healthy, 1, LAST_100, 10.0),
+            self.over_peer("healthy_2_threads_fastest_peer_over_ours", Healthy, 2, LAST_100, 30.0),
+            self.scaling("healthy_scaling_2_threads"),
+            self.over_floor("failing10_over_cas", Failing10, CAS, 2.0),
+            self.over_peer("failing10_fastest_peer_over_ours", Failing10, 1, LAST_100, 1.5),
+            self.over_peer(
+                "contended_fastest_peer_over_ours",
+                Failing10,
+                every_core,
+                LAST_100,
+                1.0,
+            ),
+            self.over_peer("open_coarse_fastest_peer_over_ours", Open, 1, LAST_100_COARSE, 3.0),
+            self.over_peer("open_ticked_fastest_peer_over_ours", Open, 1, LAST_100_TICKED, 5.0),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    fn of(&self, scenario: Scenario) -> Option<&Measured> {
+        self.scenarios.iter().find(|measured| measured.scenario == scenario)
+    }
+
+    fn over_floor(
+        &self,
+        name: &'static str,
+        scenario: Scenario,
+        floor: &str,
+        most: f64,
+    ) -> Option<Figure> {
+        let measured = self.of(scenario)?;
+        let value = measured.row(LAST_100, 1)?.over(measured.row(floor, 1)?);
+        Some(Figure { name, value, target: AtMost(most), peer: None })
+    }
+
+    /// How often the calls of two threads on one breaker are those of one.
+    fn scaling(&self, name: &'static str) -> Option<Figure> {
+        let measured = self.of(Scenario::Healthy)?;
+        let once = measured.row(LAST_100, 1)?.over(measured.row(LAST_100, 2)?);
+        let value = Middle { median: 2.0 * once.median, ..once };
+        Some(Figure { name, value, target: AtLeast(1.8), peer: None })
+    }
+
+    /// The fastest of the peers that threads can share and that read a clock,
+    /// if any need be read, like `ours`.
+    fn over_peer(
+        &self,
+        name: &'static str,
+        scenario: Scenario,
+        threads: usize,
+        ours: &str,
+        least: f64,
+    ) -> Option<Figure> {
+        let measured = self.of(scenario)?;
+        let ours = measured.row(ours, threads)?;
+        let reads = if scenario == Scenario::Open { Reads::Precise } else { Reads::Nothing };
+        let peers = measured.on(threads).filter(|(contender, _)| {
+            contender.side == Side::Peer && contender.shareable && contender.reads == reads
+        });
+        let (peer, row) = peers
+            .min_by(|(_, one), (_, other)| one.nanos().median.total_cmp(&other.nanos().median))?;
+        let value = row.over(ours);
+        Some(Figure { name, value, target: AtLeast(least), peer: Some(peer.name.clone()) })
+    }
+}

@@ -1,0 +1,216 @@
+//! Measures contenders turn by turn.
+//!
+//! A harness of its own, because those at hand measure one contender to its
+//! end before the next: a neighbour that wakes up in between then slows the
+//! one and not the other. Here every round measures each contender once, and
+//! what counts is the median, over the rounds, of the ratios within a round.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, ensure};
+
+use crate::{Calls, Contender, Scenario, system};
+
+/// How thoroughly to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// How often each contender is measured.
+    pub rounds: usize,
+    /// About how long each time, on one thread. Well below what a scheduler
+    /// grants at a stretch, so that most samples are not interrupted.
+    pub sample: Duration,
+}
+
+/// How often a sample is taken that keeps being interrupted; then the quickest
+/// stands.
+const TRIES: usize = 4;
+
+/// The samples of one contender on so many threads, in nanoseconds per call
+/// of each thread; one per round.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The index of the contender.
+    pub contender: usize,
+    /// How many threads shared it.
+    pub threads: usize,
+    repeats: usize,
+    samples: Vec<f64>,
+    interrupted: usize,
+}
+
+/// What was measured of one scenario.
+pub struct Measured {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The contenders.
+    pub contenders: Vec<Contender>,
+    /// A row for each contender and number of threads.
+    pub rows: Vec<Row>,
+}
+
+/// A median, and how far the middle half of the samples are apart.
+#[derive(Clone, Copy, Debug)]
+pub struct Middle {
+    /// The median.
+    pub median: f64,
+    /// The distance between the quartiles as a share of the median.
+    pub spread: f64,
+}
+
+impl Middle {
+    fn of(samples: impl Iterator<Item = f64>) -> Self {
+        let mut samples: Vec<_> = samples.collect();
+        samples.sort_by(f64::total_cmp);
+        let quarter = |quarters| samples[samples.len() * quarters / 4];
+        let median = quarter(2);
+        Self { median, spread: (quarter(3) - quarter(1)) / median }
+    }
+}
+
+impl Row {
+    /// Nanoseconds per call.
+    pub fn nanos(&self) -> Middle {
+        Middle::of(self.samples.iter().copied())
+    }
+
+    /// How often as long a call takes here as in `other`, round by round.
+    pub fn over(&self, other: &Self) -> Middle {
+        Middle::of(self.samples.iter().zip(&other.samples).map(|(here, there)| here / there))
+    }
+
+    /// How many samples were interrupted for each that was kept.
+    pub fn interrupted(&self) -> f64 {
+        self.interrupted as f64 / self.samples.len() as f64
+    }
+}
+
+impl Measured {
+    /// The rows on so many threads, with their contenders.
+    pub fn on(&self, threads: usize) -> impl Iterator<Item = (&Contender, &Row)> {
+        let rows = self.rows.iter().filter(move |row| row.threads == threads);
+        rows.map(|row| (&self.contenders[row.contender], row))
+    }
+
+    /// The row of the contender `name` on so many threads.
+    pub fn row(&self, name: &str, threads: usize) -> Option<&Row> {
+        self.on(threads).find(|(contender, _)| contender.name == name).map(|(_, row)| row)
+    }
+}
+
+/// Measures `contenders`, set up for `scenario`, on each of so many `threads`.
+///
+/// # Errors
+///
+/// A contender was not in the phase that the scenario asks for.
+pub fn measure(
+    scenario: Scenario,
+    contenders: Vec<Contender>,
+    threads: &[usize],
+    effort: Effort,
+) -> anyhow::Result<Measured> {
+    let pattern = scenario.pattern();
+    let mut rows = Vec::new();
+    for (index, contender) in contenders.iter().enumerate() {
+        for &threads in threads {
+            if threads > 1 && !contender.shareable {
+                continue;
+            }
+            let calls = Calls { pattern: &pattern, repeats: 3 };
+            // The first run fills the windows.
+            sample(scenario, contender, threads, calls)?;
+            let nanos = sample(scenario, contender, threads, calls)?.nanos.max(0.1);
+            let calls = effort.sample.as_nanos() as f64 / nanos;
+            rows.push(Row {
+                contender: index,
+                threads,
+                repeats: (calls / pattern.len() as f64).ceil() as usize,
+                samples: Vec::new(),
+                interrupted: 0,
+            });
+        }
+    }
+    for _ in 0..effort.rounds {
+        for row in &mut rows {
+            let calls = Calls { pattern: &pattern, repeats: row.repeats };
+            let mut quickest = f64::INFINITY;
+            for _ in 0..TRIES {
+                let taken = sample(scenario, &contenders[row.contender], row.threads, calls)?;
+                if !taken.interrupted {
+                    quickest = taken.nanos;
+                    break;
+                }
+                quickest = quickest.min(taken.nanos);
+                row.interrupted += 1;
+            }
+            row.samples.push(quickest);
+        }
+    }
+    Ok(Measured { scenario, contenders, rows })
+}
+
+struct Sample {
+    nanos: f64,
+    interrupted: bool,
+}
+
+/// What one thread saw.
+struct Lap {
+    start: Instant,
+    end: Instant,
+    succeeded: usize,
+    interrupted: bool,
+}
+
+/// Makes `calls` on each of so many threads, and checks what came of them.
+fn sample(
+    scenario: Scenario,
+    contender: &Contender,
+    threads: usize,
+    calls: Calls<'_>,
+) -> anyhow::Result<Sample> {
+    let arrived = AtomicUsize::new(0);
+    let lap = || {
+        arrived.fetch_add(1, Ordering::AcqRel);
+        while arrived.load(Ordering::Acquire) < threads {
+            std::hint::spin_loop();
+        }
+        let before = system::interruptions();
+        let start = Instant::now();
+        let succeeded = contender.run(calls);
+        let end = Instant::now();
+        Lap { start, end, succeeded, interrupted: system::interruptions() != before }
+    };
+    let laps = if threads == 1 {
+        vec![lap()]
+    } else {
+        let lap_on = |core| {
+            system::stay_on(core);
+            lap()
+        };
+        thread::scope(|scope| {
+            let all: Vec<_> = (0..threads).map(|core| scope.spawn(move || lap_on(core))).collect();
+            all.into_iter().map(|thread| thread.join()).collect::<Result<_, _>>()
+        })
+        .map_err(|_| anyhow!("a thread of {} panicked", contender.name))?
+    };
+    let expected = scenario.expected(contender.side, calls);
+    for Lap { succeeded, .. } in &laps {
+        ensure!(
+            *succeeded == expected,
+            "{}, {scenario}: {succeeded} of {} calls succeeded where {expected} should have",
+            contender.name,
+            calls.count(),
+        );
+    }
+    let first = laps.iter().map(|lap| lap.start).min().context("no thread")?;
+    let last = laps.iter().map(|lap| lap.start).max().context("no thread")?;
+    let end = laps.iter().map(|lap| lap.end).max().context("no thread")?;
+    // Threads that began one after the other did not meet.
+    let together = (last - first) * 20 < end - first;
+    Ok(Sample {
+        nanos: (end - first).as_nanos() as f64 / calls.count() as f64,
+        interrupted: !together || laps.iter().any(|lap| lap.interrupted),
+    })
+}

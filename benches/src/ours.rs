@@ -1,0 +1,107 @@
+//! This project's breakers.
+
+use microbreaker::{
+    Breaker, Clock, Config, CountWindow, ManualClock, Phase, TimeWindow, Window, WithSlow,
+};
+use microbreaker_std::{CoarseClock, MonotonicClock};
+
+use crate::{Contender, Reads, Scenario, Side, work};
+
+/// A window of the last 100 calls and a precise clock: what most figures take.
+pub const LAST_100: &str = "microbreaker, last 100";
+/// The same with the operating system's coarse clock.
+pub const LAST_100_COARSE: &str = "microbreaker, last 100, coarse clock";
+/// The same with a clock that a timer ticks.
+pub const LAST_100_TICKED: &str = "microbreaker, last 100, ticked clock";
+
+/// Ticks are milliseconds.
+const HOUR: u32 = 3_600_000;
+
+static TICKED: ManualClock = ManualClock::new(0);
+
+/// The breakers, set up for `scenario`.
+pub fn breakers(scenario: Scenario) -> Vec<Contender> {
+    let mut all = with_clock(scenario, "", Reads::Precise, MonotonicClock::new);
+    all.extend(with_clock(scenario, ", coarse clock", Reads::Coarse, || CoarseClock));
+    all.extend(with_clock(scenario, ", ticked clock", Reads::Ticked, || &TICKED));
+    all
+}
+
+fn with_clock<C: Clock + Send + Sync + 'static>(
+    scenario: Scenario,
+    suffix: &str,
+    clock: Reads,
+    make: impl Fn() -> C,
+) -> Vec<Contender> {
+    // While closed only windows by time and slow calls need a clock.
+    let unless_closed = match scenario {
+        Scenario::Open => clock,
+        _ => Reads::Nothing,
+    };
+    let base = Config::new().open_for(HOUR);
+    let rate = base.failure_rate(50);
+    let by_count = rate.min_calls(100).last_calls(100);
+    vec![
+        breaker(
+            format!("microbreaker, consecutive{suffix}"),
+            scenario,
+            unless_closed,
+            Breaker::new(base.consecutive_failures(5), (), make()),
+        ),
+        breaker(
+            format!("microbreaker, last 16{suffix}"),
+            scenario,
+            unless_closed,
+            Breaker::new(
+                rate.min_calls(16).last_calls(16),
+                CountWindow::<{ CountWindow::<3>::words_for(16) }>::new(),
+                make(),
+            ),
+        ),
+        breaker(
+            format!("{LAST_100}{suffix}"),
+            scenario,
+            unless_closed,
+            Breaker::new(
+                by_count,
+                CountWindow::<{ CountWindow::<3>::words_for(100) }>::new(),
+                make(),
+            ),
+        ),
+        breaker(
+            format!("microbreaker, 10 buckets of a second{suffix}"),
+            scenario,
+            clock,
+            Breaker::new(rate.min_calls(100).bucket(1_000), TimeWindow::<10>::new(), make()),
+        ),
+        breaker(
+            format!("microbreaker, last 100 and slow calls{suffix}"),
+            scenario,
+            clock,
+            Breaker::new(
+                by_count.slow_rate(50).slow_after(1_000),
+                WithSlow::new(CountWindow::<7>::new(), CountWindow::<7>::new()),
+                make(),
+            ),
+        ),
+    ]
+}
+
+fn breaker<W, C>(
+    name: String,
+    scenario: Scenario,
+    reads: Reads,
+    breaker: Breaker<W, C>,
+) -> Contender
+where
+    W: Window + Send + Sync + 'static,
+    C: Clock + Send + Sync + 'static,
+{
+    if scenario == Scenario::Open {
+        breaker.trip();
+        assert_eq!(breaker.phase(), Phase::Open);
+    }
+    Contender::new(name, Side::Ours, reads, move |calls| {
+        calls.each(|ok| breaker.call(|| work(ok)).is_ok())
+    })
+}

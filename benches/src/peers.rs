@@ -1,0 +1,55 @@
+//! The other crates, each set up to do what it can of: at least half of the
+//! last 100 calls failed, open for an hour.
+
+mod breaker;
+mod circuitbreaker_rs;
+mod failsafe;
+mod recloser;
+mod reliakit;
+mod seatbelt;
+mod tower_resilience;
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crate::{Contender, Reads, Scenario, Side};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// The peers that can take part in `scenario`.
+pub fn peers(scenario: Scenario) -> Vec<Contender> {
+    let mut all = Vec::new();
+    all.extend(failsafe::contenders(scenario));
+    all.extend(recloser::contenders(scenario));
+    all.extend(breaker::contenders(scenario));
+    all.extend(reliakit::contenders(scenario));
+    all.extend(circuitbreaker_rs::contenders(scenario));
+    all.extend(seatbelt::contenders(scenario));
+    all.extend(tower_resilience::contenders(scenario));
+    all
+}
+
+fn peer(
+    name: &str,
+    reads: Reads,
+    run: impl Fn(crate::Calls<'_>) -> usize + Send + Sync + 'static,
+) -> Contender {
+    Contender::new(name, Side::Peer, reads, run)
+}
+
+/// A precise clock, for those that read one only while they are open.
+fn while_open(scenario: Scenario) -> Reads {
+    if scenario == Scenario::Open { Reads::Precise } else { Reads::Nothing }
+}
+
+/// Runs a future that waits for nothing but another thread.
+fn finish<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return output;
+        }
+        std::thread::yield_now();
+    }
+}

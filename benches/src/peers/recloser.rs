@@ -1,0 +1,18 @@
+use recloser::Recloser;
+
+use super::{HOUR, peer, while_open};
+use crate::{Contender, Failed, Scenario, work};
+
+/// The last 100 calls.
+pub(super) fn contenders(scenario: Scenario) -> Vec<Contender> {
+    let breaker = Recloser::custom().error_rate(0.5).closed_len(100).open_wait(HOUR).build();
+    if scenario == Scenario::Open {
+        // It looks at nothing before its window has been full.
+        for _ in 0..101 {
+            let _ = breaker.call(|| Err::<(), _>(Failed));
+        }
+    }
+    vec![peer("recloser", while_open(scenario), move |calls| {
+        calls.each(|ok| breaker.call(|| work(ok)).is_ok())
+    })]
+}

@@ -1,0 +1,71 @@
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use reliakit_circuit::RollingBreaker;
+
+use super::{HOUR, peer};
+use crate::{Calls, Contender, Reads, Scenario, work};
+
+type Last100 = RollingBreaker<100>;
+
+/// The last 100 calls. It takes the time at every admission and failure,
+/// whether it needs it or not, and is not shared without a lock; the lock is
+/// not held during the call.
+pub(super) fn contenders(scenario: Scenario) -> Vec<Contender> {
+    let start = Instant::now();
+    let precise = move || start.elapsed().as_millis() as u64;
+    vec![
+        bare(scenario).for_one_thread(),
+        in_a_mutex("reliakit, in a mutex", Reads::Nothing, scenario, || 0),
+        in_a_mutex("reliakit, in a mutex, Instant::now", Reads::Precise, scenario, precise),
+    ]
+}
+
+fn set_up(scenario: Scenario) -> Mutex<Last100> {
+    let mut breaker = Last100::new(50, HOUR.as_millis() as u64);
+    if scenario == Scenario::Open {
+        breaker.trip(0);
+    }
+    Mutex::new(breaker)
+}
+
+fn bare(scenario: Scenario) -> Contender {
+    let breaker = set_up(scenario);
+    peer("reliakit, not shared, no clock", Reads::Nothing, move |calls: Calls<'_>| {
+        let mut breaker = breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.each(|ok| {
+            breaker.allow(0) && {
+                let ok = work(ok).is_ok();
+                if ok {
+                    breaker.on_success()
+                } else {
+                    breaker.on_failure(0)
+                }
+                ok
+            }
+        })
+    })
+}
+
+fn in_a_mutex(
+    name: &str,
+    reads: Reads,
+    scenario: Scenario,
+    now: impl Fn() -> u64 + Send + Sync + 'static,
+) -> Contender {
+    let breaker = set_up(scenario);
+    peer(name, reads, move |calls: Calls<'_>| {
+        let lock = || breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.each(|ok| {
+            lock().allow(now()) && {
+                let ok = work(ok).is_ok();
+                if ok {
+                    lock().on_success()
+                } else {
+                    lock().on_failure(now())
+                }
+                ok
+            }
+        })
+    })
+}

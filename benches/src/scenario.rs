@@ -1,0 +1,52 @@
+//! What goes on while contenders are measured.
+
+use std::fmt;
+
+use crate::{Calls, Side};
+
+/// What goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scenario {
+    /// Closed, and every call succeeds.
+    Healthy,
+    /// Closed, and every hundredth call fails.
+    Failing1,
+    /// Closed, and every tenth call fails.
+    Failing10,
+    /// Open: every call is refused.
+    Open,
+}
+
+impl Scenario {
+    /// The outcomes of the calls, over and over.
+    pub fn pattern(self) -> Vec<bool> {
+        let every = match self {
+            Self::Healthy | Self::Open => return vec![true; 1_000],
+            Self::Failing1 => 100,
+            Self::Failing10 => 10,
+        };
+        (1..=1_000).map(|call| call % every != 0).collect()
+    }
+
+    /// How many of `calls` must come back with a success to somebody of
+    /// `side`: as many as the pattern has if all are admitted, none if all are
+    /// refused. Whoever has another number was in another phase. A floor
+    /// admits always.
+    pub fn expected(self, side: Side, calls: Calls<'_>) -> usize {
+        if self == Self::Open && side != Side::Floor {
+            return 0;
+        }
+        calls.pattern.iter().filter(|ok| **ok).count() * calls.repeats
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Healthy => "healthy",
+            Self::Failing1 => "1 % failures",
+            Self::Failing10 => "10 % failures",
+            Self::Open => "open",
+        })
+    }
+}

@@ -1,0 +1,22 @@
+//! `cargo xtask bench`
+
+use xshell::cmd;
+
+use crate::tools;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Only what the figures need, in less than a minute once it is built
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Measures the breakers beside their floors and other crates, and prints a
+/// line `figure NAME VALUE` for each figure that the project is held to.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let sh = tools::shell()?;
+    let run = ["run", "--release", "--quiet", "-p", "microbreaker-benches", "--bin"];
+    let quick = options.quick.then_some("--quick");
+    cmd!(sh, "cargo {run...} side-by-side -- {quick...}").run()?;
+    Ok(cmd!(sh, "cargo {run...} allocations").run()?)
+}
