@@ -2,11 +2,10 @@
 
 use std::borrow::Borrow;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::pin;
 
 use crate::permit::Permit;
-use crate::{Breaker, CallError, Classify, ErrorsFail, Outcome};
+use crate::{Breaker, CallError, Classify, ErrorsFail};
 
 impl Breaker {
     /// Makes a guarded call: an `Err` is a failure, and so is a panic, which goes
@@ -56,9 +55,8 @@ impl Breaker {
         classify: impl Classify<T, E>,
     ) -> Result<T, CallError<E>> {
         let mut call = InCall::new(self.try_acquire()?);
-        call.running = true;
-        let result = f();
-        call.finish(classify.classify(&result));
+        let result = call.run(f);
+        call.finish(&classify, &result);
         result.map_err(CallError::Failed)
     }
 
@@ -89,9 +87,8 @@ impl Breaker {
     ) -> Result<T, CallError<E>> {
         let mut in_call = InCall::new(self.try_acquire()?);
         let mut call = pin!(call);
-        let result = poll_fn(|context| in_call.poll(call.as_mut(), context)).await;
-        in_call.running = true;
-        in_call.finish(classify.classify(&result));
+        let result = poll_fn(|context| in_call.run(|| call.as_mut().poll(context))).await;
+        in_call.finish(&classify, &result);
         result.map_err(CallError::Failed)
     }
 
@@ -127,20 +124,19 @@ impl<B: Borrow<Breaker>> InCall<B> {
         Self { permit: Some(permit), running: false }
     }
 
-    /// Polls the call.
-    pub(crate) fn poll<F: Future>(
-        &mut self,
-        call: Pin<&mut F>,
-        context: &mut Context<'_>,
-    ) -> Poll<F::Output> {
+    /// Runs some of the call.
+    #[inline]
+    pub(crate) fn run<T>(&mut self, f: impl FnOnce() -> T) -> T {
         self.running = true;
-        let polled = call.poll(context);
+        let value = f();
         self.running = false;
-        polled
+        value
     }
 
+    /// Ends the call as `classify` says.
     #[inline]
-    pub(crate) fn finish(mut self, outcome: Outcome) {
+    pub(crate) fn finish<T, E>(mut self, classify: &impl Classify<T, E>, result: &Result<T, E>) {
+        let outcome = self.run(|| classify.classify(result));
         if let Some(permit) = self.permit.take() {
             permit.finish(outcome);
         }

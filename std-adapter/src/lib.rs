@@ -1,5 +1,28 @@
 #![deny(missing_docs)]
-#![doc = include_str!("../README.md")]
+//! The [`microbreaker`] circuit breaker for services: a handle with a name,
+//! guarded calls of functions and futures, and times as [`Duration`].
+//!
+//! ```
+//! use microbreaker_std::{Breaker, CallError};
+//! use std::time::Duration;
+//!
+//! let users = Breaker::builder("users")
+//!     .failure_rate(50).min_calls(10).last_calls(100)
+//!     .open_for(Duration::from_secs(30))
+//!     .build()?;
+//!
+//! match users.call(|| "42".parse::<u32>()) {
+//!     Ok(user) => println!("{user}"),
+//!     Err(CallError::Failed(error)) => println!("asked, and got: {error}"),
+//!     Err(CallError::Rejected(why)) => println!("{why}"), // why.retry_after says how long
+//! }
+//! # Ok::<(), microbreaker_std::BuildError>(())
+//! ```
+//!
+//! Begin with [`Breaker`] and [`Builder`]. The README has the features, and a
+//! guarded HTTP call.
+//!
+//! [`Duration`]: std::time::Duration
 
 mod breaker;
 mod builder;
@@ -7,6 +30,8 @@ mod call;
 mod clock;
 mod engine;
 mod error;
+#[cfg(feature = "http")]
+mod http;
 mod last_good;
 mod outcome;
 mod paused;
@@ -15,6 +40,10 @@ mod ready;
 mod settings;
 mod snapshot;
 mod timing;
+#[cfg(feature = "tokio")]
+mod tokio_clock;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod watch;
 
 pub use breaker::Breaker;
@@ -23,6 +52,8 @@ pub use builder::Builder;
 pub use clock::CoarseClock;
 pub use clock::{MonotonicClock, millis};
 pub use error::{BuildError, CallError, Rejected};
+#[cfg(feature = "http")]
+pub use http::HttpResponses;
 pub use last_good::LastGood;
 pub use microbreaker::{AfterProbeTimeout, Cause, Clock, IllegalTransition, Phase, Tally};
 pub use outcome::{Classify, ErrorsFail, Outcome, failing_if};
@@ -30,3 +61,5 @@ pub use paused::PausedClock;
 pub use permit::Permit;
 pub use settings::{Backoff, BadSetting, ProbeTimeout, Ramp, Settings};
 pub use snapshot::Snapshot;
+#[cfg(feature = "tokio")]
+pub use tokio_clock::TokioClock;

@@ -20,7 +20,7 @@ const BARE_TARGETS: [(&str, bool); 4] = [
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 11] = [
+const STEPS: [(&str, Step); 12] = [
     ("format", format),
     ("the README's test command", test),
     ("the commands' own tests", commands),
@@ -29,6 +29,7 @@ const STEPS: [(&str, Step); 11] = [
     ("documentation", documentation),
     ("every subset of features on the host", feature_subsets),
     ("every subset of features on bare metal", bare_feature_subsets),
+    ("the features of microbreaker-std", std_features),
     ("demo", demo),
     ("the firmware's format and lints", crate::firmware::lint),
     ("benchmarks build", benches),
@@ -117,6 +118,11 @@ fn bare_feature_subsets(sh: &Shell) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+fn std_features(sh: &Shell) -> anyhow::Result<()> {
+    cmd!(sh, "cargo test -p microbreaker-std --all-features").run()?;
+    Ok(cmd!(sh, "cargo test -p microbreaker-std-tests").run()?)
 }
 
 fn demo(sh: &Shell) -> anyhow::Result<()> {

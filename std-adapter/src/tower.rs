@@ -1,0 +1,212 @@
+//! A tower layer.
+
+use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use microbreaker::Phase;
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::call::InCall;
+use crate::{Breaker, Classify, ErrorsFail, Rejected};
+
+/// What tower's own layers have for an error. A refused request has a
+/// [`Rejected`] in it: `error.downcast_ref::<Rejected>()`.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Guards services with a [`Breaker`].
+///
+/// All services that one layer, or a clone of it, makes share the breaker. A
+/// request is admitted before the inner service is called; while the breaker is
+/// open the inner service is not even asked whether it is ready.
+///
+/// `C` says what responses and errors mean; by default every error is a failure.
+#[derive(Clone, Debug)]
+pub struct BreakerLayer<C = ErrorsFail> {
+    breaker: Breaker,
+    classify: C,
+}
+
+impl BreakerLayer {
+    /// Guards services with `breaker`; every error is a failure.
+    #[must_use]
+    pub const fn new(breaker: Breaker) -> Self {
+        Self { breaker, classify: ErrorsFail }
+    }
+}
+
+impl<C> BreakerLayer<C> {
+    /// `classify` says what a response or an error means for the breaker.
+    pub fn classified<D>(self, classify: D) -> BreakerLayer<D> {
+        BreakerLayer { breaker: self.breaker, classify }
+    }
+}
+
+impl<S, C: Clone> Layer<S> for BreakerLayer<C> {
+    type Service = BreakerService<S, C>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        BreakerService {
+            inner,
+            breaker: self.breaker.clone(),
+            classify: self.classify.clone(),
+            asked: Asked::Nothing,
+        }
+    }
+}
+
+/// A service behind a [`Breaker`].
+#[derive(Debug)]
+pub struct BreakerService<S, C = ErrorsFail> {
+    inner: S,
+    breaker: Breaker,
+    classify: C,
+    asked: Asked,
+}
+
+/// What `poll_ready` has come to.
+#[derive(Debug)]
+enum Asked {
+    Nothing,
+    /// The inner service is ready.
+    Ready,
+    /// The breaker refuses, so nobody has asked the inner service.
+    Refused(Rejected),
+}
+
+/// A clone has not asked yet.
+impl<S: Clone, C: Clone> Clone for BreakerService<S, C> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            breaker: self.breaker.clone(),
+            classify: self.classify.clone(),
+            asked: Asked::Nothing,
+        }
+    }
+}
+
+impl<S, C> BreakerService<S, C> {
+    /// The breaker.
+    pub const fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+}
+
+impl<S, C, Request> Service<Request> for BreakerService<S, C>
+where
+    S: Service<Request>,
+    S::Error: Into<BoxError>,
+    C: Classify<S::Response, S::Error> + Clone,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = ResponseFuture<S::Future, C>;
+
+    /// Ready at once while the breaker is open: the request will be refused.
+    /// Otherwise when the inner service is. Takes no permit, so that a service
+    /// which is never called holds no probe.
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        if !matches!(self.asked, Asked::Ready) {
+            self.asked = Asked::Nothing;
+            if let Some(rejected) = self.breaker.refuses_all() {
+                self.asked = Asked::Refused(rejected);
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let result = ready!(self.inner.poll_ready(context));
+        self.asked = Asked::Nothing;
+        match result {
+            Ok(()) => {
+                self.asked = Asked::Ready;
+                Poll::Ready(Ok(()))
+            }
+            Err(error) => {
+                let result = Err(error);
+                // Nobody was called, yet the service says that it cannot be.
+                if let Ok(permit) = self.breaker.try_acquire() {
+                    permit.finish(self.classify.classify(&result));
+                }
+                Poll::Ready(result.map(|_| ()).map_err(Into::into))
+            }
+        }
+    }
+
+    /// # Panics
+    ///
+    /// If `poll_ready` has not returned ready.
+    fn call(&mut self, request: Request) -> Self::Future {
+        let outcome = match std::mem::replace(&mut self.asked, Asked::Nothing) {
+            Asked::Nothing => panic!("poll_ready must return ready before each call"),
+            Asked::Refused(rejected) => Err(rejected),
+            Asked::Ready => self.breaker.try_acquire_owned(),
+        };
+        let state = match outcome {
+            Ok(permit) => {
+                let mut call = InCall::new(permit);
+                let future = call.run(|| self.inner.call(request));
+                State::Called { future, call: Some(call), classify: self.classify.clone() }
+            }
+            Err(rejected) => State::Refused { rejected: Some(rejected) },
+        };
+        ResponseFuture { state }
+    }
+}
+
+pin_project! {
+    /// The response of a [`BreakerService`]. Dropped half-way, the request counts
+    /// as abandoned; a panic in it is a failure.
+    pub struct ResponseFuture<F, C> {
+        #[pin]
+        state: State<F, C>,
+    }
+}
+
+pin_project! {
+    #[project = Projected]
+    enum State<F, C> {
+        Called { #[pin] future: F, call: Option<InCall<Breaker>>, classify: C },
+        Refused { rejected: Option<Rejected> },
+    }
+}
+
+impl<F, C, T, E> Future for ResponseFuture<F, C>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Into<BoxError>,
+    C: Classify<T, E>,
+{
+    type Output = Result<T, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        const AFTER_THE_END: &str = "polled after it was ready";
+        match self.project().state.project() {
+            Projected::Refused { rejected } => {
+                let rejected = rejected.take().expect(AFTER_THE_END);
+                Poll::Ready(Err(rejected.into()))
+            }
+            Projected::Called { future, call, classify } => {
+                let result = {
+                    let call = call.as_mut().expect(AFTER_THE_END);
+                    ready!(call.run(|| future.poll(context)))
+                };
+                call.take().expect(AFTER_THE_END).finish(&*classify, &result);
+                Poll::Ready(result.map_err(Into::into))
+            }
+        }
+    }
+}
+
+impl Breaker {
+    /// Why it refuses every call, if it does. Asks for nothing.
+    fn refuses_all(&self) -> Option<Rejected> {
+        let phase = self.phase();
+        matches!(phase, Phase::Open | Phase::ForcedOpen).then(|| {
+            let retry_after = self.snapshot().retry_after;
+            Rejected { name: self.name().clone(), phase, retry_after }
+        })
+    }
+}

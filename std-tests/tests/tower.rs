@@ -1,0 +1,320 @@
+//! A breaker as a tower layer.
+
+use std::cell::Cell;
+use std::future::{Future, Ready, pending, poll_fn, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use microbreaker_std::tower::{BoxError, BreakerLayer, BreakerService};
+use microbreaker_std::{Breaker, Outcome, PausedClock, Phase, Rejected, TokioClock};
+use tower::retry::Policy;
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, load_shed, timeout};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Counts what is asked of it, and is and answers what it is told.
+#[derive(Clone, Default)]
+struct Inner(Rc<Told>);
+
+#[derive(Default)]
+struct Told {
+    asked: Cell<u32>,
+    called: Cell<u32>,
+    is_ready: Cell<Option<Result<(), &'static str>>>,
+    answer: Cell<Option<Result<u32, &'static str>>>,
+}
+
+impl Service<()> for Inner {
+    type Response = u32;
+    type Error = &'static str;
+    type Future = Pin<Box<dyn Future<Output = Result<u32, &'static str>>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+        self.0.asked.set(self.0.asked.get() + 1);
+        self.0.is_ready.get().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    fn call(&mut self, (): ()) -> Self::Future {
+        self.0.called.set(self.0.called.get() + 1);
+        match self.0.answer.get() {
+            Some(answer) => Box::pin(ready(answer)),
+            None => Box::pin(pending()),
+        }
+    }
+}
+
+struct Bench {
+    breaker: Breaker,
+    clock: PausedClock,
+    inner: Inner,
+    service: BreakerService<Inner>,
+}
+
+/// A service that is ready and answers 42, behind a breaker that trips at the
+/// first failure.
+fn bench() -> Bench {
+    let clock = PausedClock::new();
+    let breaker = Breaker::builder("users").consecutive_failures(1).open_for(SECOND);
+    let breaker = breaker.clock(clock.clone()).build().unwrap();
+    let inner = Inner::default();
+    inner.0.is_ready.set(Some(Ok(())));
+    inner.0.answer.set(Some(Ok(42)));
+    let service = BreakerLayer::new(breaker.clone()).layer(inner.clone());
+    Bench { breaker, clock, inner, service }
+}
+
+fn context() -> Context<'static> {
+    Context::from_waker(Waker::noop())
+}
+
+fn poll_ready(service: &mut BreakerService<Inner>) -> Poll<Result<(), BoxError>> {
+    service.poll_ready(&mut context())
+}
+
+fn request(service: &mut BreakerService<Inner>) -> Poll<Result<u32, BoxError>> {
+    assert!(matches!(poll_ready(service), Poll::Ready(Ok(()))));
+    Box::pin(service.call(())).as_mut().poll(&mut context())
+}
+
+fn is_rejected(answer: &Poll<Result<u32, BoxError>>) -> bool {
+    matches!(answer, Poll::Ready(Err(error)) if error.is::<Rejected>())
+}
+
+#[test]
+fn while_open_the_inner_service_is_neither_asked_nor_called() {
+    let Bench { breaker, inner, mut service, .. } = bench();
+    breaker.trip();
+    for _ in 0..10 {
+        assert!(is_rejected(&request(&mut service)));
+    }
+    assert_eq!((inner.0.asked.get(), inner.0.called.get()), (0, 0));
+}
+
+#[test]
+fn errors_open_it_and_clones_share_it() {
+    let Bench { breaker, inner, service, .. } = bench();
+    inner.0.answer.set(Some(Err("no answer")));
+    let answer = request(&mut service.clone());
+    assert!(matches!(answer, Poll::Ready(Err(error)) if error.to_string() == "no answer"));
+    assert_eq!(breaker.phase(), Phase::Open);
+    assert!(is_rejected(&request(&mut service.clone())));
+}
+
+#[test]
+fn it_waits_for_the_inner_service_only_while_it_admits() {
+    let Bench { breaker, inner, mut service, .. } = bench();
+    inner.0.is_ready.set(None);
+    assert!(poll_ready(&mut service).is_pending());
+    breaker.trip();
+    assert!(is_rejected(&request(&mut service)), "at once, though nobody is ready");
+}
+
+/// Only who was ready may be called, whatever the breaker has become meanwhile.
+#[test]
+fn a_service_that_was_not_asked_is_not_called() {
+    let Bench { breaker, clock, inner, mut service } = bench();
+    breaker.trip();
+    assert!(poll_ready(&mut service).is_ready());
+    clock.advance(SECOND);
+    assert!(is_rejected(&Box::pin(service.call(())).as_mut().poll(&mut context())));
+    assert_eq!(inner.0.called.get(), 0);
+    assert!(matches!(request(&mut service), Poll::Ready(Ok(42))), "the next one is the probe");
+}
+
+#[test]
+fn a_service_that_was_ready_is_not_called_if_it_has_opened_since() {
+    let Bench { breaker, inner, mut service, .. } = bench();
+    assert!(poll_ready(&mut service).is_ready());
+    breaker.trip();
+    assert!(is_rejected(&Box::pin(service.call(())).as_mut().poll(&mut context())));
+    assert_eq!(inner.0.called.get(), 0);
+}
+
+#[test]
+fn being_ready_holds_no_probe() {
+    let Bench { breaker, clock, service, .. } = bench();
+    breaker.trip();
+    clock.advance(SECOND);
+    let mut idle = service.clone();
+    assert!(poll_ready(&mut idle).is_ready());
+    assert!(matches!(request(&mut service.clone()), Poll::Ready(Ok(42))));
+    assert_eq!(breaker.phase(), Phase::Closed);
+}
+
+#[test]
+fn a_service_that_cannot_become_ready_has_failed() {
+    let Bench { breaker, inner, mut service, .. } = bench();
+    inner.0.is_ready.set(Some(Err("not connected")));
+    assert!(matches!(poll_ready(&mut service), Poll::Ready(Err(_))));
+    assert_eq!(breaker.phase(), Phase::Open);
+}
+
+#[test]
+#[should_panic(expected = "poll_ready must return ready")]
+fn calling_without_asking_panics() {
+    let Bench { mut service, .. } = bench();
+    drop(service.call(()));
+}
+
+#[test]
+fn a_clone_has_not_asked() {
+    let Bench { mut service, .. } = bench();
+    assert!(poll_ready(&mut service).is_ready());
+    let caught = catch_unwind(AssertUnwindSafe(|| drop(service.clone().call(()))));
+    assert!(caught.is_err());
+}
+
+#[test]
+fn a_dropped_request_hands_its_probe_back() {
+    let Bench { breaker, clock, inner, mut service } = bench();
+    breaker.trip();
+    clock.advance(SECOND);
+    inner.0.answer.set(None);
+    assert!(request(&mut service).is_pending());
+    inner.0.answer.set(Some(Ok(42)));
+    assert!(matches!(request(&mut service), Poll::Ready(Ok(42))));
+    assert_eq!(breaker.phase(), Phase::Closed);
+}
+
+/// Polls a request of a service that is ready once.
+fn ask<S: Service<()>>(mut service: S) {
+    assert!(service.poll_ready(&mut context()).is_ready());
+    let _ = Box::pin(service.call(())).as_mut().poll(&mut context()).is_ready();
+}
+
+#[test]
+fn a_panic_of_the_service_is_a_failure() {
+    let Bench { breaker, .. } = bench();
+    let layer = BreakerLayer::new(breaker.clone());
+    let in_call = tower::service_fn(|()| -> Ready<Result<u32, BoxError>> { panic!("in call") });
+    let in_future = tower::service_fn(|()| {
+        poll_fn(|_| -> Poll<Result<u32, BoxError>> { panic!("in the future") })
+    });
+    assert!(catch_unwind(AssertUnwindSafe(|| ask(layer.layer(in_call)))).is_err());
+    assert_eq!(breaker.phase(), Phase::Open);
+    breaker.reset();
+    assert!(catch_unwind(AssertUnwindSafe(|| ask(layer.layer(in_future)))).is_err());
+    assert_eq!(breaker.phase(), Phase::Open);
+}
+
+#[test]
+fn responses_and_errors_are_classified() {
+    let Bench { breaker, inner, .. } = bench();
+    let odd_answers_fail = |result: &Result<u32, &str>| match result {
+        Ok(answer) if answer % 2 == 1 => Outcome::Failure,
+        _ => Outcome::Success,
+    };
+    let layer = BreakerLayer::new(breaker.clone()).classified(odd_answers_fail);
+    for (answer, phase) in
+        [(Err("whatever"), Phase::Closed), (Ok(42), Phase::Closed), (Ok(43), Phase::Open)]
+    {
+        inner.0.answer.set(Some(answer));
+        ask(layer.layer(inner.clone()));
+        assert_eq!(breaker.phase(), phase, "after {answer:?}");
+    }
+}
+
+/// Retries failures at once, but not what the breaker has refused: it would only
+/// refuse again.
+#[derive(Clone)]
+struct TwoMoreAttempts(u32);
+
+impl Policy<(), u32, BoxError> for TwoMoreAttempts {
+    type Future = Ready<()>;
+
+    fn retry(&mut self, _: &mut (), result: &mut Result<u32, BoxError>) -> Option<Ready<()>> {
+        let error = result.as_ref().err()?;
+        if self.0 == 0 || error.is::<Rejected>() {
+            return None;
+        }
+        self.0 -= 1;
+        Some(ready(()))
+    }
+
+    fn clone_request(&mut self, (): &()) -> Option<()> {
+        Some(())
+    }
+}
+
+/// The order matters:
+///
+/// - The timeout is inside the breaker, which so sees hanging calls as failures.
+/// - The breaker is inside the retries: each attempt asks and counts, and once it
+///   is open there are no more attempts.
+/// - The limit is outside of all: what waits for another attempt holds its place,
+///   and what is shed has not failed, so the breaker does not hear of it.
+#[tokio::test(start_paused = true)]
+async fn with_timeout_retry_limit_and_load_shedding() {
+    let breaker = Breaker::builder("users")
+        .consecutive_failures(2)
+        .open_for(10 * SECOND)
+        .clock(TokioClock::new())
+        .build()
+        .unwrap();
+    let calls = Rc::new(Cell::new(0));
+    let hangs = Rc::new(Cell::new(true));
+    let upstream = {
+        let (calls, hangs) = (calls.clone(), hangs.clone());
+        tower::service_fn(move |()| {
+            calls.set(calls.get() + 1);
+            let hangs = hangs.get();
+            async move {
+                if hangs {
+                    pending::<()>().await;
+                }
+                Ok::<u32, BoxError>(42)
+            }
+        })
+    };
+    let service = ServiceBuilder::new()
+        .load_shed()
+        .concurrency_limit(1)
+        .retry(TwoMoreAttempts(2))
+        .layer(BreakerLayer::new(breaker.clone()))
+        .timeout(SECOND)
+        .service(upstream);
+
+    // Two attempts time out, and the third is refused.
+    let first = service.clone().oneshot(());
+    // Meanwhile there is no room for another.
+    let second = async {
+        tokio::time::sleep(SECOND / 2).await;
+        service.clone().oneshot(()).await
+    };
+    let (first, second) = tokio::join!(first, second);
+    assert!(first.unwrap_err().is::<Rejected>());
+    assert!(second.unwrap_err().is::<load_shed::error::Overloaded>());
+    assert_eq!(calls.get(), 2);
+    assert_eq!(breaker.phase(), Phase::Open);
+
+    // While open: refused at once, nobody is called.
+    let before = tokio::time::Instant::now();
+    assert!(service.clone().oneshot(()).await.unwrap_err().is::<Rejected>());
+    assert_eq!((calls.get(), before.elapsed()), (2, Duration::ZERO));
+
+    // A probe that hangs opens it again, and is not tried again.
+    tokio::time::advance(10 * SECOND).await;
+    assert!(service.clone().oneshot(()).await.unwrap_err().is::<Rejected>());
+    assert_eq!(calls.get(), 3);
+
+    hangs.set(false);
+    breaker.ready(tokio::time::sleep).await;
+    assert_eq!(service.oneshot(()).await.unwrap(), 42);
+    assert_eq!(breaker.phase(), Phase::Closed);
+}
+
+/// What happens the other way round, and why not to.
+#[tokio::test(start_paused = true)]
+async fn a_timeout_outside_of_the_breaker_is_only_an_abandoned_call() {
+    let breaker = Breaker::builder("users").consecutive_failures(1).open_for(SECOND);
+    let breaker = breaker.clock(TokioClock::new()).build().unwrap();
+    let service = ServiceBuilder::new()
+        .timeout(SECOND)
+        .layer(BreakerLayer::new(breaker.clone()))
+        .service(tower::service_fn(|()| pending::<Result<u32, BoxError>>()));
+    assert!(service.oneshot(()).await.unwrap_err().is::<timeout::error::Elapsed>());
+    assert_eq!(breaker.phase(), Phase::Closed);
+}
