@@ -59,6 +59,25 @@ pub enum Cause {
     Manual,
 }
 
+impl Cause {
+    /// The cause's name in `snake_case`, for logs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ConsecutiveFailures => "consecutive_failures",
+            Self::FailuresInWindow => "failures_in_window",
+            Self::FailureRate => "failure_rate",
+            Self::SlowRate => "slow_rate",
+            Self::Demanded => "demanded",
+            Self::OpeningOver => "opening_over",
+            Self::ProbesSucceeded => "probes_succeeded",
+            Self::ProbesFailed => "probes_failed",
+            Self::ProbeTimeout => "probe_timeout",
+            Self::Manual => "manual",
+        }
+    }
+}
+
 /// One transition, as told to an [`Observer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
