@@ -1,6 +1,7 @@
 //! The handle.
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +9,12 @@ use std::time::Duration;
 use microbreaker::{IllegalTransition, Phase};
 
 use crate::engine::Engine;
+use crate::event::{Event, Listeners};
 use crate::permit::Permit;
+use crate::reload::Engines;
 use crate::settings::{BadSetting, Settings};
 use crate::timing::{SharedClock, demanded, duration};
-use crate::watch::Watch;
+use crate::watch::{Audience, Watch};
 use crate::{Builder, Rejected, Snapshot};
 
 /// A circuit breaker with a name: a handle, cheap to clone, to be shared by
@@ -32,9 +35,18 @@ use crate::{Builder, Rejected, Snapshot};
 #[derive(Clone)]
 pub struct Breaker(Arc<Inner>);
 
-struct Inner {
-    name: Arc<str>,
-    engine: Engine,
+/// What all handles share.
+pub(crate) struct Inner {
+    pub(crate) engines: Engines,
+    audience: Arc<Audience>,
+    clock: SharedClock,
+    seed: u32,
+}
+
+impl Inner {
+    pub(crate) fn engine(&self) -> &Engine {
+        self.engines.engine(self.engines.current())
+    }
 }
 
 // Nothing is left half done when somebody panics; only the compiler cannot see
@@ -48,21 +60,42 @@ impl Breaker {
         Builder::new(name)
     }
 
-    pub(crate) fn new(
-        name: Arc<str>,
-        settings: Settings,
-        seed: u32,
-        clock: SharedClock,
-    ) -> Result<Self, BadSetting> {
-        let engine = Engine::new(settings.config(seed)?, settings.window(), clock, Watch)
-            .map_err(|error| settings.explain(error))?;
-        Ok(Self(Arc::new(Inner { name, engine })))
+    pub(crate) fn new(builder: Builder) -> Result<Self, BadSetting> {
+        let Builder { name, settings, seed, clock, listeners, of_registry } = builder;
+        let clock = clock.map_or_else(|| SharedClock::suitable(&settings), SharedClock::restarted);
+        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(&name) as u32);
+        let audience = Arc::new(Audience::new(name, listeners, of_registry));
+        let engine = Engine::new(&settings, seed, clock.clone(), Watch::new(audience.clone()))?;
+        let engines = Engines::new(settings, engine);
+        let breaker = Self(Arc::new(Inner { engines, audience, clock, seed }));
+        breaker.0.engine().watch().attach(Arc::downgrade(&breaker.0));
+        Ok(breaker)
     }
 
     /// The name.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
-        &self.0.name
+        &self.0.audience.name
+    }
+
+    /// Tells `listener` of every event from now on, for as long as there is the
+    /// breaker: on the thread whose call caused it, holding nothing, so that it
+    /// may use the breaker. It should be brief. A panic in it harms nobody.
+    pub fn on_event(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {
+        self.listeners().add(listener);
+    }
+
+    /// The events from now on, as a stream on any executor.
+    #[cfg(feature = "stream")]
+    pub fn events(&self) -> crate::Events {
+        self.listeners().stream.subscribe()
+    }
+
+    /// How many calls there were, summed over the threads that made them.
+    #[cfg(feature = "counts")]
+    #[must_use]
+    pub fn counts(&self) -> crate::Counts {
+        self.0.audience.counters.sum()
     }
 
     /// Asks for leave to make one call by hand; the outcome goes to the permit.
@@ -88,24 +121,24 @@ impl Breaker {
     /// nothing.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.engine().phase()
+        self.0.engine().phase()
     }
 
     /// The breaker at a glance. Changes nothing.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.engine().snapshot().into()
+        self.0.engine().snapshot().into()
     }
 
     /// Opens by hand, for the normal time.
     pub fn trip(&self) {
-        self.engine().trip();
+        self.0.engines.command(Engine::trip);
     }
 
     /// Opens by hand for `time`, rounded up to a millisecond and at most 24.8
     /// days.
     pub fn trip_for(&self, time: Duration) {
-        self.engine().trip_for(demanded(time));
+        self.0.engines.command(|engine| engine.trip_for(demanded(time)));
     }
 
     /// Lets probes through now instead of waiting for the opening to end.
@@ -114,44 +147,57 @@ impl Breaker {
     ///
     /// If the breaker is closed, disabled or records metrics only.
     pub fn half_open(&self) -> Result<(), IllegalTransition> {
-        self.engine().half_open()
+        self.0.engines.command(Engine::half_open)
     }
 
     /// Goes to a fresh closed phase, from any: the window is emptied, and calls
     /// that are under way are stale.
     pub fn reset(&self) {
-        self.engine().reset();
+        self.0.engines.command(Engine::reset);
     }
 
     /// Refuses every call until told otherwise.
     pub fn force_open(&self) {
-        self.engine().force_open();
+        self.0.engines.command(Engine::force_open);
     }
 
     /// Admits every call and records nothing until told otherwise.
     pub fn disable(&self) {
-        self.engine().disable();
+        self.0.engines.command(Engine::disable);
     }
 
     /// A dry run: admits and records every call, and reports when it would have
     /// tripped, until told otherwise.
     pub fn metrics_only(&self) {
-        self.engine().metrics_only();
+        self.0.engines.command(Engine::metrics_only);
     }
 
-    pub(crate) fn engine(&self) -> &Engine {
-        &self.0.engine
+    #[inline]
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    /// Another engine with these settings.
+    pub(crate) fn engine_of(&self, settings: &Settings) -> Result<Engine, BadSetting> {
+        let Inner { audience, clock, seed, .. } = &*self.0;
+        let watch = Watch::new(audience.clone());
+        watch.attach(Arc::downgrade(&self.0));
+        Engine::new(settings, *seed, clock.clone(), watch)
+    }
+
+    fn listeners(&self) -> &Listeners {
+        &self.0.audience.listeners
     }
 
     #[cold]
     pub(crate) fn rejected(&self, core: microbreaker::Rejected) -> Rejected {
         let retry_after = core.retry_after.map(duration);
-        Rejected { name: self.0.name.clone(), phase: core.phase, retry_after }
+        Rejected { name: self.name().clone(), phase: core.phase, retry_after }
     }
 }
 
 impl fmt::Debug for Breaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Breaker").field("name", &self.0.name).field("phase", &self.phase()).finish()
+        f.debug_struct("Breaker").field("name", self.name()).field("phase", &self.phase()).finish()
     }
 }

@@ -1,14 +1,14 @@
 //! Making breakers.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
 use microbreaker::{AfterProbeTimeout, Clock};
 
+use crate::event::{Event, Listeners};
 use crate::settings::{Backoff, ProbeTimeout, Ramp, Settings};
 use crate::timing::SharedClock;
-use crate::{Breaker, BuildError, MonotonicClock};
+use crate::{Breaker, BuildError};
 
 /// Makes a [`Breaker`]: one setter after the other, then [`build`](Self::build).
 ///
@@ -32,6 +32,8 @@ pub struct Builder {
     pub(crate) settings: Settings,
     pub(crate) seed: Option<u32>,
     pub(crate) clock: Option<SharedClock>,
+    pub(crate) listeners: Listeners,
+    pub(crate) of_registry: Option<Arc<Listeners>>,
 }
 
 /// Setters that only put a value where it belongs.
@@ -47,7 +49,14 @@ macro_rules! setters {
 
 impl Builder {
     pub(crate) fn new(name: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), settings: Settings::default(), seed: None, clock: None }
+        Self {
+            name: name.into(),
+            settings: Settings::default(),
+            seed: None,
+            clock: None,
+            listeners: Listeners::default(),
+            of_registry: None,
+        }
     }
 
     setters! {
@@ -139,7 +148,15 @@ impl Builder {
         self
     }
 
-    /// Reads milliseconds from this clock.
+    /// Tells `listener` of every event: see [`Breaker::on_event`].
+    pub fn on_event(self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.listeners.add(listener);
+        self
+    }
+
+    /// Reads milliseconds from this clock. By default it is the precise one,
+    /// [`MonotonicClock`](crate::MonotonicClock); with the feature `coarse-clock`
+    /// the coarse one, unless slow calls are measured.
     pub fn clock(mut self, clock: impl Clock + Send + Sync + 'static) -> Self {
         self.clock = Some(SharedClock::new(clock));
         self
@@ -151,9 +168,7 @@ impl Builder {
     ///
     /// The first setting that cannot work, with its value and what is allowed.
     pub fn build(self) -> Result<Breaker, BuildError> {
-        let Self { name, settings, seed, clock } = self;
-        let clock = clock.unwrap_or_else(|| SharedClock::new(MonotonicClock::new()));
-        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(&name) as u32);
-        Breaker::new(name.clone(), settings, seed, clock).map_err(|bad| BuildError { name, bad })
+        let name = self.name.clone();
+        Breaker::new(self).map_err(|bad| BuildError { name, bad })
     }
 }

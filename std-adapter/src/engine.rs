@@ -1,11 +1,11 @@
 //! The core's breaker, with a window that is chosen at run time.
 
 use microbreaker::{
-    Breaker, Config, ConfigError, CountWindow, FailureWindow, Guard, IllegalTransition, Outcome,
-    Phase, Rejected, Snapshot, TimeWindow, Token, WithSlow,
+    Breaker, CountWindow, FailureWindow, Guard, IllegalTransition, Outcome, Phase, Rejected,
+    Snapshot, TimeWindow, Token, WithSlow,
 };
 
-use crate::settings::Window;
+use crate::settings::{BadSetting, Settings, Window};
 use crate::timing::SharedClock;
 use crate::watch::Watch;
 
@@ -44,31 +44,33 @@ macro_rules! each {
 
 impl Engine {
     pub(crate) fn new(
-        config: Config,
-        window: Window,
+        settings: &Settings,
+        seed: u32,
         clock: SharedClock,
         watch: Watch,
-    ) -> Result<Self, ConfigError> {
-        Ok(match window {
-            Window::None => Self::Plain(Core::try_new(config, (), clock, watch)?),
+    ) -> Result<Self, BadSetting> {
+        let config = settings.config(seed)?;
+        let engine = match settings.window() {
+            Window::None => Core::try_new(config, (), clock, watch).map(Self::Plain),
             Window::Count { slow: false } => {
-                Self::Count(Core::try_new(config, Count::new(), clock, watch)?)
+                Core::try_new(config, Count::new(), clock, watch).map(Self::Count)
             }
             Window::Count { slow: true } => {
                 let window = WithSlow::new(Count::new(), Count::new());
-                Self::SlowCount(Core::try_new(config, window, clock, watch)?)
+                Core::try_new(config, window, clock, watch).map(Self::SlowCount)
             }
             Window::Time { slow: false } => {
-                Self::Time(Core::try_new(config, Time::new(), clock, watch)?)
+                Core::try_new(config, Time::new(), clock, watch).map(Self::Time)
             }
             Window::Time { slow: true } => {
                 let window = WithSlow::new(Time::new(), Time::new());
-                Self::SlowTime(Core::try_new(config, window, clock, watch)?)
+                Core::try_new(config, window, clock, watch).map(Self::SlowTime)
             }
             Window::Failures => {
-                Self::Failures(Core::try_new(config, Failures::new(), clock, watch)?)
+                Core::try_new(config, Failures::new(), clock, watch).map(Self::Failures)
             }
-        })
+        };
+        engine.map_err(|error| settings.explain(error))
     }
 
     /// Leave to make one call, and the tick at which it was given where the
@@ -89,6 +91,10 @@ impl Engine {
 
     pub(crate) fn abandoned(&self) -> Outcome {
         each!(self, core => core.abandoned())
+    }
+
+    pub(crate) fn watch(&self) -> &Watch {
+        each!(self, core => core.observer())
     }
 
     pub(crate) fn phase(&self) -> Phase {

@@ -28,17 +28,27 @@ mod breaker;
 mod builder;
 mod call;
 mod clock;
+#[cfg(feature = "counts")]
+mod counts;
 mod engine;
 mod error;
+mod event;
 #[cfg(feature = "http")]
 mod http;
 mod last_good;
+#[cfg(feature = "tracing")]
+mod log;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod outcome;
 mod paused;
 mod permit;
 mod ready;
+mod reload;
 mod settings;
 mod snapshot;
+#[cfg(feature = "stream")]
+mod stream;
 mod timing;
 #[cfg(feature = "tokio")]
 mod tokio_clock;
@@ -51,7 +61,10 @@ pub use builder::Builder;
 #[cfg(feature = "coarse-clock")]
 pub use clock::CoarseClock;
 pub use clock::{MonotonicClock, millis};
+#[cfg(feature = "counts")]
+pub use counts::Counts;
 pub use error::{BuildError, CallError, Rejected};
+pub use event::{Event, EventKind};
 #[cfg(feature = "http")]
 pub use http::HttpResponses;
 pub use last_good::LastGood;
@@ -59,7 +72,10 @@ pub use microbreaker::{AfterProbeTimeout, Cause, Clock, IllegalTransition, Phase
 pub use outcome::{Classify, ErrorsFail, Outcome, failing_if};
 pub use paused::PausedClock;
 pub use permit::Permit;
+pub use reload::Reloaded;
 pub use settings::{Backoff, BadSetting, ProbeTimeout, Ramp, Settings};
 pub use snapshot::Snapshot;
+#[cfg(feature = "stream")]
+pub use stream::{Events, Missed};
 #[cfg(feature = "tokio")]
 pub use tokio_clock::TokioClock;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use microbreaker::Token;
 
+use crate::engine::Engine;
 use crate::{Breaker, Outcome, Rejected, millis};
 
 /// Leave to make one call, consumed by its outcome.
@@ -25,14 +26,24 @@ pub struct Permit<B: Borrow<Breaker> = Breaker> {
     token: Option<Token>,
     started: u32,
     took: Option<u32>,
+    /// The number of the engine that gave it.
+    engine: usize,
 }
 
 impl<B: Borrow<Breaker>> Permit<B> {
     #[inline]
     pub(crate) fn acquire(breaker: B) -> Result<Self, Rejected> {
-        match breaker.borrow().engine().try_acquire() {
-            Ok((token, started)) => Ok(Self { token: Some(token), started, took: None, breaker }),
-            Err(rejected) => Err(breaker.borrow().rejected(rejected)),
+        let engines = &breaker.borrow().inner().engines;
+        loop {
+            let engine = engines.current();
+            match engines.engine(engine).try_acquire() {
+                Ok((token, started)) => {
+                    return Ok(Self { token: Some(token), started, took: None, engine, breaker });
+                }
+                // One that is not in use any more refuses, but that is no answer.
+                Err(_) if engines.current() != engine => {}
+                Err(rejected) => return Err(breaker.borrow().rejected(rejected)),
+            }
         }
     }
 
@@ -72,10 +83,14 @@ impl<B: Borrow<Breaker>> Permit<B> {
     }
 
     #[inline]
+    fn engine(&self) -> &Engine {
+        self.breaker.borrow().inner().engines.engine(self.engine)
+    }
+
+    #[inline]
     fn complete(&mut self, outcome: microbreaker::Outcome) {
         if let Some(token) = self.token.take() {
-            let engine = self.breaker.borrow().engine();
-            engine.complete(token, self.started, self.took, outcome);
+            self.engine().complete(token, self.started, self.took, outcome);
         }
     }
 }
@@ -84,8 +99,7 @@ impl<B: Borrow<Breaker>> Drop for Permit<B> {
     #[inline]
     fn drop(&mut self) {
         if self.token.is_some() {
-            let abandoned = self.breaker.borrow().engine().abandoned();
-            self.complete(abandoned);
+            self.complete(self.engine().abandoned());
         }
     }
 }

@@ -1,8 +1,119 @@
-//! What the adapter hears from the core.
+//! What the adapter hears from the core, and whom it tells.
 
-use microbreaker::Observer;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
-/// The observer of every breaker in here.
-pub(crate) struct Watch;
+use microbreaker::{Cause, Observer, Outcome, Rejected, Transition};
 
-impl Observer for Watch {}
+use crate::breaker::Inner;
+use crate::event::{Event, EventKind, Listeners};
+
+/// What all engines of a breaker share.
+#[derive(Debug)]
+pub(crate) struct Audience {
+    pub(crate) name: Arc<str>,
+    pub(crate) listeners: Listeners,
+    /// Those of the registry that the breaker is in.
+    pub(crate) of_registry: Option<Arc<Listeners>>,
+    #[cfg(feature = "counts")]
+    pub(crate) counters: crate::counts::Counters,
+    /// Whether a rejection of this phase has been logged.
+    #[cfg(feature = "tracing")]
+    rejection_logged: AtomicBool,
+}
+
+impl Audience {
+    pub(crate) fn new(
+        name: Arc<str>,
+        listeners: Listeners,
+        of_registry: Option<Arc<Listeners>>,
+    ) -> Self {
+        Self {
+            name,
+            listeners,
+            of_registry,
+            #[cfg(feature = "counts")]
+            counters: crate::counts::Counters::default(),
+            #[cfg(feature = "tracing")]
+            rejection_logged: AtomicBool::new(false),
+        }
+    }
+}
+
+/// The observer of a breaker of the core.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    audience: Arc<Audience>,
+    /// Set once, before anybody else can have the breaker.
+    breaker: OnceLock<Weak<Inner>>,
+    /// Whether it is not, or not yet, the breaker's engine.
+    muted: AtomicBool,
+}
+
+impl Watch {
+    pub(crate) fn new(audience: Arc<Audience>) -> Self {
+        Self { audience, breaker: OnceLock::new(), muted: AtomicBool::new(false) }
+    }
+
+    /// Says which breaker this is the engine of.
+    pub(crate) fn attach(&self, breaker: Weak<Inner>) {
+        self.breaker.get_or_init(|| breaker);
+    }
+
+    pub(crate) fn mute(&self, muted: bool) {
+        self.muted.store(muted, Ordering::Relaxed);
+    }
+
+    fn tell(&self, kind: EventKind, cause: Cause) {
+        if self.muted.load(Ordering::Relaxed) {
+            return;
+        }
+        // Nobody is left to tell if the handle is gone.
+        let Some(breaker) = self.breaker.get().and_then(Weak::upgrade) else { return };
+        let Audience { name, listeners, of_registry, .. } = &*self.audience;
+        let snapshot = breaker.engine().snapshot().into();
+        let event = Event { name: name.clone(), kind, cause, snapshot };
+        #[cfg(feature = "tracing")]
+        crate::log::event(&event);
+        #[cfg(feature = "metrics")]
+        crate::metrics::count(&event);
+        listeners.tell(&event);
+        if let Some(registry) = of_registry {
+            registry.tell(&event);
+        }
+    }
+}
+
+impl Observer for Watch {
+    fn transition(&self, transition: &Transition) {
+        #[cfg(feature = "tracing")]
+        self.audience.rejection_logged.store(false, Ordering::Relaxed);
+        let &Transition { from, to, cause, generation, .. } = transition;
+        self.tell(EventKind::Transition { from, to, generation }, cause);
+    }
+
+    #[inline]
+    fn outcome(&self, outcome: Outcome, stale: bool) {
+        #[cfg(feature = "counts")]
+        self.audience.counters.outcome(outcome, stale);
+        #[cfg(not(feature = "counts"))]
+        let _ = (outcome, stale);
+    }
+
+    fn rejection(&self, rejected: &Rejected) {
+        #[cfg(feature = "counts")]
+        self.audience.counters.rejection();
+        #[cfg(feature = "tracing")]
+        if !self.audience.rejection_logged.load(Ordering::Relaxed)
+            && !self.audience.rejection_logged.swap(true, Ordering::Relaxed)
+        {
+            crate::log::rejection(&self.audience.name, rejected);
+        }
+        #[cfg(not(feature = "tracing"))]
+        let _ = rejected;
+    }
+
+    fn would_trip(&self, cause: Cause) {
+        self.tell(EventKind::WouldTrip, cause);
+    }
+}

@@ -1,0 +1,102 @@
+//! What is measured, through the facade `metrics`.
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+use microbreaker::Phase;
+
+use crate::{Breaker, Event, EventKind};
+
+const STATE: &str = "microbreaker_state";
+const PHASE_SECONDS: &str = "microbreaker_phase_seconds";
+const RETRY_AFTER: &str = "microbreaker_retry_after_seconds";
+const FAILURE_RATIO: &str = "microbreaker_failure_ratio";
+const SLOW_RATIO: &str = "microbreaker_slow_ratio";
+const CALLS: &str = "microbreaker_calls_total";
+const STALE: &str = "microbreaker_stale_calls_total";
+const REJECTIONS: &str = "microbreaker_rejections_total";
+const TRANSITIONS: &str = "microbreaker_transitions_total";
+const WOULD_TRIP: &str = "microbreaker_would_trip_total";
+
+const PHASES: [Phase; 6] = [
+    Phase::Closed,
+    Phase::Open,
+    Phase::HalfOpen,
+    Phase::ForcedOpen,
+    Phase::Disabled,
+    Phase::MetricsOnly,
+];
+
+impl Breaker {
+    /// Hands what is measured to the recorder of `metrics`. Call it before each
+    /// scrape: between two nothing is written that calls would have to wait for.
+    ///
+    /// Every series has the label `breaker`, the name.
+    ///
+    /// | series | |
+    /// |---|---|
+    /// | `microbreaker_state{phase}` | 1 for the phase it is in, 0 for the others |
+    /// | `microbreaker_phase_seconds` | for how long it has been in it |
+    /// | `microbreaker_retry_after_seconds` | for how long it is open, 0 if it is not |
+    /// | `microbreaker_failure_ratio`, `microbreaker_slow_ratio` | of the calls in the window, 0 to 1; `NaN` below `min_calls` |
+    /// | `microbreaker_calls_total{outcome}` | calls that ended: `success`, `failure`, `ignored` |
+    /// | `microbreaker_stale_calls_total` | those of them that ended after their phase |
+    /// | `microbreaker_rejections_total` | calls that were refused |
+    ///
+    /// Counted as they happen: `microbreaker_transitions_total{from,to,cause}` and,
+    /// in a dry run, `microbreaker_would_trip_total{cause}`.
+    pub fn publish_metrics(&self) {
+        describe();
+        self.publish();
+    }
+
+    pub(crate) fn publish(&self) {
+        let labels = || [("breaker", self.name().to_string())];
+        let snapshot = self.snapshot();
+        for phase in PHASES {
+            let value = if phase == snapshot.phase { 1.0 } else { 0.0 };
+            gauge!(STATE, "breaker" => self.name().clone(), "phase" => phase.name()).set(value);
+        }
+        gauge!(PHASE_SECONDS, &labels()).set(snapshot.in_phase_for);
+        gauge!(RETRY_AFTER, &labels()).set(snapshot.retry_after.unwrap_or_default());
+        let ratio = |percent: Option<f64>| percent.map_or(f64::NAN, |percent| percent / 100.0);
+        gauge!(FAILURE_RATIO, &labels()).set(ratio(snapshot.failure_rate));
+        gauge!(SLOW_RATIO, &labels()).set(ratio(snapshot.slow_rate));
+        let counts = self.counts();
+        for (outcome, count) in [
+            ("success", counts.successes),
+            ("failure", counts.failures),
+            ("ignored", counts.ignored),
+        ] {
+            let calls = counter!(CALLS, "breaker" => self.name().clone(), "outcome" => outcome);
+            calls.absolute(count);
+        }
+        counter!(STALE, &labels()).absolute(counts.stale);
+        counter!(REJECTIONS, &labels()).absolute(counts.rejections);
+    }
+}
+
+/// Counts what happens rarely, as it happens.
+pub(crate) fn count(event: &Event) {
+    let (name, cause) = (event.name.clone(), event.cause.name());
+    match event.kind {
+        EventKind::Transition { from, to, .. } => counter!(
+            TRANSITIONS,
+            "breaker" => name, "from" => from.name(), "to" => to.name(), "cause" => cause
+        ),
+        EventKind::WouldTrip => counter!(WOULD_TRIP, "breaker" => name, "cause" => cause),
+    }
+    .increment(1);
+}
+
+/// Says what the series mean.
+pub(crate) fn describe() {
+    describe_gauge!(STATE, "1 for the phase that the circuit breaker is in.");
+    describe_gauge!(PHASE_SECONDS, Unit::Seconds, "How long it has been in its phase.");
+    describe_gauge!(RETRY_AFTER, Unit::Seconds, "How long it is open; 0 if it is not.");
+    describe_gauge!(FAILURE_RATIO, "The share of calls in the window that failed.");
+    describe_gauge!(SLOW_RATIO, "The share of calls in the window that were slow.");
+    describe_counter!(CALLS, "Calls that ended, by outcome.");
+    describe_counter!(STALE, "Calls that ended after the phase they began in.");
+    describe_counter!(REJECTIONS, "Calls that were refused.");
+    describe_counter!(TRANSITIONS, "Transitions from one phase to another, by cause.");
+    describe_counter!(WOULD_TRIP, "Trips that a dry run only reported, by cause.");
+}

@@ -1,0 +1,216 @@
+//! Changing a breaker's settings while it is in use.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use microbreaker::Phase;
+
+use crate::engine::Engine;
+use crate::settings::{BadSetting, Settings};
+use crate::timing::duration;
+use crate::{Breaker, BuildError};
+
+/// What became of a breaker whose settings were changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reloaded {
+    /// The settings are the same: nothing was touched.
+    Unchanged,
+    /// The settings are others.
+    #[non_exhaustive]
+    Changed {
+        /// The phase, which is kept.
+        phase: Phase,
+        /// While open: how long it stays so, as long as it would have.
+        retry_after: Option<Duration>,
+        /// So many calls of the window, or finished probes, were forgotten:
+        /// another window cannot hold them. Calls under way count nowhere.
+        forgotten_calls: u32,
+        /// The backoff that was forgotten: how often it had tripped from half-open.
+        forgotten_backoff: u32,
+    },
+}
+
+impl fmt::Display for Reloaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Changed { phase, retry_after, forgotten_calls, forgotten_backoff } = self else {
+            return f.write_str("unchanged");
+        };
+        write!(f, "changed, still {phase}")?;
+        if let Some(wait) = retry_after {
+            write!(f, " for another {wait:?}")?;
+        }
+        write!(f, "; forgot {forgotten_calls} calls")?;
+        if *forgotten_backoff > 0 {
+            write!(f, " and a backoff of level {forgotten_backoff}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The engines that a breaker has had, one for each of its settings.
+///
+/// Earlier ones are kept, because calls under way may use them and finding the
+/// current one must not write: less than 1 KiB for each different settings.
+pub(crate) struct Engines {
+    first: Version,
+    current: AtomicUsize,
+    /// One change at a time.
+    changing: Mutex<()>,
+}
+
+struct Version {
+    settings: Settings,
+    engine: Engine,
+    next: OnceLock<Box<Version>>,
+}
+
+impl Version {
+    fn new(settings: Settings, engine: Engine) -> Self {
+        Self { settings, engine, next: OnceLock::new() }
+    }
+}
+
+impl Engines {
+    pub(crate) fn new(settings: Settings, engine: Engine) -> Self {
+        let first = Version::new(settings, engine);
+        Self { first, current: AtomicUsize::new(0), changing: Mutex::new(()) }
+    }
+
+    /// The number of the current engine.
+    #[inline]
+    pub(crate) fn current(&self) -> usize {
+        self.current.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    pub(crate) fn engine(&self, number: usize) -> &Engine {
+        &self.version(number).engine
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.version(self.current()).settings
+    }
+
+    #[inline]
+    fn version(&self, number: usize) -> &Version {
+        let mut version = &self.first;
+        for _ in 0..number {
+            version = version.next.get().expect("there are as many versions as their numbers say");
+        }
+        version
+    }
+
+    /// Does `command` to the current engine, also if that changes meanwhile.
+    pub(crate) fn command<T>(&self, command: impl Fn(&Engine) -> T) -> T {
+        loop {
+            let number = self.current();
+            let done = command(self.engine(number));
+            if self.current() == number {
+                return done;
+            }
+        }
+    }
+
+    fn change(
+        &self,
+        settings: &Settings,
+        make: impl Fn() -> Result<Engine, BadSetting>,
+    ) -> Result<Reloaded, BadSetting> {
+        // Whoever panicked in here left the old engine or the new one.
+        let _guard = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self.version(self.current());
+        if old.settings == *settings {
+            return Ok(Reloaded::Unchanged);
+        }
+        let (number, version) = self.version_of(settings, make)?;
+        let (old, new) = (&old.engine, &version.engine);
+        new.watch().mute(true);
+        let before = old.snapshot();
+        carry(&before, new);
+        new.watch().mute(false);
+        self.current.store(number, Ordering::Release);
+        // From here on every command finds the new one. What happened to the old
+        // one since it was looked at is carried as well.
+        old.watch().mute(true);
+        let after = old.snapshot();
+        old.force_open();
+        if after.generation != before.generation {
+            new.watch().mute(true);
+            carry(&after, new);
+            new.watch().mute(false);
+        }
+        Ok(Reloaded::Changed {
+            phase: after.phase,
+            retry_after: after.retry_after.map(duration),
+            forgotten_calls: after.tally.calls,
+            forgotten_backoff: after.backoff_level,
+        })
+    }
+
+    /// The version with these settings, in use or not, or a new one.
+    fn version_of(
+        &self,
+        settings: &Settings,
+        make: impl Fn() -> Result<Engine, BadSetting>,
+    ) -> Result<(usize, &Version), BadSetting> {
+        let (mut number, mut version) = (0, &self.first);
+        while version.settings != *settings {
+            version = match version.next.get() {
+                Some(next) => next,
+                None => {
+                    let new = Version::new(settings.clone(), make()?);
+                    version.next.get_or_init(|| Box::new(new))
+                }
+            };
+            number += 1;
+        }
+        Ok((number, version))
+    }
+}
+
+/// Puts `engine` into the phase of `snapshot`, without passing through one that
+/// admits calls where that does not.
+fn carry(snapshot: &microbreaker::Snapshot, engine: &Engine) {
+    match (snapshot.phase, snapshot.retry_after) {
+        (Phase::Open, Some(left)) => engine.trip_for(left),
+        (Phase::Open, None) => engine.trip(),
+        (Phase::HalfOpen, _) => {
+            engine.trip();
+            engine.half_open().expect("an open breaker can become half-open by hand");
+        }
+        (Phase::ForcedOpen, _) => engine.force_open(),
+        (Phase::Disabled, _) => engine.disable(),
+        (Phase::MetricsOnly, _) => engine.metrics_only(),
+        _ => engine.reset(),
+    }
+}
+
+impl Breaker {
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        self.inner().engines.settings()
+    }
+
+    /// Goes on with other settings, for all handles of the breaker.
+    ///
+    /// The phase is kept, and how long it stays open. The window is not, since
+    /// another one cannot hold it, nor the backoff, the probes that are out or a
+    /// ramp: the result says what was forgotten. With the same settings nothing
+    /// is touched.
+    ///
+    /// Calls under way count nowhere. Changes wait for each other, nothing else
+    /// waits for them. Each different settings that a breaker has had take less
+    /// than 1 KiB until it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that cannot work; the breaker goes on as before.
+    pub fn reload(&self, settings: &Settings) -> Result<Reloaded, BuildError> {
+        let changed = self.inner().engines.change(settings, || self.engine_of(settings));
+        changed.map_err(|bad| BuildError { name: self.name().clone(), bad })
+    }
+}
