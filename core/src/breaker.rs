@@ -3,18 +3,17 @@
 mod control;
 mod record;
 
-use core::borrow::Borrow;
 use core::fmt;
 
 use crate::clock::{Clock, elapsed};
-use crate::config::{AfterProbeTimeout, Config, ConfigError, ConstConfig, Fixed};
+use crate::config::{AfterProbeTimeout, Config, ConfigError, ConfigSource, ConstConfig, Fixed};
 use crate::error::{CallError, Rejected};
 use crate::event::{Cause, Observer, Outcome, Transition};
 use crate::guard::Guard;
 use crate::permit::{Permit, Token};
 use crate::phase::Phase;
 use crate::snapshot::Snapshot;
-use crate::state::{Entered, Length, State, Word};
+use crate::state::{Entered, GENERATIONS, Length, State, Word};
 use crate::sync::const_fn;
 use crate::window::{Call, Span, Tally, Tenure, Window};
 
@@ -31,7 +30,9 @@ use crate::window::{Call, Span, Tally, Tenure, Window};
 /// # Cost
 ///
 /// 12 bytes, the window, and the configuration or a pointer to it.
-pub struct Breaker<W: Window, C: Clock, O: Observer = (), G: Borrow<Config> = Config> {
+// In this order, so that what every call reads lies together.
+#[repr(C)]
+pub struct Breaker<W: Window, C: Clock, O: Observer = (), G: ConfigSource = Config> {
     word: Word,
     entered: Entered,
     window: W,
@@ -40,23 +41,13 @@ pub struct Breaker<W: Window, C: Clock, O: Observer = (), G: Borrow<Config> = Co
     observer: O,
 }
 
-/// What a state amounts to at a tick.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// Admits every call.
-    Admits,
-    /// Refuses every call, for so many ticks if that is known.
-    Refuses(Option<u32>),
-    /// Open, and the opening is over.
-    Due,
-    /// Half-open: the probes decide.
-    Probing,
-    /// Half-open for longer than it may be.
-    Overdue,
-    /// Closing gradually: this share of calls is admitted, in percent.
-    Ramping(u32),
-    /// The ramp is over.
-    Ramped,
+/// What comes of asking for leave: two plain words, so that they are returned
+/// in registers.
+#[derive(Clone, Copy)]
+struct Answer {
+    state: State,
+    /// Ticks for which `state` refuses; 0 if it admits, `u32::MAX` if unknown.
+    refused_for: u32,
 }
 
 impl<W: Window, C: Clock> Breaker<W, C> {
@@ -118,7 +109,7 @@ impl<W: Window, C: Clock, O: Observer, S: ConstConfig> Breaker<W, C, O, Fixed<S>
     }
 }
 
-impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
+impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     const_fn! {
         /// A closed breaker of a `config` that has been checked.
         const fn assemble(config: G, window: W, clock: C, observer: O) -> Self {
@@ -132,7 +123,7 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     ///
     /// What [`Config::check`] says.
     pub fn try_new(config: G, window: W, clock: C, observer: O) -> Result<Self, ConfigError> {
-        config.borrow().check::<W>()?;
+        config.config().check::<W>()?;
         Ok(Self::assemble(config, window, clock, observer))
     }
 
@@ -181,10 +172,19 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     /// The breaker refuses, says in which phase, and for how long if it knows.
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit<'_, Self>, Rejected> {
-        let state = self.word.load();
-        let generation =
-            if state.is_closed() { state.generation() } else { self.acquire_unhealthy()? };
-        Ok(self.resume(Token::new(generation)))
+        let mut state = self.word.load();
+        if !state.is_closed() {
+            let answer = self.acquire_unhealthy();
+            state = answer.state;
+            if answer.refused_for > 0 {
+                let known = answer.refused_for != u32::MAX;
+                let retry_after = known.then_some(answer.refused_for);
+                let rejected = Rejected { phase: state.phase(), retry_after };
+                self.observer.rejection(&rejected);
+                return Err(rejected);
+            }
+        }
+        Ok(self.resume(Token::new(state.generation())))
     }
 
     /// Turns a token of this breaker into a permit again.
@@ -229,7 +229,7 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
             let watched = matches!(state.phase(), Phase::Closed | Phase::MetricsOnly);
             Snapshot {
                 phase,
-                generation: state.generation(),
+                generation: state.generation() as u8,
                 in_phase_for: if state.is_settled() { self.time_in_phase(state).1 } else { 0 },
                 retry_after,
                 tally,
@@ -247,10 +247,10 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
 
     #[inline]
     fn config(&self) -> &Config {
-        self.config.borrow()
+        self.config.config()
     }
 
-    fn tenure(&self, generation: u8) -> Tenure<'_> {
+    fn tenure(&self, generation: u32) -> Tenure<'_> {
         Tenure::new(&self.word, generation)
     }
 
@@ -278,7 +278,7 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
             return probes.tally();
         }
         let open = matches!(state.phase(), Phase::Open);
-        let generation = state.generation().wrapping_sub(open as u8);
+        let generation = state.generation().wrapping_sub(open as u32) % GENERATIONS;
         self.window.tally(self.tenure(generation), &self.span())
     }
 
@@ -296,6 +296,9 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     /// longer the state.
     #[must_use]
     fn open_for(&self, from: State, ticks: u32, cause: Cause) -> bool {
+        if !G::OWN_LENGTHS {
+            return self.transit(from, from.open(), cause);
+        }
         let (length, excess) = Length::round_up(ticks);
         let to = from.open_for(length);
         let won = self.word.swap(from, to);
@@ -309,83 +312,92 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     /// the opening's own length was rounded up.
     fn entered(&self, from: State, to: State, cause: Cause, excess: u32) {
         let generation = to.generation();
-        let tick = self.settle(to);
+        self.settled();
+        let tick = self.clock.now();
         if excess > 0 {
             self.entered.publish_excess(&self.word, generation, excess);
         }
         let (from, to) = (from.phase(), to.phase());
         // What tripped it can be looked at while it is open.
-        if from == Phase::Open || to != Phase::Open {
-            self.window.begin(self.tenure(generation), &self.span());
+        if to != Phase::Open {
+            self.begin(generation);
         }
         if from != to {
+            let generation = generation as u8;
             self.observer.transition(&Transition { from, to, cause, generation, tick });
         }
     }
 
-    fn settle(&self, unsettled: State) -> u32 {
-        self.entered.settle(&self.word, unsettled, || self.clock.now())
+    fn begin(&self, generation: u32) {
+        self.window.begin(self.tenure(generation), &self.span());
     }
 
     /// The state, once it is known when it began.
     fn settled(&self) -> State {
+        self.entered.settle(&self.word, || self.clock.now(), G::OWN_LENGTHS)
+    }
+
+    /// The state, settled and not overdue, and for how long it refuses every
+    /// call: 0 if it does not, or if it is open and due. Where `generation` is
+    /// over it is just the state, settled.
+    ///
+    /// True if the state is still the same afterwards.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn live(&self, generation: u32) -> Answer {
         loop {
-            let state = self.word.load();
-            if state.is_settled() {
-                return state;
+            let state = self.settled();
+            if state.generation() != generation && generation != GENERATIONS {
+                return Answer { state, refused_for: 0 };
             }
-            self.settle(state);
+            let mut refused_for =
+                if G::OVERRIDES && state.is(Phase::ForcedOpen) { u32::MAX } else { 0 };
+            if state.is(Phase::Open) || state.is(Phase::HalfOpen) {
+                let left = self.left(state);
+                if state.is(Phase::Open) {
+                    refused_for = left;
+                } else if left == 0 {
+                    self.expire(state);
+                    continue;
+                }
+            }
+            return Answer { state, refused_for };
         }
     }
 
-    /// What `state`, a settled state, amounts to now. True if the state is
-    /// still the same afterwards.
-    fn standing(&self, state: State) -> Standing {
-        match state.phase() {
-            Phase::Closed if state.is_ramping() => {
-                let (_, ticks) = self.time_in_phase(state);
-                self.config().share_after(ticks).map_or(Standing::Ramped, Standing::Ramping)
+    /// Ticks until `state`, open or half-open and settled, is over by itself:
+    /// 0 if it is, `u32::MAX` if it never will be.
+    ///
+    /// True if the state is still the same afterwards.
+    fn left(&self, state: State) -> u32 {
+        let (since, ticks) = self.time_in_phase(state);
+        let length = match state.own_length() {
+            _ if state.is(Phase::HalfOpen) => self.config().half_open_for().unwrap_or(u32::MAX),
+            Some(rounded) if G::OWN_LENGTHS => {
+                rounded.ticks().saturating_sub(self.entered.excess(state.generation()))
             }
-            Phase::Closed | Phase::Disabled | Phase::MetricsOnly => Standing::Admits,
-            Phase::ForcedOpen => Standing::Refuses(None),
-            Phase::Open => {
-                let (since, ticks) = self.time_in_phase(state);
-                let length = match state.own_length() {
-                    Some(rounded) => {
-                        rounded.ticks().saturating_sub(self.entered.excess(state.generation()))
-                    }
-                    None => self.config().opening(state.level(), state.generation(), since),
-                };
-                match length.saturating_sub(ticks) {
-                    0 => Standing::Due,
-                    left => Standing::Refuses(Some(left)),
-                }
-            }
-            Phase::HalfOpen => {
-                let Some(most) = self.config().half_open_for() else { return Standing::Probing };
-                let (_, ticks) = self.time_in_phase(state);
-                if ticks < most { Standing::Probing } else { Standing::Overdue }
-            }
-        }
+            _ => self.config().opening(state.level(), state.generation(), since),
+        };
+        if length == u32::MAX { length } else { length.saturating_sub(ticks) }
     }
 
     /// The phase as it reads now, and for how many ticks it refuses if known.
     fn outlook(&self, state: State) -> (Phase, Option<u32>) {
-        if !state.is_settled() {
-            return (state.phase(), None);
+        let phase = state.phase();
+        let can_end = matches!(phase, Phase::Open | Phase::HalfOpen);
+        if !can_end || !state.is_settled() {
+            return (phase, None);
         }
-        match self.standing(state) {
-            Standing::Refuses(left) => (state.phase(), left),
-            Standing::Due => (Phase::HalfOpen, None),
-            Standing::Overdue => match self.config().next_after_probe_timeout() {
-                AfterProbeTimeout::Open => match self.standing(state.open_overdue()) {
-                    Standing::Refuses(left) => (Phase::Open, left),
-                    _ => (Phase::HalfOpen, None),
+        match self.left(state) {
+            left if left > 0 => (phase, (phase == Phase::Open).then_some(left)),
+            _ if phase == Phase::Open => (Phase::HalfOpen, None),
+            _ => match self.config().next_after_probe_timeout() {
+                AfterProbeTimeout::Open => match self.left(state.open_overdue()) {
+                    0 => (Phase::HalfOpen, None),
+                    left => (Phase::Open, Some(left)),
                 },
                 AfterProbeTimeout::FreshProbes => (Phase::HalfOpen, None),
                 AfterProbeTimeout::Close => (Phase::Closed, None),
             },
-            _ => (state.phase(), None),
         }
     }
 
@@ -417,66 +429,85 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
         if self.config().has_ramp() { closed.ramping() } else { closed }
     }
 
-    /// `try_acquire` where not every call is admitted. The permit's generation.
+    /// Ends a call of `generation`, started at tick `started`. False if the
+    /// outcome is stale.
+    #[inline]
+    fn finish(&self, generation: u32, started: u32, took: Option<u32>, failed: bool) -> bool {
+        let slow = W::SLOW && {
+            let took = took.unwrap_or_else(|| elapsed(self.clock.now(), started));
+            self.config().is_slow(took)
+        };
+        let call = Call { failed, slow };
+        if !call.counts_against() && self.word.load().is_healthy(generation) {
+            let tenure = self.tenure(generation);
+            self.window.is_quiet(tenure, &self.span())
+                || self.window.record(tenure, &self.span(), call).is_some()
+        } else {
+            self.complete_unhealthy(generation, call)
+        }
+    }
+
+    /// `try_acquire` where not every call is admitted.
     #[cold]
-    fn acquire_unhealthy(&self) -> Result<u8, Rejected> {
-        let config = self.config();
-        let by_rate = config.judges_by_rate();
+    fn acquire_unhealthy(&self) -> Answer {
         loop {
-            let state = self.settled();
-            // The state that gives a permit, if it is swapped in.
-            let mut admitting = state;
-            let mut retry_after = None;
-            let mut admits = true;
-            let mut cause = None;
-            match self.standing(state) {
-                Standing::Admits => return Ok(state.generation()),
-                Standing::Refuses(left) => {
-                    retry_after = left;
-                    admits = false;
+            let Answer { state, mut refused_for } = self.live(GENERATIONS);
+            if refused_for == 0 {
+                let due = state.is(Phase::Open);
+                if !due && !state.is(Phase::HalfOpen) {
+                    if !self.config().has_ramp() || !state.is_ramping() || !state.is(Phase::Closed)
+                    {
+                        return Answer { state, refused_for };
+                    }
+                    match self.acquire_ramping(state) {
+                        Some(answer) => return answer,
+                        None => continue,
+                    }
                 }
-                Standing::Due => {
-                    admitting = state.half_open();
-                    cause = Some(Cause::OpeningOver);
-                }
-                Standing::Probing => {}
-                Standing::Overdue => {
-                    self.expire(state);
+                let probing = if due { state.half_open() } else { state };
+                if self.has_probe_beside(probing) {
+                    let to = probing.with_probe_out();
+                    let won = if due {
+                        self.transit(state, to, Cause::OpeningOver)
+                    } else {
+                        self.word.swap(state, to)
+                    };
+                    if won {
+                        return Answer { state: to, refused_for };
+                    }
                     continue;
                 }
-                Standing::Ramped => admitting = state.ramped(),
-                Standing::Ramping(share) => {
-                    let credit = state.credit() + share;
-                    admits = credit >= 100;
-                    admitting = state.with_credit(if admits { credit - 100 } else { credit });
-                }
+                refused_for = u32::MAX;
             }
-            if admitting.phase() == Phase::HalfOpen {
-                let mut probes = admitting.probes(by_rate);
-                admits = config.has_probe_beside(probes);
-                if admits {
-                    probes.out += 1;
-                    admitting = admitting.with_probes(by_rate, probes);
-                }
-            }
-            let same = match cause {
-                Some(cause) => self.transit(state, admitting, cause),
-                None if admitting == state => self.word.load() == state,
-                None => self.word.swap(state, admitting),
-            };
-            if same && admits {
-                return Ok(admitting.generation());
-            }
-            if same {
-                let rejected = Rejected { phase: state.phase(), retry_after };
-                self.observer.rejection(&rejected);
-                return Err(rejected);
+            // What was read belongs to the state only if it is the same.
+            if self.word.load() == state {
+                return Answer { state, refused_for };
             }
         }
     }
+
+    fn has_probe_beside(&self, state: State) -> bool {
+        self.config().has_probe_beside(state.probes(self.config().judges_by_rate()))
+    }
+
+    /// Asks a `Closed` state that may be ramping. `None` if it was no longer the
+    /// state.
+    fn acquire_ramping(&self, state: State) -> Option<Answer> {
+        let (_, ticks) = self.time_in_phase(state);
+        let (to, admits) = match self.config().share_after(ticks) {
+            None => (state.ramped(), true),
+            Some(share) => {
+                let credit = state.credit() + share;
+                let admits = credit >= 100;
+                (state.with_credit(if admits { credit - 100 } else { credit }), admits)
+            }
+        };
+        let refused_for = if admits { 0 } else { u32::MAX };
+        self.word.swap(state, to).then_some(Answer { state: to, refused_for })
+    }
 }
 
-impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Guard for Breaker<W, C, O, G> {
+impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Guard for Breaker<W, C, O, G> {
     #[inline]
     fn try_acquire(&self) -> Result<Permit<'_, Self>, Rejected> {
         Breaker::try_acquire(self)
@@ -485,15 +516,11 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Guard for Breaker<W, C
     #[inline]
     fn complete(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome) {
         let generation = token.generation();
-        let slow = W::SLOW && {
-            let took = took.unwrap_or_else(|| elapsed(self.clock.now(), started));
-            self.config().is_slow(took)
-        };
-        let call = Call { failed: !matches!(outcome, Outcome::Success), slow };
-        let recorded = if !call.counts_against() && self.word.load().is_healthy(generation) {
-            self.window.record(self.tenure(generation), &self.span(), call).is_some()
-        } else {
-            self.complete_unhealthy(generation, outcome, call)
+        let recorded = match outcome {
+            Outcome::Success => self.finish(generation, started, took, false),
+            Outcome::Failure => self.finish(generation, started, took, true),
+            Outcome::FailureOpenFor(ticks) => self.demand(generation, ticks),
+            Outcome::Ignored => self.hand_back(generation),
         };
         self.observer.outcome(outcome, !recorded);
     }
@@ -504,7 +531,7 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Guard for Breaker<W, C
 }
 
 /// Unpacks one load.
-impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> fmt::Debug for Breaker<W, C, O, G> {
+impl<W: Window, C: Clock, O: Observer, G: ConfigSource> fmt::Debug for Breaker<W, C, O, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Breaker").field(&self.word.load()).finish()
     }

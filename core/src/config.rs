@@ -3,10 +3,12 @@
 mod error;
 mod fixed;
 mod policy;
+mod source;
 
 pub use error::{ConfigError, Field};
 pub use fixed::{ConstConfig, Fixed};
 pub(crate) use policy::{Verdict, mix};
+pub use source::ConfigSource;
 
 use crate::state::{MAX_CONSECUTIVE, MAX_PROBES, MAX_RATED_PROBES};
 use crate::window::{Kind, Window};

@@ -20,7 +20,7 @@ mod window;
 
 pub use breaker::Breaker;
 pub use clock::{Clock, ManualClock, STEP_BACK, elapsed};
-pub use config::{AfterProbeTimeout, Config, ConfigError, ConstConfig, Field, Fixed};
+pub use config::{AfterProbeTimeout, Config, ConfigError, ConfigSource, ConstConfig, Field, Fixed};
 pub use error::{CallError, IllegalTransition, Rejected};
 #[cfg(feature = "history")]
 pub use event::History;
@@ -31,5 +31,6 @@ pub use phase::Phase;
 pub use snapshot::Snapshot;
 pub use throttle::{Throttle, ThrottleConfig};
 pub use window::{
-    Call, CountWindow, FailureWindow, Kind, Span, Tally, Tenure, TimeWindow, Window, WithSlow,
+    Call, CountWindow, FailureWindow, Kind, ShortWindow, Span, Tally, Tenure, TimeWindow, Window,
+    WithSlow,
 };

@@ -5,6 +5,7 @@ use core::mem;
 
 use crate::event::Outcome;
 use crate::guard::Guard;
+use crate::state::GENERATIONS;
 
 /// Leave to make one call, consumed by its outcome.
 ///
@@ -32,12 +33,12 @@ pub struct Permit<'a, B: Guard> {
 pub struct Token(u32);
 
 impl Token {
-    pub(crate) const fn new(generation: u8) -> Self {
-        Self(generation as u32)
+    pub(crate) const fn new(generation: u32) -> Self {
+        Self(generation)
     }
 
-    pub(crate) const fn generation(self) -> u8 {
-        self.0 as u8
+    pub(crate) const fn generation(self) -> u32 {
+        self.0
     }
 
     /// The integer, to be kept in an atomic or in a peripheral's context word.
@@ -49,7 +50,7 @@ impl Token {
     /// The token that [`to_bits`](Self::to_bits) gave.
     #[must_use]
     pub const fn from_bits(bits: u32) -> Self {
-        Self(bits)
+        Self(bits % GENERATIONS)
     }
 }
 

@@ -6,6 +6,8 @@ mod length;
 mod word;
 
 pub(crate) use entered::Entered;
-pub(crate) use layout::{MAX_CONSECUTIVE, MAX_PROBES, MAX_RATED_PROBES, Probes, State};
+pub(crate) use layout::{
+    GENERATIONS, MAX_CONSECUTIVE, MAX_PROBES, MAX_RATED_PROBES, Probes, State,
+};
 pub(crate) use length::Length;
 pub(crate) use word::Word;

@@ -197,7 +197,7 @@ impl<W: Window, C: Clock, O: Observer> Guard for Throttle<W, C, O> {
                 return Err(rejected);
             }
         }
-        Ok(Permit::new(self, Token::new(self.tenure().generation()), 0))
+        Ok(Permit::new(self, Token::new(self.word.load().generation()), 0))
     }
 
     fn complete(&self, _: Token, _: u32, _: Option<u32>, outcome: Outcome) {

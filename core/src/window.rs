@@ -2,10 +2,12 @@
 
 mod count;
 mod ring;
+mod short;
 mod slow;
 mod time;
 
 pub use count::CountWindow;
+pub use short::ShortWindow;
 pub use slow::WithSlow;
 pub use time::{FailureWindow, TimeWindow};
 
@@ -84,18 +86,18 @@ pub enum Kind {
 #[derive(Clone, Copy)]
 pub struct Tenure<'a> {
     word: &'a Word,
-    generation: u8,
+    generation: u32,
 }
 
 impl<'a> Tenure<'a> {
-    pub(crate) const fn new(word: &'a Word, generation: u8) -> Self {
+    pub(crate) const fn new(word: &'a Word, generation: u32) -> Self {
         Self { word, generation }
     }
 
-    /// The tenure's number.
+    /// The tenure's number, modulo 2^8.
     #[must_use]
     pub const fn generation(&self) -> u8 {
-        self.generation
+        self.generation as u8
     }
 
     /// Whether it is still the breaker's current one. One load.
@@ -141,6 +143,14 @@ pub trait Window {
         call: Call,
     ) -> Option<Tally>;
 
+    /// Whether one more success would change nothing: the window is one of
+    /// `tenure`, full, and holds nothing that counts against a policy. At most
+    /// one load for each window it consists of.
+    fn is_quiet(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> bool {
+        let _ = (tenure, span);
+        false
+    }
+
     /// Tallies the window of `tenure`.
     fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally;
 
@@ -157,6 +167,10 @@ impl Window for () {
 
     fn record(&self, _: Tenure<'_>, _: &Span<impl Fn() -> u32>, _: Call) -> Option<Tally> {
         Some(Tally::default())
+    }
+
+    fn is_quiet(&self, _: Tenure<'_>, _: &Span<impl Fn() -> u32>) -> bool {
+        true
     }
 
     fn tally(&self, _: Tenure<'_>, _: &Span<impl Fn() -> u32>) -> Tally {

@@ -1,13 +1,12 @@
 //! What may be shared and sent: asserted for and against.
 
-use std::borrow::Borrow;
 use std::cell::Cell;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
 use microbreaker::hal::{GuardedI2c, GuardedSpiDevice};
 use microbreaker::{
-    Breaker, CallError, Clock, Config, ConfigError, CountWindow, Counters, History,
+    Breaker, CallError, Clock, Config, ConfigError, ConfigSource, CountWindow, Counters, History,
     IllegalTransition, ManualClock, Observer, Outcome, Permit, Phase, Rejected, Tally, Token,
     Transition,
 };
@@ -65,8 +64,8 @@ impl Clock for Pinned {
 
 impl Observer for Pinned {}
 
-impl Borrow<Config> for Pinned {
-    fn borrow(&self) -> &Config {
+impl ConfigSource for Pinned {
+    fn config(&self) -> &Config {
         &self.0
     }
 }

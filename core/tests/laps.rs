@@ -1,7 +1,8 @@
 //! Numbers that come round: laps of the ring have 11 bits, generations 8.
 
 use microbreaker::{
-    Breaker, Config, CountWindow, Kind, ManualClock, Outcome, Phase, TimeWindow, Window,
+    Breaker, Config, CountWindow, Kind, ManualClock, Outcome, Phase, ShortWindow, TimeWindow,
+    Window,
 };
 
 static CLOCK: ManualClock = ManualClock::new(0);
@@ -78,12 +79,46 @@ fn one_tenure_of_2048_laps_slides_all_the_way() {
 
 #[test]
 fn a_window_does_not_survive_256_transitions() {
-    for transitions in 250..=520 {
-        let breaker = patient(CountWindow::<5, 3>::new());
-        record(&breaker, Outcome::Failure);
-        forced(&breaker, transitions - 1);
+    fn survives_none<W: Window + Default>() {
+        for transitions in 1..=520 {
+            let breaker = patient(W::default());
+            record(&breaker, Outcome::Failure);
+            forced(&breaker, transitions - 1);
+            breaker.reset();
+            assert_eq!(tally(&breaker), (0, 0), "after {transitions} transitions");
+        }
+    }
+    survives_none::<CountWindow<5, 3>>();
+    survives_none::<ShortWindow>();
+}
+
+#[test]
+fn a_window_does_not_survive_256_trips_in_a_row() {
+    fn survives_none<W: Window + Default>() {
+        for trips in 1..=520 {
+            let breaker = patient(W::default());
+            record(&breaker, Outcome::Failure);
+            for _ in 0..trips {
+                breaker.trip();
+            }
+            assert_eq!(tally(&breaker), if trips == 1 { (1, 1) } else { (0, 0) });
+            breaker.reset();
+            assert_eq!(tally(&breaker), (0, 0), "after {trips} trips");
+        }
+    }
+    survives_none::<CountWindow<5, 3>>();
+    survives_none::<ShortWindow>();
+}
+
+/// The word of a new [`ShortWindow`] carries the tag of generation 255.
+#[test]
+fn a_short_window_begins_its_255th_tenure_empty() {
+    let breaker = patient(ShortWindow::new());
+    for tenure in 1..=300 {
         breaker.reset();
-        assert_eq!(tally(&breaker), (0, 0), "after {transitions} transitions");
+        assert_eq!(tally(&breaker), (0, 0), "tenure {tenure}");
+        record(&breaker, Outcome::Failure);
+        assert_eq!(tally(&breaker), (1, 1), "tenure {tenure}");
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use microbreaker::{
-    AfterProbeTimeout, CountWindow, Guard, ManualClock, Outcome, STEP_BACK, Throttle,
+    AfterProbeTimeout, CountWindow, Guard, ManualClock, Outcome, STEP_BACK, ShortWindow, Throttle,
     ThrottleConfig, TimeWindow, WithSlow,
 };
 use microbreaker_model::lockstep::{run, run_with};
@@ -229,16 +229,14 @@ fn history(window: impl Strategy<Value = Window> + 'static) -> impl Strategy<Val
 
 type Checked = Result<(), TestCaseError>;
 
-/// As a test of any window, but in a ring of few small words: so it wraps every
-/// few calls, and its laps wrap, too.
-fn agree<const WORDS: usize, const BITS: u32>(history: &History) -> Checked {
+/// As a test of any window, but with a window of the kind that is named.
+fn agree<W: microbreaker::Window + Default + 'static>(history: &History) -> Checked {
     let clock = SharedClock::new(ManualClock::new(history.start));
-    let window = CountWindow::<WORDS, BITS>::new();
     let breaker = if history.settings.slow_rate.is_some() {
-        let window = WithSlow::new(window, CountWindow::<WORDS, BITS>::new());
+        let window = WithSlow::new(W::default(), W::default());
         real::with_window(&history.settings, window, clock.clone())
     } else {
-        real::with_window(&history.settings, window, clock.clone())
+        real::with_window(&history.settings, W::default(), clock.clone())
     };
     let breaker = breaker.expect("good settings");
     run_with(history, &*breaker, &clock).map_err(TestCaseError::fail)
@@ -279,18 +277,26 @@ proptest! {
     }
 
     #[test]
+    fn the_last_calls_in_one_word(history in history(by_count(ShortWindow::CAPACITY))) {
+        agree::<ShortWindow>(&history)?;
+    }
+
+    // Rings of few small words: they wrap every few calls, and their laps wrap,
+    // too.
+
+    #[test]
     fn the_smallest_ring(history in history(by_count(1))) {
-        agree::<3, 1>(&history)?;
+        agree::<CountWindow<3, 1>>(&history)?;
     }
 
     #[test]
     fn a_ring_of_single_calls(history in history(by_count(3))) {
-        agree::<5, 1>(&history)?;
+        agree::<CountWindow<5, 1>>(&history)?;
     }
 
     #[test]
     fn a_ring_of_five_small_words(history in history(by_count(9))) {
-        agree::<5, 3>(&history)?;
+        agree::<CountWindow<5, 3>>(&history)?;
     }
 }
 

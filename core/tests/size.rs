@@ -1,7 +1,7 @@
 //! The RAM budgets, on the host; only the pointer to the configuration is
 //! larger here than on a 32-bit core.
 
-use microbreaker::{Breaker, Clock, Config, CountWindow};
+use microbreaker::{Breaker, Clock, Config, CountWindow, ShortWindow};
 
 struct NoSize;
 
@@ -25,7 +25,8 @@ fn a_configuration_inside_takes_140_bytes() {
 
 #[test]
 fn windows_take_a_cursor_and_their_words() {
-    assert_eq!(size_of::<CountWindow<3>>(), 16, "the last 16");
+    assert_eq!(size_of::<ShortWindow>(), 4, "the last 16");
+    assert_eq!(size_of::<CountWindow<3>>(), 16, "the last 20");
     assert_eq!(size_of::<CountWindow<7>>(), 32, "the last 100");
     assert_eq!(size_of::<CountWindow<52>>(), 212, "the last 1,000");
     assert_eq!(CountWindow::<3>::words_for(16), 3);

@@ -1,31 +1,38 @@
 //! Control by hand.
 
-use core::borrow::Borrow;
-
-use super::{Breaker, Standing};
+use super::Breaker;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::ConfigSource;
 use crate::error::IllegalTransition;
 use crate::event::{Cause, Observer};
 use crate::phase::Phase;
-use crate::state::State;
+use crate::state::{GENERATIONS, State};
 use crate::window::Window;
 
-impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
+impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Opens by hand, for the normal time. An open breaker starts its opening
     /// anew, and nobody is notified. Lock-free.
     pub fn trip(&self) {
-        loop {
-            let state = self.settled();
-            if self.transit(state, state.open(), Cause::Manual) {
-                return;
-            }
-        }
+        self.open_by_hand(|state| self.transit(state, state.open(), Cause::Manual));
     }
 
     /// Opens by hand for `ticks`, up to 2^31 - 1. Lock-free.
     pub fn trip_for(&self, ticks: u32) {
-        while !self.open_for(self.settled(), ticks, Cause::Manual) {}
+        const { assert!(G::OWN_LENGTHS, "trip_for needs ConstConfig::OWN_LENGTHS") };
+        self.open_by_hand(|state| self.open_for(state, ticks, Cause::Manual));
+    }
+
+    fn open_by_hand(&self, open: impl Fn(State) -> bool) {
+        loop {
+            let state = self.settled();
+            if open(state) {
+                if state.phase() == Phase::Open {
+                    // What tripped it before has nothing to do with this.
+                    self.begin((state.generation() + 1) % GENERATIONS);
+                }
+                return;
+            }
+        }
     }
 
     /// Lets probes through now instead of waiting for the opening to end.
@@ -37,14 +44,11 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
     /// If the breaker is closed, disabled or records metrics only.
     pub fn half_open(&self) -> Result<(), IllegalTransition> {
         loop {
-            let state = self.settled();
+            let state = self.live(GENERATIONS).state;
             match state.phase() {
-                Phase::HalfOpen => match self.standing(state) {
-                    Standing::Overdue => self.expire(state),
-                    // What was read belongs to the state only if it is the same.
-                    _ if self.word.load() == state => return Ok(()),
-                    _ => {}
-                },
+                // What was read belongs to the state only if it is the same.
+                Phase::HalfOpen if self.word.load() == state => return Ok(()),
+                Phase::HalfOpen => {}
                 Phase::Open | Phase::ForcedOpen => {
                     if self.transit(state, state.half_open(), Cause::Manual) {
                         return Ok(());
@@ -65,18 +69,24 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
 
     /// Refuses every call until told otherwise. Lock-free.
     pub fn force_open(&self) {
-        self.command(|state| (state.phase() != Phase::ForcedOpen).then(|| state.forced_open()));
+        self.override_by(Phase::ForcedOpen, State::forced_open);
     }
 
     /// Admits every call and records nothing until told otherwise. Lock-free.
     pub fn disable(&self) {
-        self.command(|state| (state.phase() != Phase::Disabled).then(|| state.disabled()));
+        self.override_by(Phase::Disabled, State::disabled);
     }
 
     /// A dry run: admits and records every call, and tells the observer when
     /// the breaker would have tripped, until told otherwise. Lock-free.
     pub fn metrics_only(&self) {
-        self.command(|state| (state.phase() != Phase::MetricsOnly).then(|| state.metrics_only()));
+        self.override_by(Phase::MetricsOnly, State::metrics_only);
+    }
+
+    /// Enters a phase that only a hand enters.
+    fn override_by(&self, phase: Phase, to: fn(State) -> State) {
+        const { assert!(G::OVERRIDES, "this phase needs ConstConfig::OVERRIDES") };
+        self.command(|state| (!state.is(phase)).then(|| to(state)));
     }
 
     fn command(&self, decide: impl FnMut(State) -> Option<State>) {

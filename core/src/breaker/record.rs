@@ -1,42 +1,100 @@
 //! Ending calls: recording outcomes, and the transitions they cause.
 
-use core::borrow::Borrow;
-
-use super::{Breaker, Standing};
+use super::Breaker;
 use crate::clock::Clock;
-use crate::config::{Config, MAX_COUNT, Verdict};
-use crate::event::{Cause, Observer, Outcome};
+use crate::config::{ConfigSource, MAX_COUNT, Verdict};
+use crate::event::{Cause, Observer};
 use crate::phase::Phase;
 use crate::state::State;
 use crate::window::{Call, Kind, Tally, Tenure, Window};
 
-impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
+impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Ends a call of `generation` that is not a fast success of a healthy
     /// breaker. False if the outcome is stale.
     #[cold]
-    pub(super) fn complete_unhealthy(&self, generation: u8, outcome: Outcome, call: Call) -> bool {
+    pub(super) fn complete_unhealthy(&self, generation: u32, call: Call) -> bool {
+        while let Some(state) = self.current(generation) {
+            if G::OVERRIDES && state.is(Phase::Disabled) {
+                return true;
+            }
+            if G::OVERRIDES && state.is(Phase::MetricsOnly) {
+                return self.rehearse(generation, call, None);
+            }
+            if !state.is(Phase::HalfOpen) {
+                return self.record(generation, call);
+            }
+            if self.probed(state, call) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Ends a call of `generation` that demands an opening of `ticks`. False if
+    /// the outcome is stale.
+    #[cold]
+    pub(super) fn demand(&self, generation: u32, ticks: u32) -> bool {
+        while let Some(state) = self.current(generation) {
+            if G::OVERRIDES && state.is(Phase::MetricsOnly) {
+                let call = Call { failed: true, slow: false };
+                return self.rehearse(generation, call, Some(Cause::Demanded));
+            }
+            let disabled = G::OVERRIDES && state.is(Phase::Disabled);
+            if disabled || self.open_for(state, ticks, Cause::Demanded) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Ends a call of `generation` that is not counted: a probe's place is free
+    /// again. False if the permit is stale.
+    #[cold]
+    pub(super) fn hand_back(&self, generation: u32) -> bool {
+        while let Some(state) = self.current(generation) {
+            let probing = state.is(Phase::HalfOpen) && self.has_probe_out(state);
+            if !probing || self.word.swap(state, state.with_probe_back()) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The state, settled, if calls of `generation` still concern it.
+    fn current(&self, generation: u32) -> Option<State> {
+        let state = self.live(generation).state;
+        let refuses = state.is(Phase::Open) || G::OVERRIDES && state.is(Phase::ForcedOpen);
+        (state.generation() == generation && !refuses).then_some(state)
+    }
+
+    /// Only a permit that outlived a whole period of generations finds none.
+    fn has_probe_out(&self, state: State) -> bool {
+        state.probes(self.config().judges_by_rate()).out > 0
+    }
+
+    /// Records a call in `Closed`, and trips if that meets a policy.
+    fn record(&self, generation: u32, call: Call) -> bool {
+        let config = self.config();
+        let tenure = self.tenure(generation);
+        let Some(tally) = self.window.record(tenure, &self.span(), call) else { return false };
+        let met = config.met_by(tally, call);
+        if met.is_none() && !config.counts_consecutive() {
+            return true;
+        }
+        let in_window = Self::failures_left(tally);
         loop {
-            let state = self.settled();
+            let state = self.word.load();
             if state.generation() != generation {
                 return false;
             }
-            let done = match (state.phase(), outcome) {
-                (Phase::Closed | Phase::MetricsOnly, Outcome::Ignored) => true,
-                (Phase::Closed, Outcome::FailureOpenFor(ticks)) => {
-                    self.open_for(state, ticks, Cause::Demanded)
+            let count = self.consecutive(state, call);
+            let row = call.failed && config.met_by_consecutive(count, in_window);
+            let done = match met.or(row.then_some(Cause::ConsecutiveFailures)) {
+                Some(cause) => self.transit(state, state.trip(), cause),
+                None => {
+                    let counted = state.with_consecutive(count);
+                    counted == state || self.word.swap(state, counted)
                 }
-                (Phase::Closed | Phase::MetricsOnly, _) => {
-                    return self.record(generation, outcome, call);
-                }
-                (Phase::HalfOpen, _) => match self.standing(state) {
-                    Standing::Overdue => {
-                        self.expire(state);
-                        false
-                    }
-                    _ => self.probed(state, outcome, call),
-                },
-                (Phase::Disabled, _) => true,
-                (Phase::Open | Phase::ForcedOpen, _) => return false,
             };
             if done {
                 return true;
@@ -44,13 +102,11 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
         }
     }
 
-    /// Records a call in `Closed`, and trips if that meets a policy; or in
-    /// `MetricsOnly`, and reports if that would have tripped.
-    fn record(&self, generation: u8, outcome: Outcome, call: Call) -> bool {
+    /// Records a call in `MetricsOnly`, and reports if that would have tripped.
+    fn rehearse(&self, generation: u32, call: Call, demanded: Option<Cause>) -> bool {
         let config = self.config();
         let tenure = self.tenure(generation);
         let Some(tally) = self.window.record(tenure, &self.span(), call) else { return false };
-        let demanded = matches!(outcome, Outcome::FailureOpenFor(_)).then_some(Cause::Demanded);
         let met = demanded.or(config.met_by(tally, call));
         let in_window = Self::failures_left(tally);
         let mut stale = false;
@@ -60,24 +116,17 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
                 return None;
             }
             let count = self.consecutive(state, call);
-            let met = met.is_some() || call.failed && config.met_by_consecutive(count, in_window);
-            let next = match state.phase() {
-                Phase::Closed if met => state.open(),
-                Phase::MetricsOnly => {
-                    let met = met || state.is_reported() && !self.has_recovered(tenure, count);
-                    state.with_consecutive(count).with_reported(met)
-                }
-                _ => state.with_consecutive(count),
-            };
+            let met = met.is_some()
+                || call.failed && config.met_by_consecutive(count, in_window)
+                || state.is_reported() && !self.has_recovered(tenure, count);
+            let next = state.with_consecutive(count).with_reported(met);
             (next != state).then_some(next)
         });
-        if let Some((from, to)) = update {
-            let cause = met.unwrap_or(Cause::ConsecutiveFailures);
-            if to.phase() == Phase::Open {
-                self.entered(from, to, cause, 0);
-            } else if to.phase() == Phase::MetricsOnly && to.is_reported() && !from.is_reported() {
-                self.observer.would_trip(cause);
-            }
+        if let Some((from, to)) = update
+            && to.is_reported()
+            && !from.is_reported()
+        {
+            self.observer.would_trip(met.unwrap_or(Cause::ConsecutiveFailures));
         }
         !stale
     }
@@ -105,29 +154,17 @@ impl<W: Window, C: Clock, O: Observer, G: Borrow<Config>> Breaker<W, C, O, G> {
 
     /// Counts a probe, and decides if that settles it. False if `state` was no
     /// longer the state.
-    fn probed(&self, state: State, outcome: Outcome, call: Call) -> bool {
-        let config = self.config();
-        let by_rate = config.judges_by_rate();
-        let mut probes = state.probes(by_rate);
-        if probes.out == 0 {
-            // Only a permit that outlived a whole period of generations.
+    fn probed(&self, state: State, call: Call) -> bool {
+        if !self.has_probe_out(state) {
             return true;
         }
-        match outcome {
-            Outcome::FailureOpenFor(ticks) => return self.open_for(state, ticks, Cause::Demanded),
-            Outcome::Ignored => {
-                probes.out -= 1;
-                return self.word.swap(state, state.with_probes(by_rate, probes));
-            }
-            Outcome::Success | Outcome::Failure => {}
-        }
-        let probes = config.with_finished(probes, call);
-        match config.judge(probes) {
-            Verdict::Close => self.transit(state, self.closing(state), Cause::ProbesSucceeded),
-            Verdict::Reopen => {
-                self.transit(state, state.reopen(by_rate, probes), Cause::ProbesFailed)
-            }
-            Verdict::Undecided => self.word.swap(state, state.with_probes(by_rate, probes)),
-        }
+        let by_rate = self.config().judges_by_rate();
+        let finished = state.with_probe_finished(by_rate, call);
+        let (next, cause) = match self.config().judge(finished.probes(by_rate)) {
+            Verdict::Undecided => return self.word.swap(state, finished),
+            Verdict::Close => (self.closing(state), Cause::ProbesSucceeded),
+            Verdict::Reopen => (finished.reopen(by_rate), Cause::ProbesFailed),
+        };
+        self.transit(state, next, cause)
     }
 }

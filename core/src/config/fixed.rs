@@ -1,14 +1,26 @@
 //! A configuration that is part of the type.
 
-use core::borrow::Borrow;
 use core::marker::PhantomData;
 
-use super::Config;
+use super::{Config, ConfigSource};
 
 /// A type that stands for one configuration.
 pub trait ConstConfig {
     /// The configuration.
     const CONFIG: Config;
+
+    /// Whether the phases that only a hand enters exist. Without them
+    /// [`force_open`](crate::Breaker::force_open),
+    /// [`disable`](crate::Breaker::disable) and
+    /// [`metrics_only`](crate::Breaker::metrics_only) do not compile, and take
+    /// no flash.
+    const OVERRIDES: bool = true;
+
+    /// Whether openings may have a length of their own. Without it
+    /// [`trip_for`](crate::Breaker::trip_for) does not compile, and
+    /// [`Outcome::FailureOpenFor`](crate::Outcome::FailureOpenFor) opens for the
+    /// configured time.
+    const OWN_LENGTHS: bool = true;
 }
 
 /// The configuration of `S`, known to the compiler: it takes no RAM, and the
@@ -33,9 +45,12 @@ impl<S: ConstConfig> Fixed<S> {
     }
 }
 
-impl<S: ConstConfig> Borrow<Config> for Fixed<S> {
+impl<S: ConstConfig> ConfigSource for Fixed<S> {
+    const OVERRIDES: bool = S::OVERRIDES;
+    const OWN_LENGTHS: bool = S::OWN_LENGTHS;
+
     #[inline]
-    fn borrow(&self) -> &Config {
+    fn config(&self) -> &Config {
         const { &S::CONFIG }
     }
 }

@@ -34,7 +34,7 @@ impl Config {
     /// Which of the window's policies `tally` meets, after a call that counts
     /// as `call`.
     pub(crate) const fn met_by(&self, tally: Tally, call: Call) -> Option<Cause> {
-        let enough = tally.calls >= self.min_calls;
+        let enough = self.min_calls <= 1 || tally.calls >= self.min_calls;
         let has_rate = self.failure_rate.is_some() || self.slow_rate.is_some();
         if call.failed
             && (enough || has_rate)
@@ -83,7 +83,7 @@ impl Config {
 
     /// How long the opening lasts that began at `tick` as `generation`, after
     /// `level` trips from half-open, in ticks.
-    pub(crate) const fn opening(&self, level: u32, generation: u8, tick: u32) -> u32 {
+    pub(crate) const fn opening(&self, level: u32, generation: u32, tick: u32) -> u32 {
         let wait = match self.backoff {
             Some(Backoff { factor, max }) if level > 0 => {
                 let wait = self.open_for.saturating_mul(factor.saturating_pow(level));
@@ -93,7 +93,7 @@ impl Config {
         };
         let Some(jitter) = self.jitter else { return wait };
         let most = (wait as u64 * jitter.percent as u64 / 100) as u32;
-        let drawn = mix(jitter.seed ^ mix(tick ^ mix(generation as u32)));
+        let drawn = mix(jitter.seed ^ mix(tick ^ mix(generation)));
         let longer = ((drawn as u64 * (most as u64 + 1)) >> 32) as u32;
         let wait = wait + longer;
         if wait < MAX_TICKS { wait } else { MAX_TICKS }
@@ -111,21 +111,6 @@ impl Config {
             None => probes.out + probes.succeeded + probes.failed,
         };
         given < self.probes
-    }
-
-    /// `probes` after one of them finished as `call`.
-    pub(crate) const fn with_finished(&self, mut probes: Probes, call: Call) -> Probes {
-        probes.out -= 1;
-        let failed = if self.judges_by_rate() { call.failed } else { call.counts_against() };
-        if failed {
-            probes.failed += 1;
-        } else {
-            probes.succeeded += 1;
-        }
-        if self.judges_by_rate() && call.slow {
-            probes.slow += 1;
-        }
-        probes
     }
 
     /// What `probes` decide.

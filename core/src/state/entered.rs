@@ -48,41 +48,41 @@ impl Entered {
 
     /// By how many ticks the length of `generation`, settled, was rounded up,
     /// as far as its winner has said.
-    pub(crate) fn excess(&self, generation: u8) -> u32 {
+    pub(crate) fn excess(&self, generation: u32) -> u32 {
         let word = self.excess.load(Ordering::Acquire);
-        if (word >> TAG_SHIFT) as u8 == generation { word & ((1 << TAG_SHIFT) - 1) } else { 0 }
+        if word >> TAG_SHIFT == generation { word & ((1 << TAG_SHIFT) - 1) } else { 0 }
     }
 
-    /// Settles `unsettled`, a state that was loaded or won, unless it is over.
+    /// The state, once it is settled, which is done here if need be.
     ///
-    /// Returns a tick that was read since. Lock-free: every retry means that
-    /// another thread settled, or another transition got through.
-    pub(crate) fn settle(&self, word: &Word, unsettled: State, now: impl Fn() -> u32) -> u32 {
-        let generation = unsettled.generation();
+    /// Lock-free: every retry means that another thread settled, or another
+    /// transition got through.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn settle(&self, word: &Word, now: impl Fn() -> u32, own_lengths: bool) -> State {
         loop {
-            let tick = self.tick.load(Ordering::Acquire);
-            let excess = self.excess.load(Ordering::Acquire);
-            // The clock is read after the words and before the check: a tick
-            // read in this generation, or thrown away.
-            let now = now();
             let state = word.load();
-            if state.generation() != generation || state.is_settled() {
-                return now;
+            if state.is_settled() {
+                return state;
             }
-            // Checked by a swap: a load could be older than the clock's tick.
+            let tick = self.tick.load(Ordering::Acquire);
+            let excess = if own_lengths { self.excess.load(Ordering::Acquire) } else { 0 };
+            // The clock is read after the words and before the check: a tick
+            // read in this generation, or thrown away. Checked by a swap: a load
+            // could be older than the clock's tick.
+            let now = now();
             if word.swap(state, state)
                 && swap(&self.tick, tick, now)
-                && swap(&self.excess, excess, tagged(generation, 0))
+                && (!own_lengths || swap(&self.excess, excess, tagged(state.generation(), 0)))
                 && word.swap(state, state.settled())
             {
-                return now;
+                return state.settled();
             }
         }
     }
 
     /// Says by how many ticks the length of `generation`, settled, was rounded
     /// up, unless it is over. Only its winner knows.
-    pub(crate) fn publish_excess(&self, word: &Word, generation: u8, ticks: u32) {
+    pub(crate) fn publish_excess(&self, word: &Word, generation: u32, ticks: u32) {
         let seen = self.excess.load(Ordering::Acquire);
         // Checked after the word was loaded: if that is of a later generation,
         // the state has moved on, and this sees it.
@@ -92,6 +92,6 @@ impl Entered {
     }
 }
 
-const fn tagged(generation: u8, ticks: u32) -> u32 {
-    (generation as u32) << TAG_SHIFT | ticks
+const fn tagged(generation: u32, ticks: u32) -> u32 {
+    generation << TAG_SHIFT | ticks
 }

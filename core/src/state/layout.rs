@@ -1,22 +1,24 @@
 //! The bits of the state word, and a pure view of one value of it.
 //!
 //! ```text
-//!  31  29 28        21 20  17 16 15                            0
-//! +------+------------+------+--+-------------------------------+
-//! | phase| generation | level|S | payload                       |
-//! +------+------------+------+--+-------------------------------+
-//!   Closed       ramp credit (7) | ramping (1)  | consecutive failures (8)
-//!   MetricsOnly                    reported (1) | consecutive failures (8)
-//!   Open                       own length (1) | its length, rounded up (15)
-//!                              overdue (1)
+//!  31        24 23  20 19  17 16 15                            0
+//! +------------+------+------+--+-------------------------------+
+//! | generation | level| phase|U | payload                       |
+//! +------------+------+------+--+-------------------------------+
+//!   Closed       ramping (1)  | ramp credit (7) | consecutive failures (8)
+//!   MetricsOnly  reported (1)                   | consecutive failures (8)
+//!   Open         its length, rounded up (15)                | own length (1)
+//!                or the finished probes that opened it again, as in HalfOpen
 //!   HalfOpen          failed (5) | succeeded (5)            | out (5)
 //!     by rate:        slow (4)   | failed (4) | succeeded (4) | out (4)
 //! ```
 //!
-//! `S` (settled) says that the tick at which the phase began has been set.
+//! `U` (unsettled) says that the tick at which the phase began has not been set
+//! yet. A new breaker is all zeros, so that a static costs no flash.
 
 use super::Length;
 use crate::phase::Phase;
+use crate::window::{Call, Tally};
 
 /// A run of bits.
 #[derive(Clone, Copy)]
@@ -55,19 +57,19 @@ impl Field {
 }
 
 const PAYLOAD: Field = Field::lowest(16);
-const SETTLED: Field = PAYLOAD.above(1);
-const LEVEL: Field = SETTLED.above(4);
+const UNSETTLED: Field = PAYLOAD.above(1);
+const PHASE: Field = UNSETTLED.above(3);
+const LEVEL: Field = PHASE.above(4);
 const GENERATION: Field = LEVEL.above(8);
-const PHASE: Field = GENERATION.above(3);
 
 // Closed and MetricsOnly
 const CONSECUTIVE: Field = Field::lowest(8);
-const FLAG: Field = CONSECUTIVE.above(1);
-const CREDIT: Field = FLAG.above(7);
+const CREDIT: Field = CONSECUTIVE.above(7);
+const FLAG: Field = CREDIT.above(1);
 // Open: a length of its own, unless it is `OVERDUE`; without one, the finished
-// probes that opened it again, as in `HalfOpen` above those that are out
-const LENGTH: Field = Field::lowest(Length::BITS);
-const OWN_LENGTH: Field = LENGTH.above(1);
+// probes that opened it again, as in `HalfOpen`, with none out
+const OWN_LENGTH: Field = Field::lowest(1);
+const LENGTH: Field = OWN_LENGTH.above(Length::BITS);
 const OVERDUE: u32 = LENGTH.max();
 // HalfOpen
 const OUT: Field = Field::lowest(5);
@@ -80,7 +82,7 @@ const RATED_FAILED: Field = RATED_SUCCEEDED.above(4);
 const RATED_SLOW: Field = RATED_FAILED.above(4);
 
 const _: () = {
-    let fields = [PAYLOAD, SETTLED, LEVEL, GENERATION, PHASE];
+    let fields = [PAYLOAD, UNSETTLED, PHASE, LEVEL, GENERATION];
     let (mut tiled, mut i) = (0_u32, 0);
     while i < fields.len() {
         assert!(tiled & fields[i].mask() == 0, "fields overlap");
@@ -88,25 +90,22 @@ const _: () = {
         i += 1;
     }
     assert!(tiled == u32::MAX, "fields do not tile the word");
-    assert!(CREDIT.shift + CREDIT.bits <= PAYLOAD.bits);
-    assert!(OWN_LENGTH.shift + OWN_LENGTH.bits <= PAYLOAD.bits);
+    assert!(FLAG.shift + FLAG.bits <= PAYLOAD.bits);
+    assert!(LENGTH.shift + LENGTH.bits <= PAYLOAD.bits);
     assert!(FAILED.shift + FAILED.bits <= PAYLOAD.bits);
     assert!(RATED_SLOW.shift + RATED_SLOW.bits <= PAYLOAD.bits);
-    assert!(PAYLOAD.bits - OUT.bits <= LENGTH.bits && PAYLOAD.bits - RATED_OUT.bits <= LENGTH.bits);
-    assert!(GENERATION.max() == u8::MAX as u32);
+    assert!(OWN_LENGTH.mask() & OUT.mask() & RATED_OUT.mask() == OWN_LENGTH.mask());
+    assert!(GENERATION.max() + 1 == GENERATIONS);
 };
 
+/// How many generations there are before they repeat.
+pub(crate) const GENERATIONS: u32 = 1 << 8;
 /// The most consecutive failures that can be counted.
 pub(crate) const MAX_CONSECUTIVE: u32 = CONSECUTIVE.max();
 /// The most probes that can be counted.
 pub(crate) const MAX_PROBES: u32 = OUT.max();
 /// The most probes that can be counted with slow ones apart.
 pub(crate) const MAX_RATED_PROBES: u32 = RATED_OUT.max();
-
-/// Where the probes that are out are counted, below the finished ones.
-const fn out_field(by_rate: bool) -> Field {
-    if by_rate { RATED_OUT } else { OUT }
-}
 
 /// The probes of a half-open breaker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,9 +122,9 @@ pub(crate) struct Probes {
 
 impl Probes {
     /// The finished ones.
-    pub(crate) const fn tally(self) -> crate::window::Tally {
+    pub(crate) const fn tally(self) -> Tally {
         let calls = self.succeeded + self.failed;
-        crate::window::Tally { calls, failed: self.failed, slow: self.slow }
+        Tally { calls, failed: self.failed, slow: self.slow }
     }
 }
 
@@ -135,7 +134,7 @@ pub(crate) struct State(u32);
 
 impl State {
     /// `Closed`, generation 0, since tick 0.
-    pub(crate) const INITIAL: Self = Self(SETTLED.mask());
+    pub(crate) const INITIAL: Self = Self(0);
 
     pub(crate) const fn from_bits(bits: u32) -> Self {
         Self(bits)
@@ -156,14 +155,18 @@ impl State {
         }
     }
 
+    pub(crate) const fn is(self, phase: Phase) -> bool {
+        PHASE.get(self.0) == phase as u32
+    }
+
     /// Number of the phase's tenure, modulo 2^8.
-    pub(crate) const fn generation(self) -> u8 {
-        GENERATION.get(self.0) as u8
+    pub(crate) const fn generation(self) -> u32 {
+        GENERATION.get(self.0)
     }
 
     /// Whether the tick at which the phase began has been set.
     pub(crate) const fn is_settled(self) -> bool {
-        self.0 & SETTLED.mask() != 0
+        self.0 & UNSETTLED.mask() == 0
     }
 
     /// Whether every call is admitted and watched, and can trip: the whole test
@@ -173,9 +176,11 @@ impl State {
     }
 
     /// Whether this is `Closed` of `generation` with no failure in a row.
-    pub(crate) const fn is_healthy(self, generation: u8) -> bool {
-        let expected = (generation as u32) << GENERATION.shift;
-        self.0 & (PHASE.mask() | GENERATION.mask() | CONSECUTIVE.mask()) == expected
+    pub(crate) const fn is_healthy(self, generation: u32) -> bool {
+        let expected = generation << GENERATION.shift;
+        // The level of `Closed` is 0.
+        let tenure = GENERATION.mask() | LEVEL.mask() | PHASE.mask();
+        self.0 & (tenure | CONSECUTIVE.mask()) == expected
     }
 
     /// How often the breaker has tripped from `HalfOpen` without a close.
@@ -199,18 +204,19 @@ impl State {
 
     /// The finished probes that opened it again, if probes did (`Open`).
     pub(crate) const fn reopened_by(self, by_rate: bool) -> Option<Probes> {
-        let finished = LENGTH.get(self.0);
-        if !matches!(self.phase(), Phase::Open) || OWN_LENGTH.get(self.0) == 1 || finished == 0 {
-            return None;
+        if self.is(Phase::Open) && OWN_LENGTH.get(self.0) == 0 && PAYLOAD.get(self.0) != 0 {
+            Some(self.probes(by_rate))
+        } else {
+            None
         }
-        Some(Self(finished << out_field(by_rate).bits).probes(by_rate))
     }
 
     /// Whether the opening began when the half-open phase before it became
     /// overdue; the entered-at tick is still that phase's (`Open`).
     pub(crate) const fn is_overdue(self) -> bool {
-        let overdue = OWN_LENGTH.with(OVERDUE, 1);
-        matches!(self.phase(), Phase::Open) && PAYLOAD.get(self.0) == overdue
+        // No other payload is all ones: a ramp's credit is below 100, and not
+        // all probes can be out and finished at once.
+        PAYLOAD.get(self.0) == PAYLOAD.max()
     }
 
     /// Whether the breaker is still closing gradually (`Closed`).
@@ -249,7 +255,7 @@ impl State {
     }
 
     pub(crate) const fn settled(self) -> Self {
-        Self(self.0 | SETTLED.mask())
+        Self(self.0 & !UNSETTLED.mask())
     }
 
     /// The same `Closed` with `count` failures in a row, up to the field's bound.
@@ -278,73 +284,90 @@ impl State {
         Self(FLAG.with(self.0, reported as u32))
     }
 
-    /// The same `HalfOpen` with other `probes`.
-    pub(crate) const fn with_probes(self, by_rate: bool, probes: Probes) -> Self {
-        let Probes { out, succeeded, failed, slow } = probes;
-        let word = self.0 & !PAYLOAD.mask();
-        Self(if by_rate {
-            let word = RATED_SUCCEEDED.with(RATED_OUT.with(word, out), succeeded);
-            RATED_SLOW.with(RATED_FAILED.with(word, failed), slow)
-        } else {
-            FAILED.with(SUCCEEDED.with(OUT.with(word, out), succeeded), failed)
+    /// The same `HalfOpen` with one more probe out, for which there must be room.
+    pub(crate) const fn with_probe_out(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    /// The same `HalfOpen` with one less probe out, of which there must be one.
+    pub(crate) const fn with_probe_back(self) -> Self {
+        Self(self.0 - 1)
+    }
+
+    /// The same `HalfOpen` with a probe, which was out, finished as `call`.
+    pub(crate) const fn with_probe_finished(self, by_rate: bool, call: Call) -> Self {
+        let back = self.with_probe_back().0;
+        Self(match (by_rate, call.failed, call.slow) {
+            (false, false, false) => back + (1 << SUCCEEDED.shift),
+            (false, ..) => back + (1 << FAILED.shift),
+            (true, failed, slow) => {
+                let result = if failed { RATED_FAILED } else { RATED_SUCCEEDED };
+                back + (1 << result.shift) + ((slow as u32) << RATED_SLOW.shift)
+            }
         })
     }
 
-    /// The next tenure, in `phase`, not settled, with an empty payload.
-    ///
-    /// The backoff level is kept, except that `Closed` forgets it.
-    const fn next(self, phase: u32) -> Self {
-        let generation = (GENERATION.get(self.0) + 1) & GENERATION.max();
-        let level = if phase == 0 { 0 } else { self.level() };
-        Self(LEVEL.with(GENERATION.with(PHASE.with(0, phase), generation), level))
+    /// The next tenure, in `phase`, not settled, of the same backoff level, with
+    /// an empty payload.
+    const fn next(self, phase: Phase) -> Self {
+        let kept = self.0 & (GENERATION.mask() | LEVEL.mask());
+        let next = kept.wrapping_add(1 << GENERATION.shift);
+        Self(next | (phase as u32) << PHASE.shift | UNSETTLED.mask())
     }
 
+    /// The next tenure, `Closed`, which forgets the backoff level.
     pub(crate) const fn closed(self) -> Self {
-        self.next(0)
+        Self(LEVEL.with(self.0, 0)).next(Phase::Closed)
     }
 
     /// The next tenure, `Open`. Coming from `HalfOpen` it is one backoff level up.
     pub(crate) const fn open(self) -> Self {
-        let next = self.next(1);
-        let level = match self.phase() {
-            Phase::HalfOpen if self.level() < LEVEL.max() => self.level() + 1,
-            _ => self.level(),
-        };
-        Self(LEVEL.with(next.0, level))
+        if self.is(Phase::HalfOpen) { self.relapse() } else { self.next(Phase::Open) }
     }
 
-    /// [`open`](Self::open), by the verdict on `probes`, which is kept to be
-    /// looked at.
-    pub(crate) const fn reopen(self, by_rate: bool, probes: Probes) -> Self {
-        let finished = PAYLOAD.get(self.with_probes(by_rate, probes).0);
-        Self(LENGTH.with(self.open().0, finished >> out_field(by_rate).bits))
+    /// [`open`](Self::open) from `Closed`.
+    pub(crate) const fn trip(self) -> Self {
+        self.next(Phase::Open)
+    }
+
+    /// [`open`](Self::open) from `HalfOpen`.
+    const fn relapse(self) -> Self {
+        let level = if self.level() < LEVEL.max() { 1 << LEVEL.shift } else { 0 };
+        Self(self.0 + level).next(Phase::Open)
+    }
+
+    /// `HalfOpen` opened again by the verdict on its finished probes, which are
+    /// kept to be looked at.
+    pub(crate) const fn reopen(self, by_rate: bool) -> Self {
+        let out = if by_rate { RATED_OUT } else { OUT };
+        Self(self.relapse().0 | self.0 & PAYLOAD.mask() & !out.mask())
     }
 
     /// [`open`](Self::open), for a `length` of its own.
     pub(crate) const fn open_for(self, length: Length) -> Self {
-        Self(OWN_LENGTH.with(LENGTH.with(self.open().0, length.bits()), 1))
+        Self(self.open().0 | OWN_LENGTH.mask() | length.bits() << LENGTH.shift)
     }
 
-    /// [`open`](Self::open), since this `HalfOpen` became overdue. Settled: the
-    /// entered-at tick stays, and everything is counted from it.
+    /// `HalfOpen` opened again since it became overdue. Settled: the entered-at
+    /// tick stays, and everything is counted from it.
     pub(crate) const fn open_overdue(self) -> Self {
-        Self(OWN_LENGTH.with(LENGTH.with(self.open().0, OVERDUE), 1)).settled()
+        Self(self.relapse().0 | PAYLOAD.mask()).settled()
     }
 
     pub(crate) const fn half_open(self) -> Self {
-        self.next(2)
+        self.next(Phase::HalfOpen)
     }
 
     pub(crate) const fn forced_open(self) -> Self {
-        self.next(3)
+        self.next(Phase::ForcedOpen)
     }
 
     pub(crate) const fn disabled(self) -> Self {
-        self.next(4)
+        self.next(Phase::Disabled)
     }
 
     pub(crate) const fn metrics_only(self) -> Self {
-        self.next(5)
+        self.next(Phase::MetricsOnly)
     }
 }
 

@@ -22,7 +22,7 @@ impl Word {
     }
 
     /// Whether the current tenure is `generation`.
-    pub(crate) fn is_in(&self, generation: u8) -> bool {
+    pub(crate) fn is_in(&self, generation: u32) -> bool {
         self.load().generation() == generation
     }
 

@@ -86,28 +86,6 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
         tally
     }
 
-    /// Appends an outcome; a failure is tallied. Apart, so that the quiet path
-    /// is small enough to be inlined.
-    #[inline(never)]
-    fn append(&self, tenure: Tenure<'_>, last: u32, failed: bool) -> Option<Tally> {
-        loop {
-            let head = self.head(tenure, last)?;
-            if head.cursor.is_quiet() {
-                if !failed {
-                    return Some(Tally::default());
-                }
-                self.0.wake(head.cursor);
-                continue;
-            }
-            // Tallied before it is swapped in: if the swap succeeds, nothing
-            // entered in between, and the tally is exact.
-            let tally = if failed { self.scan(head.push(true), last) } else { Tally::default() };
-            if self.0.append(head, failed) {
-                return Some(tally);
-            }
-        }
-    }
-
     fn head(&self, tenure: Tenure<'_>, last: u32) -> Option<Head> {
         self.0.head(tenure, |full| {
             full.outcomes.failed_of_last(BITS) == 0
@@ -119,17 +97,37 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
 impl<const WORDS: usize, const BITS: u32> Window for CountWindow<WORDS, BITS> {
     const KIND: Kind = Kind::Count { capacity: Self::CAPACITY };
 
-    #[inline]
     fn record(
         &self,
         tenure: Tenure<'_>,
         span: &Span<impl Fn() -> u32>,
         call: Call,
     ) -> Option<Tally> {
-        if !call.failed && self.0.cursor().is_quiet_in(tenure) {
-            return Some(Tally::default());
+        loop {
+            let head = self.head(tenure, span.last_calls)?;
+            if head.cursor.is_quiet() {
+                if !call.failed {
+                    return Some(Tally::default());
+                }
+                self.0.wake(head.cursor);
+                continue;
+            }
+            // Tallied before it is swapped in: if the swap succeeds, nothing
+            // entered in between, and the tally is exact.
+            let tally = if call.failed {
+                self.scan(head.push(true), span.last_calls)
+            } else {
+                Tally::default()
+            };
+            if self.0.append(head, call.failed) {
+                return Some(tally);
+            }
         }
-        self.append(tenure, span.last_calls, call.failed)
+    }
+
+    #[inline]
+    fn is_quiet(&self, tenure: Tenure<'_>, _: &Span<impl Fn() -> u32>) -> bool {
+        self.0.cursor().is_quiet_in(tenure)
     }
 
     fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally {

@@ -47,6 +47,11 @@ impl<W: Window> Window for WithSlow<W> {
         Some(combine(failures, slow))
     }
 
+    #[inline]
+    fn is_quiet(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> bool {
+        self.failures.is_quiet(tenure, span) && self.slow.is_quiet(tenure, span)
+    }
+
     fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally {
         combine(self.failures.tally(tenure, span), self.slow.tally(tenure, span))
     }

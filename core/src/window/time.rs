@@ -341,6 +341,11 @@ impl<const BUCKETS: usize, const CALLS: bool> Window for TimeWindow<BUCKETS, CAL
         }
     }
 
+    #[inline]
+    fn is_quiet(&self, _: Tenure<'_>, _: &Span<impl Fn() -> u32>) -> bool {
+        !CALLS
+    }
+
     fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally {
         loop {
             let seen = self.look();

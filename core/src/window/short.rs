@@ -1,0 +1,144 @@
+//! The last few calls, exactly, in one word.
+
+use core::num::NonZeroU32;
+
+use super::{Call, Kind, Span, Tally, Tenure, Window};
+use crate::sync::{AtomicU32, Ordering, const_fn, swap};
+
+const TAG_SHIFT: u32 = 24;
+
+/// The last N calls, exactly, N up to 23, in one word.
+///
+/// N is [`Config::last_calls`](crate::Config::last_calls). For more calls take
+/// a [`CountWindow`](crate::CountWindow), which this one beats in memory, in
+/// code and in time.
+///
+/// ```
+/// use microbreaker::{Breaker, Config, ShortWindow};
+/// static SENSOR: Breaker<ShortWindow, fn() -> u32> = Breaker::new(
+///     Config::new().failures_in_window(5).last_calls(16).open_for(500),
+///     ShortWindow::new(),
+///     || 0,
+/// );
+/// assert_eq!(size_of::<ShortWindow>(), 4);
+/// ```
+///
+/// # Cost
+///
+/// 4 bytes. A success in a window that is full and holds no failure is one
+/// load and writes nothing; any other call is one compare-and-swap. Lock-free.
+pub struct ShortWindow {
+    /// `tag (8) | 0...01 (sentinel) then outcomes, newest lowest (24)`
+    ///
+    /// The tag is the complement of the tenure's generation. So the word of a
+    /// new window, 0, is of a tenure that comes long after it is overwritten.
+    word: AtomicU32,
+}
+
+impl ShortWindow {
+    const_fn! {
+        /// An empty window.
+        #[must_use]
+        pub const fn new() -> Self {
+            Self { word: AtomicU32::new(0) }
+        }
+    }
+
+    /// The most calls it can remember.
+    pub const CAPACITY: u32 = TAG_SHIFT - 1;
+
+    /// Appends an outcome, if there is one, to the outcomes of `tenure`, which
+    /// begins if it has not; returns the word after that. `None` if the tenure
+    /// is over.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn append(&self, tenure: Tenure<'_>, last: u32, failed: Option<bool>) -> Option<NonZeroU32> {
+        loop {
+            let (found, word) = self.look(tenure)?;
+            let next = failed.map_or(word, |failed| push(word, last, failed));
+            if swap(&self.word, found, next) {
+                return NonZeroU32::new(next);
+            }
+        }
+    }
+
+    /// The word as found, and as it is for `tenure`: empty unless that has begun.
+    /// `None` if the tenure is over.
+    fn look(&self, tenure: Tenure<'_>) -> Option<(u32, u32)> {
+        // Pairs with the release of a swap: whoever sees the word of a later
+        // tenure also sees that the state has moved on.
+        let found = self.word.load(Ordering::Acquire);
+        let empty = tag(tenure) | 1;
+        if (found ^ empty) >> TAG_SHIFT == 0 {
+            Some((found, found))
+        } else {
+            tenure.is_current().then_some((found, empty))
+        }
+    }
+}
+
+const fn tag(tenure: Tenure<'_>) -> u32 {
+    (!tenure.generation() as u32) << TAG_SHIFT
+}
+
+/// `word` after one more outcome, none but the `last` being kept.
+const fn push(word: u32, last: u32, failed: bool) -> u32 {
+    let tag = word & !0 << TAG_SHIFT;
+    let outcomes = (word ^ tag) << 1 | failed as u32;
+    let sentinel = 1 << (last % TAG_SHIFT);
+    tag | if outcomes < 2 * sentinel { outcomes } else { outcomes & (sentinel - 1) | sentinel }
+}
+
+const fn tally(word: u32) -> Tally {
+    let outcomes = word & !(!0 << TAG_SHIFT);
+    // `| 1` only tells the compiler that there is a sentinel.
+    let calls = (outcomes | 1).ilog2();
+    // One round for each failure, of which there are few, and none for the
+    // sentinel: half the code of `count_ones` where there is no instruction for
+    // that.
+    let (mut rest, mut failed) = (outcomes & outcomes.wrapping_sub(1), 0);
+    while rest != 0 {
+        rest &= rest - 1;
+        failed += 1;
+    }
+    Tally { calls, failed, slow: 0 }
+}
+
+impl Window for ShortWindow {
+    const KIND: Kind = Kind::Count { capacity: Self::CAPACITY };
+
+    fn record(
+        &self,
+        tenure: Tenure<'_>,
+        span: &Span<impl Fn() -> u32>,
+        call: Call,
+    ) -> Option<Tally> {
+        let word = self.append(tenure, span.last_calls, Some(call.failed))?;
+        Some(if call.failed { tally(word.get()) } else { Tally::default() })
+    }
+
+    #[inline]
+    fn is_quiet(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> bool {
+        let full = 1 << (span.last_calls % TAG_SHIFT);
+        self.word.load(Ordering::Acquire) == tag(tenure) | full
+    }
+
+    fn tally(&self, tenure: Tenure<'_>, _: &Span<impl Fn() -> u32>) -> Tally {
+        self.look(tenure).map_or(Tally::default(), |(_, word)| tally(word))
+    }
+
+    fn begin(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) {
+        self.append(tenure, span.last_calls, None);
+    }
+}
+
+impl Default for ShortWindow {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl core::fmt::Debug for ShortWindow {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ShortWindow").field("capacity", &Self::CAPACITY).finish_non_exhaustive()
+    }
+}

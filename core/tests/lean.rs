@@ -1,0 +1,109 @@
+//! A breaker without overrides and own lengths of openings does what a full one
+//! does whose overrides and own lengths are not used.
+
+use microbreaker::{
+    Breaker, Config, ConfigSource, ManualClock, Outcome, Permit, Phase, ShortWindow,
+};
+use proptest::prelude::*;
+
+/// A configuration without what takes flash.
+struct Lean(Config);
+
+impl ConfigSource for Lean {
+    const OVERRIDES: bool = false;
+    const OWN_LENGTHS: bool = false;
+
+    fn config(&self) -> &Config {
+        &self.0
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Advance(u32),
+    Acquire,
+    /// Ends one of the calls that are under way.
+    Finish(usize, Outcome),
+    Cancel(usize),
+    Trip,
+    HalfOpen,
+    Reset,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    use Outcome::{Failure, Ignored, Success};
+    let outcome = prop_oneof![3 => Just(Success), 5 => Just(Failure), 1 => Just(Ignored)];
+    prop_oneof![
+        6 => Just(Step::Acquire),
+        6 => (any::<usize>(), outcome).prop_map(|(call, outcome)| Step::Finish(call, outcome)),
+        1 => any::<usize>().prop_map(Step::Cancel),
+        3 => (1..=12_u32).prop_map(Step::Advance),
+        1 => prop_oneof![Just(Step::Trip), Just(Step::HalfOpen), Just(Step::Reset)],
+    ]
+}
+
+const POLICY: Config = Config::new()
+    .failures_in_window(3)
+    .consecutive_failures(4)
+    .last_calls(5)
+    .open_for(10)
+    .backoff(2, 35)
+    .probes(2);
+
+fn breaker<G: ConfigSource>(
+    config: G,
+    clock: &ManualClock,
+) -> Breaker<ShortWindow, &ManualClock, (), G> {
+    Breaker::try_new(config, ShortWindow::new(), clock, ()).expect("a good configuration")
+}
+
+type Both<'a> = (
+    Permit<'a, Breaker<ShortWindow, &'a ManualClock, (), Lean>>,
+    Permit<'a, Breaker<ShortWindow, &'a ManualClock>>,
+);
+
+proptest! {
+    #[test]
+    fn lean_and_full_agree(steps in prop::collection::vec(step(), 1..=400)) {
+        let clock = ManualClock::new(1_000_000);
+        let (lean, full) = (breaker(Lean(POLICY), &clock), breaker(POLICY, &clock));
+        let mut calls: Vec<Both<'_>> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Advance(ticks) => clock.advance(ticks),
+                Step::Acquire => match (lean.try_acquire(), full.try_acquire()) {
+                    (Ok(a), Ok(b)) => calls.push((a, b)),
+                    (Err(a), Err(b)) => prop_assert_eq!(a, b),
+                    other => panic!("{other:?}"),
+                },
+                Step::Finish(_, _) | Step::Cancel(_) if calls.is_empty() => {}
+                Step::Finish(call, outcome) => {
+                    let (a, b) = calls.swap_remove(call % calls.len());
+                    a.finish(outcome);
+                    b.finish(outcome);
+                }
+                Step::Cancel(call) => drop(calls.swap_remove(call % calls.len())),
+                Step::Trip => {
+                    lean.trip();
+                    full.trip();
+                }
+                Step::HalfOpen => prop_assert_eq!(lean.half_open(), full.half_open()),
+                Step::Reset => {
+                    lean.reset();
+                    full.reset();
+                }
+            }
+            prop_assert_eq!(lean.snapshot(), full.snapshot());
+        }
+    }
+}
+
+#[test]
+fn a_lean_breaker_opens_for_the_configured_time_when_an_outcome_demands_another() {
+    let clock = ManualClock::new(0);
+    let breaker = breaker(Lean(POLICY), &clock);
+    breaker.try_acquire().unwrap().finish(Outcome::FailureOpenFor(1_000));
+    assert_eq!(breaker.snapshot().retry_after, Some(10));
+    clock.advance(10);
+    assert_eq!(breaker.phase(), Phase::HalfOpen);
+}
