@@ -185,6 +185,12 @@ impl Breaker {
         Engine::new(settings, *seed, clock.clone(), watch)
     }
 
+    /// Whether anybody has a handle beside this one.
+    #[cfg(feature = "registry")]
+    pub(crate) fn is_held(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     fn listeners(&self) -> &Listeners {
         &self.0.audience.listeners
     }

@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 
 use crate::permit::Permit;
-use crate::{Breaker, CallError, Classify, ErrorsFail};
+use crate::{Breaker, CallError, Classify, ErrorsFail, Outcome};
 
 impl Breaker {
     /// Makes a guarded call: an `Err` is a failure, and so is a panic, which goes
@@ -54,10 +54,7 @@ impl Breaker {
         f: impl FnOnce() -> Result<T, E>,
         classify: impl Classify<T, E>,
     ) -> Result<T, CallError<E>> {
-        let mut call = InCall::new(self.try_acquire()?);
-        let result = call.run(f);
-        call.finish(&classify, &result);
-        result.map_err(CallError::Failed)
+        call(self.try_acquire()?, f, classify).map_err(CallError::Failed)
     }
 
     /// Makes a guarded call of a future, on any executor. The future is not
@@ -85,11 +82,7 @@ impl Breaker {
         call: impl Future<Output = Result<T, E>>,
         classify: impl Classify<T, E>,
     ) -> Result<T, CallError<E>> {
-        let mut in_call = InCall::new(self.try_acquire()?);
-        let mut call = pin!(call);
-        let result = poll_fn(|context| in_call.run(|| call.as_mut().poll(context))).await;
-        in_call.finish(&classify, &result);
-        result.map_err(CallError::Failed)
+        call_async(self.try_acquire()?, call, classify).await.map_err(CallError::Failed)
     }
 
     /// A function that makes guarded calls of `f`.
@@ -111,17 +104,55 @@ impl Breaker {
     }
 }
 
+/// Makes the call that `leave` was given for.
+#[inline]
+pub(crate) fn call<T, E>(
+    leave: impl Leave,
+    f: impl FnOnce() -> Result<T, E>,
+    classify: impl Classify<T, E>,
+) -> Result<T, E> {
+    let mut call = InCall::new(leave);
+    let result = call.run(f);
+    call.finish(&classify, &result);
+    result
+}
+
+/// The same of a future.
+pub(crate) async fn call_async<T, E>(
+    leave: impl Leave,
+    call: impl Future<Output = Result<T, E>>,
+    classify: impl Classify<T, E>,
+) -> Result<T, E> {
+    let mut in_call = InCall::new(leave);
+    let mut call = pin!(call);
+    let result = poll_fn(|context| in_call.run(|| call.as_mut().poll(context))).await;
+    in_call.finish(&classify, &result);
+    result
+}
+
+/// What gives leave to make a call: a permit, or several.
+pub(crate) trait Leave {
+    fn finish(self, outcome: Outcome);
+}
+
+impl<B: Borrow<Breaker>> Leave for Permit<B> {
+    #[inline]
+    fn finish(self, outcome: Outcome) {
+        self.finish(outcome);
+    }
+}
+
 /// A call in progress: a panic while it runs is a failure.
-pub(crate) struct InCall<B: Borrow<Breaker>> {
-    permit: Option<Permit<B>>,
+pub(crate) struct InCall<L: Leave> {
+    leave: Option<L>,
     /// Whether the caller's own code is running.
     running: bool,
 }
 
-impl<B: Borrow<Breaker>> InCall<B> {
+impl<L: Leave> InCall<L> {
     #[inline]
-    pub(crate) fn new(permit: Permit<B>) -> Self {
-        Self { permit: Some(permit), running: false }
+    pub(crate) const fn new(leave: L) -> Self {
+        Self { leave: Some(leave), running: false }
     }
 
     /// Runs some of the call.
@@ -137,17 +168,17 @@ impl<B: Borrow<Breaker>> InCall<B> {
     #[inline]
     pub(crate) fn finish<T, E>(mut self, classify: &impl Classify<T, E>, result: &Result<T, E>) {
         let outcome = self.run(|| classify.classify(result));
-        if let Some(permit) = self.permit.take() {
-            permit.finish(outcome);
+        if let Some(leave) = self.leave.take() {
+            leave.finish(outcome);
         }
     }
 }
 
-impl<B: Borrow<Breaker>> Drop for InCall<B> {
+impl<L: Leave> Drop for InCall<L> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(permit) = self.permit.take().filter(|_| self.running) {
-            permit.failure();
+        if let Some(leave) = self.leave.take().filter(|_| self.running) {
+            leave.finish(Outcome::Failure);
         }
     }
 }

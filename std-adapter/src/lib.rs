@@ -43,8 +43,12 @@ mod metrics;
 mod outcome;
 mod paused;
 mod permit;
+mod pick;
 mod ready;
+#[cfg(feature = "registry")]
+mod registry;
 mod reload;
+mod service;
 mod settings;
 mod snapshot;
 #[cfg(feature = "stream")]
@@ -72,7 +76,11 @@ pub use microbreaker::{AfterProbeTimeout, Cause, Clock, IllegalTransition, Phase
 pub use outcome::{Classify, ErrorsFail, Outcome, failing_if};
 pub use paused::PausedClock;
 pub use permit::Permit;
+pub use pick::pick;
+#[cfg(feature = "registry")]
+pub use registry::Registry;
 pub use reload::Reloaded;
+pub use service::Service;
 pub use settings::{Backoff, BadSetting, ProbeTimeout, Ramp, Settings};
 pub use snapshot::Snapshot;
 #[cfg(feature = "stream")]

@@ -93,6 +93,27 @@ pub(crate) enum Window {
 }
 
 impl Settings {
+    /// These, and `others` where nothing is set. The window is one setting: where
+    /// one is set here, none is taken from `others`.
+    #[must_use]
+    pub fn over(&self, others: &Self) -> Self {
+        let has_window = self.last_calls.is_some() || self.within.is_some();
+        macro_rules! first {
+            ($($field:ident)+) => {
+                Self {
+                    last_calls: self.last_calls.or(others.last_calls.filter(|_| !has_window)),
+                    within: self.within.or(others.within.filter(|_| !has_window)),
+                    $($field: self.$field.clone().or_else(|| others.$field.clone()),)+
+                }
+            };
+        }
+        first! {
+            consecutive_failures failures_in_window failure_rate slow_rate slow_after min_calls
+            open_for backoff jitter probes reuse_probes_until successes probe_rate_after
+            probe_timeout after_probe_timeout ramp abandoned_fails
+        }
+    }
+
     pub(crate) fn window(&self) -> Window {
         let slow = self.slow_rate.is_some() || self.slow_after.is_some();
         let failures_only =

@@ -11,7 +11,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::call::InCall;
-use crate::{Breaker, Classify, ErrorsFail, Rejected};
+use crate::{Breaker, Classify, ErrorsFail, Permit, Rejected};
 
 /// What tower's own layers have for an error. A refused request has a
 /// [`Rejected`] in it: `error.downcast_ref::<Rejected>()`.
@@ -168,7 +168,7 @@ pin_project! {
 pin_project! {
     #[project = Projected]
     enum State<F, C> {
-        Called { #[pin] future: F, call: Option<InCall<Breaker>>, classify: C },
+        Called { #[pin] future: F, call: Option<InCall<Permit>>, classify: C },
         Refused { rejected: Option<Rejected> },
     }
 }

@@ -1,0 +1,190 @@
+//! Breakers by name.
+#![cfg(feature = "registry")]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use microbreaker_std::{Breaker, Builder, PausedClock, Phase, Registry, Reloaded, Settings};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn template(clock: &PausedClock) -> Builder {
+    Breaker::builder("template").consecutive_failures(3).open_for(10 * SECOND).clock(clock.clone())
+}
+
+fn registry() -> (Registry, PausedClock) {
+    let clock = PausedClock::new();
+    (Registry::new(template(&clock)).unwrap(), clock)
+}
+
+fn failures(count: u32) -> Settings {
+    Settings { consecutive_failures: Some(count), ..Settings::default() }
+}
+
+fn names(breakers: &[Breaker]) -> Vec<&str> {
+    breakers.iter().map(|breaker| &**breaker.name()).collect()
+}
+
+#[test]
+fn a_breaker_is_made_once_and_shared() {
+    let (registry, _) = registry();
+    assert!(registry.find("users").is_none());
+    registry.get("users").trip();
+    assert_eq!(registry.clone().get("users").phase(), Phase::Open);
+    assert_eq!(registry.get("orders").phase(), Phase::Closed);
+}
+
+#[test]
+fn racing_threads_get_the_same_breaker() {
+    let (registry, _) = registry();
+    let get_all = || (0..1_000).map(|key| registry.get(&key.to_string())).collect::<Vec<_>>();
+    std::thread::scope(|scope| {
+        let others = [scope.spawn(get_all), scope.spawn(get_all)];
+        get_all().iter().for_each(Breaker::trip);
+        for breakers in others {
+            let breakers = breakers.join().unwrap();
+            assert!(breakers.iter().all(|breaker| breaker.phase() == Phase::Open));
+        }
+    });
+}
+
+#[test]
+fn a_template_that_cannot_work_is_refused() {
+    let error = Registry::new(template(&PausedClock::new()).probes(0)).unwrap_err();
+    assert_eq!(error.to_string(), "circuit breaker \"template\": probes is 0, but must be 1 to 31");
+}
+
+#[test]
+fn overrides_go_before_the_template() {
+    let (registry, _) = registry();
+    let before = registry.get("search");
+    registry.override_settings("search", failures(50)).unwrap();
+    registry.override_settings("payments", failures(1)).unwrap();
+    assert_eq!(before.settings().consecutive_failures, Some(50), "also of one that exists");
+    let payments = registry.get("payments");
+    assert_eq!(payments.settings().consecutive_failures, Some(1));
+    assert_eq!(payments.settings().open_for, Some(10 * SECOND), "the rest is the template's");
+    assert_eq!(registry.get("users").settings().consecutive_failures, Some(3));
+}
+
+#[test]
+fn an_override_that_cannot_work_changes_nothing() {
+    let (registry, _) = registry();
+    registry.override_settings("users", failures(5)).unwrap();
+    let error = registry.override_settings("users", failures(0)).unwrap_err();
+    assert!(error.to_string().starts_with("circuit breaker \"users\": consecutive_failures is 0"));
+    assert_eq!(registry.get("users").settings().consecutive_failures, Some(5));
+}
+
+#[test]
+fn an_overriding_window_takes_the_place_of_the_template_s() {
+    let builder = template(&PausedClock::new()).failure_rate(50).last_calls(10);
+    let registry = Registry::new(builder).unwrap();
+    let by_time = Settings { within: Some(SECOND), ..Settings::default() };
+    registry.override_settings("users", by_time).unwrap();
+    let settings = registry.get("users").settings().clone();
+    assert_eq!((settings.within, settings.last_calls), (Some(SECOND), None));
+}
+
+#[test]
+fn they_are_listed_and_controlled_by_pattern() {
+    let (registry, _) = registry();
+    for name in ["users/b", "orders/a", "users/a"] {
+        let _ = registry.get(name);
+    }
+    assert_eq!(names(&registry.list()), ["orders/a", "users/a", "users/b"]);
+    for breaker in registry.matching("users/*") {
+        breaker.force_open();
+    }
+    assert_eq!(registry.get("users/a").phase(), Phase::ForcedOpen);
+    assert_eq!(registry.get("orders/a").phase(), Phase::Closed);
+    assert_eq!(names(&registry.matching("users/?")), ["users/a", "users/b"]);
+    assert_eq!(names(&registry.matching("users")), [""; 0]);
+}
+
+#[test]
+fn a_removed_breaker_is_another_one_the_next_time() {
+    let (registry, _) = registry();
+    registry.get("users").trip();
+    assert_eq!(registry.remove("users").unwrap().phase(), Phase::Open);
+    assert!(registry.remove("users").is_none());
+    assert_eq!(registry.get("users").phase(), Phase::Closed);
+}
+
+#[test]
+fn only_what_is_idle_is_evicted() {
+    let (registry, clock) = registry();
+    let held = registry.get("held");
+    registry.get("open").trip_for(Duration::from_secs(3_600));
+    let _ = registry.get("old");
+    clock.advance(60 * SECOND);
+    let _ = registry.get("young");
+    assert_eq!(registry.evict_idle(60 * SECOND), 1);
+    assert_eq!(names(&registry.list()), ["held", "open", "young"]);
+    drop(held);
+    assert_eq!(registry.evict_idle(60 * SECOND), 1);
+    assert_eq!(names(&registry.list()), ["open", "young"]);
+}
+
+/// A registry that never evicts is a leak for whoever can make up names.
+#[test]
+fn ever_new_names_do_not_fill_the_memory() {
+    let (registry, clock) = registry();
+    let registry = registry.most_idle(100);
+    registry.get("open").trip_for(Duration::from_secs(3_600));
+    let held = registry.get("held");
+    let mut most = 0;
+    for n in 0..100_000 {
+        let _ = registry.get(&n.to_string());
+        clock.advance(Duration::from_millis(1));
+        if n % 97 == 0 {
+            most = most.max(registry.list().len());
+        }
+    }
+    assert!(most <= 112, "{most} breakers, where 100 and one that is held are allowed");
+    assert_eq!(registry.find("open").unwrap().phase(), Phase::Open, "what is open goes last");
+    held.trip();
+    assert_eq!(registry.get("held").phase(), Phase::Open, "what is held stays");
+}
+
+#[test]
+fn new_settings_reach_every_breaker() {
+    let (registry, _) = registry();
+    registry.override_settings("search", failures(50)).unwrap();
+    let (users, search) = (registry.get("users"), registry.get("search"));
+    let settings = Settings { open_for: Some(SECOND), ..failures(4) };
+    let overrides = [("users".to_owned(), failures(3))];
+    let outcome = registry.reload(settings.clone(), overrides).unwrap();
+    assert_eq!(outcome.len(), 2);
+    assert!(outcome.iter().all(|(_, reloaded)| *reloaded != Reloaded::Unchanged));
+    assert_eq!(users.settings().consecutive_failures, Some(3));
+    assert_eq!(users.settings().open_for, Some(SECOND));
+    assert_eq!(search.settings(), &settings);
+    assert_eq!(registry.get("new").settings(), &settings);
+}
+
+#[test]
+fn bad_new_settings_reach_none() {
+    let (registry, _) = registry();
+    let users = registry.get("users");
+    let good = users.settings().clone();
+    assert!(registry.reload(failures(4), []).is_err(), "open_for is missing");
+    let overrides = [("users".to_owned(), failures(0))];
+    assert!(
+        registry.reload(Settings { open_for: Some(SECOND), ..good.clone() }, overrides).is_err()
+    );
+    assert_eq!(users.settings(), &good);
+    assert_eq!(registry.get("orders").settings(), &good);
+}
+
+#[test]
+fn one_listener_hears_of_all_breakers() {
+    let (registry, _) = registry();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let to = heard.clone();
+    let _ = registry.get("orders");
+    registry.on_event(move |event| to.lock().unwrap().push(event.name.clone()));
+    registry.get("users").trip();
+    registry.get("orders").trip();
+    assert_eq!(*heard.lock().unwrap(), ["users".into(), "orders".into()]);
+}
