@@ -28,6 +28,8 @@ mod breaker;
 mod builder;
 mod call;
 mod clock;
+#[cfg(feature = "serde")]
+mod configuration;
 #[cfg(feature = "counts")]
 mod counts;
 mod engine;
@@ -65,6 +67,8 @@ pub use builder::Builder;
 #[cfg(feature = "coarse-clock")]
 pub use clock::CoarseClock;
 pub use clock::{MonotonicClock, millis};
+#[cfg(feature = "serde")]
+pub use configuration::{Configuration, ConfigurationError};
 #[cfg(feature = "counts")]
 pub use counts::Counts;
 pub use error::{BuildError, CallError, Rejected};

@@ -8,20 +8,36 @@ use microbreaker::{AfterProbeTimeout, Config, ConfigError, Field};
 use crate::engine::BUCKETS;
 use crate::millis;
 
+/// Hands the names of all settings to a macro.
+macro_rules! all_settings {
+    ($to:ident) => {
+        $to! {
+            consecutive_failures failures_in_window failure_rate slow_rate slow_after min_calls
+            last_calls within open_for backoff jitter probes reuse_probes_until successes
+            probe_rate_after probe_timeout after_probe_timeout ramp abandoned_fails
+        }
+    };
+}
+
 /// What makes a breaker trip and how it recovers: [`Builder`](crate::Builder)'s
 /// settings as data, each named after its setter. What is `None` is not used,
 /// or as the setter says by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[expect(missing_docs, reason = "each field is documented at the setter of its name")]
 pub struct Settings {
     pub consecutive_failures: Option<u32>,
     pub failures_in_window: Option<u32>,
     pub failure_rate: Option<u32>,
     pub slow_rate: Option<u32>,
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub slow_after: Option<Duration>,
     pub min_calls: Option<u32>,
     pub last_calls: Option<u32>,
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub within: Option<Duration>,
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub open_for: Option<Duration>,
     pub backoff: Option<Backoff>,
     pub jitter: Option<u32>,
@@ -37,15 +53,20 @@ pub struct Settings {
 
 /// Longer waits after each failed recovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Backoff {
     /// What each trip from half-open multiplies the wait by, 2 or more.
     pub factor: u32,
     /// The longest wait.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub max: Duration,
 }
 
-/// How long probes may take to settle it.
+/// How long probes may take to settle it. In a file: a time, or `"never"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
 pub enum ProbeTimeout {
     /// So long.
     After(Duration),
@@ -53,12 +74,41 @@ pub enum ProbeTimeout {
     Never,
 }
 
+#[cfg(feature = "serde")]
+impl TryFrom<String> for ProbeTimeout {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "never" {
+            return Ok(Self::Never);
+        }
+        let time = humantime_serde::re::humantime::parse_duration(&text);
+        let not_a_time = |error| format!("{text:?} is neither \"never\" nor a time: {error}");
+        time.map(Self::After).map_err(not_a_time)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl From<ProbeTimeout> for String {
+    fn from(timeout: ProbeTimeout) -> Self {
+        match timeout {
+            ProbeTimeout::Never => "never".to_owned(),
+            ProbeTimeout::After(time) => {
+                humantime_serde::re::humantime::format_duration(time).to_string()
+            }
+        }
+    }
+}
+
 /// Closing gradually.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Ramp {
     /// The share of calls that is admitted in each step, 1 to 99 percent.
     pub shares: Vec<u8>,
     /// How long each step lasts.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub step: Duration,
 }
 
@@ -100,18 +150,39 @@ impl Settings {
         let has_window = self.last_calls.is_some() || self.within.is_some();
         macro_rules! first {
             ($($field:ident)+) => {
-                Self {
-                    last_calls: self.last_calls.or(others.last_calls.filter(|_| !has_window)),
-                    within: self.within.or(others.within.filter(|_| !has_window)),
-                    $($field: self.$field.clone().or_else(|| others.$field.clone()),)+
+                Self { $($field: self.$field.clone().or_else(|| others.$field.clone()),)+ }
+            };
+        }
+        let mut first = all_settings!(first);
+        if has_window {
+            (first.last_calls, first.within) = (self.last_calls, self.within);
+        }
+        first
+    }
+
+    /// Whether a breaker can be made of them.
+    #[cfg(feature = "serde")]
+    pub(crate) fn check(&self) -> Result<(), BadSetting> {
+        crate::Builder::new("")
+            .settings(self.clone())
+            .build()
+            .map(|_| ())
+            .map_err(|error| error.bad)
+    }
+
+    /// Whether `setting`, named as in [`BadSetting`], is set.
+    #[cfg(feature = "serde")]
+    pub(crate) fn sets(&self, setting: &str) -> bool {
+        let (group, _) = setting.split_once('.').unwrap_or((setting, ""));
+        macro_rules! any {
+            ($($field:ident)+) => {
+                match group {
+                    $(stringify!($field) => self.$field.is_some(),)+
+                    _ => false,
                 }
             };
         }
-        first! {
-            consecutive_failures failures_in_window failure_rate slow_rate slow_after min_calls
-            open_for backoff jitter probes reuse_probes_until successes probe_rate_after
-            probe_timeout after_probe_timeout ramp abandoned_fails
-        }
+        all_settings!(any)
     }
 
     pub(crate) fn window(&self) -> Window {

@@ -1,0 +1,242 @@
+//! Settings from files.
+
+use std::time::Duration;
+
+use microbreaker_std::{
+    AfterProbeTimeout, Backoff, Breaker, Configuration, ConfigurationError, ProbeTimeout, Ramp,
+    Registry, Settings,
+};
+
+const TOML: &str = r#"
+[defaults]
+failure_rate = 50
+slow_rate = 80
+slow_after = "1s 500ms"
+min_calls = 10
+last_calls = 100
+open_for = "30s"
+backoff = { factor = 2, max = "5m" }
+jitter = 20
+probes = 3
+successes = 2
+probe_timeout = "never"
+after_probe_timeout = "fresh_probes"
+ramp = { shares = [10, 50], step = "10s" }
+abandoned_fails = true
+
+[breakers.search]
+open_for = "5s"
+within = "1m"
+
+[profiles.production.defaults]
+min_calls = 50
+
+[profiles.production.breakers.search]
+probe_timeout = "2s"
+
+[profiles.production.breakers.payments]
+consecutive_failures = 3
+"#;
+
+const YAML: &str = r"
+defaults:
+  failure_rate: 50
+  slow_rate: 80
+  slow_after: 1s 500ms
+  min_calls: 10
+  last_calls: 100
+  open_for: 30s
+  backoff: { factor: 2, max: 5m }
+  jitter: 20
+  probes: 3
+  successes: 2
+  probe_timeout: never
+  after_probe_timeout: fresh_probes
+  ramp: { shares: [10, 50], step: 10s }
+  abandoned_fails: true
+breakers:
+  search: { open_for: 5s, within: 1m }
+profiles:
+  production:
+    defaults: { min_calls: 50 }
+    breakers:
+      search: { probe_timeout: 2s }
+      payments: { consecutive_failures: 3 }
+";
+
+fn read(toml: &str) -> Result<Configuration, ConfigurationError> {
+    Configuration::read(toml::Deserializer::parse(toml).expect("the test's TOML is well-formed"))
+}
+
+fn defaults() -> Settings {
+    Settings {
+        failure_rate: Some(50),
+        slow_rate: Some(80),
+        slow_after: Some(Duration::from_millis(1_500)),
+        min_calls: Some(10),
+        last_calls: Some(100),
+        open_for: Some(Duration::from_secs(30)),
+        backoff: Some(Backoff { factor: 2, max: Duration::from_secs(300) }),
+        jitter: Some(20),
+        probes: Some(3),
+        successes: Some(2),
+        probe_timeout: Some(ProbeTimeout::Never),
+        after_probe_timeout: Some(AfterProbeTimeout::FreshProbes),
+        ramp: Some(Ramp { shares: vec![10, 50], step: Duration::from_secs(10) }),
+        abandoned_fails: Some(true),
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn a_file_says_what_the_builder_can() {
+    let configuration = read(TOML).unwrap();
+    assert_eq!(configuration.settings("users"), defaults());
+    let search = Settings {
+        open_for: Some(Duration::from_secs(5)),
+        within: Some(Duration::from_secs(60)),
+        last_calls: None,
+        ..defaults()
+    };
+    assert_eq!(configuration.settings("search"), search);
+}
+
+#[test]
+fn toml_yaml_and_json_say_the_same() {
+    let toml = read(TOML).unwrap();
+    let yaml = Configuration::read(serde_yaml_ng::Deserializer::from_str(YAML)).unwrap();
+    assert_eq!(yaml, toml);
+    let json = serde_json::to_string(&toml).unwrap();
+    let json = Configuration::read(&mut serde_json::Deserializer::from_str(&json)).unwrap();
+    assert_eq!(json, toml);
+}
+
+#[test]
+fn a_profile_goes_before_the_rest() {
+    let production = read(TOML).unwrap().in_profile(Some("production")).unwrap();
+    let defaults = Settings { min_calls: Some(50), ..defaults() };
+    assert_eq!(production.settings("users"), defaults);
+    let payments = Settings { consecutive_failures: Some(3), ..defaults.clone() };
+    assert_eq!(production.settings("payments"), payments);
+    let search = production.settings("search");
+    assert_eq!(search.open_for, Some(Duration::from_secs(5)), "of the general part");
+    assert_eq!(search.probe_timeout, Some(ProbeTimeout::After(Duration::from_secs(2))));
+    assert_eq!(search.min_calls, Some(50));
+    assert_eq!(
+        read(TOML).unwrap().in_profile(None).unwrap().settings("payments"),
+        self::defaults()
+    );
+}
+
+#[test]
+fn a_profile_that_is_missing_is_told_with_those_that_are_not() {
+    let error = read(TOML).unwrap().in_profile(Some("stage")).unwrap_err();
+    assert_eq!(error.to_string(), "profiles.stage: there is no such profile, only: production");
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_path_and_what_is_allowed() {
+    let good = "[defaults]\nconsecutive_failures = 3\nopen_for = '30s'\n";
+    assert!(read(good).is_ok());
+    let cases = [
+        (
+            "defalts = 3",
+            "defalts: unknown field `defalts`, expected one of `defaults`, `breakers`, `profiles`",
+        ),
+        (
+            "[breakers.a]\nopenfor = '1s'",
+            "breakers.a.openfor: unknown field `openfor`, expected one of ",
+        ),
+        (
+            "[breakers.a]\nopen_for = 30",
+            "breakers.a.open_for: invalid type: integer `30`, expected ",
+        ),
+        ("[breakers.a]\nopen_for = '30'", "breakers.a.open_for: "),
+        (
+            "[breakers.a]\nprobe_timeout = 'ever'",
+            "breakers.a.probe_timeout: \"ever\" is neither \"never\" nor a time: ",
+        ),
+        (
+            "[breakers.a]\nprobes = -1",
+            "breakers.a.probes: invalid value: integer `-1`, expected u32",
+        ),
+        ("[breakers.a]\nbackoff = { factor = 2 }", "breakers.a.backoff: missing field `max`"),
+        (
+            "[breakers.a]\nopen_for = '0s'",
+            "breakers.a.open_for: is 0ns, but must be 1ms to 2147483.647s",
+        ),
+        (
+            "[breakers.a]\nopen_for = '1month'",
+            "breakers.a.open_for: is 2630016s, but must be 1ms to 2147483.647s",
+        ),
+        ("[breakers.a]\nprobes = 32", "breakers.a.probes: is 32, but must be 1 to 31"),
+        (
+            "[breakers.a]\nbackoff = { factor = 1, max = '1h' }",
+            "breakers.a.backoff.factor: is 1, but must be 2 or more",
+        ),
+        (
+            "[breakers.a]\nfailure_rate = 50",
+            "breakers.a.failure_rate: is 50, but must be set together with a window: last_calls or within",
+        ),
+        (
+            "[profiles.p.breakers.a]\nprobes = 0",
+            "profiles.p.breakers.a.probes: is 0, but must be 1 to 31",
+        ),
+        (
+            "[profiles.p.defaults]\nprobes = 0",
+            "profiles.p.defaults.probes: is 0, but must be 1 to 31",
+        ),
+    ];
+    for (addition, complaint) in cases {
+        let text = format!("{addition}\n{good}");
+        let ConfigurationError { path, problem, .. } = read(&text).expect_err(addition);
+        let (where_, what) = complaint.split_once(": ").unwrap();
+        assert_eq!(path, where_, "{addition}");
+        assert!(problem.contains(what), "{addition}: {problem}");
+    }
+    let error = read("[breakers.a]\nconsecutive_failures = 3").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "breakers.a.open_for: is not set, but must be 1ms to 2147483.647s"
+    );
+}
+
+/// The fault is in the general part, and shows in a breaker.
+#[test]
+fn the_path_leads_to_where_the_value_stands() {
+    let text = "[defaults]\nopen_for = '30s'\nlast_calls = 9\nmin_calls = 10\nfailure_rate = 50\n[breakers.a]\nprobes = 2";
+    assert_eq!(
+        read(text).unwrap_err().to_string(),
+        "defaults.min_calls: is 10, but must be 1 to 9"
+    );
+}
+
+#[test]
+fn breakers_may_be_complete_without_defaults() {
+    let alone = "[breakers.a]\nconsecutive_failures = 3\nopen_for = '30s'";
+    assert!(read(alone).is_ok());
+    assert!(read("").is_err(), "but somebody has to say something");
+}
+
+#[test]
+fn a_registry_is_reloaded_from_a_file() {
+    let configuration = read(TOML).unwrap();
+    let template = Breaker::builder("template").settings(configuration.defaults.clone());
+    let registry = Registry::new(template).unwrap();
+    let (users, search) = (registry.get("users"), registry.get("search"));
+    users.force_open();
+    let Configuration { defaults, breakers, .. } =
+        configuration.in_profile(Some("production")).unwrap();
+    let outcome = registry.reload(defaults, breakers).unwrap();
+    let told: Vec<_> =
+        outcome.iter().map(|(name, reloaded)| format!("{name}: {reloaded}")).collect();
+    assert_eq!(
+        told,
+        [
+            "search: changed, still closed; forgot 0 calls",
+            "users: changed, still forced_open; forgot 0 calls"
+        ]
+    );
+    assert_eq!(search.settings().min_calls, Some(50));
+    assert_eq!(search.settings().open_for, Some(Duration::from_secs(5)));
+}
