@@ -26,6 +26,7 @@ pub trait Clock {
 }
 
 impl<F: Fn() -> u32> Clock for F {
+    #[inline]
     fn now(&self) -> u32 {
         self()
     }
@@ -45,6 +46,7 @@ pub const STEP_BACK: u32 = 1 << 16;
 /// assert_eq!(elapsed(5, 7), 0);
 /// ```
 #[must_use]
+#[inline]
 pub const fn elapsed(now: u32, since: u32) -> u32 {
     let ticks = now.wrapping_sub(since);
     if ticks > u32::MAX - STEP_BACK { 0 } else { ticks }
@@ -86,12 +88,14 @@ impl ManualClock {
 }
 
 impl Clock for ManualClock {
+    #[inline]
     fn now(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 impl Clock for &ManualClock {
+    #[inline]
     fn now(&self) -> u32 {
         (**self).now()
     }

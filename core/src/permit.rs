@@ -33,10 +33,12 @@ pub struct Permit<'a, B: Guard> {
 pub struct Token(u32);
 
 impl Token {
+    #[inline]
     pub(crate) const fn new(generation: u32) -> Self {
         Self(generation)
     }
 
+    #[inline]
     pub(crate) const fn generation(self) -> u32 {
         self.0
     }
@@ -55,6 +57,7 @@ impl Token {
 }
 
 impl<'a, B: Guard> Permit<'a, B> {
+    #[inline]
     pub(crate) const fn new(guard: &'a B, token: Token, started: u32) -> Self {
         Self { guard, token, started, took: None }
     }
@@ -135,6 +138,7 @@ impl<B: Guard> fmt::Debug for Permit<'_, B> {
 pub(crate) struct InCall<'a, B: Guard>(Option<Permit<'a, B>>);
 
 impl<'a, B: Guard> InCall<'a, B> {
+    #[inline]
     pub(crate) const fn new(permit: Permit<'a, B>) -> Self {
         Self(Some(permit))
     }

@@ -17,6 +17,7 @@ pub(crate) use thorough::AtomicU32;
 /// before; and it acquires, so that whoever swaps something in passes on what
 /// it was told by the one before.
 #[cfg_attr(target_os = "none", inline(never))]
+#[cfg_attr(not(target_os = "none"), inline)]
 pub(crate) fn swap(word: &AtomicU32, from: u32, to: u32) -> bool {
     word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
 }

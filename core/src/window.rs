@@ -36,6 +36,7 @@ pub struct Call {
 }
 
 impl Call {
+    #[inline]
     pub(crate) const fn counts_against(self) -> bool {
         self.failed || self.slow
     }
@@ -90,18 +91,21 @@ pub struct Tenure<'a> {
 }
 
 impl<'a> Tenure<'a> {
+    #[inline]
     pub(crate) const fn new(word: &'a Word, generation: u32) -> Self {
         Self { word, generation }
     }
 
     /// The tenure's number, modulo 2^8.
     #[must_use]
+    #[inline]
     pub const fn generation(&self) -> u8 {
         self.generation as u8
     }
 
     /// Whether it is still the breaker's current one. One load.
     #[must_use]
+    #[inline]
     pub fn is_current(&self) -> bool {
         self.word.is_in(self.generation)
     }

@@ -42,12 +42,14 @@ impl Entered {
     ///
     /// What is read belongs to the state loaded before if that has not changed
     /// when it is loaded again after.
+    #[inline]
     pub(crate) fn tick(&self) -> u32 {
         self.tick.load(Ordering::Acquire)
     }
 
     /// By how many ticks the length of `generation`, settled, was rounded up,
     /// as far as its winner has said.
+    #[inline]
     pub(crate) fn excess(&self, generation: u32) -> u32 {
         let word = self.excess.load(Ordering::Acquire);
         if word >> TAG_SHIFT == generation { word & ((1 << TAG_SHIFT) - 1) } else { 0 }

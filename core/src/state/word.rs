@@ -17,17 +17,20 @@ impl Word {
         }
     }
 
+    #[inline]
     pub(crate) fn load(&self) -> State {
         State::from_bits(self.0.load(Ordering::Acquire))
     }
 
     /// Whether the current tenure is `generation`.
+    #[inline]
     pub(crate) fn is_in(&self, generation: u32) -> bool {
         self.load().generation() == generation
     }
 
     /// Swaps `from` for `to`, unless somebody came first.
     #[must_use]
+    #[inline]
     pub(crate) fn swap(&self, from: State, to: State) -> bool {
         swap(&self.0, from.bits(), to.bits())
     }

@@ -37,30 +37,36 @@ pub(super) struct Cursor(u32);
 impl Cursor {
     const QUIET: u32 = 1 << 23;
 
+    #[inline]
     pub(super) const fn generation(self) -> u8 {
         (self.0 >> 24) as u8
     }
 
     /// The window is full and holds no failure: a success changes nothing.
+    #[inline]
     pub(super) const fn is_quiet(self) -> bool {
         self.0 & Self::QUIET != 0
     }
 
     /// Quiet, and in `tenure`.
+    #[inline]
     pub(super) const fn is_quiet_in(self, tenure: Tenure<'_>) -> bool {
         let expected = (tenure.generation() as u32) << 24 | Self::QUIET;
         self.0 & (0xff << 24 | Self::QUIET) == expected
     }
 
     /// Full words behind the head that belong to the tenure.
+    #[inline]
     pub(super) const fn full(self) -> u32 {
         (self.0 >> FULL_SHIFT) & (MAX_WORDS as u32 - 1)
     }
 
+    #[inline]
     const fn lap(self) -> u32 {
         (self.0 >> INDEX_BITS) % LAPS
     }
 
+    #[inline]
     const fn index(self) -> usize {
         self.0 as usize % MAX_WORDS
     }
@@ -93,16 +99,19 @@ pub(super) struct Outcomes(u32);
 impl Outcomes {
     const EMPTY: Self = Self(1);
 
+    #[inline]
     const fn push(self, failed: bool) -> Self {
         Self(self.0 << 1 | failed as u32)
     }
 
+    #[inline]
     pub(super) const fn len(self) -> u32 {
         // The sentinel's place. `| 1` only tells the compiler that there is one.
         31 - (self.0 | 1).leading_zeros()
     }
 
     /// Failures among the newest `last`, which must be at most `len`.
+    #[inline]
     pub(super) const fn failed_of_last(self, last: u32) -> u32 {
         (self.0 & ((1 << last) - 1)).count_ones()
     }
@@ -118,6 +127,7 @@ pub(super) struct Head {
 
 impl Head {
     /// The same head after one more outcome.
+    #[inline]
     pub(super) const fn push(self, failed: bool) -> Self {
         Self { outcomes: self.outcomes.push(failed), ..self }
     }
