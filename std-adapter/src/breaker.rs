@@ -38,7 +38,7 @@ pub struct Breaker(Arc<Inner>);
 /// What all handles share.
 pub(crate) struct Inner {
     pub(crate) engines: Engines,
-    audience: Arc<Audience>,
+    pub(crate) audience: Arc<Audience>,
     clock: SharedClock,
     seed: u32,
 }
@@ -61,10 +61,21 @@ impl Breaker {
     }
 
     pub(crate) fn new(builder: Builder) -> Result<Self, BadSetting> {
-        let Builder { name, settings, seed, clock, listeners, of_registry } = builder;
+        let Builder { name, settings, seed, clock, listeners, of_registry, .. } = builder;
         let clock = clock.map_or_else(|| SharedClock::suitable(&settings), SharedClock::restarted);
         let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(&name) as u32);
-        let audience = Arc::new(Audience::new(name, listeners, of_registry));
+        let audience = Audience {
+            name,
+            listeners,
+            of_registry,
+            #[cfg(feature = "counts")]
+            counters: crate::counts::Counters::default(),
+            #[cfg(feature = "metrics")]
+            durations: crate::metrics::Durations::new(builder.measures_durations),
+            #[cfg(feature = "tracing")]
+            rejection_logged: std::sync::atomic::AtomicBool::new(false),
+        };
+        let audience = Arc::new(audience);
         let engine = Engine::new(&settings, seed, clock.clone(), Watch::new(audience.clone()))?;
         let engines = Engines::new(settings, engine);
         let breaker = Self(Arc::new(Inner { engines, audience, clock, seed }));

@@ -34,6 +34,8 @@ pub struct Builder {
     pub(crate) clock: Option<SharedClock>,
     pub(crate) listeners: Listeners,
     pub(crate) of_registry: Option<Arc<Listeners>>,
+    #[cfg(feature = "metrics")]
+    pub(crate) measures_durations: bool,
 }
 
 /// Setters that only put a value where it belongs.
@@ -56,6 +58,8 @@ impl Builder {
             clock: None,
             listeners: Listeners::default(),
             of_registry: None,
+            #[cfg(feature = "metrics")]
+            measures_durations: false,
         }
     }
 
@@ -159,6 +163,16 @@ impl Builder {
     /// the coarse one, unless slow calls are measured.
     pub fn clock(mut self, clock: impl Clock + Send + Sync + 'static) -> Self {
         self.clock = Some(SharedClock::new(clock));
+        self
+    }
+
+    /// Hands the duration of each call to the recorder of `metrics`, as the
+    /// histogram `microbreaker_call_duration_seconds{breaker,outcome}`. Costs two
+    /// readings of the precise clock and what the recorder takes. Install the
+    /// recorder before the first call.
+    #[cfg(feature = "metrics")]
+    pub fn measure_durations(mut self) -> Self {
+        self.measures_durations = true;
         self
     }
 

@@ -1,7 +1,14 @@
 //! What is measured, through the facade `metrics`.
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
-use microbreaker::Phase;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use metrics::{
+    Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
+use microbreaker::{Outcome, Phase};
 
 use crate::{Breaker, Event, EventKind};
 
@@ -14,6 +21,7 @@ const CALLS: &str = "microbreaker_calls_total";
 const STALE: &str = "microbreaker_stale_calls_total";
 const REJECTIONS: &str = "microbreaker_rejections_total";
 const TRANSITIONS: &str = "microbreaker_transitions_total";
+const DURATION: &str = "microbreaker_call_duration_seconds";
 const WOULD_TRIP: &str = "microbreaker_would_trip_total";
 
 const PHASES: [Phase; 6] = [
@@ -24,6 +32,8 @@ const PHASES: [Phase; 6] = [
     Phase::Disabled,
     Phase::MetricsOnly,
 ];
+
+const OUTCOMES: [&str; 3] = ["success", "failure", "ignored"];
 
 impl Breaker {
     /// Hands what is measured to the recorder of `metrics`. Call it before each
@@ -61,16 +71,53 @@ impl Breaker {
         gauge!(FAILURE_RATIO, &labels()).set(ratio(snapshot.failure_rate));
         gauge!(SLOW_RATIO, &labels()).set(ratio(snapshot.slow_rate));
         let counts = self.counts();
-        for (outcome, count) in [
-            ("success", counts.successes),
-            ("failure", counts.failures),
-            ("ignored", counts.ignored),
-        ] {
+        let by_outcome = [counts.successes, counts.failures, counts.ignored];
+        for (outcome, count) in OUTCOMES.into_iter().zip(by_outcome) {
             let calls = counter!(CALLS, "breaker" => self.name().clone(), "outcome" => outcome);
             calls.absolute(count);
         }
         counter!(STALE, &labels()).absolute(counts.stale);
         counter!(REJECTIONS, &labels()).absolute(counts.rejections);
+    }
+}
+
+/// How long calls take, if that is measured.
+pub(crate) struct Durations {
+    are_measured: bool,
+    /// Of successes, failures and ignored calls. Looked up once, because the
+    /// recorder takes longer to find them than to record.
+    histograms: OnceLock<[Histogram; 3]>,
+}
+
+impl Durations {
+    pub(crate) const fn new(are_measured: bool) -> Self {
+        Self { are_measured, histograms: OnceLock::new() }
+    }
+
+    /// When a call begins, if it is to be measured.
+    #[inline]
+    pub(crate) fn begin(&self) -> Option<Instant> {
+        self.are_measured.then(Instant::now)
+    }
+
+    pub(crate) fn record(&self, name: &Arc<str>, outcome: Outcome, took: Duration) {
+        let histograms = self.histograms.get_or_init(|| {
+            describe_histogram!(DURATION, Unit::Seconds, "How long calls took, by outcome.");
+            OUTCOMES.map(|of| histogram!(DURATION, "breaker" => name.clone(), "outcome" => of))
+        });
+        let [successes, failures, ignored] = histograms;
+        let histogram = match outcome {
+            Outcome::Success => successes,
+            Outcome::Failure | Outcome::FailureOpenFor(_) => failures,
+            Outcome::Ignored => ignored,
+        };
+        histogram.record(took);
+    }
+}
+
+impl fmt::Debug for Durations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Durations").field(&self.are_measured).finish()
     }
 }
 

@@ -3,11 +3,16 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::time::Duration;
+#[cfg(feature = "metrics")]
+use std::time::Instant;
 
 use microbreaker::Token;
 
+use crate::breaker::Inner;
 use crate::engine::Engine;
 use crate::{Breaker, Outcome, Rejected, millis};
+#[cfg(feature = "metrics")]
+use crate::{timing::duration, watch::Audience};
 
 /// Leave to make one call, consumed by its outcome.
 ///
@@ -28,17 +33,30 @@ pub struct Permit<B: Borrow<Breaker> = Breaker> {
     took: Option<u32>,
     /// The number of the engine that gave it.
     engine: usize,
+    /// When it was given, if durations are measured.
+    #[cfg(feature = "metrics")]
+    began: Option<Instant>,
 }
 
 impl<B: Borrow<Breaker>> Permit<B> {
     #[inline]
     pub(crate) fn acquire(breaker: B) -> Result<Self, Rejected> {
-        let engines = &breaker.borrow().inner().engines;
+        let Inner { engines, audience, .. } = breaker.borrow().inner();
+        #[cfg(not(feature = "metrics"))]
+        let _ = audience;
         loop {
             let engine = engines.current();
             match engines.engine(engine).try_acquire() {
                 Ok((token, started)) => {
-                    return Ok(Self { token: Some(token), started, took: None, engine, breaker });
+                    return Ok(Self {
+                        token: Some(token),
+                        started,
+                        took: None,
+                        engine,
+                        #[cfg(feature = "metrics")]
+                        began: audience.durations.begin(),
+                        breaker,
+                    });
                 }
                 // One that is not in use any more refuses, but that is no answer.
                 Err(_) if engines.current() != engine => {}
@@ -90,6 +108,12 @@ impl<B: Borrow<Breaker>> Permit<B> {
     #[inline]
     fn complete(&mut self, outcome: microbreaker::Outcome) {
         if let Some(token) = self.token.take() {
+            #[cfg(feature = "metrics")]
+            if let Some(began) = self.began {
+                let took = self.took.map_or_else(|| began.elapsed(), duration);
+                let Audience { name, durations, .. } = &*self.breaker.borrow().inner().audience;
+                durations.record(name, outcome, took);
+            }
             self.engine().complete(token, self.started, self.took, outcome);
         }
     }

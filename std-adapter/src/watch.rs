@@ -17,27 +17,11 @@ pub(crate) struct Audience {
     pub(crate) of_registry: Option<Arc<Listeners>>,
     #[cfg(feature = "counts")]
     pub(crate) counters: crate::counts::Counters,
+    #[cfg(feature = "metrics")]
+    pub(crate) durations: crate::metrics::Durations,
     /// Whether a rejection of this phase has been logged.
     #[cfg(feature = "tracing")]
-    rejection_logged: AtomicBool,
-}
-
-impl Audience {
-    pub(crate) fn new(
-        name: Arc<str>,
-        listeners: Listeners,
-        of_registry: Option<Arc<Listeners>>,
-    ) -> Self {
-        Self {
-            name,
-            listeners,
-            of_registry,
-            #[cfg(feature = "counts")]
-            counters: crate::counts::Counters::default(),
-            #[cfg(feature = "tracing")]
-            rejection_logged: AtomicBool::new(false),
-        }
-    }
+    pub(crate) rejection_logged: AtomicBool,
 }
 
 /// The observer of a breaker of the core.

@@ -1,0 +1,87 @@
+//! What is logged.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use microbreaker_std::{Breaker, PausedClock};
+use tracing::Level;
+use tracing::subscriber::with_default;
+
+/// Where the log goes.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The lines that are logged while `test` runs.
+fn logged(test: impl FnOnce()) -> Vec<String> {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(Level::TRACE)
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    with_default(subscriber, test);
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    text.lines().map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn transitions_are_logged_and_of_rejections_the_first_of_each_phase() {
+    let second = Duration::from_secs(1);
+    let clock = PausedClock::new();
+    let breaker = Breaker::builder("users").consecutive_failures(1).open_for(second);
+    let breaker = breaker.last_calls(10).clock(clock.clone()).build().unwrap();
+    let log = logged(|| {
+        let _ = breaker.call(|| Err::<(), _>(()));
+        for _ in 0..1_000 {
+            let _ = breaker.call(|| Ok::<_, ()>(()));
+        }
+        clock.advance(second);
+        breaker.call(|| Ok::<_, ()>(())).unwrap();
+        breaker.force_open();
+        for _ in 0..1_000 {
+            let _ = breaker.call(|| Ok::<_, ()>(()));
+        }
+    });
+    assert_eq!(
+        log,
+        [
+            "WARN circuit breaker opened breaker=users from=closed to=open \
+             cause=\"consecutive_failures\" calls=1 failed=1 retry_after=1s",
+            "DEBUG circuit breaker refuses calls breaker=users phase=open retry_after=1s",
+            "INFO circuit breaker changed breaker=users from=open to=half_open cause=\"opening_over\"",
+            "INFO circuit breaker changed breaker=users from=half_open to=closed \
+             cause=\"probes_succeeded\"",
+            "WARN circuit breaker opened breaker=users from=closed to=forced_open cause=\"manual\" \
+             calls=0 failed=0",
+            "DEBUG circuit breaker refuses calls breaker=users phase=forced_open",
+        ]
+    );
+}
+
+#[test]
+fn a_dry_run_warns_once() {
+    let breaker = Breaker::builder("users").consecutive_failures(1);
+    let breaker = breaker.open_for(Duration::from_secs(1)).build().unwrap();
+    breaker.metrics_only();
+    let log = logged(|| {
+        for _ in 0..10 {
+            let _ = breaker.call(|| Err::<(), _>(()));
+        }
+    });
+    assert_eq!(log.len(), 1);
+    assert!(log[0].starts_with("WARN circuit breaker would have opened breaker=users"));
+}
