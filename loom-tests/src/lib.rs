@@ -37,7 +37,14 @@ pub fn bounded_model(steps: usize, f: impl Fn() + Sync + Send + 'static) {
     builder.check(f);
 }
 
+/// Runs the model, and says how many interleavings there were. `cargo xtask`
+/// reads that.
 fn run(builder: loom::model::Builder, f: impl Fn() + Sync + Send + 'static) {
+    let bound = match builder.preemption_bound {
+        Some(bound) => bound.to_string(),
+        None => "unbounded".into(),
+    };
+    let limit = builder.max_duration;
     let count = Arc::new(std::sync::atomic::AtomicU32::new(0));
     let (counted, start) = (count.clone(), Instant::now());
     builder.check(move || {
@@ -45,9 +52,13 @@ fn run(builder: loom::model::Builder, f: impl Fn() + Sync + Send + 'static) {
         f();
     });
     let count = count.load(std::sync::atomic::Ordering::Relaxed);
-    let current = std::thread::current();
-    let name = current.name().unwrap_or("a model");
-    eprintln!("{:8.2} s {count:>9} x {name}", start.elapsed().as_secs_f32());
+    let took = start.elapsed();
+    // loom ends in silence at its limit.
+    let end = if limit.is_some_and(|limit| took >= limit) { "stopped" } else { "ended" };
+    eprintln!(
+        "loom: preemptions {bound}, interleavings {count}, {end}, {:.2} s",
+        took.as_secs_f32()
+    );
 }
 
 /// Runs two operations on `shared` at once.

@@ -9,6 +9,7 @@ mod loom;
 mod pictures;
 mod scenarios;
 mod tools;
+mod weaken;
 
 use clap::Parser;
 
@@ -30,6 +31,8 @@ enum Command {
     Pictures,
     /// Replay step tables of other breakers' behaviour on the breaker and on the model
     Scenarios(scenarios::Options),
+    /// Weaken each memory ordering of the core, one at a time, and list those that no loom model misses
+    Weaken(weaken::Options),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -41,5 +44,6 @@ fn main() -> anyhow::Result<()> {
         Command::Loom(options) => loom::run(&options),
         Command::Pictures => pictures::run(),
         Command::Scenarios(options) => scenarios::run(&options),
+        Command::Weaken(options) => weaken::run(&options),
     }
 }

@@ -1,0 +1,144 @@
+//! The models as programs: built, listed, and run each in a process of its own,
+//! as many at a time as there are cores.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use xshell::{Shell, cmd};
+
+/// One model.
+pub(crate) struct Model {
+    binary: PathBuf,
+    /// The file it is in.
+    file: String,
+    name: String,
+}
+
+/// `file::name`
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}::{}", self.file, self.name)
+    }
+}
+
+/// How far a model is to go.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Limits {
+    /// Preemptions, instead of the model's own bound.
+    pub(crate) preemptions: Option<u32>,
+    /// Loom looks at the time now and then, and stops after that.
+    pub(crate) time: Option<Duration>,
+}
+
+/// What a run saw.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    /// The bound on preemptions.
+    pub(crate) preemptions: Option<u32>,
+    pub(crate) interleavings: u32,
+    /// All there are within the bound.
+    pub(crate) ended: bool,
+    seconds: f32,
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { preemptions, interleavings, ended, seconds } = self;
+        match preemptions {
+            Some(bound) => write!(f, "at most {bound} preemptions")?,
+            None => write!(f, "any number of preemptions")?,
+        }
+        write!(f, ", {interleavings} interleavings in {seconds:.1} s")?;
+        if *ended { Ok(()) } else { write!(f, ", not all there are") }
+    }
+}
+
+/// How a run ended.
+pub(crate) enum End {
+    /// With what it saw; a model of many small ones does not say.
+    Passed(Option<Seen>),
+    /// With this output.
+    Failed(String),
+}
+
+/// Builds the models of the tree that the shell is in. Everything is built anew
+/// under `--cfg loom`: apart, in `target`, so that it is not built anew again
+/// afterwards.
+pub(crate) fn build(sh: &Shell, target: &str) -> anyhow::Result<Vec<Model>> {
+    let mut flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+    flags.push_str(" --cfg loom");
+    let _flags = sh.push_env("RUSTFLAGS", flags.trim());
+    let _target = sh.push_env("CARGO_TARGET_DIR", target);
+    let messages = cmd!(sh, "cargo test --quiet -p microbreaker-loom-tests --release --tests --no-run --message-format=json-render-diagnostics").read()?;
+    let mut models = Vec::new();
+    for message in messages.lines() {
+        let message: serde_json::Value = serde_json::from_str(message)?;
+        let Some(binary) = message["executable"].as_str() else { continue };
+        let file = message["target"]["name"].as_str().context("a target has a name")?;
+        for line in cmd!(sh, "{binary} --list --format terse").quiet().read()?.lines() {
+            if let Some(name) = line.strip_suffix(": test") {
+                let (file, name) = (file.to_owned(), name.to_owned());
+                models.push(Model { binary: binary.into(), file, name });
+            }
+        }
+    }
+    Ok(models)
+}
+
+impl Model {
+    /// Runs the model.
+    pub(crate) fn run(&self, limits: Limits) -> anyhow::Result<End> {
+        let mut command = Command::new(&self.binary);
+        command.args(["--exact", &self.name, "--nocapture"]);
+        if let Some(bound) = limits.preemptions {
+            command.env("LOOM_MAX_PREEMPTIONS", bound.to_string());
+        }
+        if let Some(time) = limits.time {
+            command.env("LOOM_MAX_DURATION", time.as_secs().to_string());
+        }
+        let output = command.output().with_context(|| format!("cannot run {self}"))?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        Ok(if output.status.success() { End::Passed(seen(&said)) } else { End::Failed(said) })
+    }
+}
+
+/// The numbers in what a model says.
+fn seen(said: &str) -> Option<Seen> {
+    let said = said.lines().find_map(|line| line.strip_prefix("loom: preemptions "))?;
+    let mut parts = said.split(", ");
+    Some(Seen {
+        preemptions: parts.next()?.parse().ok(),
+        interleavings: parts.next()?.strip_prefix("interleavings ")?.parse().ok()?,
+        ended: parts.next()? == "ended",
+        seconds: parts.next()?.strip_suffix(" s")?.parse().ok()?,
+    })
+}
+
+/// Does `work` for each of the models until it says false, with as many at a
+/// time as there are cores.
+pub(crate) fn each(
+    models: &[Model],
+    work: impl Fn(&Model) -> anyhow::Result<bool> + Sync,
+) -> anyhow::Result<()> {
+    let (next, go_on) = (AtomicUsize::new(0), AtomicBool::new(true));
+    let worker = || {
+        while go_on.load(Ordering::Relaxed)
+            && let Some(model) = models.get(next.fetch_add(1, Ordering::Relaxed))
+        {
+            if !work(model)? {
+                go_on.store(false, Ordering::Relaxed);
+            }
+        }
+        anyhow::Ok(())
+    };
+    let workers = thread::available_parallelism()?.get();
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
+    })
+}

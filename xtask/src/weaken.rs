@@ -1,0 +1,129 @@
+//! `cargo xtask weaken`: is every memory ordering of the core needed?
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use anyhow::bail;
+use xshell::{Shell, cmd};
+
+use crate::loom::{self, End, Limits, Model};
+use crate::tools;
+
+/// Where the core is changed: a copy of the project, and what is built of it.
+const COPY: &str = "target/weaken/project";
+const BUILT: &str = "target/weaken/built";
+
+/// What each ordering can be weakened to.
+const WEAKER: [(&str, &[&str]); 4] = [
+    ("SeqCst", &["AcqRel", "Acquire", "Release"]),
+    ("AcqRel", &["Acquire", "Release"]),
+    ("Acquire", &["Relaxed"]),
+    ("Release", &["Relaxed"]),
+];
+
+/// Options of `cargo xtask weaken`.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Only in files whose path contains this
+    filter: Option<String>,
+}
+
+/// One ordering to weaken.
+struct Place {
+    file: PathBuf,
+    /// Where in the file the ordering's name is.
+    at: usize,
+    from: &'static str,
+    to: &'static str,
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let sh = tools::shell()?;
+    let places = places(&sh, options.filter.as_deref().unwrap_or_default())?;
+    let root = sh.current_dir();
+    copy(&sh, &root.join(COPY))?;
+    sh.change_dir(COPY);
+    let target = root.join(BUILT).display().to_string();
+    let mut unnoticed = 0;
+    for Place { file, at, from, to } in &places {
+        let original = sh.read_file(file)?;
+        let line = original[..*at].lines().count();
+        let weakened = format!("{}{to}{}", &original[..*at], &original[at + from.len()..]);
+        sh.write_file(file, weakened)?;
+        let noticed = noticed(&loom::build(&sh, &target)?)?;
+        sh.write_file(file, &original)?;
+        print!("{}:{line}: {from} -> {to}: ", file.display());
+        match noticed {
+            Some(model) => println!("{model} fails"),
+            None => {
+                unnoticed += 1;
+                println!("NO MODEL FAILS");
+            }
+        }
+    }
+    println!("{} orderings weakened, {unnoticed} unnoticed", places.len());
+    if unnoticed > 0 {
+        bail!("write a model that fails, or relax the ordering");
+    }
+    Ok(())
+}
+
+/// Every way to weaken one ordering in the core's sources.
+fn places(sh: &Shell, filter: &str) -> anyhow::Result<Vec<Place>> {
+    let mut places = Vec::new();
+    for file in cmd!(sh, "git ls-files core/src/*.rs").quiet().read()?.lines() {
+        let text = sh.read_file(file)?;
+        for (start, _) in text.match_indices("Ordering::").filter(|_| file.contains(filter)) {
+            let at = start + "Ordering::".len();
+            for (from, weaker) in WEAKER {
+                if text[at..].starts_with(from) {
+                    let file = PathBuf::from(file);
+                    places.extend(weaker.iter().map(|to| Place {
+                        file: file.clone(),
+                        at,
+                        from,
+                        to,
+                    }));
+                }
+            }
+        }
+    }
+    Ok(places)
+}
+
+/// Copies the project, as git knows it and as it is now; not the fuzzer, which
+/// is a workspace of its own.
+fn copy(sh: &Shell, to: &Path) -> anyhow::Result<()> {
+    let files = cmd!(sh, "git ls-files -- . :!fuzz :!embedded-example/boards").quiet().read()?;
+    for file in files.lines().filter(|file| sh.path_exists(file)) {
+        let copy = to.join(file);
+        let text = sh.read_binary_file(file)?;
+        // What has not changed is not built anew.
+        if fs::read(&copy).ok().as_ref() != Some(&text) {
+            sh.write_file(copy, text)?;
+        }
+    }
+    Ok(())
+}
+
+/// The first model that fails. All of them with few preemptions first: most of
+/// what can go wrong does so with one.
+fn noticed(models: &[Model]) -> anyhow::Result<Option<String>> {
+    let quick = Limits { preemptions: Some(1), ..Limits::default() };
+    for limits in [quick, Limits::default()] {
+        let noticed = Mutex::new(None);
+        loom::each(models, |model| {
+            let failed = matches!(model.run(limits)?, End::Failed(_));
+            if failed {
+                *noticed.lock().expect("nobody panics") = Some(model.to_string());
+            }
+            Ok(!failed)
+        })?;
+        let noticed = noticed.into_inner().expect("nobody panics");
+        if noticed.is_some() {
+            return Ok(noticed);
+        }
+    }
+    Ok(None)
+}
