@@ -6,12 +6,16 @@
 //!
 //! [`real`] makes a real breaker of the same [`Settings`], [`lockstep`] takes
 //! both through a [`History`] and compares them after every step, and
-//! [`scenario`] prints a history as JSON.
+//! [`scenario`] prints a history as JSON. [`concurrent`] notes what threads were
+//! answered that use one breaker at once, and [`linear`] looks for an order in
+//! which the model answers the same.
 
 mod model;
 mod settings;
 mod window;
 
+pub mod concurrent;
+pub mod linear;
 pub mod lockstep;
 pub mod real;
 pub mod scenario;

@@ -40,7 +40,7 @@ pub enum Step {
     Manual(Command),
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     HalfOpen,
     Trip,
@@ -335,6 +335,6 @@ impl Pair<'_> {
     }
 }
 
-fn refusal(rejected: microbreaker::Rejected) -> Refusal {
+pub(crate) fn refusal(rejected: microbreaker::Rejected) -> Refusal {
     Refusal { phase: rejected.phase, retry_after: rejected.retry_after.map(Into::into) }
 }

@@ -58,6 +58,15 @@ struct Watch {
     consecutive: u32,
 }
 
+/// A call that has entered the window, and what it met there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entered {
+    call: Call,
+    met: Option<Cause>,
+    /// Failures in a window by time.
+    failures_left: Option<u32>,
+}
+
 /// Leave to make one call.
 #[derive(Clone, Copy, Debug)]
 pub struct Permit {
@@ -226,19 +235,41 @@ impl Model {
     }
 
     fn finish_call(&mut self, call: Call, now: u64) {
+        let entered = self.enter_window(call, now);
+        self.count(entered, now);
+    }
+
+    /// The first half of ending a call of a closed breaker: it enters the window.
+    pub(crate) fn enter_window(&mut self, call: Call, now: u64) -> Entered {
         let State::Closed { watch, .. } = &mut self.state else { unreachable!() };
-        watch.record(call, now);
-        if let Some(cause) = watch.policy_met(&self.settings, call, now) {
+        watch.enter(&self.settings, call, now)
+    }
+
+    /// The second half: it is counted, and trips.
+    pub(crate) fn count(&mut self, entered: Entered, now: u64) {
+        let State::Closed { watch, .. } = &mut self.state else { unreachable!() };
+        if let Some(cause) = watch.count(&self.settings, entered) {
             self.open(None, cause, now);
+        }
+    }
+
+    /// Failures in a row, if ending a call of `permit` has two halves: where it
+    /// enters a window.
+    pub(crate) fn watching(&self, permit: Permit) -> Option<u32> {
+        match &self.state {
+            State::Closed { watch, .. } if permit.generation == self.generation => {
+                (!matches!(watch.window, Recent::None)).then_some(watch.consecutive)
+            }
+            _ => None,
         }
     }
 
     /// A call of a dry run.
     fn watch_call(&mut self, outcome: Outcome, call: Call, now: u64) {
         let State::MetricsOnly { watch, reported } = &mut self.state else { unreachable!() };
-        watch.record(call, now);
+        let entered = watch.enter(&self.settings, call, now);
         let demanded = matches!(outcome, Outcome::FailureOpenFor(_)).then_some(Cause::Demanded);
-        let met = demanded.or(watch.policy_met(&self.settings, call, now));
+        let met = demanded.or(watch.count(&self.settings, entered));
         // It has recovered when no policy is met, whatever the last call was.
         let any_call = Call { failed: true, slow: true };
         let still_met = watch.window_policy_met(&self.settings, any_call, now).is_some();
@@ -308,20 +339,23 @@ impl Watch {
         Self { window: Recent::new(settings, now), consecutive: 0 }
     }
 
-    fn record(&mut self, call: Call, now: u64) {
+    fn enter(&mut self, settings: &Settings, call: Call, now: u64) -> Entered {
         self.window.record(call, now);
-        self.consecutive =
-            if call.failed { (self.consecutive + 1).min(MOST_CONSECUTIVE) } else { 0 };
+        let met = self.window_policy_met(settings, call, now);
+        let failures_left = self.window.is_by_time().then(|| self.window.tally(now).failed);
+        Entered { call, met, failures_left }
     }
 
-    /// The policy that is met after `call`, which must count against it.
-    fn policy_met(&self, settings: &Settings, call: Call, now: u64) -> Option<Cause> {
+    /// The policy that is met after the call that `entered`.
+    fn count(&mut self, settings: &Settings, entered: Entered) -> Option<Cause> {
+        let Entered { call, met, failures_left } = entered;
+        self.consecutive =
+            if call.failed { (self.consecutive + 1).min(MOST_CONSECUTIVE) } else { 0 };
         let in_a_row = settings.consecutive_failures.is_some_and(|threshold| {
-            let in_window = !self.window.is_by_time() || self.window.tally(now).failed >= threshold;
+            let in_window = failures_left.is_none_or(|failures| failures >= threshold);
             call.failed && self.consecutive >= threshold && in_window
         });
-        let in_window = self.window_policy_met(settings, call, now);
-        in_window.or(in_a_row.then_some(Cause::ConsecutiveFailures))
+        met.or(in_a_row.then_some(Cause::ConsecutiveFailures))
     }
 
     fn window_policy_met(&self, settings: &Settings, call: Call, now: u64) -> Option<Cause> {

@@ -1,0 +1,199 @@
+//! What threads do to one breaker at once, and what each was answered.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use microbreaker::{Breaker, Clock, Observer, Outcome, Phase, Tally, Token, Window};
+
+use crate::lockstep::{Command, refusal};
+use crate::model::{Effect, Refusal, Transition};
+use crate::settings::Settings;
+
+/// Something that a thread does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Operation {
+    Acquire,
+    /// Ends the oldest call that the thread has under way; nothing without one.
+    Finish(Outcome),
+    /// Drops its permit.
+    Cancel,
+    Snapshot,
+    Manual(Command),
+    /// Moves the clock on, while nobody else does anything.
+    Advance(u32),
+}
+
+/// What it was answered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Answer {
+    Admitted,
+    Refused(Refusal),
+    Ended(Effect),
+    Seen(Seen),
+    HalfOpened(Result<(), Phase>),
+    Done,
+}
+
+/// What of a snapshot can be told exactly.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seen {
+    pub phase: Phase,
+    pub generation: u8,
+    pub in_phase_for: u64,
+    pub retry_after: Option<u64>,
+    /// Of the window while closed. An outcome may still enter the window of a
+    /// tenure that is over, and then no two need agree on it.
+    pub tally: Option<Tally>,
+    pub consecutive_failures: u32,
+    pub backoff_level: u32,
+}
+
+/// One operation that was done.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    pub operation: Operation,
+    pub answer: Answer,
+    /// When it began and ended, in one count for all threads.
+    pub began: u64,
+    pub ended: u64,
+}
+
+/// A breaker's clock and its observer. Neither is known to whoever tries the
+/// threads' schedules, so what they share orders nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Bench(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    tick: AtomicU32,
+    /// Counts beginnings and ends.
+    steps: AtomicU64,
+    transitions: Mutex<Vec<Transition>>,
+    /// Whether the outcome that was heard of last was stale.
+    stale: Mutex<bool>,
+}
+
+/// A breaker on a bench.
+pub type Subject<W> = Breaker<W, Bench, Bench>;
+
+impl Bench {
+    /// A bench at `tick`, and a breaker on it.
+    ///
+    /// # Panics
+    ///
+    /// If the settings are refused.
+    pub fn with<W: Window>(settings: &Settings, window: W, tick: u32) -> (Self, Subject<W>) {
+        let bench = Self::default();
+        bench.0.tick.store(tick, Ordering::Relaxed);
+        let (clock, observer) = (bench.clone(), bench.clone());
+        let breaker = Breaker::try_new(settings.config(), window, clock, observer);
+        (bench, breaker.expect("good settings"))
+    }
+
+    /// The transitions that were told, in the order of their generations.
+    pub fn transitions(&self) -> Vec<Transition> {
+        let mut transitions = lock(&self.0.transitions).clone();
+        transitions.sort_by_key(|transition| transition.generation);
+        transitions
+    }
+
+    fn step(&self) -> u64 {
+        self.0.steps.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().expect("nobody panics with it")
+}
+
+impl Clock for Bench {
+    fn now(&self) -> u32 {
+        self.0.tick.load(Ordering::Relaxed)
+    }
+}
+
+impl Observer for Bench {
+    fn transition(&self, told: &microbreaker::Transition) {
+        let microbreaker::Transition { from, to, cause, generation, tick, .. } = *told;
+        let (generation, tick) = (generation.into(), tick.into());
+        lock(&self.0.transitions).push(Transition { from, to, cause, generation, tick });
+    }
+
+    fn outcome(&self, _: Outcome, stale: bool) {
+        *lock(&self.0.stale) = stale;
+    }
+}
+
+/// What one thread has done, and the calls that it has under way.
+#[derive(Debug, Default)]
+pub struct Thread {
+    pub entries: Vec<Entry>,
+    held: VecDeque<Token>,
+}
+
+impl Thread {
+    pub fn act<W: Window>(&mut self, breaker: &Subject<W>, operation: Operation) {
+        let bench = breaker.observer();
+        let began = bench.step();
+        let answer = self.answer(breaker, operation);
+        self.entries.push(Entry { operation, answer, began, ended: bench.step() });
+    }
+
+    fn answer<W: Window>(&mut self, breaker: &Subject<W>, operation: Operation) -> Answer {
+        let bench = &breaker.observer().0;
+        // Told just before the call returns, so nobody else was told since.
+        let ended = || if *lock(&bench.stale) { Effect::Stale } else { Effect::Booked };
+        match operation {
+            Operation::Acquire => match breaker.try_acquire() {
+                Ok(permit) => {
+                    self.held.push_back(permit.into_token());
+                    Answer::Admitted
+                }
+                Err(rejected) => Answer::Refused(refusal(rejected)),
+            },
+            Operation::Finish(outcome) => self.held.pop_front().map_or(Answer::Done, |token| {
+                breaker.resume(token).finish(outcome);
+                Answer::Ended(ended())
+            }),
+            Operation::Cancel => self.held.pop_front().map_or(Answer::Done, |token| {
+                drop(breaker.resume(token));
+                Answer::Ended(ended())
+            }),
+            Operation::Snapshot => Answer::Seen(see(breaker.snapshot())),
+            Operation::Advance(ticks) => {
+                bench.tick.fetch_add(ticks, Ordering::Relaxed);
+                Answer::Done
+            }
+            Operation::Manual(command) => by_hand(breaker, command),
+        }
+    }
+}
+
+fn see(snapshot: microbreaker::Snapshot) -> Seen {
+    let closed = snapshot.phase == Phase::Closed;
+    Seen {
+        phase: snapshot.phase,
+        generation: snapshot.generation,
+        in_phase_for: snapshot.in_phase_for.into(),
+        retry_after: snapshot.retry_after.map(Into::into),
+        tally: closed.then_some(snapshot.tally),
+        consecutive_failures: snapshot.consecutive_failures,
+        backoff_level: snapshot.backoff_level,
+    }
+}
+
+fn by_hand<W: Window>(breaker: &Subject<W>, command: Command) -> Answer {
+    match command {
+        Command::HalfOpen => {
+            return Answer::HalfOpened(breaker.half_open().map_err(|refused| refused.from));
+        }
+        Command::Trip => breaker.trip(),
+        Command::TripFor(ticks) => breaker.trip_for(ticks),
+        Command::Reset => breaker.reset(),
+        Command::ForceOpen => breaker.force_open(),
+        Command::Disable => breaker.disable(),
+        Command::MetricsOnly => breaker.metrics_only(),
+    }
+    Answer::Done
+}

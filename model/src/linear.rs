@@ -1,0 +1,258 @@
+//! Is there an order of what threads did at once in which the model gives every
+//! answer that they got?
+//!
+//! The search of Wing and Gong ("Testing and Verifying Concurrent Objects",
+//! 1993), with Lowe's memory of the places that led nowhere: of the operations
+//! that may come next, one is applied to the model; if it answers the same, the
+//! search goes on from there, and otherwise tries another.
+//!
+//! # What is weaker, on purpose
+//!
+//! Every operation takes effect at one moment between its beginning and its
+//! end, except for these:
+//!
+//! - An outcome that enters a window while the breaker is closed has two: it
+//!   enters the window at one, and counts in a row and trips at another. Which
+//!   policy of the window it meets is settled as it enters. A failure enters
+//!   first; a success that finds no failure in a row may count first.
+//! - A snapshot knows how long an opening refuses only once it is settled when
+//!   it began; before that, it does not say.
+
+use std::collections::HashSet;
+
+use microbreaker::{Call, Outcome, Phase};
+
+use crate::concurrent::{Answer, Entry, Operation, Seen};
+use crate::lockstep::Command;
+use crate::model::{Effect, Entered, Model, Permit, Transition};
+use crate::settings::Settings;
+
+/// Looks for an order of what the threads did to a fresh breaker of `settings`
+/// at `tick`, in which the model answers the same and makes the `told`
+/// transitions.
+///
+/// # Errors
+///
+/// There is none; what happened, as text.
+pub fn explain(
+    settings: &Settings,
+    tick: u32,
+    threads: &[Vec<Entry>],
+    told: &[Transition],
+) -> Result<(), String> {
+    let mut search = Search { threads, told, dead: HashSet::new() };
+    let places = threads.iter().map(|_| Place::default()).collect();
+    let start = Moment { model: Model::new(settings.clone()), now: tick.into(), places };
+    if search.explains(&start) {
+        return Ok(());
+    }
+    let mut text = format!("no order explains this, of {settings:?}:\n");
+    let entries = threads.iter().enumerate().flat_map(|(i, entries)| {
+        entries.iter().map(move |entry| (entry.began, format!("thread {i}: {entry:?}\n")))
+    });
+    let mut entries: Vec<_> = entries.collect();
+    entries.sort();
+    text.extend(entries.into_iter().map(|(_, line)| line));
+    text.push_str(&format!("told: {told:#?}"));
+    Err(text)
+}
+
+struct Search<'a> {
+    threads: &'a [Vec<Entry>],
+    told: &'a [Transition],
+    /// Moments that lead nowhere.
+    dead: HashSet<String>,
+}
+
+/// What can be between two effects.
+#[derive(Clone, Debug)]
+struct Moment {
+    model: Model,
+    now: u64,
+    places: Vec<Place>,
+}
+
+/// How far a thread has got.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    /// Entries done.
+    done: usize,
+    half: Option<Half>,
+    held: Vec<Permit>,
+}
+
+/// The first half of an entry that has two.
+#[derive(Clone, Copy, Debug)]
+enum Half {
+    Entered(Permit, Entered),
+    Counted(Permit),
+}
+
+impl Search<'_> {
+    fn explains(&mut self, from: &Moment) -> bool {
+        let mut next: Vec<usize> =
+            (0..self.threads.len()).filter(|&t| self.may_go(from, t)).collect();
+        if next.is_empty() {
+            return from.model.transitions.len() == self.told.len();
+        }
+        // Most often they took effect in the order in which they ended.
+        next.sort_by_key(|&t| self.threads[t][from.places[t].done].ended);
+        let key = || format!("{from:?}");
+        if !self.dead.is_empty() && self.dead.contains(&key()) {
+            return false;
+        }
+        for thread in next {
+            let entry = self.threads[thread][from.places[thread].done];
+            for to in from.after(thread, entry) {
+                let made = &to.model.transitions;
+                if self.told.get(..made.len()) == Some(made) && self.explains(&to) {
+                    return true;
+                }
+            }
+        }
+        self.dead.insert(key());
+        false
+    }
+
+    /// Whether the thread's next entry can take effect now: no other one ended
+    /// before it began.
+    fn may_go(&self, from: &Moment, thread: usize) -> bool {
+        let entry = |t: usize| self.threads[t].get(from.places[t].done);
+        let Some(mine) = entry(thread) else { return false };
+        let others = (0..self.threads.len()).filter(|&other| other != thread);
+        others.filter_map(entry).all(|other| other.ended > mine.began)
+    }
+}
+
+impl Moment {
+    /// What there can be after the next effect of `thread`, `entry`, if the
+    /// model answers as there was answered.
+    fn after(&self, thread: usize, entry: Entry) -> Vec<Self> {
+        match (self.places[thread].half, entry.operation) {
+            (Some(Half::Entered(permit, entered)), _) => self.count(thread, entry, permit, entered),
+            (Some(Half::Counted(permit)), Operation::Finish(outcome)) => {
+                self.enter_late(thread, permit, outcome)
+            }
+            (None, Operation::Finish(outcome @ (Outcome::Success | Outcome::Failure))) => {
+                let Some(&permit) = self.places[thread].held.first() else {
+                    return self.at_once(thread, entry);
+                };
+                match self.model.watching(permit) {
+                    None => self.at_once(thread, entry),
+                    Some(in_a_row) => self.enter(thread, permit, outcome, in_a_row),
+                }
+            }
+            _ => self.at_once(thread, entry),
+        }
+    }
+
+    /// The two ways of beginning an entry of two halves.
+    fn enter(&self, thread: usize, permit: Permit, outcome: Outcome, in_a_row: u32) -> Vec<Self> {
+        let mut entered = self.clone();
+        let half = entered.model.enter_window(call(outcome), self.now);
+        entered.places[thread].half = Some(Half::Entered(permit, half));
+        let mut all = vec![entered];
+        if outcome == Outcome::Success && in_a_row == 0 {
+            let mut counted = self.clone();
+            counted.places[thread].half = Some(Half::Counted(permit));
+            all.push(counted);
+        }
+        all
+    }
+
+    fn count(&self, thread: usize, entry: Entry, permit: Permit, entered: Entered) -> Vec<Self> {
+        let mut to = self.clone();
+        let effect = if to.model.watching(permit).is_some() {
+            to.model.count(entered, self.now);
+            Effect::Booked
+        } else {
+            Effect::Stale
+        };
+        to.places[thread].finish();
+        if entry.answer == Answer::Ended(effect) { vec![to] } else { Vec::new() }
+    }
+
+    /// The window of a tenure that is over may have been replaced or not.
+    fn enter_late(&self, thread: usize, permit: Permit, outcome: Outcome) -> Vec<Self> {
+        let mut to = self.clone();
+        if to.model.watching(permit).is_some() {
+            to.model.enter_window(call(outcome), self.now);
+        }
+        to.places[thread].finish();
+        vec![to]
+    }
+
+    /// An entry that takes effect at one moment.
+    fn at_once(&self, thread: usize, entry: Entry) -> Vec<Self> {
+        let mut to = self.clone();
+        let (model, now, place) = (&mut to.model, self.now, &mut to.places[thread]);
+        let permit = place.held.first().copied();
+        let answer = match (entry.operation, permit) {
+            (Operation::Acquire, _) => match model.acquire(now) {
+                Ok(permit) => {
+                    place.held.push(permit);
+                    Answer::Admitted
+                }
+                Err(refusal) => Answer::Refused(refusal),
+            },
+            (Operation::Finish(outcome), Some(permit)) => {
+                place.held.remove(0);
+                Answer::Ended(model.finish(permit, outcome, None, now))
+            }
+            (Operation::Cancel, Some(permit)) => {
+                place.held.remove(0);
+                Answer::Ended(model.cancel(permit, now))
+            }
+            (Operation::Finish(_) | Operation::Cancel, None) => Answer::Done,
+            (Operation::Snapshot, _) => Answer::Seen(see(model, now, entry.answer)),
+            (Operation::Manual(command), _) => by_hand(model, command, now),
+            (Operation::Advance(ticks), _) => {
+                to.now += u64::from(ticks);
+                Answer::Done
+            }
+        };
+        place.done += 1;
+        if answer == entry.answer { vec![to] } else { Vec::new() }
+    }
+}
+
+impl Place {
+    fn finish(&mut self) {
+        self.held.remove(0);
+        self.half = None;
+        self.done += 1;
+    }
+}
+
+fn call(outcome: Outcome) -> Call {
+    Call { failed: outcome != Outcome::Success, slow: false }
+}
+
+/// What the model sees, and says as much of it as was `answered`.
+fn see(model: &Model, now: u64, answered: Answer) -> Seen {
+    let seen = model.snapshot(now);
+    let unsettled = matches!(answered, Answer::Seen(Seen { retry_after: None, .. }));
+    let fresh = seen.in_phase_for == 0;
+    Seen {
+        phase: seen.phase,
+        generation: seen.generation as u8,
+        in_phase_for: seen.in_phase_for,
+        retry_after: seen.retry_after.filter(|_| !(fresh && unsettled)),
+        tally: (seen.phase == Phase::Closed).then_some(seen.tally),
+        consecutive_failures: seen.consecutive_failures,
+        backoff_level: seen.backoff_level,
+    }
+}
+
+fn by_hand(model: &mut Model, command: Command, now: u64) -> Answer {
+    match command {
+        Command::HalfOpen => return Answer::HalfOpened(model.half_open(now)),
+        Command::Trip => model.trip(now),
+        Command::TripFor(ticks) => model.trip_for(ticks, now),
+        Command::Reset => model.reset(now),
+        Command::ForceOpen => model.force_open(now),
+        Command::Disable => model.disable(now),
+        Command::MetricsOnly => model.metrics_only(now),
+    }
+    Answer::Done
+}
