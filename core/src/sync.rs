@@ -1,13 +1,15 @@
-//! The one place that chooses between `portable-atomic` and loom, and the one
-//! compare-and-swap.
+//! The one place that chooses between `portable-atomic`, loom and shuttle, and
+//! the one compare-and-swap.
 
 #[cfg(loom)]
 mod thorough;
 
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::Ordering;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use portable_atomic::{AtomicU32, Ordering};
+#[cfg(all(shuttle, not(loom)))]
+pub(crate) use shuttle::sync::atomic::{AtomicU32, Ordering};
 #[cfg(loom)]
 pub(crate) use thorough::AtomicU32;
 

@@ -15,6 +15,8 @@
 //!   enters the window at one, and counts in a row and trips at another. Which
 //!   policy of the window it meets is settled as it enters. A failure enters
 //!   first; a success that finds no failure in a row may count first.
+//! - Whoever finds that probes have not reported in time ends that tenure first,
+//!   and then does what it was going to, in whatever there is by then.
 //! - A snapshot knows how long an opening refuses only once it is settled when
 //!   it began; before that, it does not say.
 
@@ -40,7 +42,7 @@ pub fn explain(
     threads: &[Vec<Entry>],
     told: &[Transition],
 ) -> Result<(), String> {
-    let mut search = Search { threads, told, dead: HashSet::new() };
+    let mut search = Search { threads, told, dead: HashSet::new(), furthest: Vec::new() };
     let places = threads.iter().map(|_| Place::default()).collect();
     let start = Moment { model: Model::new(settings.clone()), now: tick.into(), places };
     if search.explains(&start) {
@@ -53,7 +55,10 @@ pub fn explain(
     let mut entries: Vec<_> = entries.collect();
     entries.sort();
     text.extend(entries.into_iter().map(|(_, line)| line));
-    text.push_str(&format!("told: {told:#?}"));
+    for transition in told {
+        text.push_str(&format!("told: {transition:?}\n"));
+    }
+    text.push_str(&format!("explained of each thread: {:?}", search.furthest));
     Err(text)
 }
 
@@ -62,6 +67,8 @@ struct Search<'a> {
     told: &'a [Transition],
     /// Moments that lead nowhere.
     dead: HashSet<String>,
+    /// How many entries of each thread can be explained, at most.
+    furthest: Vec<usize>,
 }
 
 /// What can be between two effects.
@@ -92,6 +99,10 @@ impl Search<'_> {
     fn explains(&mut self, from: &Moment) -> bool {
         let mut next: Vec<usize> =
             (0..self.threads.len()).filter(|&t| self.may_go(from, t)).collect();
+        let done: Vec<usize> = from.places.iter().map(|place| place.done).collect();
+        if done.iter().sum::<usize>() >= self.furthest.iter().sum() {
+            self.furthest = done;
+        }
         if next.is_empty() {
             return from.model.transitions.len() == self.told.len();
         }
@@ -128,6 +139,21 @@ impl Moment {
     /// What there can be after the next effect of `thread`, `entry`, if the
     /// model answers as there was answered.
     fn after(&self, thread: usize, entry: Entry) -> Vec<Self> {
+        let mut all = self.effects(thread, entry);
+        let notices = match entry.operation {
+            Operation::Acquire | Operation::Finish(_) | Operation::Cancel => true,
+            Operation::Manual(command) => command == Command::HalfOpen,
+            Operation::Snapshot | Operation::Advance(_) => false,
+        };
+        if notices && self.model.is_overdue(self.now) {
+            let mut noticed = self.clone();
+            noticed.model.notice_deadline(self.now);
+            all.push(noticed);
+        }
+        all
+    }
+
+    fn effects(&self, thread: usize, entry: Entry) -> Vec<Self> {
         match (self.places[thread].half, entry.operation) {
             (Some(Half::Entered(permit, entered)), _) => self.count(thread, entry, permit, entered),
             (Some(Half::Counted(permit)), Operation::Finish(outcome)) => {

@@ -316,7 +316,7 @@ impl Model {
     }
 
     /// Ends a half-open tenure that has had no verdict in time.
-    fn notice_deadline(&mut self, now: u64) {
+    pub(crate) fn notice_deadline(&mut self, now: u64) {
         if !self.is_overdue(now) {
             return;
         }
@@ -557,7 +557,7 @@ impl Model {
         }
     }
 
-    fn is_overdue(&self, now: u64) -> bool {
+    pub(crate) fn is_overdue(&self, now: u64) -> bool {
         let half_open = matches!(self.state, State::HalfOpen { .. });
         half_open && self.probing().is_some_and(|most| self.in_phase_for(now) >= most)
     }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use anyhow::bail;
 use xshell::{Shell, cmd};
@@ -95,8 +96,9 @@ fn places(sh: &Shell, filter: &str) -> anyhow::Result<Vec<Place>> {
 /// Copies the project, as git knows it and as it is now; not the fuzzer, which
 /// is a workspace of its own.
 fn copy(sh: &Shell, to: &Path) -> anyhow::Result<()> {
-    let files = cmd!(sh, "git ls-files -- . :!fuzz :!embedded-example/boards").quiet().read()?;
-    for file in files.lines().filter(|file| sh.path_exists(file)) {
+    let here = [".", ":!fuzz", ":!embedded-example/boards"];
+    let files = cmd!(sh, "git ls-files --cached --others --exclude-standard -- {here...}");
+    for file in files.quiet().read()?.lines().filter(|file| sh.path_exists(file)) {
         let copy = to.join(file);
         let text = sh.read_binary_file(file)?;
         // What has not changed is not built anew.
@@ -107,10 +109,10 @@ fn copy(sh: &Shell, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The first model that fails. All of them with few preemptions first: most of
-/// what can go wrong does so with one.
+/// The first model that fails. All of them for a short time first: most of what
+/// can go wrong does so soon.
 fn noticed(models: &[Model]) -> anyhow::Result<Option<String>> {
-    let quick = Limits { preemptions: Some(1), ..Limits::default() };
+    let quick = Limits { time: Some(Duration::from_secs(5)), ..Limits::default() };
     for limits in [quick, Limits::default()] {
         let noticed = Mutex::new(None);
         loom::each(models, |model| {

@@ -1,0 +1,182 @@
+//! An interrupt at every step: the handler of an interrupt uses the same
+//! breaker and runs to its end between any two atomic accesses of what it
+//! interrupted, one after the other. The model explains what both were answered.
+#![cfg(shuttle)]
+
+use std::sync::{Arc, Mutex};
+
+use microbreaker::{CountWindow, Outcome, TimeWindow, Window};
+use microbreaker_model::Window as Kind;
+use microbreaker_model::concurrent::Operation;
+use microbreaker_model::{Command, ProbeTimeout, Settings};
+use microbreaker_shuttle_tests::{Trial, run};
+use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
+
+const OPEN_FOR: u32 = 10;
+
+const OPERATIONS: [Operation; 14] = [
+    Operation::Acquire,
+    Operation::Finish(Outcome::Success),
+    Operation::Finish(Outcome::Failure),
+    Operation::Finish(Outcome::FailureOpenFor(7)),
+    Operation::Finish(Outcome::Ignored),
+    Operation::Cancel,
+    Operation::Snapshot,
+    Operation::Manual(Command::Trip),
+    Operation::Manual(Command::TripFor(30)),
+    Operation::Manual(Command::HalfOpen),
+    Operation::Manual(Command::Reset),
+    Operation::Manual(Command::ForceOpen),
+    Operation::Manual(Command::Disable),
+    Operation::Manual(Command::MetricsOnly),
+];
+
+/// Runs the second thread to its end after so many steps of the first, one
+/// more in each execution, until there are no more.
+struct Interrupts {
+    after: usize,
+    steps: usize,
+    /// Whether the first was still running when the second began.
+    interrupted: bool,
+    executions: Arc<Mutex<usize>>,
+}
+
+const MAIN: usize = 0;
+const INTERRUPTED: usize = 1;
+const HANDLER: usize = 2;
+
+impl Scheduler for Interrupts {
+    fn new_execution(&mut self) -> Option<Schedule> {
+        if !self.interrupted {
+            return None;
+        }
+        *self.executions.lock().unwrap() += 1;
+        self.after += 1;
+        (self.steps, self.interrupted) = (0, false);
+        Some(Schedule::new(0))
+    }
+
+    fn next_task(&mut self, ready: &[&Task], _: Option<TaskId>, _: bool) -> Option<TaskId> {
+        let find =
+            |id: usize| ready.iter().map(|task| task.id()).find(|task| usize::from(*task) == id);
+        // The main thread starts both, and then waits.
+        if let Some(main) = find(MAIN) {
+            return Some(main);
+        }
+        let (first, second) = (find(INTERRUPTED), find(HANDLER));
+        if self.steps < self.after && first.is_some() {
+            self.steps += 1;
+            return first;
+        }
+        self.interrupted |= first.is_some() && second.is_some();
+        second.or(first)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        0
+    }
+}
+
+/// What is done before, with the clock.
+type Before = (&'static str, &'static [Operation]);
+
+/// Both hold a call that began while it was closed, or is a probe.
+const BEFORE: [Before; 6] = [
+    ("closed", &[]),
+    (
+        "quiet or failing",
+        &[
+            Operation::Acquire,
+            Operation::Finish(Outcome::Success),
+            Operation::Acquire,
+            Operation::Finish(Outcome::Success),
+            Operation::Acquire,
+            Operation::Finish(Outcome::Success),
+        ],
+    ),
+    ("open", &[Operation::Manual(Command::Trip)]),
+    ("due", &[Operation::Manual(Command::Trip), Operation::Advance(OPEN_FOR)]),
+    ("half-open", &[Operation::Manual(Command::Trip), Operation::Manual(Command::HalfOpen)]),
+    (
+        "overdue",
+        &[
+            Operation::Manual(Command::Trip),
+            Operation::Manual(Command::HalfOpen),
+            Operation::Advance(23),
+        ],
+    ),
+];
+
+/// Every operation interrupted at every step by every other, in every phase.
+fn check<W: Window + Send + Sync + 'static>(settings: Settings, window: fn() -> W) {
+    let mut executions = 0;
+    for (_, before) in BEFORE {
+        for operation in OPERATIONS {
+            for handler in OPERATIONS {
+                executions += interrupt(&settings, window, before, operation, handler);
+            }
+        }
+    }
+    eprintln!("{executions} interrupts");
+}
+
+fn interrupt<W: Window + Send + Sync + 'static>(
+    settings: &Settings,
+    window: fn() -> W,
+    before: &'static [Operation],
+    operation: Operation,
+    handler: Operation,
+) -> usize {
+    let executions = Arc::new(Mutex::new(0));
+    let (after, steps, interrupted) = (0, 0, true);
+    let scheduler = Interrupts { after, steps, interrupted, executions: executions.clone() };
+    let settings = settings.clone();
+    run(scheduler, move || {
+        let mut trial = Trial::new(&settings, window());
+        for operation in before {
+            trial.act(*operation);
+        }
+        trial.race([
+            vec![Operation::Acquire, operation, Operation::Snapshot],
+            vec![Operation::Acquire, handler],
+        ]);
+        trial.act(Operation::Snapshot);
+        trial.act(Operation::Advance(OPEN_FOR));
+        trial.act(Operation::Snapshot);
+        trial.act(Operation::Acquire);
+        trial.act(Operation::Finish(Outcome::Success));
+        trial.act(Operation::Snapshot);
+        trial.check();
+    });
+    let executions = *executions.lock().unwrap();
+    assert!(executions > 2, "nothing was interrupted");
+    executions
+}
+
+fn settings() -> Settings {
+    Settings {
+        open_for: OPEN_FOR,
+        probes: 2,
+        probe_timeout: ProbeTimeout::Ticks(20),
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn failures_in_a_row() {
+    check(Settings { consecutive_failures: Some(1), ..settings() }, || ());
+}
+
+#[test]
+fn failures_in_the_last_two() {
+    let window = Kind::Count(2);
+    let settings = Settings { window, failures_in_window: Some(2), ..settings() };
+    check(settings, CountWindow::<4, 1>::new);
+}
+
+#[test]
+fn failures_within_a_time() {
+    let window = Kind::Time { buckets: 2, ticks: OPEN_FOR };
+    let settings = Settings { window, failures_in_window: Some(2), ..settings() };
+    check(settings, TimeWindow::<2>::new);
+}
