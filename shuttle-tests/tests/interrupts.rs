@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use microbreaker::{CountWindow, Outcome, TimeWindow, Window};
+use microbreaker::{CountWindow, Outcome, ShortWindow, TimeWindow, Window};
 use microbreaker_model::Window as Kind;
 use microbreaker_model::concurrent::Operation;
 use microbreaker_model::{Command, ProbeTimeout, Settings};
@@ -172,6 +172,13 @@ fn failures_in_the_last_two() {
     let window = Kind::Count(2);
     let settings = Settings { window, failures_in_window: Some(2), ..settings() };
     check(settings, CountWindow::<4, 1>::new);
+}
+
+#[test]
+fn failures_in_the_last_two_in_one_word() {
+    let window = Kind::Count(2);
+    let settings = Settings { window, failures_in_window: Some(2), ..settings() };
+    check(settings, ShortWindow::new);
 }
 
 #[test]

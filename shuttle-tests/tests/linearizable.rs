@@ -3,7 +3,9 @@
 //! What is weaker is said in `microbreaker_model::linear`.
 #![cfg(shuttle)]
 
-use microbreaker::{AfterProbeTimeout, CountWindow, FailureWindow, Outcome, TimeWindow, Window};
+use microbreaker::{
+    AfterProbeTimeout, CountWindow, FailureWindow, Outcome, ShortWindow, TimeWindow, Window,
+};
 use microbreaker_model::Window as Kind;
 use microbreaker_model::concurrent::Operation;
 use microbreaker_model::{Backoff, Command, ProbeTimeout, Ramp, Settings};
@@ -120,6 +122,13 @@ fn failures_in_the_last_three() {
         ..settings()
     };
     check(settings, CountWindow::<5, 1>::new);
+}
+
+#[test]
+fn failures_in_the_last_three_in_one_word() {
+    let window = Kind::Count(3);
+    let settings = Settings { window, failures_in_window: Some(2), ..settings() };
+    check(settings, ShortWindow::new);
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     for (name, step) in STEPS {
         timed(name, || step(&shell))?;
     }
+    let schedules = crate::shuttle::Options { schedules: 100_000 };
+    timed("random schedules, and interrupts at every step", || crate::shuttle::run(&schedules))?;
     timed("loom models", || crate::loom::run(&crate::loom::Options::default()))?;
     timed("firmware", || crate::firmware::run(&crate::firmware::Options { install: true }))?;
     timed("footprint", crate::footprint::check)

@@ -1,16 +1,13 @@
 //! `cargo xtask loom`
 
-mod models;
 mod table;
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::bail;
+use xshell::Shell;
 
+use crate::models::{self, Limits, Model};
 use crate::tools;
-
-pub(crate) use models::{End, Limits, Model, build, each};
 
 /// Where it says how far each model goes.
 const TABLE: &str = "docs/models.md";
@@ -30,37 +27,18 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let shell = tools::shell()?;
-    let start = Instant::now();
     let mut models = build(&shell, "target/loom")?;
     if let Some(filter) = &options.filter {
         models.retain(|model| model.to_string().contains(filter));
     }
-    if models.is_empty() {
-        bail!("there is no such model");
-    }
     if options.full {
-        return table::fill(
-            &shell.current_dir().join(TABLE),
-            &models,
-            Duration::from_secs(options.limit),
-        );
+        let table = shell.current_dir().join(TABLE);
+        return table::fill(&table, &models, Duration::from_secs(options.limit));
     }
-    let failed = AtomicU32::new(0);
-    each(&models, |model| {
-        match model.run(Limits::default())? {
-            End::Passed(None) => println!("{model}: passed"),
-            End::Passed(Some(seen)) => println!("{model}: {seen}"),
-            End::Failed(output) => {
-                failed.fetch_add(1, Ordering::Relaxed);
-                println!("{model} FAILED\n{output}");
-            }
-        }
-        Ok(true)
-    })?;
-    let failed = failed.into_inner();
-    println!("{} models, {failed} failed, {:.0?}", models.len(), start.elapsed());
-    if failed > 0 {
-        bail!("loom found what must not happen");
-    }
-    Ok(())
+    models::report(&models, Limits::default())
+}
+
+/// Builds the models of the tree that the shell is in.
+pub(crate) fn build(sh: &Shell, target: &str) -> anyhow::Result<Vec<Model>> {
+    models::build(sh, "loom", "microbreaker-loom-tests", target)
 }

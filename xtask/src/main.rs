@@ -6,8 +6,10 @@ mod cores;
 mod firmware;
 mod footprint;
 mod loom;
+mod models;
 mod pictures;
 mod scenarios;
+mod shuttle;
 mod tools;
 mod weaken;
 
@@ -31,6 +33,8 @@ enum Command {
     Pictures,
     /// Replay step tables of other breakers' behaviour on the breaker and on the model
     Scenarios(scenarios::Options),
+    /// Try random schedules of threads, and an interrupt at every step, each checked against the model
+    Shuttle(shuttle::Options),
     /// Weaken each memory ordering of the core, one at a time, and list those that no loom model misses
     Weaken(weaken::Options),
 }
@@ -44,6 +48,7 @@ fn main() -> anyhow::Result<()> {
         Command::Loom(options) => loom::run(&options),
         Command::Pictures => pictures::run(),
         Command::Scenarios(options) => scenarios::run(&options),
+        Command::Shuttle(options) => shuttle::run(&options),
         Command::Weaken(options) => weaken::run(&options),
     }
 }

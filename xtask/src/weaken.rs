@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::bail;
 use xshell::{Shell, cmd};
 
-use crate::loom::{self, End, Limits, Model};
-use crate::tools;
+use crate::models::{self, End, Limits, Model};
+use crate::{loom, tools};
 
 /// Where the core is changed: a copy of the project, and what is built of it.
 const COPY: &str = "target/weaken/project";
@@ -115,7 +115,7 @@ fn noticed(models: &[Model]) -> anyhow::Result<Option<String>> {
     let quick = Limits { time: Some(Duration::from_secs(5)), ..Limits::default() };
     for limits in [quick, Limits::default()] {
         let noticed = Mutex::new(None);
-        loom::each(models, |model| {
+        models::each(models, |model| {
             let failed = matches!(model.run(limits)?, End::Failed(_));
             if failed {
                 *noticed.lock().expect("nobody panics") = Some(model.to_string());

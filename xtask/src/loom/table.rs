@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 
-use super::models::{End, Limits, Model, Seen, each};
+use crate::models::{End, Limits, Model, Seen, each};
 
 const HEAD: &str = "\
 | model | in CI, preemptions | interleavings | `--full`, preemptions | interleavings |
@@ -37,7 +37,7 @@ fn raise(model: &Model, limit: Duration) -> anyhow::Result<Option<(Seen, Seen)>>
     let Some(own) = passed(model, Limits::default())? else { return Ok(None) };
     let mut most = own;
     while let Some(bound) = most.preemptions {
-        let limits = Limits { preemptions: Some(bound + 1), time: Some(limit) };
+        let limits = Limits { preemptions: Some(bound + 1), time: Some(limit), schedules: None };
         let seen = passed(model, limits)?.filter(|seen| seen.ended);
         match seen {
             // There is no schedule with more.

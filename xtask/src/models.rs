@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use xshell::{Shell, cmd};
 
 /// One model.
@@ -31,6 +31,8 @@ impl fmt::Display for Model {
 pub(crate) struct Limits {
     /// Preemptions, instead of the model's own bound.
     pub(crate) preemptions: Option<u32>,
+    /// Of shuttle's random schedules, so many.
+    pub(crate) schedules: Option<u32>,
     /// Loom looks at the time now and then, and stops after that.
     pub(crate) time: Option<Duration>,
 }
@@ -66,15 +68,20 @@ pub(crate) enum End {
     Failed(String),
 }
 
-/// Builds the models of the tree that the shell is in. Everything is built anew
-/// under `--cfg loom`: apart, in `target`, so that it is not built anew again
-/// afterwards.
-pub(crate) fn build(sh: &Shell, target: &str) -> anyhow::Result<Vec<Model>> {
+/// Builds the models in `package` for `tool`, loom or shuttle. Everything is
+/// built anew with that as a `--cfg`: apart, in `target`, so that it is not built
+/// anew again afterwards.
+pub(crate) fn build(
+    sh: &Shell,
+    tool: &str,
+    package: &str,
+    target: &str,
+) -> anyhow::Result<Vec<Model>> {
     let mut flags = std::env::var("RUSTFLAGS").unwrap_or_default();
-    flags.push_str(" --cfg loom");
+    flags.push_str(&format!(" --cfg {tool}"));
     let _flags = sh.push_env("RUSTFLAGS", flags.trim());
     let _target = sh.push_env("CARGO_TARGET_DIR", target);
-    let messages = cmd!(sh, "cargo test --quiet -p microbreaker-loom-tests --release --tests --no-run --message-format=json-render-diagnostics").read()?;
+    let messages = cmd!(sh, "cargo test --quiet -p {package} --release --tests --no-run --message-format=json-render-diagnostics").read()?;
     let mut models = Vec::new();
     for message in messages.lines() {
         let message: serde_json::Value = serde_json::from_str(message)?;
@@ -95,6 +102,9 @@ impl Model {
     pub(crate) fn run(&self, limits: Limits) -> anyhow::Result<End> {
         let mut command = Command::new(&self.binary);
         command.args(["--exact", &self.name, "--nocapture"]);
+        if let Some(schedules) = limits.schedules {
+            command.env("SCHEDULES", schedules.to_string());
+        }
         if let Some(bound) = limits.preemptions {
             command.env("LOOM_MAX_PREEMPTIONS", bound.to_string());
         }
@@ -141,4 +151,26 @@ pub(crate) fn each(
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
         workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
     })
+}
+
+/// Runs all of the models, says what became of each, and fails if one did.
+pub(crate) fn report(models: &[Model], limits: Limits) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let failed = AtomicUsize::new(0);
+    each(models, |model| {
+        match model.run(limits)? {
+            End::Passed(None) => println!("{model}: passed"),
+            End::Passed(Some(seen)) => println!("{model}: {seen}"),
+            End::Failed(output) => {
+                failed.fetch_add(1, Ordering::Relaxed);
+                println!("{model} FAILED\n{output}");
+            }
+        }
+        Ok(true)
+    })?;
+    let failed = failed.into_inner();
+    println!("{} models, {failed} failed, {:.0?}", models.len(), start.elapsed());
+    ensure!(failed == 0, "a model found what must not happen");
+    ensure!(!models.is_empty(), "there is no such model");
+    Ok(())
 }
