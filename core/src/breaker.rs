@@ -283,6 +283,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 
     /// Swaps `from` for `to`, a new tenure; if that was won, settles and tells it.
+    #[inline(never)]
     #[must_use]
     fn transit(&self, from: State, to: State, cause: Cause) -> bool {
         let won = self.word.swap(from, to);
@@ -312,7 +313,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// the opening's own length was rounded up.
     fn entered(&self, from: State, to: State, cause: Cause, excess: u32) {
         let generation = to.generation();
-        self.settled();
+        self.settle();
         let tick = self.clock.now();
         if excess > 0 {
             self.entered.publish_excess(&self.word, generation, excess);
@@ -334,6 +335,11 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// The state, once it is known when it began.
     fn settled(&self) -> State {
+        let state = self.word.load();
+        if state.is_settled() { state } else { self.settle() }
+    }
+
+    fn settle(&self) -> State {
         self.entered.settle(&self.word, || self.clock.now(), G::OWN_LENGTHS)
     }
 
@@ -343,6 +349,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     ///
     /// True if the state is still the same afterwards.
     #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     fn live(&self, generation: u32) -> Answer {
         loop {
             let state = self.settled();
@@ -368,6 +375,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// 0 if it is, `u32::MAX` if it never will be.
     ///
     /// True if the state is still the same afterwards.
+    #[inline(always)]
     fn left(&self, state: State) -> u32 {
         let (since, ticks) = self.time_in_phase(state);
         let length = match state.own_length() {
@@ -402,15 +410,16 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 
     /// The tick at which the phase began, and the ticks since.
+    #[inline]
     fn time_in_phase(&self, state: State) -> (u32, u32) {
         let since = self.entered.tick();
         let ticks = elapsed(self.clock.now(), since);
-        match self.config().half_open_for() {
-            Some(most) if state.is_overdue() => {
-                (since.wrapping_add(most), ticks.saturating_sub(most))
-            }
-            _ => (since, ticks),
+        if state.is_overdue()
+            && let Some(most) = self.config().half_open_for()
+        {
+            return (since.wrapping_add(most), ticks.saturating_sub(most));
         }
+        (since, ticks)
     }
 
     /// Ends a half-open `state` that is overdue.
@@ -438,13 +447,9 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
             self.config().is_slow(took)
         };
         let call = Call { failed, slow };
-        if !call.counts_against() && self.word.load().is_healthy(generation) {
-            let tenure = self.tenure(generation);
-            self.window.is_quiet(tenure, &self.span())
-                || self.window.record(tenure, &self.span(), call).is_some()
-        } else {
-            self.complete_unhealthy(generation, call)
-        }
+        let healthy = !call.counts_against() && self.word.load().is_healthy(generation);
+        healthy && self.window.is_quiet(self.tenure(generation), &self.span())
+            || self.count(generation, call, healthy)
     }
 
     /// `try_acquire` where not every call is admitted.
@@ -492,6 +497,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// Asks a `Closed` state that may be ramping. `None` if it was no longer the
     /// state.
+    #[cold]
+    #[inline(never)]
     fn acquire_ramping(&self, state: State) -> Option<Answer> {
         let (_, ticks) = self.time_in_phase(state);
         let (to, admits) = match self.config().share_after(ticks) {

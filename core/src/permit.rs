@@ -135,26 +135,32 @@ impl<B: Guard> fmt::Debug for Permit<'_, B> {
 }
 
 /// A call in progress: unwinding through it is a failure.
-pub(crate) struct InCall<'a, B: Guard>(Option<Permit<'a, B>>);
+///
+/// A permit taken to pieces, so that all of it stays in registers.
+pub(crate) struct InCall<'a, B: Guard> {
+    guard: &'a B,
+    token: Token,
+    started: u32,
+}
 
 impl<'a, B: Guard> InCall<'a, B> {
     #[inline]
-    pub(crate) const fn new(permit: Permit<'a, B>) -> Self {
-        Self(Some(permit))
+    pub(crate) fn new(permit: Permit<'a, B>) -> Self {
+        let Permit { guard, token, started, .. } = permit;
+        mem::forget(permit);
+        Self { guard, token, started }
     }
 
     #[inline]
-    pub(crate) fn finish(mut self, outcome: Outcome) {
-        if let Some(permit) = self.0.take() {
-            permit.finish(outcome);
-        }
+    pub(crate) fn finish(self, outcome: Outcome) {
+        let Self { guard, token, started } = self;
+        mem::forget(self);
+        guard.complete(token, started, None, outcome);
     }
 }
 
 impl<B: Guard> Drop for InCall<'_, B> {
     fn drop(&mut self) {
-        if let Some(permit) = self.0.take() {
-            permit.failure();
-        }
+        self.guard.complete(self.token, self.started, None, Outcome::Failure);
     }
 }

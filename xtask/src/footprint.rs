@@ -20,9 +20,10 @@ const CORES: [Core; 3] = [M0, M3, RISCV];
 /// The breaker that has no window.
 const WINDOWLESS: &str = "consecutive";
 /// The programs with a breaker, and what it is.
-const BREAKERS: [(&str, &str); 3] = [
+const BREAKERS: [(&str, &str); 4] = [
     (WINDOWLESS, "3 failures in a row"),
     ("last16", "5 of the last 16 failed"),
+    ("last16_full", "the same, with overrides and own lengths"),
     ("last100", "50 % of the last 100 failed"),
 ];
 /// What `instructions` counts, and what it is.
@@ -51,8 +52,9 @@ Written by `cargo xtask footprint`; `cargo xtask footprint --check` measures
 again and fails if anything has grown by more than a tenth.
 
 Bytes are the difference of the same firmware with and without a breaker that
-guards one call: its configuration in its type, `opt-level = \"s\"`, LTO, one
-codegen unit, `panic = \"abort\"`. RAM is `.data` and `.bss`; flash is `.text`,
+guards one call: its configuration in its type, without overrides and own
+lengths of openings unless it says so; `opt-level = \"s\"`, LTO, one codegen
+unit, `panic = \"abort\"`. RAM is `.data` and `.bss`; flash is `.text`,
 `.rodata` and what `.data` starts with. Where there is no compare-and-swap the
 critical sections are part of it.
 

@@ -9,10 +9,21 @@ use crate::state::State;
 use crate::window::{Call, Kind, Tally, Tenure, Window};
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
-    /// Ends a call of `generation` that is not a fast success of a healthy
-    /// breaker. False if the outcome is stale.
-    #[cold]
-    pub(super) fn complete_unhealthy(&self, generation: u32, call: Call) -> bool {
+    /// Ends a call of `generation` that changes something: that is not a success
+    /// of a `healthy` breaker whose window is quiet. False if the outcome is
+    /// stale.
+    #[cfg_attr(target_os = "none", inline)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
+    pub(super) fn count(&self, generation: u32, call: Call, healthy: bool) -> bool {
+        // `count_unhealthy` would do the same, more slowly but without more code.
+        if cfg!(not(target_os = "none")) && healthy {
+            return self.window.record(self.tenure(generation), &self.span(), call).is_some();
+        }
+        self.count_unhealthy(generation, call)
+    }
+
+    #[inline(never)]
+    fn count_unhealthy(&self, generation: u32, call: Call) -> bool {
         while let Some(state) = self.current(generation) {
             if G::OVERRIDES && state.is(Phase::Disabled) {
                 return true;

@@ -83,6 +83,7 @@ impl Config {
 
     /// How long the opening lasts that began at `tick` as `generation`, after
     /// `level` trips from half-open, in ticks.
+    #[inline]
     pub(crate) const fn opening(&self, level: u32, generation: u32, tick: u32) -> u32 {
         let wait = match self.backoff {
             Some(Backoff { factor, max }) if level > 0 => {
@@ -142,6 +143,7 @@ impl Config {
     }
 
     /// How long the breaker stays half-open without a verdict, in ticks.
+    #[inline]
     pub(crate) const fn half_open_for(&self) -> Option<u32> {
         match self.probe_timeout {
             ProbeTimeout::OpenFor if self.open_for > MAX_PROBE_TIMEOUT => Some(MAX_PROBE_TIMEOUT),

@@ -59,7 +59,8 @@ impl Entered {
     ///
     /// Lock-free: every retry means that another thread settled, or another
     /// transition got through.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(target_os = "none"), cold)]
+    #[inline(never)]
     pub(crate) fn settle(&self, word: &Word, now: impl Fn() -> u32, own_lengths: bool) -> State {
         loop {
             let state = word.load();

@@ -86,6 +86,36 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
         tally
     }
 
+    /// Appends an outcome that changes nothing but which calls are remembered.
+    /// False if the tenure is over.
+    #[inline]
+    fn append_success(&self, tenure: Tenure<'_>, last: u32) -> bool {
+        while let Some(head) = self.head(tenure, last) {
+            if head.cursor.is_quiet() || self.0.append(head, false) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Appends a failure, and tallies. `None` if the tenure is over.
+    fn append_failure(&self, tenure: Tenure<'_>, last: u32) -> Option<Tally> {
+        loop {
+            let head = self.head(tenure, last)?;
+            if head.cursor.is_quiet() {
+                self.0.wake(head.cursor);
+                continue;
+            }
+            // Tallied before it is swapped in: if the swap succeeds, nothing
+            // entered in between, and the tally is exact.
+            let tally = self.scan(head.push(true), last);
+            if self.0.append(head, true) {
+                return Some(tally);
+            }
+        }
+    }
+
+    #[inline]
     fn head(&self, tenure: Tenure<'_>, last: u32) -> Option<Head> {
         self.0.head(tenure, |full| {
             full.outcomes.failed_of_last(BITS) == 0
@@ -97,31 +127,17 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
 impl<const WORDS: usize, const BITS: u32> Window for CountWindow<WORDS, BITS> {
     const KIND: Kind = Kind::Count { capacity: Self::CAPACITY };
 
+    #[inline]
     fn record(
         &self,
         tenure: Tenure<'_>,
         span: &Span<impl Fn() -> u32>,
         call: Call,
     ) -> Option<Tally> {
-        loop {
-            let head = self.head(tenure, span.last_calls)?;
-            if head.cursor.is_quiet() {
-                if !call.failed {
-                    return Some(Tally::default());
-                }
-                self.0.wake(head.cursor);
-                continue;
-            }
-            // Tallied before it is swapped in: if the swap succeeds, nothing
-            // entered in between, and the tally is exact.
-            let tally = if call.failed {
-                self.scan(head.push(true), span.last_calls)
-            } else {
-                Tally::default()
-            };
-            if self.0.append(head, call.failed) {
-                return Some(tally);
-            }
+        if call.failed {
+            self.append_failure(tenure, span.last_calls)
+        } else {
+            self.append_success(tenure, span.last_calls).then(Tally::default)
         }
     }
 

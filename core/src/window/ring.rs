@@ -147,6 +147,7 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
     /// The cursor now. Pairs with the release of every step: whoever sees a
     /// step sees the words behind it full, and that the state had moved on if
     /// the step started a tenure.
+    #[inline]
     pub(super) fn cursor(&self) -> Cursor {
         Cursor(self.cursor.load(Ordering::Acquire))
     }
@@ -173,7 +174,21 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
     /// window up to it is full and holds no failure.
     ///
     /// `None` if the tenure is over.
+    #[inline]
     pub(super) fn head(&self, tenure: Tenure<'_>, quiet: impl Fn(Head) -> bool) -> Option<Head> {
+        let cursor = self.cursor();
+        if cursor.generation() == tenure.generation()
+            && let Some(head) = self.look(cursor)
+            && head.outcomes.len() < BITS
+        {
+            return Some(head);
+        }
+        self.next_head(tenure, quiet)
+    }
+
+    /// [`head`](Self::head), where there may be no room: one call in `BITS`.
+    #[cold]
+    fn next_head(&self, tenure: Tenure<'_>, quiet: impl Fn(Head) -> bool) -> Option<Head> {
         loop {
             let cursor = self.begin(tenure)?;
             let Some(head) = self.look(cursor) else { continue };
@@ -186,15 +201,23 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
     }
 
     /// The head at `cursor`, unless the cursor has moved on by a lap.
+    #[inline]
     pub(super) fn look(&self, cursor: Cursor) -> Option<Head> {
         // Pairs with `append`: whoever sees a failure also sees that its recorder
         // had cleared the quiet marker.
-        let word = self.words[cursor.index() % WORDS].load(Ordering::Acquire);
+        let word = self.word(cursor.index()).load(Ordering::Acquire);
         (word >> LAP_SHIFT == cursor.lap()).then_some(Head {
             cursor,
             outcomes: Outcomes(word & PAYLOAD),
             word,
         })
+    }
+
+    /// The word at `index`, which a cursor has: so the bound is never reached,
+    /// and only spares a panic.
+    #[inline]
+    fn word(&self, index: usize) -> &AtomicU32 {
+        &self.words[index.min(WORDS - 1)]
     }
 
     /// Appends an outcome to `head`, unless somebody came first.
@@ -203,9 +226,10 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
     /// looked at: they are full, and the cursor does not move on, let alone
     /// round, before the head is full too. (In a later tenure it may, but then
     /// this one's outcomes concern nobody.)
+    #[inline]
     pub(super) fn append(&self, head: Head, failed: bool) -> bool {
         let word = head.cursor.lap() << LAP_SHIFT | head.push(failed).outcomes.0;
-        swap(&self.words[head.cursor.index() % WORDS], head.word, word)
+        swap(self.word(head.cursor.index()), head.word, word)
     }
 
     /// Clears the quiet marker, unless somebody came first.
@@ -216,17 +240,18 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
     /// The word `back` places behind the head, `back` at least 1 and at most
     /// the number of full words.
     pub(super) fn behind(&self, cursor: Cursor, back: u32) -> Outcomes {
-        let index = (cursor.index() + WORDS - back as usize) % WORDS;
+        let (index, back) = (cursor.index(), back as usize);
+        let index = if index >= back { index - back } else { index + WORDS - back };
         // Whoever sees the word emptied for its next lap also sees that the
         // cursor had moved on by then.
-        Outcomes(self.words[index].load(Ordering::Acquire) & PAYLOAD)
+        Outcomes(self.word(index).load(Ordering::Acquire) & PAYLOAD)
     }
 
     /// Empties the next word and moves the cursor there, unless somebody came
     /// first.
     fn step(&self, cursor: Cursor, generation: u8, full: u32, quiet: bool) {
         let next = cursor.onward(WORDS);
-        let slot = &self.words[next.index() % WORDS];
+        let slot = self.word(next.index());
         let word = slot.load(Ordering::Relaxed);
         let lap = word >> LAP_SHIFT;
         if lap != next.lap() {

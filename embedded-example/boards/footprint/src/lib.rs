@@ -9,7 +9,7 @@
 use core::hint::black_box;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use microbreaker::{Breaker, Clock, Config, ConstConfig, CountWindow, Fixed};
+use microbreaker::{Breaker, Clock, Config, ConstConfig, CountWindow, Fixed, ShortWindow};
 
 /// Where a breaker's ticks come from; firmware without one has it, too.
 pub struct Ticks;
@@ -47,19 +47,42 @@ pub fn sensor() -> Result<u32, NoAnswer> {
     if black_box(true) { Ok(value) } else { Err(NoAnswer) }
 }
 
+/// A breaker whose configuration is part of its type.
+type Site<W, S> = Breaker<W, Ticks, (), Fixed<S>>;
+
 /// Failures in a row.
 pub struct InARow;
 
 impl ConstConfig for InARow {
     const CONFIG: Config = Config::new().consecutive_failures(3).open_for(500);
+    const OVERRIDES: bool = false;
+    const OWN_LENGTHS: bool = false;
 }
+
+/// The breaker of the bin `consecutive`.
+pub static CONSECUTIVE: Site<(), InARow> = Breaker::fixed((), Ticks, ());
 
 /// k of the last 16.
 pub struct OfTheLast16;
 
 impl ConstConfig for OfTheLast16 {
     const CONFIG: Config = Config::new().failures_in_window(5).last_calls(16).open_for(500);
+    const OVERRIDES: bool = false;
+    const OWN_LENGTHS: bool = false;
 }
+
+/// The breaker of the bin `last16`.
+pub static LAST16: Site<ShortWindow, OfTheLast16> = Breaker::fixed(ShortWindow::new(), Ticks, ());
+
+/// The same, with every phase and every opening there is.
+pub struct Full;
+
+impl ConstConfig for Full {
+    const CONFIG: Config = OfTheLast16::CONFIG;
+}
+
+/// The breaker of the bin `last16_full`.
+pub static LAST16_FULL: Site<ShortWindow, Full> = Breaker::fixed(ShortWindow::new(), Ticks, ());
 
 /// A rate of the last 100.
 pub struct OfTheLast100;
@@ -67,17 +90,9 @@ pub struct OfTheLast100;
 impl ConstConfig for OfTheLast100 {
     const CONFIG: Config =
         Config::new().failure_rate(50).min_calls(20).last_calls(100).open_for(500);
+    const OVERRIDES: bool = false;
+    const OWN_LENGTHS: bool = false;
 }
-
-/// A breaker whose configuration is part of its type.
-type Site<W, S> = Breaker<W, Ticks, (), Fixed<S>>;
-
-/// The breaker of the bin `consecutive`.
-pub static CONSECUTIVE: Site<(), InARow> = Breaker::fixed((), Ticks, ());
-
-/// The breaker of the bin `last16`.
-pub static LAST16: Site<CountWindow<3>, OfTheLast16> =
-    Breaker::fixed(CountWindow::new(), Ticks, ());
 
 /// The breaker of the bin `last100`.
 pub static LAST100: Site<CountWindow<7>, OfTheLast100> =

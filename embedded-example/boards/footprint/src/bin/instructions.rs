@@ -6,7 +6,7 @@
 use core::hint::black_box;
 
 use emulator::instructions;
-use footprint::{CONSECUTIVE, LAST16, LAST100};
+use footprint::{CONSECUTIVE, LAST16, LAST16_FULL, LAST100};
 use microbreaker::{Guard, Phase};
 use semihosting::{println, process};
 
@@ -18,6 +18,7 @@ fn main() -> ! {
     assert_eq!(instructions(&mut emulator::hundred_nops), 100);
     operations("consecutive", &CONSECUTIVE, || CONSECUTIVE.phase(), 3);
     operations("last16", &LAST16, || LAST16.phase(), 5);
+    operations("last16_full", &LAST16_FULL, || LAST16_FULL.phase(), 5);
     operations("last100", &LAST100, || LAST100.phase(), 50);
     process::exit(0)
 }
