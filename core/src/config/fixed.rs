@@ -27,14 +27,14 @@ pub trait ConstConfig {
 /// policies that it does not use take no flash either.
 ///
 /// ```
-/// use microbreaker::{Breaker, Config, ConstConfig, CountWindow, Fixed};
+/// use microbreaker::{Breaker, Config, ConstConfig, Fixed, ShortWindow};
 ///
 /// struct Pressure;
 /// impl ConstConfig for Pressure {
 ///     const CONFIG: Config = Config::new().failures_in_window(5).last_calls(16).open_for(500);
 /// }
-/// static PRESSURE: Breaker<CountWindow<3>, fn() -> u32, (), Fixed<Pressure>> =
-///     Breaker::fixed(CountWindow::new(), || 0, ());
+/// static PRESSURE: Breaker<ShortWindow, fn() -> u32, (), Fixed<Pressure>> =
+///     Breaker::fixed(ShortWindow::new(), || 0, ());
 /// # assert!(PRESSURE.try_acquire().is_ok());
 /// ```
 pub struct Fixed<S>(PhantomData<fn() -> S>);

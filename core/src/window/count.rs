@@ -4,7 +4,8 @@ use super::ring::{Head, MAX_BITS, MAX_WORDS, Ring};
 use super::{Call, Kind, Span, Tally, Tenure, Window};
 use crate::sync::AtomicU32;
 
-/// The last N calls, exactly, in a ring of `WORDS` words.
+/// The last N calls, exactly, in a ring of `WORDS` words. For up to 23 take a
+/// [`ShortWindow`](crate::ShortWindow).
 ///
 /// N is [`Config::last_calls`](crate::Config::last_calls). A word holds 20
 /// outcomes and two words are needed beside the full ones, so N may be up to

@@ -4,6 +4,10 @@ use super::{Call, Kind, Span, Tally, Tenure, Window};
 
 /// Two windows of the same kind: one of failures, one of slow calls.
 ///
+/// Each is exact. A call enters one after the other, so while other calls end
+/// at the same moment the two may hold different ones; of the calls in either,
+/// both rates are then taken of the larger number.
+///
 /// ```
 /// use microbreaker::{Breaker, Config, CountWindow, ManualClock, Phase, WithSlow};
 /// static CLOCK: ManualClock = ManualClock::new(0);
