@@ -4,10 +4,10 @@ use cortex_m::peripheral::syst::SystClkSource;
 pub use cortex_m_rt::entry;
 
 /// Under QEMU's `-icount shift=10`.
-const NANOSECONDS: u32 = 1 << 10;
+pub(crate) const NANOSECONDS: u32 = 1 << 10;
 
 /// How fast QEMU's boards tick: `mps2-an385`, and `microbit`.
-const MEGAHERTZ: u32 = if cfg!(target_has_atomic = "32") { 25 } else { 16 };
+pub(crate) const MEGAHERTZ: u32 = if cfg!(target_has_atomic = "32") { 25 } else { 16 };
 
 /// SysTick counts down in 24 bits.
 const MASK: u32 = (1 << 24) - 1;

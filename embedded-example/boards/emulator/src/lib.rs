@@ -9,8 +9,16 @@
 #[cfg_attr(target_arch = "arm", path = "arm.rs")]
 #[cfg_attr(target_arch = "riscv32", path = "riscv.rs")]
 mod core_local;
+#[cfg(target_arch = "arm")]
+mod interrupt;
+
+use core::panic::PanicInfo;
+
+use semihosting::{eprintln, process};
 
 pub use core_local::entry;
+#[cfg(target_arch = "arm")]
+pub use interrupt::interrupted;
 
 /// The instructions that `operation` takes.
 pub fn instructions(operation: &mut dyn FnMut()) -> u32 {
@@ -22,4 +30,11 @@ pub fn instructions(operation: &mut dyn FnMut()) -> u32 {
 pub fn hundred_nops() {
     // SAFETY: a nop does nothing.
     unsafe { core::arch::asm!(".rept 100", "nop", ".endr") }
+}
+
+/// Says what went wrong, and ends QEMU with an error.
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    eprintln!("{info}");
+    process::abort()
 }

@@ -97,9 +97,3 @@ impl ConstConfig for OfTheLast100 {
 /// The breaker of the bin `last100`.
 pub static LAST100: Site<CountWindow<7>, OfTheLast100> =
     Breaker::fixed(CountWindow::new(), Ticks, ());
-
-/// Nothing here panics; if it could, the text would not count.
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
-}

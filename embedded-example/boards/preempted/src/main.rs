@@ -1,0 +1,144 @@
+//! Every operation of a breaker, interrupted at every instruction by a handler
+//! that uses the same breaker.
+//!
+//! An interrupted operation must look as if it had been done at one moment,
+//! before the handler or after it: in what both answer, in what the observer is
+//! told, in what the breaker does from then on. So whatever happens is compared
+//! with what happens in these two orders.
+
+#![no_std]
+#![no_main]
+
+mod operation;
+mod outcome;
+mod situation;
+
+use core::cell::Cell;
+use core::hint::black_box;
+
+use emulator::{hundred_nops, interrupted};
+use microbreaker::ManualClock;
+use semihosting::{println, process};
+
+use operation::Operation::Abandon;
+use operation::{Answer, OPERATIONS, Operation, Perform};
+use outcome::{EPILOGUE, Outcome, TOLD};
+use situation::{SITUATIONS, Situation};
+
+static CLOCK: ManualClock = ManualClock::new(0);
+
+#[emulator::entry]
+fn main() -> ! {
+    let lost = torn();
+    let nops = positions(&mut hundred_nops) - positions(&mut || {});
+    assert_eq!(nops, 100, "not each instruction is interrupted once");
+    let (mut pairs, mut positions) = (0, 0);
+    for situation in SITUATIONS {
+        for operation in OPERATIONS {
+            for handler in OPERATIONS {
+                if let Some(instructions) = preempt(situation, operation, handler) {
+                    pairs += 1;
+                    positions += instructions;
+                }
+            }
+        }
+    }
+    println!(
+        "{pairs} pairs of operations at {positions} instructions in all: each as if one after the \
+         other; a torn counter lost {lost} updates"
+    );
+    process::exit(0)
+}
+
+/// Interrupts `operation` by `handler` at each of its instructions; how many
+/// they are. `None` if they are none of the situation's.
+fn preempt(situation: &Situation, operation: Operation, handler: Operation) -> Option<u32> {
+    let before = outcome(situation, |stage| {
+        let answer = stage.perform(operation, 0);
+        [answer, stage.perform(handler, 1)]
+    });
+    let after = outcome(situation, |stage| {
+        let answer = stage.perform(handler, 1);
+        [stage.perform(operation, 0), answer]
+    });
+    // That probes are overdue is noticed at a moment of its own.
+    let noticed = outcome(situation, |stage| {
+        let _ = stage.perform(Abandon, 2);
+        let answer = stage.perform(handler, 1);
+        [stage.perform(operation, 0), answer]
+    });
+    if before.answers[..2].contains(&None) {
+        return None;
+    }
+    for instructions in 1.. {
+        let mut came = false;
+        let between = outcome(situation, |stage| {
+            let (mut answer, handled) = (None, Cell::new(None));
+            came =
+                interrupted(instructions, &|| handled.set(stage.perform(handler, 1)), &mut || {
+                    answer = stage.perform(operation, 0)
+                });
+            [answer, handled.take()]
+        });
+        if !came {
+            return Some(instructions - 1);
+        }
+        assert!(
+            between.is_as(&before, &after)
+                || between.is_as(&after, &before)
+                || between.is_as(&noticed, &before),
+            "{}: {operation:?} is interrupted by {handler:?} after {instructions} instructions: \
+             {between:?}\nneither {before:?}\nnor {after:?}\nnor {noticed:?}",
+            situation.name,
+        );
+    }
+    unreachable!()
+}
+
+/// Brings about `situation`, and does `both` operations.
+fn outcome(
+    situation: &Situation,
+    both: impl FnOnce(&dyn Perform) -> [Option<Answer>; 2],
+) -> Outcome {
+    let (mut both, mut outcome) = (Some(both), None);
+    situation.enter(&CLOCK, &mut |stage| {
+        let mut answers = [None; 2 + EPILOGUE.len()];
+        answers[..2].copy_from_slice(&both.take().unwrap()(stage));
+        let _ = stage.perform(Abandon, 2);
+        for (answer, (ticks, operation)) in answers[2..].iter_mut().zip(EPILOGUE) {
+            CLOCK.advance(ticks);
+            *answer = stage.perform(operation, 2);
+        }
+        let (counters, history) = stage.observer();
+        let mut told = [None; TOLD];
+        for transition in &history.snapshot() {
+            told[usize::from(transition.generation) % TOLD] = Some(*transition);
+        }
+        outcome = Some(Outcome { answers, counts: counters.counts(), told });
+    });
+    outcome.unwrap()
+}
+
+/// Interrupts an operation that is not atomic, to see that it is noticed; how
+/// often it was.
+fn torn() -> u32 {
+    let mut lost = 0;
+    for instructions in 1.. {
+        let counter = Cell::new(0_u32);
+        let add = || {
+            let count = black_box(counter.get());
+            counter.set(black_box(count + 1));
+        };
+        if !interrupted(instructions, &add, &mut { add }) {
+            break;
+        }
+        lost += u32::from(counter.get() != 2);
+    }
+    assert!(lost > 0, "the method does not notice an operation that is not atomic");
+    lost
+}
+
+/// How often `operation` can be interrupted.
+fn positions(operation: &mut dyn FnMut()) -> u32 {
+    (1..).find(|&instructions| !interrupted(instructions, &|| {}, operation)).unwrap()
+}

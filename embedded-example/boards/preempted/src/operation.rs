@@ -1,0 +1,144 @@
+//! The operations of the public API, and what they answer.
+
+use core::cell::Cell;
+
+use microbreaker::{
+    self as breaker, Breaker, Counters, Guard, History, IllegalTransition, ManualClock, Outcome,
+    Permit, Rejected, Throttle, Token, Window,
+};
+
+use crate::outcome::TOLD;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Operation {
+    Acquire,
+    /// Ends a call that took so many ticks.
+    Finish(Outcome, u32),
+    Abandon,
+    Trip,
+    TripFor(u32),
+    HalfOpen,
+    Reset,
+    ForceOpen,
+    Disable,
+    MetricsOnly,
+    Phase,
+    Snapshot,
+    Tally,
+}
+
+use Operation::*;
+
+pub(crate) const OPERATIONS: [Operation; 17] = [
+    Acquire,
+    Finish(Outcome::Success, 0),
+    Finish(Outcome::Success, SLOW),
+    Finish(Outcome::Failure, 0),
+    Finish(Outcome::FailureOpenFor(7), 0),
+    Finish(Outcome::Ignored, 0),
+    Abandon,
+    Trip,
+    TripFor(ROUNDED),
+    HalfOpen,
+    Reset,
+    ForceOpen,
+    Disable,
+    MetricsOnly,
+    Phase,
+    Snapshot,
+    Tally,
+];
+
+/// A call of so many ticks is slow.
+const SLOW: u32 = 9;
+
+/// An opening that does not fit into its word: it is rounded up until the
+/// operation has published by how much.
+pub(crate) const ROUNDED: u32 = 0x1001;
+
+/// What an operation answers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Answer {
+    Done,
+    Acquired(Result<Token, Rejected>),
+    HalfOpened(Result<(), IllegalTransition>),
+    Is(breaker::Phase),
+    Seen(breaker::Snapshot),
+    Holds(breaker::Tally),
+}
+
+pub(crate) type Observers = (Counters, History<TOLD>);
+
+/// A breaker of any window, or a throttle.
+pub(crate) trait Subject: Guard {
+    /// An operation without a permit; `None` if the subject has no such operation.
+    fn perform(&self, operation: Operation) -> Option<Answer>;
+    fn observer(&self) -> &Observers;
+}
+
+impl<W: Window> Subject for Breaker<W, &ManualClock, Observers> {
+    fn perform(&self, operation: Operation) -> Option<Answer> {
+        match operation {
+            Trip => self.trip(),
+            TripFor(ticks) => self.trip_for(ticks),
+            HalfOpen => return Some(Answer::HalfOpened(self.half_open())),
+            Reset => self.reset(),
+            ForceOpen => self.force_open(),
+            Disable => self.disable(),
+            MetricsOnly => self.metrics_only(),
+            Phase => return Some(Answer::Is(self.phase())),
+            Snapshot => return Some(Answer::Seen(self.snapshot())),
+            Tally => return Some(Answer::Holds(self.tally())),
+            Acquire | Finish(..) | Abandon => return None,
+        }
+        Some(Answer::Done)
+    }
+
+    fn observer(&self) -> &Observers {
+        self.observer()
+    }
+}
+
+impl<W: Window> Subject for Throttle<W, &ManualClock, Observers> {
+    fn perform(&self, operation: Operation) -> Option<Answer> {
+        matches!(operation, Tally).then(|| Answer::Holds(self.tally()))
+    }
+
+    fn observer(&self) -> &Observers {
+        self.observer()
+    }
+}
+
+/// A subject, and permits of it: for the operation, for the handler, and for
+/// somebody else.
+pub(crate) struct Stage<'a, S: Subject> {
+    pub(crate) subject: &'a S,
+    pub(crate) permits: [Cell<Option<Permit<'a, S>>>; 3],
+}
+
+/// [`Stage`] of any subject.
+pub(crate) trait Perform {
+    /// Does `operation`, with the permit `permit` if it takes one. `None` if
+    /// there is no such operation, or no such permit.
+    fn perform(&self, operation: Operation, permit: usize) -> Option<Answer>;
+    fn observer(&self) -> &Observers;
+}
+
+impl<S: Subject> Perform for Stage<'_, S> {
+    #[inline(never)]
+    fn perform(&self, operation: Operation, permit: usize) -> Option<Answer> {
+        match operation {
+            Acquire => {
+                return Some(Answer::Acquired(self.subject.try_acquire().map(Permit::into_token)));
+            }
+            Finish(outcome, took) => self.permits[permit].take()?.took(took).finish(outcome),
+            Abandon => drop(self.permits[permit].take()?),
+            other => return self.subject.perform(other),
+        }
+        Some(Answer::Done)
+    }
+
+    fn observer(&self) -> &Observers {
+        self.subject.observer()
+    }
+}
