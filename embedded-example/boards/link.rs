@@ -1,7 +1,7 @@
 //! The build script of programs that run on any core: hands the linker scripts
 //! to the linker. `emulator` says where they are.
 
-fn main() {
+pub(crate) fn main() {
     let arch = std::env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets CARGO_CFG_TARGET_ARCH");
     // Arm's `link.x` reads it by itself.
     if arch == "riscv32" {

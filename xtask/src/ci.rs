@@ -43,7 +43,13 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let schedules = crate::shuttle::Options { schedules: 100_000 };
     timed("random schedules, and interrupts at every step", || crate::shuttle::run(&schedules))?;
     timed("loom models", || crate::loom::run(&crate::loom::Options::default()))?;
-    timed("firmware", || crate::firmware::run(&crate::firmware::Options { install: true }))?;
+    timed("every core of this machine at once", crate::stress::run)?;
+    timed("firmware", || {
+        crate::firmware::run(&crate::firmware::Options { all: false, install: true })
+    })?;
+    timed("every kind of core", || {
+        crate::firmware::run(&crate::firmware::Options { all: true, install: true })
+    })?;
     timed("footprint", crate::footprint::check)
 }
 

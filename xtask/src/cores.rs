@@ -25,9 +25,9 @@ pub(crate) struct Core {
     pub(crate) title: &'static str,
     pub(crate) target: &'static str,
     pub(crate) qemu: Qemu,
+    /// What QEMU is told. With `-icount` so much time passes by the instruction
+    /// (to the power of two, in nanoseconds), so that they can be counted.
     machine: &'static [&'static str],
-    /// QEMU's `-icount shift`, with which the core can count its instructions.
-    shift: &'static str,
 }
 
 /// One of QEMU's programs.
@@ -45,8 +45,7 @@ pub(crate) const M0: Core = Core {
     title: "Cortex-M0",
     target: "thumbv6m-none-eabi",
     qemu: QEMU_ARM,
-    machine: &["-machine", "microbit"],
-    shift: "10",
+    machine: &["-machine", "microbit", "-icount", "shift=10"],
 };
 
 pub(crate) const M3: Core = Core {
@@ -54,8 +53,7 @@ pub(crate) const M3: Core = Core {
     title: "Cortex-M3",
     target: "thumbv7m-none-eabi",
     qemu: QEMU_ARM,
-    machine: &["-machine", "mps2-an385"],
-    shift: "10",
+    machine: &["-machine", "mps2-an385", "-icount", "shift=10"],
 };
 
 pub(crate) const RISCV: Core = Core {
@@ -63,8 +61,14 @@ pub(crate) const RISCV: Core = Core {
     title: "RISC-V (IMAC)",
     target: "riscv32imac-unknown-none-elf",
     qemu: QEMU_RISCV,
-    machine: &["-machine", "virt", "-bios", "none"],
-    shift: "0",
+    machine: &["-machine", "virt", "-bios", "none", "-icount", "shift=0"],
+};
+
+/// Two cores that run in parallel, so that instructions cannot be counted.
+pub(crate) const HARTS: Core = Core {
+    title: "two RISC-V harts",
+    machine: &["-machine", "virt", "-bios", "none", "-smp", "2"],
+    ..RISCV
 };
 
 impl Qemu {
@@ -82,13 +86,12 @@ impl Core {
         cargo.into_iter().chain(self.qemu.missing())
     }
 
-    /// Runs a program to its end, time passing by instructions; what it printed.
+    /// Runs a program to its end; what it printed.
     pub(crate) fn run(&self, program: &Path) -> anyhow::Result<String> {
         let mut qemu = Command::new(self.qemu.program)
             .args(self.machine)
             .args(["-display", "none", "-monitor", "none", "-serial", "none"])
             .args(["-semihosting-config", "enable=on,target=native"])
-            .args(["-icount", &format!("shift={}", self.shift)])
             .arg("-kernel")
             .arg(program)
             .stdin(Stdio::null())

@@ -1,6 +1,7 @@
 //! `cargo xtask firmware`: the example on a Cortex-M3 in QEMU, its sensor
 //! pulled out and plugged in while it runs, its log compared with a file.
 
+mod all;
 mod board;
 mod log;
 mod qmp;
@@ -22,6 +23,9 @@ const PACKAGE: &str = "mps2-an385";
 /// Options of `cargo xtask firmware`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
+    /// Instead, run what tries the breaker itself on every kind of core, a line each
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Install missing system packages
     #[arg(long)]
     pub(crate) install: bool,
@@ -29,6 +33,9 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let sh = tools::shell()?;
+    if options.all {
+        return all::run(&sh, options.install);
+    }
     tools::require(&sh, options.install, |sh| M3.missing(sh).collect())?;
     let root = sh.current_dir();
     let elf = M3.program(&sh, PACKAGE, PACKAGE)?;
@@ -40,10 +47,15 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 /// Checks the format of the firmware, and lints it: it is a workspace of its own.
 pub(crate) fn lint(sh: &Shell) -> anyhow::Result<()> {
-    let arm = ["--workspace", "--locked", "--target", M3.target];
-    let riscv = ["--workspace", "--exclude", PACKAGE, "--locked", "--target", RISCV.target];
-    let clippy = [(M3.target, &arm[..]), (RISCV.target, &riscv[..])];
-    let clippy = || clippy.map(|(target, arguments)| tools::clippy_for(sh, target, arguments));
+    // Each has programs that are for it alone.
+    let lints = [(M3.target, &["harts"][..]), (RISCV.target, &[PACKAGE, "preempted"])];
+    let clippy = || {
+        lints.map(|(target, others)| {
+            let mut arguments = vec!["--workspace", "--locked", "--target", target];
+            others.iter().for_each(|other| arguments.extend(["--exclude", other]));
+            tools::clippy_for(sh, target, &arguments)
+        })
+    };
     tools::require(sh, true, |_| clippy().into_iter().filter_map(Result::err).collect())?;
     let _boards = sh.push_dir(BOARDS);
     cmd!(sh, "cargo fmt --check").run()?;

@@ -10,6 +10,7 @@ mod models;
 mod pictures;
 mod scenarios;
 mod shuttle;
+mod stress;
 mod tools;
 mod weaken;
 
@@ -35,6 +36,8 @@ enum Command {
     Scenarios(scenarios::Options),
     /// Try random schedules of threads, and an interrupt at every step, each checked against the model
     Shuttle(shuttle::Options),
+    /// Hammer breakers with every core of this machine, and check what must hold
+    Stress,
     /// Weaken each memory ordering of the core, one at a time, and list those that no loom model misses
     Weaken(weaken::Options),
 }
@@ -49,6 +52,7 @@ fn main() -> anyhow::Result<()> {
         Command::Pictures => pictures::run(),
         Command::Scenarios(options) => scenarios::run(&options),
         Command::Shuttle(options) => shuttle::run(&options),
+        Command::Stress => stress::run(),
         Command::Weaken(options) => weaken::run(&options),
     }
 }

@@ -21,7 +21,7 @@ use microbreaker::ManualClock;
 use semihosting::{println, process};
 
 use operation::Operation::Abandon;
-use operation::{Answer, OPERATIONS, Operation, Perform};
+use operation::{Answer, OPERATIONS, Operation, Perform, is_for_handlers};
 use outcome::{EPILOGUE, Outcome, TOLD};
 use situation::{SITUATIONS, Situation};
 
@@ -35,7 +35,7 @@ fn main() -> ! {
     let (mut pairs, mut positions) = (0, 0);
     for situation in SITUATIONS {
         for operation in OPERATIONS {
-            for handler in OPERATIONS {
+            for handler in OPERATIONS.into_iter().filter(is_for_handlers) {
                 if let Some(instructions) = preempt(situation, operation, handler) {
                     pairs += 1;
                     positions += instructions;

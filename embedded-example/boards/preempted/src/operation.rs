@@ -49,6 +49,12 @@ pub(crate) const OPERATIONS: [Operation; 17] = [
     Tally,
 ];
 
+/// Whether it is worth doing in a handler: a snapshot shows the phase and the
+/// tally, too.
+pub(crate) fn is_for_handlers(operation: &Operation) -> bool {
+    !matches!(operation, Phase | Tally)
+}
+
 /// A call of so many ticks is slow.
 const SLOW: u32 = 9;
 

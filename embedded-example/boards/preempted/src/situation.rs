@@ -1,8 +1,8 @@
 //! What a breaker can be in the middle of.
 
 use microbreaker::{
-    AfterProbeTimeout, Breaker, Config, CountWindow, Counters, History, ManualClock, Outcome,
-    Throttle, ThrottleConfig, TimeWindow, Window, WithSlow,
+    AfterProbeTimeout, Breaker, Config, CountWindow, ManualClock, Outcome, Throttle,
+    ThrottleConfig, TimeWindow, Window, WithSlow,
 };
 
 use crate::operation::{Observers, Operation, Perform, Stage, Subject};
@@ -134,8 +134,6 @@ pub(crate) const SITUATIONS: &[Situation] = &[
     },
 ];
 
-const OBSERVERS: Observers = (Counters::new(), History::new());
-
 impl Situation {
     /// Brings about the situation, for `then`.
     pub(crate) fn enter(&self, clock: &'static ManualClock, then: &mut dyn FnMut(&dyn Perform)) {
@@ -150,7 +148,8 @@ impl Situation {
                 self.windowed(TimeWindow::<2>::new(), config, clock, then)
             }
             Kind::Throttle(config) => {
-                let throttle = Throttle::try_new(*config, TimeWindow::<2>::new(), clock, OBSERVERS);
+                let throttle =
+                    Throttle::try_new(*config, TimeWindow::<2>::new(), clock, Observers::default());
                 self.go_through(&throttle.unwrap(), clock, then);
             }
         }
@@ -163,7 +162,7 @@ impl Situation {
         clock: &'static ManualClock,
         then: &mut dyn FnMut(&dyn Perform),
     ) {
-        let breaker = Breaker::try_new(*config, window, clock, OBSERVERS);
+        let breaker = Breaker::try_new(*config, window, clock, Observers::default());
         self.go_through(&breaker.unwrap(), clock, then);
     }
 

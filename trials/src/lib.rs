@@ -1,0 +1,7 @@
+//! What is tried on the host and on bare cores alike, without an operating
+//! system: `cargo xtask firmware --all`.
+
+#![no_std]
+
+#[cfg(target_has_atomic = "32")]
+pub mod stress;

@@ -1,0 +1,152 @@
+//! Workers that run in parallel, on threads or on harts, hammer breakers.
+//!
+//! They meet before and after each round. In between each makes calls and
+//! gives commands as its own random numbers say; afterwards the first one
+//! checks, while all others wait, what must hold whatever the order was.
+
+mod barrier;
+mod log;
+mod mixed;
+mod opening;
+mod random;
+mod window;
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use microbreaker::{Clock, Counters};
+
+use barrier::Barrier;
+use log::Log;
+use mixed::Mixed;
+use opening::Opening;
+use random::Random;
+use window::Window;
+
+/// The most workers there can be.
+pub const MOST_WORKERS: u32 = 32;
+
+/// Rounds of each kind: two workers make more than a million calls each.
+const ROUNDS: u32 = 1_600;
+
+/// What the workers share. There is one at a time.
+pub struct Stress {
+    barrier: Barrier,
+    window: Window,
+    opening: Opening,
+    mixed: Mixed,
+    count: Count,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Calls that all workers asked for.
+    pub calls: u32,
+    /// Transitions made.
+    pub transitions: u32,
+    /// Updates that a counter lost that is not atomic: none would mean that the
+    /// workers did not run in parallel.
+    pub lost: u32,
+}
+
+/// What some workers do between two checks.
+trait Round {
+    /// Done by the first worker.
+    fn prepare(&self);
+    /// Done by each; `number` is the round's.
+    fn work(&'static self, worker: u32, number: u32, random: &mut Random, count: &Count);
+    /// Done by the first worker.
+    fn check(&self, number: u32);
+}
+
+impl Stress {
+    /// For 2 to [`MOST_WORKERS`] workers, who call `pause` while they wait for
+    /// each other.
+    ///
+    /// # Panics
+    ///
+    /// With any other number of workers.
+    #[must_use]
+    pub const fn new(workers: u32, pause: fn()) -> Self {
+        assert!(workers >= 2 && workers <= MOST_WORKERS, "2 to 32 workers");
+        Self {
+            barrier: Barrier::new(workers, pause),
+            window: Window::new(workers),
+            opening: Opening::new(),
+            mixed: Mixed::new(workers),
+            count: Count::new(),
+        }
+    }
+
+    /// Does the part of a worker, numbered from 0.
+    ///
+    /// # Panics
+    ///
+    /// If anything does not hold.
+    pub fn work(&'static self, worker: u32) {
+        let mut random = Random::new(worker);
+        for number in 0..ROUNDS {
+            self.round(&self.window, worker, number, &mut random);
+            self.round(&self.opening, worker, number, &mut random);
+            self.round(&self.mixed, worker, number, &mut random);
+        }
+        self.barrier.wait();
+    }
+
+    fn round(&self, round: &'static impl Round, worker: u32, number: u32, random: &mut Random) {
+        if worker == 0 {
+            round.prepare();
+        }
+        self.barrier.wait();
+        round.work(worker, number, random, &self.count);
+        self.barrier.wait();
+        if worker == 0 {
+            round.check(number);
+        }
+    }
+
+    /// What came of it, once all workers are done.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let counters = [self.window.counters(), self.opening.counters(), self.mixed.counters()];
+        let transitions = counters.map(|counters| counters.counts().transitions).iter().sum();
+        let calls = self.count.atomic.load(Ordering::Relaxed);
+        Report { calls, transitions, lost: calls - self.count.torn.load(Ordering::Relaxed) }
+    }
+}
+
+/// Two counters of the same: one atomic, one not.
+struct Count {
+    atomic: AtomicU32,
+    torn: AtomicU32,
+}
+
+impl Count {
+    const fn new() -> Self {
+        Self { atomic: AtomicU32::new(0), torn: AtomicU32::new(0) }
+    }
+
+    fn one(&self) {
+        self.atomic.fetch_add(1, Ordering::Relaxed);
+        self.torn.store(self.torn.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+}
+
+type Observers = (Counters, Log);
+
+/// The clock of all breakers here.
+struct Ticks;
+
+static TICKS: AtomicU32 = AtomicU32::new(0);
+
+impl Ticks {
+    fn advance(ticks: u32) {
+        TICKS.fetch_add(ticks, Ordering::Relaxed);
+    }
+}
+
+impl Clock for Ticks {
+    fn now(&self) -> u32 {
+        TICKS.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,52 @@
+//! The transitions of a round.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use microbreaker::{Observer, Phase, Transition};
+
+/// Transitions by generation. A round makes fewer than there are generations.
+pub(super) struct Log([AtomicU32; 256]);
+
+const PHASES: [Phase; 6] = [
+    Phase::Closed,
+    Phase::Open,
+    Phase::HalfOpen,
+    Phase::ForcedOpen,
+    Phase::Disabled,
+    Phase::MetricsOnly,
+];
+
+const NONE: u32 = u32::MAX;
+
+impl Log {
+    pub(super) const fn new() -> Self {
+        Self([const { AtomicU32::new(NONE) }; 256])
+    }
+
+    pub(super) fn clear(&self) {
+        self.0.iter().for_each(|told| told.store(NONE, Ordering::Relaxed));
+    }
+
+    /// How many transitions were told.
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().filter(|told| told.load(Ordering::Relaxed) != NONE).count()
+    }
+
+    /// The phases that the transition to `generation` left and entered, if it
+    /// was told.
+    pub(super) fn of(&self, generation: u8) -> Option<(Phase, Phase)> {
+        match self.0[usize::from(generation)].load(Ordering::Relaxed) {
+            NONE => None,
+            told => Some((PHASES[told as usize / 8], PHASES[told as usize % 8])),
+        }
+    }
+}
+
+impl Observer for Log {
+    fn transition(&self, transition: &Transition) {
+        let number = |phase| PHASES.iter().position(|&other| other == phase).unwrap() as u32;
+        let told = number(transition.from) * 8 + number(transition.to);
+        let before = self.0[usize::from(transition.generation)].swap(told, Ordering::Relaxed);
+        assert_eq!(before, NONE, "told twice: {transition:?}");
+    }
+}

@@ -1,0 +1,75 @@
+//! No outcome is lost, and no trip: the workers' failures meet the policy
+//! together, or are one short of it.
+
+use microbreaker::{Breaker, Config, CountWindow, Counters, Phase, Tally};
+
+use super::log::Log;
+use super::random::Random;
+use super::{Count, Observers, Round, Ticks};
+
+/// Calls of a round, and at how many failures of them it trips.
+const CALLS: u32 = 1_200;
+const FAILURES: u32 = 96;
+
+pub(super) struct Window {
+    workers: u32,
+    breaker: Breaker<CountWindow<62>, Ticks, Observers>,
+}
+
+impl Window {
+    pub(super) const fn new(workers: u32) -> Self {
+        let failures = FAILURES / workers * workers;
+        let config = Config::new().failures_in_window(failures).last_calls(CALLS).open_for(1);
+        let observers = (Counters::new(), Log::new());
+        Self { workers, breaker: Breaker::observed(config, CountWindow::new(), Ticks, observers) }
+    }
+
+    pub(super) const fn counters(&self) -> &Counters {
+        &self.breaker.observer().0
+    }
+
+    /// Whether the failures of the round meet the policy.
+    const fn trips(number: u32) -> bool {
+        number.is_multiple_of(2)
+    }
+}
+
+impl Round for Window {
+    fn prepare(&self) {
+        self.breaker.reset();
+        self.breaker.observer().1.clear();
+    }
+
+    fn work(&'static self, worker: u32, number: u32, random: &mut Random, count: &Count) {
+        let mut failures = FAILURES / self.workers;
+        if worker == 0 && !Self::trips(number) {
+            failures -= 1;
+        }
+        for left in (1..=CALLS / self.workers).rev() {
+            count.one();
+            let Ok(permit) = self.breaker.try_acquire() else {
+                assert_eq!(failures, 0, "refused before the policy was met");
+                continue;
+            };
+            if random.below(left) < failures {
+                failures -= 1;
+                permit.failure();
+            } else {
+                permit.success();
+            }
+        }
+    }
+
+    fn check(&self, number: u32) {
+        let failed = FAILURES / self.workers * self.workers;
+        let (phase, tally) = (self.breaker.snapshot().phase, self.breaker.tally());
+        let told = self.breaker.observer().1.len();
+        if Self::trips(number) {
+            assert_eq!((phase, told, tally.failed), (Phase::Open, 1, failed));
+        } else {
+            let calls = CALLS / self.workers * self.workers;
+            let all = Tally { calls, failed: failed - 1, slow: 0 };
+            assert_eq!((phase, told, tally), (Phase::Closed, 0, all));
+        }
+    }
+}

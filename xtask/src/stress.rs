@@ -1,0 +1,11 @@
+//! `cargo xtask stress`
+
+use xshell::cmd;
+
+use crate::tools;
+
+pub(crate) fn run() -> anyhow::Result<()> {
+    let sh = tools::shell()?;
+    let test = cmd!(sh, "cargo test --release -p microbreaker-trials --test stress");
+    Ok(test.args(["--", "--ignored", "--nocapture"]).run()?)
+}
