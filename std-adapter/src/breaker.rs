@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use microbreaker::{IllegalTransition, Phase};
 
@@ -22,7 +22,7 @@ use crate::{Builder, Rejected, Snapshot};
 ///
 /// ```
 /// use microbreaker_std::Breaker;
-/// use std::time::Duration;
+/// use std::time::{Duration, Instant};
 /// let users = Breaker::builder("users")
 ///     .failure_rate(50).min_calls(10).last_calls(100)
 ///     .open_for(Duration::from_secs(30))
@@ -38,12 +38,13 @@ pub struct Breaker(Arc<Inner>);
 /// What all handles share.
 pub(crate) struct Inner {
     pub(crate) engines: Engines,
-    pub(crate) audience: Arc<Audience>,
+    audience: Arc<Audience>,
     clock: SharedClock,
     seed: u32,
 }
 
 impl Inner {
+    #[inline]
     pub(crate) fn engine(&self) -> &Engine {
         self.engines.engine(self.engines.current())
     }
@@ -200,6 +201,33 @@ impl Breaker {
     #[cfg(feature = "registry")]
     pub(crate) fn is_held(&self) -> bool {
         Arc::strong_count(&self.0) > 1
+    }
+
+    /// When a call begins, if durations are measured.
+    #[inline]
+    pub(crate) fn began(&self) -> Option<Instant> {
+        #[cfg(feature = "metrics")]
+        return self.0.audience.durations.begin();
+        #[cfg(not(feature = "metrics"))]
+        None
+    }
+
+    /// Measures a call that began at `began`, and took `took` if the caller knows
+    /// better.
+    #[inline]
+    pub(crate) fn measure(
+        &self,
+        began: Option<Instant>,
+        took: Option<Duration>,
+        outcome: microbreaker::Outcome,
+    ) {
+        #[cfg(feature = "metrics")]
+        if let Some(began) = began {
+            let took = took.unwrap_or_else(|| began.elapsed());
+            self.0.audience.durations.record(self.name(), took, outcome);
+        }
+        #[cfg(not(feature = "metrics"))]
+        let _ = (began, took, outcome);
     }
 
     fn listeners(&self) -> &Listeners {

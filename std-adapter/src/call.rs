@@ -3,7 +3,11 @@
 use std::borrow::Borrow;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::time::Instant;
 
+use microbreaker::Token;
+
+use crate::engine::Engine;
 use crate::permit::Permit;
 use crate::{Breaker, CallError, Classify, ErrorsFail, Outcome};
 
@@ -54,7 +58,27 @@ impl Breaker {
         f: impl FnOnce() -> Result<T, E>,
         classify: impl Classify<T, E>,
     ) -> Result<T, CallError<E>> {
-        call(self.try_acquire()?, f, classify).map_err(CallError::Failed)
+        // Not by a permit, whose destructor keeps it in memory: see `Running`.
+        let engines = &self.inner().engines;
+        let number = engines.current();
+        let engine = engines.engine(number);
+        match engine.try_acquire() {
+            Ok((token, started)) => {
+                let began = self.began();
+                let running = Running { breaker: self, engine, token, started, began };
+                let result = f();
+                let outcome = classify.classify(&result).in_ticks();
+                std::mem::forget(running);
+                self.measure(began, None, outcome);
+                engine.complete(token, started, None, outcome);
+                result.map_err(CallError::Failed)
+            }
+            // Another engine may be in use by now.
+            Err(_) if engines.current() != number => {
+                call(self.try_acquire()?, f, classify).map_err(CallError::Failed)
+            }
+            Err(rejected) => Err(self.rejected(rejected).into()),
+        }
     }
 
     /// Makes a guarded call of a future, on any executor. The future is not
@@ -132,19 +156,21 @@ pub(crate) async fn call_async<T, E>(
 
 /// What gives leave to make a call: a permit, or several.
 pub(crate) trait Leave {
-    fn finish(self, outcome: Outcome);
+    /// Ends the call, unless it has ended.
+    fn end(&mut self, outcome: Outcome);
 }
 
 impl<B: Borrow<Breaker>> Leave for Permit<B> {
     #[inline]
-    fn finish(self, outcome: Outcome) {
-        self.finish(outcome);
+    fn end(&mut self, outcome: Outcome) {
+        self.complete(outcome.in_ticks());
     }
 }
 
-/// A call in progress: a panic while it runs is a failure.
+/// A call in progress: a panic while it runs is a failure. Otherwise dropping it
+/// drops the leave, which is to abandon the call.
 pub(crate) struct InCall<L: Leave> {
-    leave: Option<L>,
+    leave: L,
     /// Whether the caller's own code is running.
     running: bool,
 }
@@ -152,7 +178,7 @@ pub(crate) struct InCall<L: Leave> {
 impl<L: Leave> InCall<L> {
     #[inline]
     pub(crate) const fn new(leave: L) -> Self {
-        Self { leave: Some(leave), running: false }
+        Self { leave, running: false }
     }
 
     /// Runs some of the call.
@@ -166,19 +192,37 @@ impl<L: Leave> InCall<L> {
 
     /// Ends the call as `classify` says.
     #[inline]
-    pub(crate) fn finish<T, E>(mut self, classify: &impl Classify<T, E>, result: &Result<T, E>) {
+    pub(crate) fn finish<T, E>(&mut self, classify: &impl Classify<T, E>, result: &Result<T, E>) {
         let outcome = self.run(|| classify.classify(result));
-        if let Some(leave) = self.leave.take() {
-            leave.finish(outcome);
-        }
+        self.leave.end(outcome);
     }
 }
 
 impl<L: Leave> Drop for InCall<L> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(leave) = self.leave.take().filter(|_| self.running) {
-            leave.finish(Outcome::Failure);
+        if self.running {
+            self.leave.end(Outcome::Failure);
         }
+    }
+}
+
+/// A call of a function in progress: dropped by a panic, which is a failure.
+///
+/// It holds copies, so that all stays in registers while nobody panics.
+struct Running<'a> {
+    breaker: &'a Breaker,
+    engine: &'a Engine,
+    token: Token,
+    started: u32,
+    began: Option<Instant>,
+}
+
+impl Drop for Running<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        let failure = microbreaker::Outcome::Failure;
+        self.breaker.measure(self.began, None, failure);
+        self.engine.complete(self.token, self.started, None, failure);
     }
 }

@@ -2,10 +2,10 @@
 
 use microbreaker::{
     Breaker, CountWindow, FailureWindow, Guard, IllegalTransition, Outcome, Phase, Rejected,
-    Snapshot, TimeWindow, Token, WithSlow,
+    Snapshot, TimeWindow, Token, Window, WithSlow,
 };
 
-use crate::settings::{BadSetting, Settings, Window};
+use crate::settings::{self, BadSetting, Settings};
 use crate::timing::SharedClock;
 use crate::watch::Watch;
 
@@ -19,6 +19,7 @@ type Failures = FailureWindow<{ BUCKETS as usize }>;
 
 /// One breaker of the core. Every decision is made in here.
 #[expect(clippy::large_enum_variant, reason = "it is allocated once, and never moved after that")]
+#[repr(u8)]
 pub(crate) enum Engine {
     Plain(Core<()>),
     Count(Core<Count>),
@@ -51,22 +52,22 @@ impl Engine {
     ) -> Result<Self, BadSetting> {
         let config = settings.config(seed)?;
         let engine = match settings.window() {
-            Window::None => Core::try_new(config, (), clock, watch).map(Self::Plain),
-            Window::Count { slow: false } => {
+            settings::Window::None => Core::try_new(config, (), clock, watch).map(Self::Plain),
+            settings::Window::Count { slow: false } => {
                 Core::try_new(config, Count::new(), clock, watch).map(Self::Count)
             }
-            Window::Count { slow: true } => {
+            settings::Window::Count { slow: true } => {
                 let window = WithSlow::new(Count::new(), Count::new());
                 Core::try_new(config, window, clock, watch).map(Self::SlowCount)
             }
-            Window::Time { slow: false } => {
+            settings::Window::Time { slow: false } => {
                 Core::try_new(config, Time::new(), clock, watch).map(Self::Time)
             }
-            Window::Time { slow: true } => {
+            settings::Window::Time { slow: true } => {
                 let window = WithSlow::new(Time::new(), Time::new());
                 Core::try_new(config, window, clock, watch).map(Self::SlowTime)
             }
-            Window::Failures => {
+            settings::Window::Failures => {
                 Core::try_new(config, Failures::new(), clock, watch).map(Self::Failures)
             }
         };
@@ -75,17 +76,35 @@ impl Engine {
 
     /// Leave to make one call, and the tick at which it was given where the
     /// core times calls.
-    #[inline]
+    ///
+    /// This and completing successes is inlined for the windows that most breakers
+    /// have: if it is not, the `Result` goes through memory in pieces, and that takes
+    /// longer than all the rest.
+    #[inline(always)]
     pub(crate) fn try_acquire(&self) -> Result<(Token, u32), Rejected> {
-        each!(self, core => {
-            let permit = core.try_acquire()?;
-            let started = permit.started();
-            Ok((permit.into_token(), started))
-        })
+        match self {
+            Self::Plain(core) => acquire(core),
+            Self::Count(core) => acquire(core),
+            _ => self.acquire_of_any(),
+        }
     }
 
-    #[inline]
+    #[inline(never)]
+    fn acquire_of_any(&self) -> Result<(Token, u32), Rejected> {
+        each!(self, core => acquire(core))
+    }
+
+    #[inline(always)]
     pub(crate) fn complete(&self, token: Token, started: u32, took: Option<u32>, end: Outcome) {
+        match (self, end) {
+            (Self::Plain(core), Outcome::Success) => core.complete(token, started, took, end),
+            (Self::Count(core), Outcome::Success) => core.complete(token, started, took, end),
+            _ => self.complete_any(token, started, took, end),
+        }
+    }
+
+    #[inline(never)]
+    fn complete_any(&self, token: Token, started: u32, took: Option<u32>, end: Outcome) {
         each!(self, core => core.complete(token, started, took, end));
     }
 
@@ -132,4 +151,11 @@ impl Engine {
     pub(crate) fn metrics_only(&self) {
         each!(self, core => core.metrics_only());
     }
+}
+
+#[inline(always)]
+fn acquire<W: Window>(core: &Core<W>) -> Result<(Token, u32), Rejected> {
+    let permit = core.try_acquire()?;
+    let started = permit.started();
+    Ok((permit.into_token(), started))
 }

@@ -35,6 +35,7 @@ mod counts;
 mod engine;
 mod error;
 mod event;
+mod grant;
 #[cfg(feature = "http")]
 mod http;
 mod last_good;

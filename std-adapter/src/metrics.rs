@@ -100,7 +100,8 @@ impl Durations {
         self.are_measured.then(Instant::now)
     }
 
-    pub(crate) fn record(&self, name: &Arc<str>, outcome: Outcome, took: Duration) {
+    #[cold]
+    pub(crate) fn record(&self, name: &Arc<str>, took: Duration, outcome: Outcome) {
         let histograms = self.histograms.get_or_init(|| {
             describe_histogram!(DURATION, Unit::Seconds, "How long calls took, by outcome.");
             OUTCOMES.map(|of| histogram!(DURATION, "breaker" => name.clone(), "outcome" => of))

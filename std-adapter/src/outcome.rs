@@ -21,6 +21,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    #[inline]
     pub(crate) fn in_ticks(self) -> microbreaker::Outcome {
         match self {
             Self::Success => microbreaker::Outcome::Success,
@@ -38,6 +39,7 @@ pub trait Classify<T, E> {
 }
 
 impl<T, E, F: Fn(&Result<T, E>) -> Outcome> Classify<T, E> for F {
+    #[inline]
     fn classify(&self, result: &Result<T, E>) -> Outcome {
         self(result)
     }
@@ -48,6 +50,7 @@ impl<T, E, F: Fn(&Result<T, E>) -> Outcome> Classify<T, E> for F {
 pub struct ErrorsFail;
 
 impl<T, E> Classify<T, E> for ErrorsFail {
+    #[inline]
     fn classify(&self, result: &Result<T, E>) -> Outcome {
         if result.is_ok() { Outcome::Success } else { Outcome::Failure }
     }

@@ -2,17 +2,10 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::time::Duration;
-#[cfg(feature = "metrics")]
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use microbreaker::Token;
-
-use crate::breaker::Inner;
-use crate::engine::Engine;
-use crate::{Breaker, Outcome, Rejected, millis};
-#[cfg(feature = "metrics")]
-use crate::{timing::duration, watch::Audience};
+use crate::grant::Grant;
+use crate::{Breaker, Outcome, Rejected};
 
 /// Leave to make one call, consumed by its outcome.
 ///
@@ -28,41 +21,16 @@ use crate::{timing::duration, watch::Audience};
 pub struct Permit<B: Borrow<Breaker> = Breaker> {
     breaker: B,
     /// `None` once it was consumed.
-    token: Option<Token>,
-    started: u32,
-    took: Option<u32>,
-    /// The number of the engine that gave it.
-    engine: usize,
-    /// When it was given, if durations are measured.
-    #[cfg(feature = "metrics")]
+    grant: Option<Grant>,
+    took: Option<Duration>,
     began: Option<Instant>,
 }
 
 impl<B: Borrow<Breaker>> Permit<B> {
     #[inline]
     pub(crate) fn acquire(breaker: B) -> Result<Self, Rejected> {
-        let Inner { engines, audience, .. } = breaker.borrow().inner();
-        #[cfg(not(feature = "metrics"))]
-        let _ = audience;
-        loop {
-            let engine = engines.current();
-            match engines.engine(engine).try_acquire() {
-                Ok((token, started)) => {
-                    return Ok(Self {
-                        token: Some(token),
-                        started,
-                        took: None,
-                        engine,
-                        #[cfg(feature = "metrics")]
-                        began: audience.durations.begin(),
-                        breaker,
-                    });
-                }
-                // One that is not in use any more refuses, but that is no answer.
-                Err(_) if engines.current() != engine => {}
-                Err(rejected) => return Err(breaker.borrow().rejected(rejected)),
-            }
-        }
+        let grant = breaker.borrow().grant()?;
+        Ok(Self { grant: Some(grant), took: None, began: breaker.borrow().began(), breaker })
     }
 
     /// The breaker that gave it.
@@ -72,7 +40,7 @@ impl<B: Borrow<Breaker>> Permit<B> {
 
     /// The call took this long, whatever the clock says.
     pub fn took(mut self, time: Duration) -> Self {
-        self.took = Some(millis(time));
+        self.took = Some(time);
         self
     }
 
@@ -101,20 +69,11 @@ impl<B: Borrow<Breaker>> Permit<B> {
     }
 
     #[inline]
-    fn engine(&self) -> &Engine {
-        self.breaker.borrow().inner().engines.engine(self.engine)
-    }
-
-    #[inline]
-    fn complete(&mut self, outcome: microbreaker::Outcome) {
-        if let Some(token) = self.token.take() {
-            #[cfg(feature = "metrics")]
-            if let Some(began) = self.began {
-                let took = self.took.map_or_else(|| began.elapsed(), duration);
-                let Audience { name, durations, .. } = &*self.breaker.borrow().inner().audience;
-                durations.record(name, outcome, took);
-            }
-            self.engine().complete(token, self.started, self.took, outcome);
+    pub(crate) fn complete(&mut self, outcome: microbreaker::Outcome) {
+        if let Some(grant) = self.grant.take() {
+            let breaker = self.breaker.borrow();
+            breaker.measure(self.began, self.took, outcome);
+            breaker.end(grant, self.took, outcome);
         }
     }
 }
@@ -122,8 +81,8 @@ impl<B: Borrow<Breaker>> Permit<B> {
 impl<B: Borrow<Breaker>> Drop for Permit<B> {
     #[inline]
     fn drop(&mut self) {
-        if self.token.is_some() {
-            self.complete(self.engine().abandoned());
+        if let Some(grant) = self.grant {
+            self.complete(self.breaker().abandoned(grant));
         }
     }
 }

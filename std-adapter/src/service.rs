@@ -118,9 +118,9 @@ struct Both<'a> {
 }
 
 impl Leave for Both<'_> {
-    fn finish(self, outcome: Outcome) {
-        self.of_instance.finish(outcome);
-        self.of_service.finish(match outcome {
+    fn end(&mut self, outcome: Outcome) {
+        self.of_instance.end(outcome);
+        self.of_service.end(match outcome {
             Outcome::FailureOpenFor(_) => Outcome::Failure,
             outcome => outcome,
         });
