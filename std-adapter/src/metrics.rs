@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use metrics::{
-    Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
     histogram,
 };
-use microbreaker::{Outcome, Phase};
+use microbreaker::{Cause, Outcome, Phase};
 
 use crate::{Breaker, Event, EventKind};
 
@@ -31,6 +31,15 @@ const PHASES: [Phase; 6] = [
     Phase::ForcedOpen,
     Phase::Disabled,
     Phase::MetricsOnly,
+];
+
+/// What a dry run can report.
+const POLICIES: [Cause; 5] = [
+    Cause::ConsecutiveFailures,
+    Cause::FailuresInWindow,
+    Cause::FailureRate,
+    Cause::SlowRate,
+    Cause::Demanded,
 ];
 
 const OUTCOMES: [&str; 3] = ["success", "failure", "ignored"];
@@ -75,6 +84,12 @@ impl Breaker {
         for (outcome, count) in OUTCOMES.into_iter().zip(by_outcome) {
             let calls = counter!(CALLS, "breaker" => self.name().clone(), "outcome" => outcome);
             calls.absolute(count);
+        }
+        if snapshot.phase == Phase::MetricsOnly {
+            // A counter that begins at one has not increased to Prometheus.
+            for cause in POLICIES {
+                would_trip(self.name(), cause).increment(0);
+            }
         }
         counter!(STALE, &labels()).absolute(counts.stale);
         counter!(REJECTIONS, &labels()).absolute(counts.rejections);
@@ -130,9 +145,13 @@ pub(crate) fn count(event: &Event) {
             TRANSITIONS,
             "breaker" => name, "from" => from.name(), "to" => to.name(), "cause" => cause
         ),
-        EventKind::WouldTrip => counter!(WOULD_TRIP, "breaker" => name, "cause" => cause),
+        EventKind::WouldTrip => would_trip(&name, event.cause),
     }
     .increment(1);
+}
+
+fn would_trip(name: &Arc<str>, cause: Cause) -> Counter {
+    counter!(WOULD_TRIP, "breaker" => name.clone(), "cause" => cause.name())
 }
 
 /// Says what the series mean.

@@ -115,6 +115,8 @@ fn a_dry_run_counts_what_it_would_have_done() {
     recorded(|prometheus| {
         let breaker = builder(&PausedClock::new()).build().unwrap();
         breaker.metrics_only();
+        let line = r#"microbreaker_would_trip_total{breaker="users",cause="failure_rate"} 0"#;
+        has(&scrape(&breaker, prometheus), line);
         for _ in 0..4 {
             call(&breaker, Outcome::Failure);
         }
