@@ -20,7 +20,7 @@ const BARE_TARGETS: [(&str, bool); 4] = [
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 12] = [
+const STEPS: [(&str, Step); 13] = [
     ("format", format),
     ("the README's test command", test),
     ("the commands' own tests", commands),
@@ -30,6 +30,7 @@ const STEPS: [(&str, Step); 12] = [
     ("every subset of features on the host", feature_subsets),
     ("every subset of features on bare metal", bare_feature_subsets),
     ("the features of microbreaker-std", std_features),
+    ("alerts of Prometheus", alerts),
     ("demo", demo),
     ("the firmware's format and lints", crate::firmware::lint),
     ("benchmarks build", benches),
@@ -131,6 +132,14 @@ fn bare_feature_subsets(sh: &Shell) -> anyhow::Result<()> {
 fn std_features(sh: &Shell) -> anyhow::Result<()> {
     cmd!(sh, "cargo test -p microbreaker-std --all-features").run()?;
     Ok(cmd!(sh, "cargo test -p microbreaker-std-tests").run()?)
+}
+
+fn alerts(sh: &Shell) -> anyhow::Result<()> {
+    let promtool = || tools::find("promtool", &["prometheus"], "a release of Prometheus");
+    tools::require(sh, true, |_| promtool().into_iter().collect())?;
+    let _dir = sh.push_dir("std-adapter/telemetry");
+    cmd!(sh, "promtool check rules alerts.yml").run()?;
+    Ok(cmd!(sh, "promtool test rules alerts.test.yml").run()?)
 }
 
 fn demo(sh: &Shell) -> anyhow::Result<()> {
