@@ -60,8 +60,8 @@ impl Breaker {
     ) -> Result<T, CallError<E>> {
         // Not by a permit, whose destructor keeps it in memory: see `Running`.
         let engines = &self.inner().engines;
-        let number = engines.current();
-        let engine = engines.engine(number);
+        let turn = engines.current();
+        let engine = engines.engine(turn);
         match engine.try_acquire() {
             Ok((token, started)) => {
                 let began = self.began();
@@ -74,7 +74,7 @@ impl Breaker {
                 result.map_err(CallError::Failed)
             }
             // Another engine may be in use by now.
-            Err(_) if engines.current() != number => {
+            Err(_) if engines.current() != turn => {
                 call(self.try_acquire()?, f, classify).map_err(CallError::Failed)
             }
             Err(rejected) => Err(self.rejected(rejected).into()),

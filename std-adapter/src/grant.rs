@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use microbreaker::{Outcome, Token};
 
+use crate::reload::Turn;
 use crate::timing::demanded;
 use crate::{Breaker, Rejected};
 
 /// Leave to make one call, which must be ended.
 #[derive(Clone, Copy)]
 pub(crate) struct Grant {
-    /// The number of the engine that gave it.
-    engine: usize,
+    /// Who gave it.
+    turn: Turn,
     token: Token,
     /// The tick at which it was given, where the core times calls.
     started: u32,
@@ -23,13 +24,13 @@ impl Breaker {
     pub(crate) fn grant(&self) -> Result<Grant, Rejected> {
         let inner = self.inner();
         loop {
-            let number = inner.engines.current();
-            match inner.engines.engine(number).try_acquire() {
+            let turn = inner.engines.current();
+            match inner.engines.engine(turn).try_acquire() {
                 Ok((token, started)) => {
-                    return Ok(Grant { engine: number, token, started });
+                    return Ok(Grant { turn, token, started });
                 }
                 // One that is not in use any more refuses, but that is no answer.
-                Err(_) if inner.engines.current() != number => {}
+                Err(_) if inner.engines.current() != turn => {}
                 Err(rejected) => return Err(self.rejected(rejected)),
             }
         }
@@ -39,12 +40,12 @@ impl Breaker {
     /// the clock.
     #[inline]
     pub(crate) fn end(&self, grant: Grant, took: Option<Duration>, outcome: Outcome) {
-        let engine = self.inner().engines.engine(grant.engine);
+        let engine = self.inner().engines.engine(grant.turn);
         engine.complete(grant.token, grant.started, took.map(demanded), outcome);
     }
 
     /// What becomes of a call that is abandoned.
     pub(crate) fn abandoned(&self, grant: Grant) -> Outcome {
-        self.inner().engines.engine(grant.engine).abandoned()
+        self.inner().engines.engine(grant.turn).abandoned()
     }
 }

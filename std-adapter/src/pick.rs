@@ -27,9 +27,8 @@ pub fn pick<'a>(breakers: impl IntoIterator<Item = &'a Breaker>) -> Vec<&'a Brea
         let snapshot = breaker.snapshot();
         let rank = match snapshot.phase {
             Phase::Closed | Phase::Disabled | Phase::MetricsOnly => 0,
-            Phase::HalfOpen => 1,
-            Phase::Open => 2,
-            _ => 3,
+            Phase::HalfOpen | Phase::Open => 1,
+            _ => 2,
         };
         (rank, snapshot.retry_after.unwrap_or(Duration::ZERO))
     });

@@ -56,9 +56,29 @@ impl fmt::Display for Reloaded {
 /// current one must not write: less than 1 KiB for each different settings.
 pub(crate) struct Engines {
     first: Version,
+    /// A `Turn`, as a word.
     current: AtomicUsize,
     /// One change at a time.
     changing: Mutex<()>,
+}
+
+/// Which engine is in use, and how often that has changed, modulo 2^16 or more: so
+/// that who was refused by one that had been in use can tell, also if it is in use
+/// again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Turn(usize);
+
+impl Turn {
+    const NUMBERS: usize = 1 << 16;
+
+    const fn number(self) -> usize {
+        self.0 % Self::NUMBERS
+    }
+
+    const fn next(self, number: usize) -> Self {
+        let changes = self.0 - self.number();
+        Self(changes.wrapping_add(Self::NUMBERS) + number)
+    }
 }
 
 struct Version {
@@ -79,15 +99,15 @@ impl Engines {
         Self { first, current: AtomicUsize::new(0), changing: Mutex::new(()) }
     }
 
-    /// The number of the current engine.
     #[inline]
-    pub(crate) fn current(&self) -> usize {
-        self.current.load(Ordering::Acquire)
+    pub(crate) fn current(&self) -> Turn {
+        // Pairs with the release that follows the making of the engine.
+        Turn(self.current.load(Ordering::Acquire))
     }
 
     #[inline]
-    pub(crate) fn engine(&self, number: usize) -> &Engine {
-        &self.version(number).engine
+    pub(crate) fn engine(&self, turn: Turn) -> &Engine {
+        &self.version(turn).engine
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -95,9 +115,9 @@ impl Engines {
     }
 
     #[inline]
-    fn version(&self, number: usize) -> &Version {
+    fn version(&self, turn: Turn) -> &Version {
         let mut version = &self.first;
-        for _ in 0..number {
+        for _ in 0..turn.number() {
             version = version.next.get().expect("there are as many versions as their numbers say");
         }
         version
@@ -106,9 +126,9 @@ impl Engines {
     /// Does `command` to the current engine, also if that changes meanwhile.
     pub(crate) fn command<T>(&self, command: impl Fn(&Engine) -> T) -> T {
         loop {
-            let number = self.current();
-            let done = command(self.engine(number));
-            if self.current() == number {
+            let turn = self.current();
+            let done = command(self.engine(turn));
+            if self.current() == turn {
                 return done;
             }
         }
@@ -121,7 +141,8 @@ impl Engines {
     ) -> Result<Reloaded, BadSetting> {
         // Whoever panicked in here left the old engine or the new one.
         let _guard = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = self.version(self.current());
+        let turn = self.current();
+        let old = self.version(turn);
         if old.settings == *settings {
             return Ok(Reloaded::Unchanged);
         }
@@ -131,7 +152,7 @@ impl Engines {
         let before = old.snapshot();
         carry(&before, new);
         new.watch().mute(false);
-        self.current.store(number, Ordering::Release);
+        self.current.store(turn.next(number).0, Ordering::Release);
         // From here on every command finds the new one. What happened to the old
         // one since it was looked at is carried as well.
         old.watch().mute(true);
@@ -166,6 +187,13 @@ impl Engines {
                 }
             };
             number += 1;
+            if number == Turn::NUMBERS {
+                return Err(BadSetting {
+                    setting: "settings",
+                    value: format!("the {number}th that this breaker has had"),
+                    allowed: format!("one of the first {number}"),
+                });
+            }
         }
         Ok((number, version))
     }
@@ -202,8 +230,8 @@ impl Breaker {
     /// ramp: the result says what was forgotten. With the same settings nothing
     /// is touched.
     ///
-    /// Calls under way count nowhere. Changes wait for each other, nothing else
-    /// waits for them. Each different settings that a breaker has had take less
+    /// The clock stays what it is. Calls under way count nowhere. Changes wait for each other, nothing else
+    /// waits for them. Each of the different settings that a breaker has had takes less
     /// than 1 KiB until it is dropped.
     ///
     /// # Errors

@@ -48,6 +48,15 @@ fn a_rejection_says_who_why_and_how_long() {
 }
 
 #[test]
+fn time_begins_when_the_breaker_is_made() {
+    let clock = PausedClock::new();
+    clock.advance(7 * SECOND);
+    let breaker = touchy(&clock).build().unwrap();
+    clock.advance(SECOND);
+    assert_eq!(breaker.snapshot().in_phase_for, SECOND);
+}
+
+#[test]
 fn clones_are_the_same_breaker() {
     let (breaker, _) = breaker();
     breaker.clone().trip();

@@ -148,6 +148,18 @@ fn ever_new_names_do_not_fill_the_memory() {
 }
 
 #[test]
+fn what_is_held_takes_no_room_from_what_is_not() {
+    let (registry, _) = registry();
+    let registry = registry.most_idle(100);
+    let held: Vec<_> = (0..300).map(|n| registry.get(&format!("held/{n}"))).collect();
+    for n in 0..100 {
+        let _ = registry.get(&n.to_string());
+    }
+    assert_eq!(registry.list().len(), 400);
+    drop(held);
+}
+
+#[test]
 fn new_settings_reach_every_breaker() {
     let (registry, _) = registry();
     registry.override_settings("search", failures(50)).unwrap();

@@ -168,8 +168,8 @@ fn callers_on_other_threads_see_no_gap() {
                     calls += 1;
                 }
             });
-            for round in 0..1_000 {
-                breaker.reload(&settings(3 + round % 5)).unwrap();
+            for round in 0..30_000 {
+                breaker.reload(&settings(3 + round % 2)).unwrap();
             }
             done.store(true, Ordering::Relaxed);
             caller.join().unwrap();
