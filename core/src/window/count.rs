@@ -1,5 +1,7 @@
 //! The last N calls, exactly.
 
+use core::hint;
+
 use super::ring::{Head, MAX_BITS, MAX_WORDS, Ring};
 use super::{Call, Kind, Span, Tally, Tenure, Window};
 use crate::sync::AtomicU32;
@@ -76,25 +78,32 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
         let newest = head.outcomes.len().min(last);
         let failed = head.outcomes.failed_of_last(newest);
         let mut tally = Tally { calls: newest, failed, slow: 0 };
-        for back in 1..=head.cursor.full() {
-            let part = BITS.min(last - tally.calls);
-            if part == 0 {
-                break;
-            }
-            tally.failed += self.0.behind(head.cursor, back).failed_of_last(part);
-            tally.calls += part;
+        // Whole words first, of which nothing need be left out.
+        let mut behind = self.0.behind(head.cursor);
+        while tally.calls + BITS <= last
+            && let Some(whole) = behind.next()
+        {
+            tally.failed += whole.failed_of_last(BITS);
+            tally.calls += BITS;
+        }
+        if tally.calls < last
+            && let Some(oldest) = behind.next()
+        {
+            tally.failed += oldest.failed_of_last(last - tally.calls);
+            tally.calls = last;
         }
         tally
     }
 
     /// Appends an outcome that changes nothing but which calls are remembered.
     /// False if the tenure is over.
-    #[inline]
+    #[inline(never)]
     fn append_success(&self, tenure: Tenure<'_>, last: u32) -> bool {
         while let Some(head) = self.head(tenure, last) {
             if head.cursor.is_quiet() || self.0.append(head, false) {
                 return true;
             }
+            hint::spin_loop();
         }
         false
     }
@@ -113,15 +122,20 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
             if self.0.append(head, true) {
                 return Some(tally);
             }
+            hint::spin_loop();
         }
     }
 
     #[inline]
     fn head(&self, tenure: Tenure<'_>, last: u32) -> Option<Head> {
-        self.0.head(tenure, |full| {
-            full.outcomes.failed_of_last(BITS) == 0
-                && self.scan(full, last) == Tally { calls: last, failed: 0, slow: 0 }
-        })
+        self.0.head(tenure, |full| self.is_quiet_up_to(full, last))
+    }
+
+    /// Whether the window up to a `full` head is full and holds no failure.
+    #[cold]
+    fn is_quiet_up_to(&self, full: Head, last: u32) -> bool {
+        full.outcomes.failed_of_last(BITS) == 0
+            && self.scan(full, last) == Tally { calls: last, failed: 0, slow: 0 }
     }
 }
 

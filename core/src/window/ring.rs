@@ -126,6 +126,19 @@ pub(super) struct Head {
 }
 
 impl Head {
+    /// The head at a cursor that has just moved there.
+    const fn empty(cursor: Cursor) -> Self {
+        let word = cursor.lap() << LAP_SHIFT | Outcomes::EMPTY.0;
+        Self { cursor, outcomes: Outcomes::EMPTY, word }
+    }
+
+    /// Whether there is no room for one more outcome beside `bits`: the
+    /// sentinel has moved all the way up.
+    #[inline]
+    const fn is_full(self, bits: u32) -> bool {
+        self.word & 1 << bits != 0
+    }
+
     /// The same head after one more outcome.
     #[inline]
     pub(super) const fn push(self, failed: bool) -> Self {
@@ -154,6 +167,7 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
 
     /// Starts `tenure` with an empty head, unless it was started. `None` if it
     /// is over.
+    #[cold]
     pub(super) fn begin(&self, tenure: Tenure<'_>) -> Option<Cursor> {
         loop {
             let cursor = self.cursor();
@@ -165,7 +179,7 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
             if !tenure.is_current() {
                 return None;
             }
-            self.step(cursor, tenure.generation(), 0, false);
+            self.step(cursor, cursor.onward(WORDS).of(tenure.generation(), 0, false));
         }
     }
 
@@ -176,27 +190,21 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
     /// `None` if the tenure is over.
     #[inline]
     pub(super) fn head(&self, tenure: Tenure<'_>, quiet: impl Fn(Head) -> bool) -> Option<Head> {
-        let cursor = self.cursor();
-        if cursor.generation() == tenure.generation()
-            && let Some(head) = self.look(cursor)
-            && head.outcomes.len() < BITS
-        {
-            return Some(head);
-        }
-        self.next_head(tenure, quiet)
-    }
-
-    /// [`head`](Self::head), where there may be no room: one call in `BITS`.
-    #[cold]
-    fn next_head(&self, tenure: Tenure<'_>, quiet: impl Fn(Head) -> bool) -> Option<Head> {
         loop {
-            let cursor = self.begin(tenure)?;
+            let cursor = self.cursor();
+            if cursor.generation() != tenure.generation() {
+                self.begin(tenure)?;
+                continue;
+            }
             let Some(head) = self.look(cursor) else { continue };
-            if head.outcomes.len() < BITS {
+            if !head.is_full(BITS) {
                 return Some(head);
             }
             let full = (cursor.full() + 1).min(WORDS as u32 - 2);
-            self.step(cursor, cursor.generation(), full, quiet(head));
+            let next = cursor.onward(WORDS).of(cursor.generation(), full, quiet(head));
+            if self.step(cursor, next) {
+                return Some(Head::empty(next));
+            }
         }
     }
 
@@ -228,7 +236,11 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
     /// this one's outcomes concern nobody.)
     #[inline]
     pub(super) fn append(&self, head: Head, failed: bool) -> bool {
-        let word = head.cursor.lap() << LAP_SHIFT | head.push(failed).outcomes.0;
+        // The outcomes move up by one and the lap stays. It is taken from the
+        // cursor, which is known earlier: the next outcome waits for this word,
+        // so what counts is how little is done with it.
+        let lap = head.cursor.lap() << LAP_SHIFT;
+        let word = head.word.wrapping_mul(2).wrapping_add((failed as u32).wrapping_sub(lap));
         swap(self.word(head.cursor.index()), head.word, word)
     }
 
@@ -237,31 +249,27 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
         swap(&self.cursor, cursor.0, cursor.0 & !Cursor::QUIET);
     }
 
-    /// The word `back` places behind the head, `back` at least 1 and at most
-    /// the number of full words.
-    pub(super) fn behind(&self, cursor: Cursor, back: u32) -> Outcomes {
-        let (index, back) = (cursor.index(), back as usize);
-        let index = if index >= back { index - back } else { index + WORDS - back };
-        // Whoever sees the word emptied for its next lap also sees that the
-        // cursor had moved on by then.
-        Outcomes(self.word(index).load(Ordering::Acquire) & PAYLOAD)
+    /// The full words behind the head that belong to the tenure, newest first.
+    pub(super) fn behind(&self, cursor: Cursor) -> impl Iterator<Item = Outcomes> {
+        let mut index = cursor.index();
+        (0..cursor.full()).map(move |_| {
+            index = if index == 0 { WORDS - 1 } else { index - 1 };
+            // Whoever sees the word emptied for its next lap also sees that the
+            // cursor had moved on by then.
+            Outcomes(self.word(index).load(Ordering::Acquire) & PAYLOAD)
+        })
     }
 
-    /// Empties the next word and moves the cursor there, unless somebody came
-    /// first.
-    fn step(&self, cursor: Cursor, generation: u8, full: u32, quiet: bool) {
-        let next = cursor.onward(WORDS);
+    /// Empties the word at `next`, the place after `cursor`, and moves the
+    /// cursor there. False if somebody came first.
+    fn step(&self, cursor: Cursor, next: Cursor) -> bool {
         let slot = self.word(next.index());
         let word = slot.load(Ordering::Relaxed);
         let lap = word >> LAP_SHIFT;
-        if lap != next.lap() {
-            // A word of any other lap is ahead of this view of the cursor. The
-            // release is for whoever tallies the word behind a stale cursor.
-            let empty = next.lap() << LAP_SHIFT | Self::EMPTY_WORD;
-            if (lap + 1) % LAPS != next.lap() || !swap(slot, word, empty) {
-                return;
-            }
-        }
-        swap(&self.cursor, cursor.0, next.of(generation, full, quiet).0);
+        // A word of any other lap is ahead of this view of the cursor. The
+        // release is for whoever tallies the word behind a stale cursor.
+        let emptied = lap == next.lap()
+            || (lap + 1) % LAPS == next.lap() && swap(slot, word, Head::empty(next).word);
+        emptied && swap(&self.cursor, cursor.0, next.0)
     }
 }
