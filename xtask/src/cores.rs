@@ -24,7 +24,9 @@ pub(crate) struct Core {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
     pub(crate) target: &'static str,
-    pub(crate) qemu: Qemu,
+    /// Whether it has compare-and-swap.
+    pub(crate) has_cas: bool,
+    qemu: Qemu,
     /// What QEMU is told. With `-icount` so much time passes by the instruction
     /// (to the power of two, in nanoseconds), so that they can be counted.
     machine: &'static [&'static str],
@@ -44,6 +46,7 @@ pub(crate) const M0: Core = Core {
     name: "m0",
     title: "Cortex-M0",
     target: "thumbv6m-none-eabi",
+    has_cas: false,
     qemu: QEMU_ARM,
     machine: &["-machine", "microbit", "-icount", "shift=10"],
 };
@@ -52,6 +55,7 @@ pub(crate) const M3: Core = Core {
     name: "m3",
     title: "Cortex-M3",
     target: "thumbv7m-none-eabi",
+    has_cas: true,
     qemu: QEMU_ARM,
     machine: &["-machine", "mps2-an385", "-icount", "shift=10"],
 };
@@ -60,8 +64,18 @@ pub(crate) const RISCV: Core = Core {
     name: "riscv",
     title: "RISC-V (IMAC)",
     target: "riscv32imac-unknown-none-elf",
+    has_cas: true,
     qemu: QEMU_RISCV,
     machine: &["-machine", "virt", "-bios", "none", "-icount", "shift=0"],
+};
+
+pub(crate) const RISCV_WITHOUT_A: Core = Core {
+    name: "riscv_without_a",
+    title: "RISC-V (IMC)",
+    target: "riscv32imc-unknown-none-elf",
+    has_cas: false,
+    machine: &["-machine", "virt", "-cpu", "lowrisc-ibex", "-bios", "none", "-icount", "shift=0"],
+    ..RISCV
 };
 
 /// Two cores that run in parallel, so that instructions cannot be counted.

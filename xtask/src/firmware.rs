@@ -4,7 +4,9 @@
 mod all;
 mod board;
 mod log;
+mod operations;
 mod qmp;
+mod reach;
 mod socket;
 mod story;
 

@@ -1,34 +1,43 @@
 //! `cargo xtask firmware --all`: programs that need no board, on every core.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
 use anyhow::bail;
 use xshell::Shell;
 
-use crate::cores::{Core, HARTS, M0, M3};
+use super::operations;
+use crate::cores::{Core, HARTS, M0, M3, RISCV, RISCV_WITHOUT_A};
 use crate::tools;
 
-/// Programs, the packages of the same name, and the cores that they run on.
-const PROGRAMS: [(&str, &[Core]); 2] = [("preempted", &[M0, M3]), ("harts", &[HARTS])];
+/// What is made of a program that ran well, and of what it printed.
+type Check = fn(&Core, &Path, &str) -> anyhow::Result<String>;
+
+/// Programs (the packages have the same names), and the cores that they run on.
+const PROGRAMS: [(&str, &[Core], Check); 3] = [
+    ("operations", &[M0, M3, RISCV, RISCV_WITHOUT_A], operations::check),
+    ("preempted", &[M0, M3], passed),
+    ("harts", &[HARTS], passed),
+];
 
 pub(super) fn run(sh: &Shell, install: bool) -> anyhow::Result<()> {
-    let cores = || PROGRAMS.iter().flat_map(|(_, cores)| cores.iter());
+    let cores = || PROGRAMS.iter().flat_map(|(_, cores, _)| cores.iter());
     tools::require(sh, install, |sh| cores().flat_map(|core| core.missing(sh)).collect())?;
-    for (program, cores) in PROGRAMS {
+    for (program, cores, check) in PROGRAMS {
         let built = cores.iter().map(|core| Ok((core, core.program(sh, program, program)?)));
         let built: Vec<_> = built.collect::<anyhow::Result<_>>()?;
-        // Emulating one core takes one of the host's.
+        // Emulating a core takes one of the host's.
         thread::scope(|scope| {
-            let run = |(core, path): &(&Core, PathBuf)| {
+            let run = |core: &Core, path: &Path| {
                 let start = Instant::now();
-                let printed = core.run(path)?;
-                let last = printed.lines().last().unwrap_or_default();
-                println!("{}, {program}: {last}, in {:.0?}", core.title, start.elapsed());
+                let verdict = check(core, path, core.run(path)?.trim_end())?;
+                println!("{}, {program}: {verdict} ({:.0?})", core.title, start.elapsed());
                 anyhow::Ok(())
             };
-            let runs: Vec<_> = built.iter().map(|built| scope.spawn(move || run(built))).collect();
+            let start = |(core, path)| scope.spawn(move || run(core, path));
+            let runs: Vec<_> =
+                built.iter().map(|(core, path)| (*core, path.as_path())).map(start).collect();
             for run in runs {
                 let Ok(result) = run.join() else { bail!("cannot run {program}") };
                 result?;
@@ -37,4 +46,9 @@ pub(super) fn run(sh: &Shell, install: bool) -> anyhow::Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// The program has checked everything itself, and its last line says what.
+fn passed(_: &Core, _: &Path, printed: &str) -> anyhow::Result<String> {
+    Ok(printed.lines().last().unwrap_or_default().into())
 }

@@ -10,7 +10,7 @@ pub(crate) const NANOSECONDS: u32 = 1 << 10;
 pub(crate) const MEGAHERTZ: u32 = if cfg!(target_has_atomic = "32") { 25 } else { 16 };
 
 /// SysTick counts down in 24 bits.
-const MASK: u32 = (1 << 24) - 1;
+pub(crate) const MASK: u32 = (1 << 24) - 1;
 
 /// The instructions that it takes to do `operation` and to look at SysTick.
 #[inline(never)]

@@ -77,7 +77,8 @@ fn preempt(situation: &Situation, operation: Operation, handler: Operation) -> O
             came =
                 interrupted(instructions, &|| handled.set(stage.perform(handler, 1)), &mut || {
                     answer = stage.perform(operation, 0)
-                });
+                })
+                .is_some();
             [answer, handled.take()]
         });
         if !came {
@@ -129,7 +130,7 @@ fn torn() -> u32 {
             let count = black_box(counter.get());
             counter.set(black_box(count + 1));
         };
-        if !interrupted(instructions, &add, &mut { add }) {
+        if interrupted(instructions, &add, &mut { add }).is_none() {
             break;
         }
         lost += u32::from(counter.get() != 2);
@@ -140,5 +141,5 @@ fn torn() -> u32 {
 
 /// How often `operation` can be interrupted.
 fn positions(operation: &mut dyn FnMut()) -> u32 {
-    (1..).find(|&instructions| !interrupted(instructions, &|| {}, operation)).unwrap()
+    (1..).find(|&instructions| interrupted(instructions, &|| {}, operation).is_none()).unwrap()
 }

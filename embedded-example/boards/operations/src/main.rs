@@ -1,0 +1,112 @@
+//! The public API, a function for each operation, with everything configured
+//! that can be.
+//!
+//! `cargo xtask firmware --all` looks up in the linked program what each of them
+//! refers to, whether it can panic and whether it masks interrupts. Run on Arm, it
+//! measures for how many instructions.
+
+#![no_std]
+#![no_main]
+
+mod operation;
+
+use core::hint::black_box;
+
+use microbreaker::{
+    Breaker, Config, CountWindow, ManualClock, Throttle, ThrottleConfig, TimeWindow, WithSlow,
+};
+use semihosting::{println, process};
+
+use operation::{Site, Subject, breaker, throttle};
+
+static CLOCK: ManualClock = ManualClock::new(0);
+
+const COMMON: Config = Config::new()
+    .consecutive_failures(3)
+    .failures_in_window(2)
+    .failure_rate(50)
+    .slow_rate(50)
+    .slow_after(10)
+    .min_calls(3)
+    .open_for(100)
+    .backoff(2, 400)
+    .jitter(20, 7)
+    .probes(3)
+    .probe_rate_after(2)
+    .ramp([10, 50], 20)
+    .abandoned_fails();
+
+/// The last 16 calls.
+struct ByCount;
+
+impl Site for ByCount {
+    type Window = WithSlow<CountWindow<3>>;
+
+    fn breaker() -> &'static Subject<Self::Window> {
+        static CONFIG: Config = COMMON.last_calls(16);
+        static BREAKER: Subject<WithSlow<CountWindow<3>>> = Breaker::in_flash(
+            &CONFIG,
+            WithSlow::new(CountWindow::new(), CountWindow::new()),
+            &CLOCK,
+            (),
+        );
+        &BREAKER
+    }
+}
+
+/// The last 5 buckets.
+struct ByTime;
+
+impl Site for ByTime {
+    type Window = WithSlow<TimeWindow<5>>;
+
+    fn breaker() -> &'static Subject<Self::Window> {
+        static CONFIG: Config = COMMON.bucket(20);
+        static BREAKER: Subject<WithSlow<TimeWindow<5>>> = Breaker::in_flash(
+            &CONFIG,
+            WithSlow::new(TimeWindow::new(), TimeWindow::new()),
+            &CLOCK,
+            (),
+        );
+        &BREAKER
+    }
+}
+
+static THROTTLE: Throttle<TimeWindow<5>, &ManualClock> =
+    Throttle::new(ThrottleConfig::new(7).bucket(20), TimeWindow::new(), &CLOCK);
+
+#[emulator::entry]
+fn main() -> ! {
+    can_panic();
+    let by_count = breaker::<ByCount>().into_iter();
+    let operations = by_count.chain(breaker::<ByTime>()).chain(throttle());
+    let masked = operations.filter_map(masked).max();
+    if let Some(instructions) = masked {
+        println!("{instructions}");
+    }
+    process::exit(0)
+}
+
+/// To see that it is found.
+#[inline(never)]
+fn can_panic() {
+    assert!(black_box(true));
+}
+
+/// For how many instructions at a time `operation` masks interrupts.
+#[cfg(target_arch = "arm")]
+fn masked(operation: fn()) -> Option<u32> {
+    let late = |operation: fn()| {
+        let interrupted = |k| emulator::interrupted(k, &|| CLOCK.advance(1), &mut { operation });
+        (1..).map_while(interrupted).max()
+    };
+    // The handler itself needs some to look at the clock.
+    Some(late(operation)? - late(emulator::hundred_nops)?)
+}
+
+/// It is not known how to tell.
+#[cfg(target_arch = "riscv32")]
+fn masked(operation: fn()) -> Option<u32> {
+    operation();
+    None
+}
