@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use microbreaker_std::tower::{BoxError, BreakerLayer, BreakerService};
-use microbreaker_std::{Breaker, Outcome, PausedClock, Phase, Rejected, TokioClock};
+use microbreaker_std::{Breaker, HttpResponses, Outcome, PausedClock, Phase, Rejected, TokioClock};
 use tower::retry::Policy;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, load_shed, timeout};
 
@@ -214,6 +214,20 @@ fn responses_and_errors_are_classified() {
         inner.0.answer.set(Some(answer));
         ask(layer.layer(inner.clone()));
         assert_eq!(breaker.phase(), phase, "after {answer:?}");
+    }
+}
+
+#[test]
+fn http_responses_are_classified_by_their_status() {
+    let Bench { breaker, .. } = bench();
+    let layer = BreakerLayer::new(breaker.clone()).classified(HttpResponses::new());
+    for (status, phase) in [(404, Phase::Closed), (500, Phase::Open)] {
+        let respond = move |()| {
+            let response = http::Response::builder().status(status).body(()).unwrap();
+            ready(Ok::<_, BoxError>(response))
+        };
+        ask(layer.layer(tower::service_fn(respond)));
+        assert_eq!(breaker.phase(), phase, "after {status}");
     }
 }
 

@@ -9,6 +9,20 @@ use crate::tools;
 /// The core's features; they are additive, so every subset must build.
 const FEATURES: [&str; 5] = ["critical-section", "defmt", "embedded-hal", "history", "serde"];
 
+/// Those of microbreaker-std, each of which must build alone.
+const STD_FEATURES: [&str; 10] = [
+    "coarse-clock",
+    "counts",
+    "http",
+    "metrics",
+    "registry",
+    "serde",
+    "stream",
+    "tokio",
+    "tower",
+    "tracing",
+];
+
 /// Bare-metal targets, and whether they have compare-and-swap. Those that do
 /// not build only with the feature `critical-section`, and say so without it.
 const BARE_TARGETS: [(&str, bool); 4] = [
@@ -130,6 +144,9 @@ fn bare_feature_subsets(sh: &Shell) -> anyhow::Result<()> {
 }
 
 fn std_features(sh: &Shell) -> anyhow::Result<()> {
+    for feature in STD_FEATURES {
+        cmd!(sh, "cargo check --quiet -p microbreaker-std --lib --features {feature}").run()?;
+    }
     cmd!(sh, "cargo test -p microbreaker-std --all-features").run()?;
     Ok(cmd!(sh, "cargo test -p microbreaker-std-tests").run()?)
 }
