@@ -5,7 +5,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use libfuzzer_sys::{Corpus, fuzz_target};
-use microbreaker::{AfterProbeTimeout, ManualClock, Outcome};
+use microbreaker::{AfterProbeTimeout, ManualClock, Outcome, ShortWindow};
 use microbreaker_model::{
     Backoff, Command, History, Jitter, ProbeTimeout, Ramp, Settings, Step, Window, lockstep, real,
 };
@@ -17,11 +17,23 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     let Ok(breaker) = real::breaker(&history.settings, clock.clone()) else {
         return Corpus::Reject;
     };
-    if let Err(difference) = lockstep::run_with(&history, &*breaker, &clock) {
-        panic!("{difference}");
+    check(&history, &*breaker, &clock);
+    // The last few calls fit into one word, too.
+    if let Window::Count(1..=ShortWindow::CAPACITY) = history.settings.window
+        && history.settings.slow_rate.is_none()
+    {
+        let clock = real::SharedClock::new(ManualClock::new(history.start));
+        let breaker = real::with_window(&history.settings, ShortWindow::new(), clock.clone());
+        check(&history, &*breaker.expect("accepted before"), &clock);
     }
     Corpus::Keep
 });
+
+fn check(history: &History, breaker: &dyn real::Subject, clock: &real::SharedClock) {
+    if let Err(difference) = lockstep::run_with(history, breaker, clock) {
+        panic!("{difference}");
+    }
+}
 
 fn history(u: &mut Unstructured<'_>) -> Result<History> {
     let (settings, start) = (settings(u)?, u.arbitrary()?);
