@@ -67,8 +67,10 @@ impl Entered {
             if state.is_settled() {
                 return state;
             }
-            let tick = self.tick.load(Ordering::Acquire);
-            let excess = if own_lengths { self.excess.load(Ordering::Acquire) } else { 0 };
+            // Relaxed: if one of them is of a later generation, that began before
+            // the swap below, or else it could not be seen here; so the swap fails.
+            let tick = self.tick.load(Ordering::Relaxed);
+            let excess = if own_lengths { self.excess.load(Ordering::Relaxed) } else { 0 };
             // The clock is read after the words and before the check: a tick
             // read in this generation, or thrown away. Checked by a swap: a load
             // could be older than the clock's tick.
