@@ -35,7 +35,7 @@ const BARE_TARGETS: [(&str, bool); 4] = [
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 13] = [
+const STEPS: [(&str, Step); 23] = [
     ("format", format),
     ("the README's test command", test),
     ("the commands' own tests", commands),
@@ -45,28 +45,35 @@ const STEPS: [(&str, Step); 13] = [
     ("every subset of features on the host", feature_subsets),
     ("features on bare metal", bare_features),
     ("the features of microbreaker-std", std_features),
+    ("the public interface", |_| crate::api::run()),
+    ("the oldest versions of dependencies", oldest_dependencies),
+    ("a breaker in a user's own loom model", users_model),
+    ("what a loom build depends on", loom_dependencies),
     ("alerts of Prometheus", alerts),
     ("demo", demo),
     ("the firmware's format and lints", crate::firmware::lint),
     ("benchmarks build", benches),
+    ("random schedules, and interrupts at every step", schedules),
+    ("loom models", |_| crate::loom::run(&crate::loom::Options::default())),
+    ("every core of this machine at once", |_| crate::stress::run()),
+    ("firmware", |_| firmware(false)),
+    ("every kind of core", |_| firmware(true)),
+    ("footprint", |_| crate::footprint::check()),
 ];
 
-pub(crate) fn run() -> anyhow::Result<()> {
+/// Options of `cargo xtask ci`.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Only steps whose heading contains this
+    filter: Option<String>,
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let shell = tools::shell()?;
-    for (name, step) in STEPS {
-        timed(name, || step(&shell))?;
-    }
-    let schedules = crate::shuttle::Options { schedules: 100_000 };
-    timed("random schedules, and interrupts at every step", || crate::shuttle::run(&schedules))?;
-    timed("loom models", || crate::loom::run(&crate::loom::Options::default()))?;
-    timed("every core of this machine at once", crate::stress::run)?;
-    timed("firmware", || {
-        crate::firmware::run(&crate::firmware::Options { all: false, install: true })
-    })?;
-    timed("every kind of core", || {
-        crate::firmware::run(&crate::firmware::Options { all: true, install: true })
-    })?;
-    timed("footprint", crate::footprint::check)
+    let filter = options.filter.as_deref().unwrap_or_default();
+    let mut chosen = STEPS.iter().filter(|(name, _)| name.contains(filter)).peekable();
+    anyhow::ensure!(chosen.peek().is_some(), "there is no such step");
+    chosen.try_for_each(|(name, step)| timed(name, || step(&shell)))
 }
 
 fn timed(name: &str, step: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
@@ -161,10 +168,62 @@ fn alerts(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "promtool test rules alerts.test.yml").run()?)
 }
 
+/// The libraries are built with the oldest versions that they say they take.
+fn oldest_dependencies(sh: &Shell) -> anyhow::Result<()> {
+    let copy = sh.current_dir().join("target/oldest/project");
+    tools::copy_project(sh, &copy)?;
+    let built = sh.current_dir().join("target/oldest/built");
+    let _copy = sh.push_dir(copy);
+    // Of the members only these, whose dependencies concern their users.
+    let workspace = sh.read_file("Cargo.toml")?;
+    let kept =
+        |line: &&str| !["default-members =", "exclude ="].iter().any(|l| line.starts_with(l));
+    let lines = workspace.lines().filter(kept).map(|line| {
+        if line.starts_with("members =") { r#"members = ["core", "std-adapter"]"# } else { line }
+    });
+    sh.write_file("Cargo.toml", lines.collect::<Vec<_>>().join("\n"))?;
+    // A stable cargo does so only when told that it is bootstrapping.
+    cmd!(sh, "cargo generate-lockfile --quiet -Z direct-minimal-versions")
+        .env("RUSTC_BOOTSTRAP", "1")
+        .run()?;
+    let libraries = ["-p", "microbreaker", "-p", "microbreaker-std", "--lib", "--all-features"];
+    Ok(cmd!(sh, "cargo check --quiet {libraries...} --target-dir {built}").run()?)
+}
+
+/// A crate outside the workspace gets a breaker of loom's atomics by a flag alone.
+fn users_model(sh: &Shell) -> anyhow::Result<()> {
+    let _example = sh.push_dir("loom-tests/example");
+    cmd!(sh, "cargo fmt --check").run()?;
+    cmd!(sh, "cargo test --quiet").run()?;
+    let _flags = sh.push_env("RUSTFLAGS", "--cfg loom");
+    let _bound = sh.push_env("LOOM_MAX_PREEMPTIONS", "1");
+    Ok(cmd!(sh, "cargo test --quiet --release --target-dir target/loom").run()?)
+}
+
+/// Other crates react to `--cfg loom` too, so there must be no others.
+fn loom_dependencies(sh: &Shell) -> anyhow::Result<()> {
+    let _flags = sh.push_env("RUSTFLAGS", "--cfg loom");
+    let tree = cmd!(sh, "cargo tree -p microbreaker -e normal --depth 1 --prefix none").read()?;
+    let names: Vec<_> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    anyhow::ensure!(
+        names == ["microbreaker", "loom", "portable-atomic"],
+        "it depends on {names:?}"
+    );
+    Ok(())
+}
+
 fn demo(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "cargo demo").run()?)
 }
 
 fn benches(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "cargo build --release -p microbreaker-benches").run()?)
+}
+
+fn schedules(_: &Shell) -> anyhow::Result<()> {
+    crate::shuttle::run(&crate::shuttle::Options { schedules: 100_000 })
+}
+
+fn firmware(all: bool) -> anyhow::Result<()> {
+    crate::firmware::run(&crate::firmware::Options { all, install: true })
 }

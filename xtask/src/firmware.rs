@@ -10,14 +10,10 @@ mod reach;
 mod socket;
 mod story;
 
-use std::path::Path;
-
-use anyhow::{Context, bail};
-use similar::TextDiff;
 use xshell::{Shell, cmd};
 
 use crate::cores::{BOARDS, M3, RISCV};
-use crate::tools;
+use crate::{expect, tools};
 use board::Board;
 
 const PACKAGE: &str = "mps2-an385";
@@ -44,7 +40,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let mut board = Board::boot(&elf)?;
     story::tell(&mut board)?;
     let log = board.finish()?;
-    compare(&log, &root.join(BOARDS).join(PACKAGE).join("expected.log"))
+    expect::same(&log, &root.join(BOARDS).join(PACKAGE).join("expected.log"))
 }
 
 /// Checks the format of the firmware, and lints it: it is a workspace of its own.
@@ -62,21 +58,4 @@ pub(crate) fn lint(sh: &Shell) -> anyhow::Result<()> {
     let _boards = sh.push_dir(BOARDS);
     cmd!(sh, "cargo fmt --check").run()?;
     clippy().into_iter().flatten().try_for_each(|clippy| Ok(clippy.run()?))
-}
-
-/// Compares `log` with what is expected; `UPDATE_EXPECT=1` accepts it instead.
-fn compare(log: &str, expectation: &Path) -> anyhow::Result<()> {
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        return Ok(std::fs::write(expectation, log)?);
-    }
-    let expected = std::fs::read_to_string(expectation)
-        .with_context(|| format!("cannot read {}", expectation.display()))?;
-    if log != expected {
-        let diff = TextDiff::from_lines(expected.as_str(), log);
-        let diff = diff.unified_diff().header("expected", "logged").to_string();
-        eprintln!("\n{diff}");
-        bail!("the log is not as expected; UPDATE_EXPECT=1 writes it to {}", expectation.display());
-    }
-    println!("The log is as expected.");
-    Ok(())
 }

@@ -1,8 +1,10 @@
 //! The commands of the project: `cargo xtask help` lists them.
 
+mod api;
 mod bench;
 mod ci;
 mod cores;
+mod expect;
 mod firmware;
 mod footprint;
 mod loom;
@@ -20,10 +22,12 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", disable_help_flag = false)]
 enum Command {
+    /// Compare the public interface of the core with core/api.txt
+    Api,
     /// Measure the breakers beside their floors and other crates
     Bench(bench::Options),
     /// Run everything that is checked before a change lands
-    Ci,
+    Ci(ci::Options),
     /// Run the firmware in QEMU with its sensor pulled out and plugged in, and compare its log
     Firmware(firmware::Options),
     /// Measure the flash, the RAM and the instructions that a breaker adds to firmware
@@ -44,8 +48,9 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
+        Command::Api => api::run(),
         Command::Bench(options) => bench::run(&options),
-        Command::Ci => ci::run(),
+        Command::Ci(options) => ci::run(&options),
         Command::Firmware(options) => firmware::run(&options),
         Command::Footprint(options) => footprint::run(&options),
         Command::Loom(options) => loom::run(&options),

@@ -133,3 +133,19 @@ pub(crate) fn require(
     }
     bail!("tools are missing; with --install, Debian's packages are installed first")
 }
+
+/// Copies the project, as git knows it and as it is now; not what is a
+/// workspace of its own.
+pub(crate) fn copy_project(sh: &Shell, to: &Path) -> anyhow::Result<()> {
+    let here = [".", ":!fuzz", ":!embedded-example/boards", ":!loom-tests/example"];
+    let files = cmd!(sh, "git ls-files --cached --others --exclude-standard -- {here...}");
+    for file in files.quiet().read()?.lines().filter(|file| sh.path_exists(file)) {
+        let copy = to.join(file);
+        let text = sh.read_binary_file(file)?;
+        // What has not changed is not built anew.
+        if std::fs::read(&copy).ok().as_ref() != Some(&text) {
+            sh.write_file(copy, text)?;
+        }
+    }
+    Ok(())
+}

@@ -1,7 +1,6 @@
 //! `cargo xtask weaken`: is every memory ordering of the core needed?
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -43,7 +42,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let sh = tools::shell()?;
     let places = places(&sh, options.filter.as_deref().unwrap_or_default())?;
     let root = sh.current_dir();
-    copy(&sh, &root.join(COPY))?;
+    tools::copy_project(&sh, &root.join(COPY))?;
     sh.change_dir(COPY);
     let target = root.join(BUILT).display().to_string();
     let mut unnoticed = 0;
@@ -91,22 +90,6 @@ fn places(sh: &Shell, filter: &str) -> anyhow::Result<Vec<Place>> {
         }
     }
     Ok(places)
-}
-
-/// Copies the project, as git knows it and as it is now; not the fuzzer, which
-/// is a workspace of its own.
-fn copy(sh: &Shell, to: &Path) -> anyhow::Result<()> {
-    let here = [".", ":!fuzz", ":!embedded-example/boards"];
-    let files = cmd!(sh, "git ls-files --cached --others --exclude-standard -- {here...}");
-    for file in files.quiet().read()?.lines().filter(|file| sh.path_exists(file)) {
-        let copy = to.join(file);
-        let text = sh.read_binary_file(file)?;
-        // What has not changed is not built anew.
-        if fs::read(&copy).ok().as_ref() != Some(&text) {
-            sh.write_file(copy, text)?;
-        }
-    }
-    Ok(())
 }
 
 /// The first model that fails. All of them for a short time first: most of what
