@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::adapter::ADAPTER;
 use crate::floors::{CAS, TWO_LOADS};
 use crate::measure::{Measured, Middle};
 use crate::ours::{LAST_100, LAST_100_COARSE, LAST_100_TICKED};
@@ -70,6 +71,7 @@ impl Run {
         let every_core = self.cores;
         [
             self.over_floor("healthy_over_two_loads", Healthy, TWO_LOADS, 2.0),
+            self.adapter("healthy_adapter_over_core"),
             self.over_peer("healthy_fastest_peer_over_ours", Healthy, 1, LAST_100, 10.0),
             self.over_peer("healthy_2_threads_fastest_peer_over_ours", Healthy, 2, LAST_100, 30.0),
             self.scaling("healthy_scaling_2_threads"),
@@ -104,6 +106,13 @@ impl Run {
         let measured = self.of(scenario)?;
         let value = measured.row(LAST_100, 1)?.over(measured.row(floor, 1)?);
         Some(Figure { name, value, target: AtMost(most), peer: None })
+    }
+
+    /// What the handle of the adapter adds to the core's own call.
+    fn adapter(&self, name: &'static str) -> Option<Figure> {
+        let measured = self.of(Scenario::Healthy)?;
+        let value = measured.row(ADAPTER, 1)?.over(measured.row(LAST_100, 1)?);
+        Some(Figure { name, value, target: AtMost(2.0), peer: None })
     }
 
     /// How often the calls of two threads on one breaker are those of one.

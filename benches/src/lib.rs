@@ -1,6 +1,7 @@
 //! What a guarded call costs, beside its floors and beside other crates:
 //! `cargo xtask bench`.
 
+pub mod adapter;
 mod contender;
 pub mod figures;
 pub mod floors;
@@ -17,6 +18,7 @@ pub use scenario::Scenario;
 pub fn contenders(scenario: Scenario) -> Vec<Contender> {
     let mut all = floors::floors();
     all.extend(ours::breakers(scenario));
+    all.push(adapter::handle(scenario));
     all.extend(peers::peers(scenario));
     all
 }
