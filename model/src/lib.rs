@@ -10,6 +10,7 @@
 //! answered that use one breaker at once, and [`linear`] looks for an order in
 //! which the model answers the same.
 
+mod any_window;
 mod model;
 mod settings;
 mod window;
@@ -20,6 +21,7 @@ pub mod lockstep;
 pub mod real;
 pub mod scenario;
 
+pub use any_window::{AnyTimeWindow, MOST_BUCKETS};
 pub use lockstep::{Command, History, Step};
 pub use model::{Effect, Model, Permit, Refusal, Snapshot, Transition};
 pub use settings::{Backoff, Jitter, ProbeTimeout, Ramp, Settings, Window};

@@ -5,11 +5,11 @@ use std::fmt;
 use std::rc::Rc;
 
 use microbreaker::{
-    Breaker, Cause, Clock, ConfigError, CountWindow, FailureWindow, IllegalTransition, ManualClock,
-    Observer, Outcome, Permit, Phase, Rejected, Snapshot, Tally, TimeWindow, Token, Transition,
-    WithSlow,
+    Breaker, Cause, Clock, ConfigError, CountWindow, IllegalTransition, ManualClock, Observer,
+    Outcome, Permit, Phase, Rejected, Snapshot, Tally, Token, Transition, WithSlow,
 };
 
+use crate::any_window::AnyTimeWindow;
 use crate::settings::{Settings, Window};
 
 /// Remembers everything it hears.
@@ -188,25 +188,6 @@ pub fn with_window<W: microbreaker::Window + 'static>(
     Ok(Box::new(Breaker::try_new(settings.config(), window, clock, Recorder::default())?))
 }
 
-/// Evaluates an expression with the constant `B` being what `$buckets` is at
-/// run time. A few numbers of all that there could be: each is compiled.
-macro_rules! const_buckets {
-    ($buckets:expr, $B:ident => $window:expr) => {
-        const_buckets!(@ $buckets, $B, $window,
-            1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20
-            24 25 30 32 36 40 48 50 60 64 80 90 96 100 120 126)
-    };
-    (@ $buckets:expr, $B:ident, $window:expr, $($count:literal)+) => {
-        match $buckets {
-            $($count => {
-                const $B: usize = $count;
-                $window
-            })+
-            other => panic!("no window of {other} buckets: add it here"),
-        }
-    };
-}
-
 /// The most calls that [`breaker`]'s windows can remember.
 pub const MOST_CALLS: u32 = CountWindow::<64>::CAPACITY;
 
@@ -230,16 +211,24 @@ pub fn breaker(settings: &Settings, clock: SharedClock) -> Result<Box<dyn Subjec
         }
         Window::Count(_) => with_window(settings, CountWindow::<64>::new(), clock),
         Window::Time { buckets, .. } if slow => {
-            const_buckets!(buckets, B => {
-                let window = WithSlow::new(TimeWindow::<B>::new(), TimeWindow::<B>::new());
-                with_window(settings, window, clock)
-            })
+            let window = AnyTimeWindow::<true>::new(buckets);
+            window.check(&settings.config(), slow)?;
+            with_window(settings, WithSlow::new(window, AnyTimeWindow::new(buckets)), clock)
         }
         Window::Time { buckets, .. } => {
-            const_buckets!(buckets, B => with_window(settings, TimeWindow::<B>::new(), clock))
+            by_time(settings, AnyTimeWindow::<true>::new(buckets), clock)
         }
         Window::Failures { buckets, .. } => {
-            const_buckets!(buckets, B => with_window(settings, FailureWindow::<B>::new(), clock))
+            by_time(settings, AnyTimeWindow::<false>::new(buckets), clock)
         }
     }
+}
+
+fn by_time<const CALLS: bool>(
+    settings: &Settings,
+    window: AnyTimeWindow<CALLS>,
+    clock: SharedClock,
+) -> Result<Box<dyn Subject>, ConfigError> {
+    window.check(&settings.config(), false)?;
+    with_window(settings, window, clock)
 }

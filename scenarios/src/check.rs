@@ -3,8 +3,9 @@
 use std::fmt;
 use std::rc::Rc;
 
-use microbreaker::{ConfigError, ManualClock, Throttle, ThrottleConfig, WithSlow};
-use microbreaker_model::real::{self, SharedClock, Subject, with_window};
+use microbreaker::{ManualClock, Throttle, ThrottleConfig};
+use microbreaker_model::AnyTimeWindow;
+use microbreaker_model::real::{self, SharedClock};
 use microbreaker_model::{Model, Settings, Window};
 
 use crate::case::{self, Case, Rule, Step};
@@ -12,7 +13,6 @@ use crate::expect::Finding;
 use crate::replay::{Frame, replay};
 use crate::settings::{approximation, settings};
 use crate::subject::{ModelSubject, RealSubject, ThrottleSubject, Ticks};
-use crate::window::AnyTimeWindow;
 
 /// How a case fared.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ pub(crate) fn on_breaker(case: &Case, looks: u64) -> Result<Vec<Frame>, String> 
     if let Some(throttle) = case.config.throttle {
         return on_throttle(case, throttle, &settings, clock, looks);
     }
-    let breaker = make(&settings, clock.clone())
+    let breaker = real::breaker(&settings, clock.clone())
         .map_err(|error| format!("the breaker refuses this configuration: {error}"))?;
     Ok(replay(case, &mut RealSubject::new(breaker.as_ref(), clock), looks))
 }
@@ -91,22 +91,11 @@ fn on_throttle(
     let Window::Time { buckets, ticks } = settings.window else {
         return Err("a throttle is replayed with a window by time".into());
     };
-    let window = AnyTimeWindow::new(buckets);
+    let window = AnyTimeWindow::<true>::new(buckets);
     let throttle = Throttle::try_new(config.bucket(ticks), window, Ticks(clock.clone()), ());
     let throttle =
         throttle.map_err(|error| format!("the throttle refuses this configuration: {error}"))?;
     Ok(replay(case, &mut ThrottleSubject::new(&throttle, clock), looks))
-}
-
-fn make(settings: &Settings, clock: SharedClock) -> Result<Box<dyn Subject>, ConfigError> {
-    match settings.window {
-        Window::Time { buckets, .. } if settings.slow_rate.is_some() => {
-            let window = || AnyTimeWindow::new(buckets);
-            with_window(settings, WithSlow::new(window(), window()), clock)
-        }
-        Window::Time { buckets, .. } => with_window(settings, AnyTimeWindow::new(buckets), clock),
-        _ => real::breaker(settings, clock),
-    }
 }
 
 fn on_model(case: &Case) -> Result<Vec<Frame>, String> {

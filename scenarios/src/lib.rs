@@ -15,4 +15,3 @@ mod expect;
 mod replay;
 mod settings;
 mod subject;
-mod window;

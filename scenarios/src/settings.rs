@@ -2,10 +2,9 @@
 
 use microbreaker::AfterProbeTimeout;
 use microbreaker_model::real::MOST_CALLS;
-use microbreaker_model::{Backoff, Jitter, ProbeTimeout, Ramp, Settings, Window};
+use microbreaker_model::{Backoff, Jitter, MOST_BUCKETS, ProbeTimeout, Ramp, Settings, Window};
 
 use crate::case::{self, Case, Decide, HalfOpen, MaxWaitTo, Op, Rule, Scope};
-use crate::window::MOST_BUCKETS;
 
 /// The most often that a backoff multiplies, and the longest wait there is.
 const MAX_LEVEL: u32 = 15;

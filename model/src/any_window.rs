@@ -1,16 +1,19 @@
 //! A window by time whose number of buckets is known at run time only.
 
-use microbreaker::{Call, Kind, Span, Tally, Tenure, TimeWindow, Window};
+use microbreaker::{
+    Call, Config, ConfigError, Kind, Span, Tally, Tenure, TimeWindow, Window, WithSlow,
+};
 
 /// The most buckets there can be.
-pub(crate) const MOST_BUCKETS: u32 = 126;
+pub const MOST_BUCKETS: u32 = 126;
 
 /// A [`TimeWindow`] of any number of buckets. Behind a pointer, so that the
 /// breaker is not compiled once for each number.
-pub(crate) struct AnyTimeWindow(Box<dyn Timed>);
+pub struct AnyTimeWindow<const CALLS: bool>(Box<dyn Timed>);
 
 /// [`Window`], with a clock behind a pointer.
 trait Timed {
+    fn check(&self, config: &Config, slow: bool) -> Result<(), ConfigError>;
     fn record(&self, tenure: Tenure<'_>, span: &DynSpan<'_>, call: Call) -> Option<Tally>;
     fn tally(&self, tenure: Tenure<'_>, span: &DynSpan<'_>) -> Tally;
     fn begin(&self, tenure: Tenure<'_>, span: &DynSpan<'_>);
@@ -18,7 +21,11 @@ trait Timed {
 
 type DynSpan<'a> = Span<&'a dyn Fn() -> u32>;
 
-impl<const BUCKETS: usize> Timed for TimeWindow<BUCKETS> {
+impl<const BUCKETS: usize, const CALLS: bool> Timed for TimeWindow<BUCKETS, CALLS> {
+    fn check(&self, config: &Config, slow: bool) -> Result<(), ConfigError> {
+        if slow { config.check::<WithSlow<Self>>() } else { config.check::<Self>() }
+    }
+
     fn record(&self, tenure: Tenure<'_>, span: &DynSpan<'_>, call: Call) -> Option<Tally> {
         Window::record(self, tenure, span, call)
     }
@@ -32,13 +39,17 @@ impl<const BUCKETS: usize> Timed for TimeWindow<BUCKETS> {
     }
 }
 
-impl AnyTimeWindow {
+impl<const CALLS: bool> AnyTimeWindow<CALLS> {
     /// An empty window of 1 to [`MOST_BUCKETS`] buckets.
-    pub(crate) fn new(buckets: u32) -> Self {
+    ///
+    /// # Panics
+    ///
+    /// If it is another number.
+    pub fn new(buckets: u32) -> Self {
         macro_rules! table {
             ($($count:literal)+) => {
                 match buckets {
-                    $($count => Box::new(TimeWindow::<$count>::new()) as Box<dyn Timed>,)+
+                    $($count => Box::new(TimeWindow::<$count, CALLS>::new()) as Box<dyn Timed>,)+
                     other => panic!("a window by time has 1 to {MOST_BUCKETS} buckets, not {other}"),
                 }
             };
@@ -51,6 +62,12 @@ impl AnyTimeWindow {
             115 116 117 118 119 120 121 122 123 124 125 126
         })
     }
+
+    /// What [`Config::check`] says of this number of buckets, with or without a
+    /// second window for slow calls.
+    pub(crate) fn check(&self, config: &Config, slow: bool) -> Result<(), ConfigError> {
+        self.0.check(config, slow)
+    }
 }
 
 /// `span` with its clock behind a pointer.
@@ -58,10 +75,9 @@ fn pointed(span: &Span<impl Fn() -> u32>) -> DynSpan<'_> {
     Span { last_calls: span.last_calls, bucket: span.bucket, now: &span.now }
 }
 
-impl Window for AnyTimeWindow {
-    // How many buckets matters only for how long one can be, which the settings
-    // are checked for.
-    const KIND: Kind = Kind::Time { buckets: 1, calls: true };
+impl<const CALLS: bool> Window for AnyTimeWindow<CALLS> {
+    // How many buckets matters only for how long one can be: see `check`.
+    const KIND: Kind = Kind::Time { buckets: 1, calls: CALLS };
 
     fn record(
         &self,
