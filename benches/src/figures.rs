@@ -5,7 +5,7 @@ use std::fmt;
 use crate::adapter::ADAPTER;
 use crate::floors::{CAS, TWO_LOADS};
 use crate::measure::{Measured, Middle};
-use crate::ours::{LAST_100, LAST_100_COARSE, LAST_100_TICKED};
+use crate::ours::{LAST_100, LAST_100_COARSE, LAST_100_STRIPED, LAST_100_TICKED};
 use crate::{Reads, Scenario, Side};
 
 /// What a figure should be.
@@ -79,6 +79,13 @@ impl Run {
             self.over_peer("failing10_fastest_peer_over_ours", Failing10, 1, LAST_100, 1.5),
             self.over_peer(
                 "contended_fastest_peer_over_ours",
+                Failing10,
+                every_core,
+                LAST_100_STRIPED,
+                4.0,
+            ),
+            self.over_peer(
+                "contended_unstriped_fastest_peer_over_ours",
                 Failing10,
                 every_core,
                 LAST_100,

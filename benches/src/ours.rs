@@ -3,12 +3,14 @@
 use microbreaker::{
     Breaker, Clock, Config, CountWindow, ManualClock, Phase, TimeWindow, Window, WithSlow,
 };
-use microbreaker_std::{CoarseClock, MonotonicClock};
+use microbreaker_std::{CoarseClock, MonotonicClock, Striped};
 
 use crate::{Contender, Reads, Scenario, Side, work};
 
 /// A window of the last 100 calls and a precise clock: what most figures take.
 pub const LAST_100: &str = "microbreaker, last 100";
+/// The same, a window for each core.
+pub const LAST_100_STRIPED: &str = "microbreaker, last 100, striped";
 /// The same with the operating system's coarse clock.
 pub const LAST_100_COARSE: &str = "microbreaker, last 100, coarse clock";
 /// The same with a clock that a timer ticks.
@@ -22,6 +24,7 @@ static TICKED: ManualClock = ManualClock::new(0);
 /// The breakers, set up for `scenario`.
 pub fn breakers(scenario: Scenario) -> Vec<Contender> {
     let mut all = with_clock(scenario, "", Reads::Precise, MonotonicClock::new);
+    all.extend(striped(scenario));
     all.extend(with_clock(scenario, ", coarse clock", Reads::Coarse, || CoarseClock));
     all.extend(with_clock(scenario, ", ticked clock", Reads::Ticked, || &TICKED));
     all
@@ -83,6 +86,29 @@ fn with_clock<C: Clock + Send + Sync + 'static>(
                 WithSlow::new(CountWindow::<7>::new(), CountWindow::<7>::new()),
                 make(),
             ),
+        ),
+    ]
+}
+
+/// One window for each core.
+fn striped(scenario: Scenario) -> Vec<Contender> {
+    let rate = Config::new().open_for(HOUR).failure_rate(50).min_calls(100);
+    vec![
+        breaker(
+            LAST_100_STRIPED.into(),
+            scenario,
+            if scenario == Scenario::Open { Reads::Precise } else { Reads::Nothing },
+            Breaker::new(
+                rate.last_calls(100),
+                Striped::new(CountWindow::<7>::new),
+                MonotonicClock::new(),
+            ),
+        ),
+        breaker(
+            "microbreaker, 10 buckets of a second, striped, coarse clock".into(),
+            scenario,
+            Reads::Coarse,
+            Breaker::new(rate.bucket(1_000), Striped::new(TimeWindow::<10>::new), CoarseClock),
         ),
     ]
 }

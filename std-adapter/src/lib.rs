@@ -56,6 +56,7 @@ mod settings;
 mod snapshot;
 #[cfg(feature = "stream")]
 mod stream;
+mod striped;
 mod timing;
 #[cfg(feature = "tokio")]
 mod tokio_clock;
@@ -90,5 +91,6 @@ pub use settings::{Backoff, BadSetting, ProbeTimeout, Ramp, Settings};
 pub use snapshot::Snapshot;
 #[cfg(feature = "stream")]
 pub use stream::{Events, Missed};
+pub use striped::Striped;
 #[cfg(feature = "tokio")]
 pub use tokio_clock::TokioClock;
