@@ -1,0 +1,58 @@
+//! Calls do not allocate, whether they are made or refused.
+
+use std::cell::OnceCell;
+use std::future::{Future, ready};
+use std::pin::pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use microbreaker_std::{Breaker, Builder};
+
+/// Allocations while `f` runs a hundred times in this thread.
+fn allocations(f: impl Fn()) -> u64 {
+    // What is made once for each thread.
+    f();
+    allocation_counter::measure(|| (0..100).for_each(|_| f())).count_total
+}
+
+fn builder() -> Builder {
+    let builder = Breaker::builder("users").failure_rate(50).slow_rate(50);
+    let second = Duration::from_secs(1);
+    builder.slow_after(3_600 * second).min_calls(500).open_for(3_600 * second)
+}
+
+#[test]
+fn the_method_bites() {
+    assert_eq!(allocations(|| drop(Box::new(1))), 100);
+}
+
+#[test]
+fn no_call_allocates() {
+    for breaker in [builder().last_calls(1_000), builder().within(Duration::from_secs(60))] {
+        let breaker = breaker.build().unwrap();
+        let calls = || {
+            let _ = breaker.call(|| Ok::<_, ()>(()));
+            let _ = breaker.call(|| Err::<(), _>(()));
+            let call = pin!(breaker.call_async(ready(Ok::<_, ()>(()))));
+            let _ = call.poll(&mut Context::from_waker(Waker::noop()));
+            let _ = breaker.try_acquire_owned().map(|permit| permit.success());
+            let _ = (breaker.phase(), breaker.snapshot());
+        };
+        assert_eq!(allocations(calls), 0, "closed");
+        breaker.trip();
+        assert_eq!(allocations(calls), 0, "open");
+    }
+}
+
+/// As the documentation of `Registry` and of `Breaker::reload` says.
+#[test]
+fn a_breaker_takes_at_most_two_kibibytes_and_other_settings_one() {
+    let memory = |f: &dyn Fn()| allocation_counter::measure(f).bytes_current;
+    let breaker = OnceCell::new();
+    let made = memory(&|| _ = breaker.set(builder().last_calls(1_000).build().unwrap()));
+    let breaker = breaker.get().unwrap();
+    let mut other = breaker.settings().clone();
+    other.last_calls = Some(999);
+    let changed = memory(&|| _ = breaker.reload(&other).unwrap());
+    assert!(made <= 2_048 && changed <= 1_024, "{made} and {changed} bytes");
+}
