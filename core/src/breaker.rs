@@ -438,15 +438,9 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         if self.config().has_ramp() { closed.ramping() } else { closed }
     }
 
-    /// Ends a call of `generation`, started at tick `started`. False if the
-    /// outcome is stale.
+    /// Ends a call of `generation`. False if the outcome is stale.
     #[inline]
-    fn finish(&self, generation: u32, started: u32, took: Option<u32>, failed: bool) -> bool {
-        let slow = W::SLOW && {
-            let took = took.unwrap_or_else(|| elapsed(self.clock.now(), started));
-            self.config().is_slow(took)
-        };
-        let call = Call { failed, slow };
+    fn finish(&self, generation: u32, call: Call) -> bool {
         let healthy = !call.counts_against() && self.word.load().is_healthy(generation);
         healthy && self.window.is_quiet(self.tenure(generation), &self.span())
             || self.count(generation, call, healthy)
@@ -523,10 +517,14 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Guard for Breaker<W, C, 
     #[inline]
     fn complete(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome) {
         let generation = token.generation();
+        let slow = W::SLOW && {
+            let took = took.unwrap_or_else(|| elapsed(self.clock.now(), started));
+            self.config().is_slow(took)
+        };
         let recorded = match outcome {
-            Outcome::Success => self.finish(generation, started, took, false),
-            Outcome::Failure => self.finish(generation, started, took, true),
-            Outcome::FailureOpenFor(ticks) => self.demand(generation, ticks),
+            Outcome::Success => self.finish(generation, Call { failed: false, slow }),
+            Outcome::Failure => self.finish(generation, Call { failed: true, slow }),
+            Outcome::FailureOpenFor(ticks) => self.demand(generation, slow, ticks),
             Outcome::Ignored => self.hand_back(generation),
         };
         self.observer.outcome(outcome, !recorded);

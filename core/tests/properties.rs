@@ -319,6 +319,22 @@ fn a_long_window_outlasts_an_idle_time() {
     }
 }
 
+/// In a dry run nothing is opened, so what the outcome counts for is all of it.
+#[test]
+fn a_dry_run_counts_a_slow_failure_that_demands_an_opening() {
+    let settings = Settings {
+        window: Window::Count(4),
+        slow_rate: Some(100),
+        slow_after: Some(3),
+        min_calls: 4,
+        open_for: 10,
+        ..Settings::default()
+    };
+    let slow = Step::Finish(0, Outcome::FailureOpenFor(9), Some(4));
+    let steps = vec![Step::Manual(Command::MetricsOnly), Step::Acquire, slow];
+    run(&History { settings, start: 0, steps }).unwrap();
+}
+
 // The throttle.
 
 /// What the book says, in its own symbols and in floating point.

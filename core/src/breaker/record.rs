@@ -44,10 +44,10 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Ends a call of `generation` that demands an opening of `ticks`. False if
     /// the outcome is stale.
     #[cold]
-    pub(super) fn demand(&self, generation: u32, ticks: u32) -> bool {
+    pub(super) fn demand(&self, generation: u32, slow: bool, ticks: u32) -> bool {
         while let Some(state) = self.current(generation) {
             if G::OVERRIDES && state.is(Phase::MetricsOnly) {
-                let call = Call { failed: true, slow: false };
+                let call = Call { failed: true, slow };
                 return self.rehearse(generation, call, Some(Cause::Demanded));
             }
             let disabled = G::OVERRIDES && state.is(Phase::Disabled);
