@@ -3,13 +3,14 @@
 //! A [`case`](case::Case) is a configuration and a table of steps with what
 //! must hold after each. [`check`](check::check) replays it on the real breaker
 //! and on the model, and [`draw`](draw::draw) makes a
-//! timeline of it.
+//! timeline of it. [`record`](record::record) writes down what it does.
 //! `cases/README.md` describes the schema and where the behaviours come from.
 
 pub mod case;
 pub mod check;
 pub mod draw;
 pub mod pictures;
+pub mod record;
 
 mod expect;
 mod replay;

@@ -10,16 +10,16 @@ use microbreaker_model::{Effect, Model, Permit};
 use crate::case::Move;
 
 /// How a call ends.
-#[derive(Clone, Copy)]
-pub(crate) enum End {
+#[derive(Clone, Copy, Debug)]
+pub enum End {
     Finished { outcome: Outcome, took: Option<u32> },
     Panicked,
     Cancelled,
 }
 
 /// A command by hand.
-#[derive(Clone, Copy)]
-pub(crate) enum Command {
+#[derive(Clone, Copy, Debug)]
+pub enum Command {
     Trip,
     TripFor(u32),
     HalfOpen,
@@ -41,7 +41,7 @@ pub(crate) struct Seen {
 }
 
 /// A call: the number of the step that starts it.
-pub(crate) type Handle = usize;
+pub type Handle = usize;
 
 /// Holds the permits of the calls under way.
 pub(crate) trait Subject {

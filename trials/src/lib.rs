@@ -5,3 +5,5 @@
 
 #[cfg(target_has_atomic = "32")]
 pub mod stress;
+pub mod suite;
+mod trace;

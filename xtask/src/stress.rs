@@ -6,6 +6,6 @@ use crate::tools;
 
 pub(crate) fn run() -> anyhow::Result<()> {
     let sh = tools::shell()?;
-    let test = cmd!(sh, "cargo test --release -p microbreaker-trials --test stress");
-    Ok(test.args(["--", "--ignored", "--nocapture"]).run()?)
+    let test = cmd!(sh, "cargo test --release -p microbreaker-trials");
+    Ok(test.args(["--", "--include-ignored", "--nocapture"]).run()?)
 }

@@ -15,7 +15,8 @@ use crate::tools;
 type Check = fn(&Core, &Path, &str) -> anyhow::Result<String>;
 
 /// Programs (the packages have the same names), and the cores that they run on.
-const PROGRAMS: [(&str, &[Core], Check); 3] = [
+const PROGRAMS: [(&str, &[Core], Check); 4] = [
+    ("suite", &[M0, M3, RISCV, RISCV_WITHOUT_A], passed),
     ("operations", &[M0, M3, RISCV, RISCV_WITHOUT_A], operations::check),
     ("preempted", &[M0, M3], passed),
     ("harts", &[HARTS], passed),

@@ -1,0 +1,108 @@
+//! Tests that run on the host and on every core: the first panic ends them.
+
+use microbreaker::{Breaker, Clock, Config, CountWindow, ManualClock, Phase, Rejected, TimeWindow};
+
+use crate::trace::{Answer, Head, Step, play};
+
+/// All tests, by name.
+pub const TESTS: &[(&str, fn())] = &[
+    ("scenarios are answered as on the host", scenarios_are_answered_as_on_the_host),
+    ("resets lap the window", resets_lap_the_window),
+    ("the clock wraps", the_clock_wraps),
+    ("sizes are as promised", sizes_are_as_promised),
+];
+
+/// Recorded by the build script, one after the other: a head, then steps with
+/// their answers.
+static TRACES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/traces"));
+
+/// How many scenarios there are.
+///
+/// # Panics
+///
+/// If their recording is broken.
+#[must_use]
+pub fn scenarios() -> u32 {
+    let mut count = 0;
+    each_scenario(|_, _| count += 1);
+    count
+}
+
+fn scenarios_are_answered_as_on_the_host() {
+    each_scenario(|head, steps| {
+        play(head.shape, head.config, &mut |act| {
+            let mut rest = steps;
+            for number in 0..head.steps {
+                let (step, expected) = next(&mut rest);
+                assert_eq!(act(step), expected, "{}, step {number}: {step:?}", head.name);
+            }
+        });
+    });
+}
+
+/// Takes each scenario's head, and its steps.
+fn each_scenario(mut take: impl FnMut(&Head<'_>, &[u8])) {
+    let mut rest = TRACES;
+    while !rest.is_empty() {
+        let (head, steps) = postcard::take_from_bytes::<Head<'_>>(rest).expect("a head");
+        take(&head, steps);
+        rest = steps;
+        for _ in 0..head.steps {
+            next(&mut rest);
+        }
+    }
+}
+
+/// The next step of a trace, which `rest` begins with.
+fn next(rest: &mut &[u8]) -> (Step, Answer) {
+    let (step, after) = postcard::take_from_bytes(rest).expect("a step");
+    *rest = after;
+    step
+}
+
+/// The ring's tags repeat after 2,048 laps; nothing of an earlier lap comes back.
+fn resets_lap_the_window() {
+    let config = Config::new().failures_in_window(2).last_calls(20).open_for(1);
+    let breaker = Breaker::new(config, CountWindow::<3>::new(), || 0);
+    let fail = || breaker.try_acquire().map(|permit| permit.failure());
+    for _ in 0..3 * 2_048 + 1 {
+        assert_eq!(fail(), Ok(()));
+        assert_eq!((breaker.phase(), breaker.tally().failed), (Phase::Closed, 1));
+        breaker.reset();
+        assert_eq!(breaker.tally().calls, 0);
+    }
+}
+
+/// An opening, and a window by time, across the end of the clock.
+fn the_clock_wraps() {
+    let clock = ManualClock::new(u32::MAX - 49);
+    let config = Config::new().failures_in_window(2).bucket(20).open_for(100);
+    let breaker = Breaker::new(config, TimeWindow::<4>::new(), &clock);
+    let fail = || breaker.try_acquire().map(|permit| permit.failure());
+    assert_eq!(fail(), Ok(()));
+    clock.advance(60);
+    assert_eq!(clock.now(), 10);
+    assert_eq!((fail(), breaker.phase()), (Ok(()), Phase::Open));
+    clock.advance(99);
+    let refused = breaker.try_acquire().map(|_| ());
+    assert!(matches!(refused, Err(Rejected { retry_after: Some(1), .. })), "{refused:?}");
+    clock.advance(1);
+    assert!(breaker.try_acquire().is_ok());
+}
+
+struct NoSize;
+
+impl Clock for NoSize {
+    fn now(&self) -> u32 {
+        0
+    }
+}
+
+/// On cores of 32 bits; only the pointer to the configuration is larger elsewhere.
+fn sizes_are_as_promised() {
+    let pointer = size_of::<usize>();
+    let in_flash = size_of::<Breaker<(), NoSize, (), &'static Config>>();
+    assert_eq!(in_flash, (12 + pointer).next_multiple_of(pointer));
+    let window = size_of::<Breaker<CountWindow<7>, NoSize, (), &'static Config>>();
+    assert_eq!(window, (12 + 32 + pointer).next_multiple_of(pointer));
+}

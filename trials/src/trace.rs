@@ -1,0 +1,152 @@
+//! What happened to a breaker, and what it answered: recorded on the host, by
+//! the build script, and compared on every core.
+
+use core::array;
+use core::cell::Cell;
+
+use microbreaker::{
+    Breaker, Config, CountWindow, Counters, Counts, ManualClock, Observer, Outcome, Permit,
+    Snapshot, Tally, TimeWindow, Transition, Window, WithSlow,
+};
+use serde::{Deserialize, Serialize};
+
+/// Permits that can be held at a time.
+pub(crate) const PLACES: usize = 32;
+
+/// What comes before the steps of a trace.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct Head<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) shape: Shape,
+    pub(crate) config: Config,
+    pub(crate) steps: u32,
+}
+
+/// A kind of window.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) enum Shape {
+    None,
+    Count,
+    CountAndSlow,
+    /// So many buckets.
+    Time(u32),
+    TimeAndSlow(u32),
+}
+
+/// What is done at a tick.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Step {
+    pub(crate) tick: u32,
+    pub(crate) action: Action,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) enum Action {
+    /// Nothing is done.
+    Look,
+    /// The permit is kept in this place, or lost.
+    Acquire(Option<u8>),
+    /// A call that took so long, or as long as the clock says.
+    Finish(u8, Outcome, Option<u32>),
+    Cancel(u8),
+    Trip,
+    TripFor(u32),
+    HalfOpen,
+    Reset,
+    ForceOpen,
+    Disable,
+    MetricsOnly,
+}
+
+/// Everything that can be seen after a step.
+#[derive(Debug, PartialEq, Deserialize, Serialize)]
+pub(crate) struct Answer {
+    /// For how long it is refused, if it is and that is known.
+    refused: Option<Option<u32>>,
+    illegal: bool,
+    snapshot: Snapshot,
+    tally: Tally,
+    counts: Counts,
+    last: Option<Transition>,
+}
+
+/// Remembers the last transition.
+#[derive(Default)]
+struct Last(Cell<Option<Transition>>);
+
+impl Observer for Last {
+    fn transition(&self, transition: &Transition) {
+        self.0.set(Some(*transition));
+    }
+}
+
+/// Makes steps, and hears the answers.
+pub(crate) type User<'a> = dyn FnMut(&mut dyn FnMut(Step) -> Answer) + 'a;
+
+/// Makes a breaker, and lets `user` act on it.
+///
+/// # Panics
+///
+/// If the configuration is refused, or there is no such window.
+pub(crate) fn play(shape: Shape, config: Config, user: &mut User<'_>) {
+    macro_rules! by_time {
+        ($buckets:expr, [$($count:literal)+], $window:ident => $made:expr) => {
+            match $buckets {
+                $($count => {
+                    let $window = || TimeWindow::<$count>::new();
+                    on($made, config, user)
+                })+
+                other => panic!("no window of {other} buckets: add it here"),
+            }
+        };
+    }
+    let count = || CountWindow::<64>::new();
+    match shape {
+        Shape::None => on((), config, user),
+        Shape::Count => on(count(), config, user),
+        Shape::CountAndSlow => on(WithSlow::new(count(), count()), config, user),
+        Shape::Time(buckets) => by_time!(buckets, [1 2 5 10 20], window => window()),
+        Shape::TimeAndSlow(buckets) => {
+            by_time!(buckets, [1 5 10 20], window => WithSlow::new(window(), window()))
+        }
+    }
+}
+
+fn on(window: impl Window, config: Config, user: &mut User<'_>) {
+    let clock = ManualClock::new(0);
+    let observer = (Counters::new(), Last::default());
+    let breaker = Breaker::try_new(config, window, &clock, observer).expect("a good configuration");
+    let mut places: [Option<Permit<'_, _>>; PLACES] = array::from_fn(|_| None);
+    user(&mut |Step { tick, action }| {
+        clock.set(tick);
+        let (mut refused, mut illegal) = (None, false);
+        let mut taken = |place: u8| places[usize::from(place)].take().expect("a permit is here");
+        match action {
+            Action::Look => {}
+            Action::Acquire(place) => match (breaker.try_acquire(), place) {
+                (Ok(permit), Some(place)) => places[usize::from(place)] = Some(permit),
+                (Ok(permit), None) => _ = permit.into_token(),
+                (Err(rejected), _) => refused = Some(rejected.retry_after),
+            },
+            Action::Finish(place, outcome, Some(ticks)) => taken(place).took(ticks).finish(outcome),
+            Action::Finish(place, outcome, None) => taken(place).finish(outcome),
+            Action::Cancel(place) => drop(taken(place)),
+            Action::Trip => breaker.trip(),
+            Action::TripFor(ticks) => breaker.trip_for(ticks),
+            Action::HalfOpen => illegal = breaker.half_open().is_err(),
+            Action::Reset => breaker.reset(),
+            Action::ForceOpen => breaker.force_open(),
+            Action::Disable => breaker.disable(),
+            Action::MetricsOnly => breaker.metrics_only(),
+        }
+        let (counters, last) = breaker.observer();
+        Answer {
+            refused,
+            illegal,
+            snapshot: breaker.snapshot(),
+            tally: breaker.tally(),
+            counts: counters.counts(),
+            last: last.0.get(),
+        }
+    });
+}

@@ -1,0 +1,12 @@
+//! On the host; `cargo xtask firmware --all` runs the same on bare cores.
+
+use microbreaker_trials::suite::{TESTS, scenarios};
+
+#[test]
+fn the_suite_passes() {
+    assert!(scenarios() > 50, "only {} scenarios", scenarios());
+    for (name, test) in TESTS {
+        println!("{name}");
+        test();
+    }
+}
