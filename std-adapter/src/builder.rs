@@ -86,6 +86,11 @@ impl Builder {
         /// The window is the last calls within this time, 10 ms to 24.8 days. It
         /// forgets a tenth of itself at a time.
         within: Duration;
+        /// Whether the window, which must be by time, has a stripe for each core: for
+        /// a breaker that many cores share and that sees failures all the time.
+        /// Takes 128 bytes a core, and a failure looks at each: see
+        /// [`Striped`](crate::Striped).
+        striped: bool;
         /// Refuses for this long after a trip, 1 ms to 24.8 days.
         open_for: Duration;
         /// Each wait is longer by up to this share of it, 1 to 100 percent, so

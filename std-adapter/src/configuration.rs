@@ -31,7 +31,7 @@ use crate::settings::{BadSetting, Settings};
 ///
 /// What is more special goes first: a profile's breakers before `breakers`, then
 /// the profile's `defaults` and last `defaults`, each setting for itself. Only
-/// the window, `last_calls` or `within`, is one setting.
+/// the window, `last_calls` or `within` and `striped`, is one setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Configuration {

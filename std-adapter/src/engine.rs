@@ -5,6 +5,7 @@ use microbreaker::{
     Snapshot, TimeWindow, Token, Window, WithSlow,
 };
 
+use crate::Striped;
 use crate::settings::{self, BadSetting, Settings};
 use crate::timing::SharedClock;
 use crate::watch::Watch;
@@ -27,6 +28,8 @@ pub(crate) enum Engine {
     Failures(Core<Failures>),
     SlowCount(Core<WithSlow<Count>>),
     SlowTime(Core<WithSlow<Time>>),
+    Striped(Core<Striped<Time>>),
+    SlowStriped(Core<Striped<WithSlow<Time>>>),
 }
 
 /// Evaluates an expression of whichever core breaker it is.
@@ -39,6 +42,8 @@ macro_rules! each {
             Engine::Failures($core) => $value,
             Engine::SlowCount($core) => $value,
             Engine::SlowTime($core) => $value,
+            Engine::Striped($core) => $value,
+            Engine::SlowStriped($core) => $value,
         }
     };
 }
@@ -66,6 +71,13 @@ impl Engine {
             settings::Window::Time { slow: true } => {
                 let window = WithSlow::new(Time::new(), Time::new());
                 Core::try_new(config, window, clock, watch).map(Self::SlowTime)
+            }
+            settings::Window::Striped { slow: false } => {
+                Core::try_new(config, Striped::new(Time::new), clock, watch).map(Self::Striped)
+            }
+            settings::Window::Striped { slow: true } => {
+                let window = Striped::new(|| WithSlow::new(Time::new(), Time::new()));
+                Core::try_new(config, window, clock, watch).map(Self::SlowStriped)
             }
             settings::Window::Failures => {
                 Core::try_new(config, Failures::new(), clock, watch).map(Self::Failures)

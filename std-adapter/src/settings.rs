@@ -13,7 +13,7 @@ macro_rules! all_settings {
     ($to:ident) => {
         $to! {
             consecutive_failures failures_in_window failure_rate slow_rate slow_after min_calls
-            last_calls within open_for backoff jitter probes reuse_probes_until successes
+            last_calls within striped open_for backoff jitter probes reuse_probes_until successes
             probe_rate_after probe_timeout after_probe_timeout ramp abandoned_fails
         }
     };
@@ -37,6 +37,7 @@ pub struct Settings {
     pub last_calls: Option<u32>,
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub within: Option<Duration>,
+    pub striped: Option<bool>,
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub open_for: Option<Duration>,
     pub backoff: Option<Backoff>,
@@ -137,8 +138,16 @@ impl std::error::Error for BadSetting {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Window {
     None,
-    Count { slow: bool },
-    Time { slow: bool },
+    Count {
+        slow: bool,
+    },
+    Time {
+        slow: bool,
+    },
+    /// By time, with a stripe for each core.
+    Striped {
+        slow: bool,
+    },
     Failures,
 }
 
@@ -156,6 +165,7 @@ impl Settings {
         let mut first = all_settings!(first);
         if has_window {
             (first.last_calls, first.within) = (self.last_calls, self.within);
+            first.striped = self.striped;
         }
         first
     }
@@ -192,6 +202,7 @@ impl Settings {
         match (self.last_calls, self.within) {
             (None, None) => Window::None,
             (Some(_), _) => Window::Count { slow },
+            (None, Some(_)) if self.striped == Some(true) => Window::Striped { slow },
             (None, Some(_)) if failures_only => Window::Failures,
             (None, Some(_)) => Window::Time { slow },
         }
@@ -322,6 +333,13 @@ impl Settings {
         if self.last_calls.is_some() && self.within.is_some() {
             return bad(Field::Bucket, "left out where last_calls is set: there is one window");
         }
+        if self.striped == Some(true) && self.within.is_none() {
+            return Err(BadSetting {
+                setting: "striped",
+                value: "true".to_owned(),
+                allowed: "left out where the window is not by time: within".to_owned(),
+            });
+        }
         if self.last_calls.is_some() || self.within.is_some() {
             return Ok(());
         }
@@ -378,6 +396,7 @@ mod tests {
             min_calls: Some(9),
             last_calls: Some(20),
             within: None,
+            striped: Some(false),
             open_for: Some(second),
             backoff: Some(Backoff { factor: 2, max: 8 * second }),
             jitter: Some(10),

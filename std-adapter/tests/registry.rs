@@ -78,12 +78,13 @@ fn an_override_that_cannot_work_changes_nothing() {
 
 #[test]
 fn an_overriding_window_takes_the_place_of_the_template_s() {
-    let builder = template(&PausedClock::new()).failure_rate(50).last_calls(10);
+    let builder = template(&PausedClock::new()).failure_rate(50).within(SECOND).striped(true);
     let registry = Registry::new(builder).unwrap();
-    let by_time = Settings { within: Some(SECOND), ..Settings::default() };
-    registry.override_settings("users", by_time).unwrap();
+    let by_count = Settings { last_calls: Some(10), ..Settings::default() };
+    registry.override_settings("users", by_count).unwrap();
     let settings = registry.get("users").settings().clone();
-    assert_eq!((settings.within, settings.last_calls), (Some(SECOND), None));
+    assert_eq!((settings.within, settings.last_calls), (None, Some(10)));
+    assert_eq!(registry.get("orders").settings().striped, Some(true));
 }
 
 #[test]

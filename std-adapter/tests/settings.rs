@@ -19,11 +19,13 @@ fn refusal(builder: Builder) -> String {
 
 #[test]
 fn every_kind_of_window_can_be_chosen_at_run_time() {
-    let windows: [fn(Builder) -> Builder; 5] = [
+    let windows: [fn(Builder) -> Builder; 7] = [
         |builder| builder.failure_rate(100).last_calls(1_240),
         |builder| builder.failures_in_window(3).within(SECOND),
         |builder| builder.failure_rate(100).within(SECOND),
+        |builder| builder.failure_rate(100).within(SECOND).striped(true),
         |builder| builder.slow_rate(100).slow_after(SECOND).last_calls(4),
+        |builder| builder.slow_rate(100).slow_after(SECOND).within(SECOND).striped(true),
         |builder| builder.slow_rate(100).slow_after(SECOND).within(SECOND).min_calls(2),
     ];
     for window in windows {
@@ -37,7 +39,7 @@ fn every_kind_of_window_can_be_chosen_at_run_time() {
 
 #[test]
 fn bad_settings_are_refused_with_their_value_and_what_is_allowed() {
-    let cases: [(Builder, &str); 16] = [
+    let cases: [(Builder, &str); 17] = [
         (
             Breaker::builder("users").open_for(SECOND),
             "policies is empty, but must be at least one of consecutive_failures, \
@@ -62,6 +64,10 @@ fn bad_settings_are_refused_with_their_value_and_what_is_allowed() {
         (
             good().within(SECOND).last_calls(9),
             "within is 1s, but must be left out where last_calls is set: there is one window",
+        ),
+        (
+            good().last_calls(9).striped(true),
+            "striped is true, but must be left out where the window is not by time: within",
         ),
         (good().last_calls(9).min_calls(10), "min_calls is 10, but must be 1 to 9"),
         (
