@@ -6,7 +6,7 @@ use crate::adapter::ADAPTER;
 use crate::floors::{CAS, TWO_LOADS};
 use crate::measure::{Measured, Middle};
 use crate::ours::{LAST_100, LAST_100_COARSE, LAST_100_STRIPED, LAST_100_TICKED};
-use crate::{Reads, Scenario, Side};
+use crate::{Reads, Scenario};
 
 /// What a figure should be.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,15 @@ pub enum Target {
     AtLeast(f64),
 }
 use Target::{AtLeast, AtMost};
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AtMost(most) => write!(f, "at most {most}"),
+            AtLeast(least) => write!(f, "at least {least}"),
+        }
+    }
+}
 
 /// One figure.
 #[derive(Clone, Debug)]
@@ -43,12 +52,8 @@ impl Figure {
 
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let target = match self.target {
-            AtMost(most) => format!("at most {most}"),
-            AtLeast(least) => format!("at least {least}"),
-        };
         let met = if self.is_met() { "met" } else { "NOT met" };
-        write!(f, "{}: {:.2}, {met} ({target})", self.name, self.value.median)?;
+        write!(f, "{}: {:.2}, {met} ({})", self.name, self.value.median, self.target)?;
         match &self.peer {
             Some(peer) => write!(f, ", the peer being {peer}"),
             None => Ok(()),
@@ -143,11 +148,7 @@ impl Run {
         let measured = self.of(scenario)?;
         let ours = measured.row(ours, threads)?;
         let reads = if scenario == Scenario::Open { Reads::Precise } else { Reads::Nothing };
-        let peers = measured.on(threads).filter(|(contender, _)| {
-            contender.side == Side::Peer && contender.shareable && contender.reads == reads
-        });
-        let (peer, row) = peers
-            .min_by(|(_, one), (_, other)| one.nanos().median.total_cmp(&other.nanos().median))?;
+        let (peer, row) = measured.fastest_peer(reads, threads)?;
         let value = row.over(ours);
         Some(Figure { name, value, target: AtLeast(least), peer: Some(peer.name.clone()) })
     }

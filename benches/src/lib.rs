@@ -2,13 +2,16 @@
 //! `cargo xtask bench`.
 
 pub mod adapter;
+pub mod chart;
 mod contender;
 pub mod figures;
 pub mod floors;
 pub mod measure;
 pub mod ours;
 pub mod peers;
+pub mod report;
 mod scenario;
+pub mod sweeps;
 mod system;
 
 pub use contender::{Calls, Contender, Failed, Reads, Side, work};

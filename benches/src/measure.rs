@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, ensure};
 
-use crate::{Calls, Contender, Scenario, system};
+use crate::{Calls, Contender, Reads, Scenario, Side, system};
 
 /// How thoroughly to measure.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +91,25 @@ impl Measured {
     pub fn on(&self, threads: usize) -> impl Iterator<Item = (&Contender, &Row)> {
         let rows = self.rows.iter().filter(move |row| row.threads == threads);
         rows.map(|row| (&self.contenders[row.contender], row))
+    }
+
+    /// On how many threads it was measured.
+    pub fn threads(&self) -> Vec<usize> {
+        let mut threads: Vec<_> = self.rows.iter().map(|row| row.threads).collect();
+        threads.sort_unstable();
+        threads.dedup();
+        threads
+    }
+
+    /// The fastest of the peers that threads can share and that read a clock if,
+    /// and only if, `reads` is one.
+    pub fn fastest_peer(&self, reads: Reads, threads: usize) -> Option<(&Contender, &Row)> {
+        let peers = self.on(threads).filter(|(contender, _)| {
+            contender.side == Side::Peer
+                && contender.shareable
+                && (contender.reads == Reads::Nothing) == (reads == Reads::Nothing)
+        });
+        peers.min_by(|(_, one), (_, other)| one.nanos().median.total_cmp(&other.nanos().median))
     }
 
     /// The row of the contender `name` on so many threads.

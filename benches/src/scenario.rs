@@ -18,6 +18,16 @@ pub enum Scenario {
 }
 
 impl Scenario {
+    /// A name for files.
+    pub const fn slug(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Failing1 => "failing1",
+            Self::Failing10 => "failing10",
+            Self::Open => "open",
+        }
+    }
+
     /// The outcomes of the calls, over and over.
     pub fn pattern(self) -> Vec<bool> {
         let every = match self {

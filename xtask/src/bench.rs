@@ -6,17 +6,19 @@ use crate::tools;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only what the figures need, in less than a minute once it is built
+    /// Only what the figures need, in less than a minute once it is built; writes nothing
     #[arg(long)]
     quick: bool,
 }
 
 /// Measures the breakers beside their floors and other crates, and prints a
-/// line `figure NAME VALUE` for each figure that the project is held to.
+/// line `figure NAME VALUE` for each figure that the project is held to. Tables
+/// and charts go into `benches/results`.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let sh = tools::shell()?;
     let run = ["run", "--release", "--quiet", "-p", "microbreaker-benches", "--bin"];
-    let quick = options.quick.then_some("--quick");
-    cmd!(sh, "cargo {run...} side-by-side -- {quick...}").run()?;
+    let extent: &[&str] =
+        if options.quick { &["--quick"] } else { &["--write", "benches/results"] };
+    cmd!(sh, "cargo {run...} side-by-side -- {extent...}").run()?;
     Ok(cmd!(sh, "cargo {run...} allocations").run()?)
 }

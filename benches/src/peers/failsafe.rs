@@ -1,16 +1,23 @@
+use std::time::Duration;
+
 use failsafe::{CircuitBreaker, Config, FailurePolicy, StateMachine, backoff, failure_policy};
 
 use super::{HOUR, peer, while_open};
 use crate::{Contender, Failed, Reads, Scenario, work};
 
-/// Failures in a row; and its default, a moving average over 30 seconds or
-/// failures in a row. It has no window by count.
+/// Failures in a row; and what it does by default, but for how long it is open:
+/// a moving average over 30 seconds, or failures in a row. It has no window by
+/// count.
 pub(super) fn contenders(scenario: Scenario) -> Vec<Contender> {
-    let policy = failure_policy::consecutive_failures(5, backoff::constant(HOUR));
-    let in_a_row = Config::new().failure_policy(policy).build();
+    let in_a_row = || failure_policy::consecutive_failures(5, backoff::constant(HOUR));
+    let window = Duration::from_secs(30);
+    let rate = failure_policy::success_rate_over_time_window;
+    let default = rate(0.8, 5, window, backoff::constant(HOUR)).or_else(in_a_row());
+    let with = |policy| Config::new().failure_policy(policy).build();
+    let default = Config::new().failure_policy(default).build();
     vec![
-        contender("failsafe, consecutive", while_open(scenario), scenario, in_a_row),
-        contender("failsafe, default policy", Reads::Precise, scenario, Config::new().build()),
+        contender("failsafe, consecutive", while_open(scenario), scenario, with(in_a_row())),
+        contender("failsafe, default policy", Reads::Precise, scenario, default),
     ]
 }
 

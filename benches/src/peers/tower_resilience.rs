@@ -21,12 +21,14 @@ pub(super) fn contenders(scenario: Scenario) -> Vec<Contender> {
         finish(service.force_open());
     }
     let service = Mutex::new(service);
-    vec![peer("tower-resilience", Reads::Precise, move |calls: crate::Calls<'_>| {
+    let contender = peer("tower-resilience", Reads::Precise, move |calls: crate::Calls<'_>| {
         let mut service = service.lock().unwrap_or_else(PoisonError::into_inner).clone();
         calls.each(|ok| {
             finish(async {
                 poll_fn(|cx| service.poll_ready(cx)).await.is_ok() && service.call(ok).await.is_ok()
             })
         })
-    })]
+    });
+    // While it is open, threads that meet wait for a timer of tokio's.
+    vec![if scenario == Scenario::Open { contender.for_one_thread() } else { contender }]
 }
