@@ -24,6 +24,8 @@
 //!
 //! [`Duration`]: std::time::Duration
 
+#[cfg(feature = "axum")]
+pub mod admin;
 mod breaker;
 mod builder;
 mod call;

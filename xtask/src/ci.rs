@@ -11,7 +11,8 @@ use crate::tools;
 const FEATURES: [&str; 5] = ["critical-section", "defmt", "embedded-hal", "history", "serde"];
 
 /// Those of microbreaker-std, each of which must build alone.
-const STD_FEATURES: [&str; 10] = [
+const STD_FEATURES: [&str; 11] = [
+    "axum",
     "coarse-clock",
     "counts",
     "http",

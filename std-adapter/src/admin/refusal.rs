@@ -1,0 +1,69 @@
+//! Answers to what cannot be done.
+
+use axum::Json;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use microbreaker::IllegalTransition;
+use serde::Serialize;
+
+use super::Command;
+
+/// What was wrong, and what is allowed.
+#[derive(Debug, Serialize)]
+pub(super) struct Refusal {
+    #[serde(skip)]
+    status: StatusCode,
+    error: String,
+    allowed: String,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, error: impl Into<String>, allowed: impl Into<String>) -> Self {
+        Self { status, error: error.into(), allowed: allowed.into() }
+    }
+
+    pub(super) fn no_breaker(name: &str) -> Self {
+        let error = format!("no breaker is named {name:?}");
+        Self::new(StatusCode::NOT_FOUND, error, "the names that GET /breakers lists")
+    }
+
+    pub(super) fn no_command(name: &str) -> Self {
+        let error = format!("{name:?} is no command");
+        Self::new(StatusCode::NOT_FOUND, error, Command::ALL.map(Command::name).join(", "))
+    }
+
+    pub(super) fn read_only() -> Self {
+        let error = "control by hand is switched off";
+        Self::new(StatusCode::FORBIDDEN, error, "GET only; Admin::control switches it on")
+    }
+
+    pub(super) fn illegal(error: IllegalTransition) -> Self {
+        let allowed = "half-open while it is open, forced open or half-open";
+        Self::new(StatusCode::CONFLICT, error.to_string(), allowed)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.status, Json(self)).into_response()
+    }
+}
+
+/// A page of another site could have the browser of somebody who may control
+/// breakers send the request. Browsers tell where it comes from; what is no
+/// browser tells nothing, and needs no protection.
+pub(super) fn check_site(headers: &HeaderMap) -> Result<(), Refusal> {
+    let text = |name: &str| Some(headers.get(name)?.to_str().unwrap_or("unreadable"));
+    let own = match (text("sec-fetch-site"), text("origin")) {
+        (Some(site), _) => matches!(site, "same-origin" | "none"),
+        (None, Some(origin)) => {
+            origin.split_once("://").is_some_and(|(_, site)| Some(site) == text("host"))
+        }
+        (None, None) => true,
+    };
+    if own {
+        return Ok(());
+    }
+    let error = "the request comes from a page of another site";
+    Err(Refusal::new(StatusCode::FORBIDDEN, error, "pages of this site, and what is no browser"))
+}

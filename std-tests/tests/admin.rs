@@ -1,0 +1,280 @@
+//! Breakers over HTTP, without a socket.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, BodyDataStream, to_bytes};
+use axum::http::{Request, Response, StatusCode};
+use axum::routing::get;
+use futures_util::{FutureExt, StreamExt};
+use microbreaker_std::admin::{Admin, Command, phase_header};
+use microbreaker_std::{Breaker, PausedClock, Phase, Registry};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Breakers `users` and `users/a`, of which half of four calls may fail.
+fn registry(clock: &PausedClock) -> Registry {
+    let template = Breaker::builder("template").failure_rate(50).min_calls(4).last_calls(10);
+    let registry = Registry::new(template.open_for(30 * SECOND).clock(clock.clone())).unwrap();
+    for name in ["users", "users/a"] {
+        let _ = registry.get(name);
+    }
+    registry
+}
+
+/// Where everybody may do everything.
+fn open_to_all(registry: &Registry) -> Router {
+    Admin::new(registry.clone()).control(|_, _, _| Ok::<_, StatusCode>(())).router()
+}
+
+fn request(method: &str, path: &str) -> Request<Body> {
+    Request::builder().method(method).uri(path).body(Body::empty()).unwrap()
+}
+
+async fn answer(router: &Router, request: Request<Body>) -> (u16, Value) {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let status = response.status().as_u16();
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{error}: {body:?}")))
+}
+
+/// The names, but for those of what each holds.
+fn names(list: &Value) -> Vec<&str> {
+    list["breakers"].as_array().unwrap().iter().map(|b| b["name"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn every_breaker_is_listed_with_its_phase_and_rates() {
+    let clock = PausedClock::new();
+    let registry = registry(&clock);
+    let users = registry.get("users");
+    for result in [Ok(()), Err(()), Ok(()), Err(())] {
+        let _ = users.call(|| result);
+    }
+    clock.advance(SECOND);
+    let (status, list) = answer(&Admin::new(registry).router(), request("GET", "/breakers")).await;
+    assert_eq!((status, names(&list)), (200, vec!["users", "users/a"]));
+    assert_eq!(list["commands"], json!([]), "nothing can be done");
+    assert_eq!(
+        list["breakers"][0],
+        json!({
+            "name": "users", "phase": "open", "in_phase_for_ms": 1_000, "retry_after_ms": 29_000,
+            "tally": { "calls": 4, "failed": 2, "slow": 0 },
+            "failure_rate": 50.0, "slow_rate": 0.0,
+            "consecutive_failures": 0, "backoff_level": 0,
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_pattern_selects() {
+    let router = Admin::new(registry(&PausedClock::new())).router();
+    let (_, list) = answer(&router, request("GET", "/breakers?matching=users/*")).await;
+    assert_eq!(names(&list), ["users/a"]);
+}
+
+#[tokio::test]
+async fn one_breaker_is_shown_with_its_settings() {
+    let router = Admin::new(registry(&PausedClock::new())).router();
+    let (status, one) = answer(&router, request("GET", "/breakers/users%2Fa")).await;
+    assert_eq!((status, &one["name"], &one["phase"]), (200, &json!("users/a"), &json!("closed")));
+    assert_eq!(one["settings"]["open_for"], "30s");
+    assert_eq!(one["settings"]["failure_rate"], 50);
+}
+
+#[tokio::test]
+async fn every_command_does_what_it_says() {
+    let registry = registry(&PausedClock::new());
+    let router = open_to_all(&registry);
+    let (_, list) = answer(&router, request("GET", "/breakers")).await;
+    assert_eq!(list["commands"].as_array().unwrap().len(), Command::ALL.len());
+    for (command, phase) in [
+        ("trip", Phase::Open),
+        ("half-open", Phase::HalfOpen),
+        ("reset", Phase::Closed),
+        ("force-open", Phase::ForcedOpen),
+        ("disable", Phase::Disabled),
+        ("metrics-only", Phase::MetricsOnly),
+    ] {
+        let path = format!("/breakers/users%2Fa/{command}");
+        let (status, one) = answer(&router, request("POST", &path)).await;
+        assert_eq!((status, &one["phase"]), (200, &json!(phase.name())), "{command}");
+        assert_eq!(registry.get("users/a").phase(), phase);
+        assert!(list["commands"].as_array().unwrap().contains(&json!(command)));
+    }
+    assert_eq!(registry.get("users").phase(), Phase::Closed, "nobody asked for this one");
+}
+
+#[tokio::test]
+async fn errors_say_what_is_allowed() {
+    let router = open_to_all(&registry(&PausedClock::new()));
+    for (method, path, status, error, allowed) in [
+        ("GET", "/breakers/user", 404, "no breaker is named \"user\"", "GET /breakers"),
+        ("POST", "/breakers/user/trip", 404, "no breaker is named \"user\"", "GET /breakers"),
+        ("POST", "/breakers/users/open", 404, "\"open\" is no command", "trip, half-open, reset"),
+        ("POST", "/breakers/users/half-open", 409, "closed cannot become half_open", "while"),
+    ] {
+        let (got, why) = answer(&router, request(method, path)).await;
+        assert_eq!(got, status, "{path}");
+        assert!(why["error"].as_str().unwrap().contains(error), "{path}: {why}");
+        assert!(why["allowed"].as_str().unwrap().contains(allowed), "{path}: {why}");
+    }
+    let (_, list) = answer(&router, request("GET", "/breakers")).await;
+    assert_eq!(names(&list), ["users", "users/a"], "asking for a name makes no breaker");
+}
+
+#[tokio::test]
+async fn nobody_controls_unless_it_is_switched_on() {
+    let registry = registry(&PausedClock::new());
+    let router = Admin::new(registry.clone()).router();
+    let (status, why) = answer(&router, request("POST", "/breakers/users/force-open")).await;
+    assert_eq!(status, 403, "{why}");
+    assert_eq!(registry.get("users").phase(), Phase::Closed);
+    let got = router.oneshot(request("GET", "/breakers/users/reset")).await.unwrap();
+    assert_eq!(got.status(), StatusCode::METHOD_NOT_ALLOWED, "a link controls nothing");
+}
+
+#[tokio::test]
+async fn who_controls_is_the_callers_to_say() {
+    let registry = registry(&PausedClock::new());
+    let admin = Admin::new(registry.clone()).control(|request, breaker, command| {
+        let by = request.headers.get("by").map(|by| by.as_bytes());
+        match (by, &**breaker.name(), command) {
+            (Some(b"ada"), _, _) | (Some(b"bob"), "users", Command::Reset) => Ok(()),
+            (Some(_), ..) => Err((StatusCode::FORBIDDEN, "\"ask ada\"")),
+            (None, ..) => Err((StatusCode::UNAUTHORIZED, "\"who are you?\"")),
+        }
+    });
+    let router = admin.router();
+    let by = |name, path| {
+        let mut request = request("POST", path);
+        request.headers_mut().insert("by", name);
+        answer(&router, request)
+    };
+    let ada = || "ada".parse().unwrap();
+    let bob = || "bob".parse().unwrap();
+    let nobody = answer(&router, request("POST", "/breakers/users/trip")).await;
+    assert_eq!(nobody, (401, json!("who are you?")));
+    assert_eq!(by(bob(), "/breakers/users/trip").await, (403, json!("ask ada")));
+    assert_eq!(by(bob(), "/breakers/users%2Fa/reset").await.0, 403);
+    assert_eq!(registry.get("users").phase(), Phase::Closed);
+    assert_eq!(by(ada(), "/breakers/users/trip").await.0, 200);
+    assert_eq!(registry.get("users").phase(), Phase::Open);
+    assert_eq!(by(bob(), "/breakers/users/reset").await.0, 200);
+}
+
+/// The browser of somebody who may would send it with their cookies.
+#[tokio::test]
+async fn a_page_of_another_site_controls_nothing() {
+    let registry = registry(&PausedClock::new());
+    let router = open_to_all(&registry);
+    for (headers, allowed) in [
+        (&[("sec-fetch-site", "cross-site")][..], false),
+        (&[("sec-fetch-site", "same-site")], false),
+        (&[("sec-fetch-site", "same-origin"), ("origin", "https://a"), ("host", "proxied")], true),
+        (&[("sec-fetch-site", "none")], true),
+        (&[("origin", "http://evil"), ("host", "admin:80")], false),
+        (&[("origin", "null"), ("host", "admin:80")], false),
+        (&[("origin", "http://admin:80"), ("host", "admin:80")], true),
+        (&[("origin", "http://evil")], false),
+        (&[("origin", "null")], false),
+        (&[], true),
+    ] {
+        registry.get("users").reset();
+        let mut request = request("POST", "/breakers/users/trip");
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let (status, why) = answer(&router, request).await;
+        let (expected, phase) = if allowed { (200, Phase::Open) } else { (403, Phase::Closed) };
+        assert_eq!(
+            (status, registry.get("users").phase()),
+            (expected, phase),
+            "{headers:?}: {why}"
+        );
+    }
+}
+
+/// The next server-sent event that is there already: its name and its data.
+fn next(events: &mut BodyDataStream) -> Option<(String, Value)> {
+    let text = events.next().now_or_never()?.unwrap().unwrap();
+    let text = str::from_utf8(&text).unwrap();
+    let field = |name| text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    Some((field("event: ").to_owned(), serde_json::from_str(field("data: ")).unwrap()))
+}
+
+async fn events(router: Router) -> BodyDataStream {
+    let response = router.oneshot(request("GET", "/events")).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    response.into_body().into_data_stream()
+}
+
+#[tokio::test]
+async fn events_are_told_as_they_happen() {
+    let registry = registry(&PausedClock::new());
+    let users = registry.get("users");
+    users.metrics_only();
+    let mut events = events(Admin::new(registry).router()).await;
+    assert_eq!(next(&mut events), None, "nothing has happened since");
+    for _ in 0..4 {
+        let _ = users.call(|| Err::<(), _>(()));
+    }
+    let (name, told) = next(&mut events).unwrap();
+    assert_eq!((&*name, &told["cause"]), ("would_trip", &json!("failure_rate")));
+    assert_eq!(told["breaker"]["tally"]["failed"], 4);
+    users.trip();
+    let (name, told) = next(&mut events).unwrap();
+    assert_eq!(name, "transition");
+    assert_eq!((&told["from"], &told["to"]), (&json!("metrics_only"), &json!("open")));
+    assert_eq!((&told["cause"], &told["breaker"]["name"]), (&json!("manual"), &json!("users")));
+    assert_eq!(next(&mut events), None);
+}
+
+#[tokio::test]
+async fn a_reader_that_is_too_slow_is_told_how_many_it_missed() {
+    let registry = registry(&PausedClock::new());
+    let mut events = events(Admin::new(registry.clone()).router()).await;
+    for _ in 0..200 {
+        registry.get("users").trip();
+        registry.get("users").reset();
+    }
+    let missed = ("missed".to_owned(), json!({ "events": 400 - 256 }));
+    assert_eq!(next(&mut events), Some(missed));
+    assert_eq!(next(&mut events).unwrap().0, "transition");
+}
+
+async fn phases(router: &Router) -> Vec<String> {
+    let response: Response<_> = router.clone().oneshot(request("GET", "/")).await.unwrap();
+    let headers = response.headers().get_all("circuit-breaker").into_iter();
+    headers.map(|value| value.to_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_header_tells_the_phase_after_the_answer() {
+    let clock = PausedClock::new();
+    let registry = registry(&clock);
+    let users = registry.get("users");
+    let of_handler = users.clone();
+    let handler = move || async move { of_handler.trip() };
+    let odd = Breaker::builder("a \"b\"\nü").consecutive_failures(1).open_for(SECOND);
+    let router = Router::new()
+        .route("/", get(handler))
+        .layer(phase_header(users))
+        .layer(phase_header(odd.build().unwrap()));
+    let odd = r#""a \"b\"\n\u{fc}";phase=closed"#;
+    assert_eq!(phases(&router).await, [r#""users";phase=open;retry-after=30"#, odd]);
+}
+
+#[tokio::test]
+async fn the_page_takes_nothing_from_elsewhere() {
+    let router = Admin::new(registry(&PausedClock::new())).router();
+    let response = router.oneshot(request("GET", "/dashboard")).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+    let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.starts_with("default-src 'none'; connect-src 'self'"), "{policy}");
+    let page = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    let page = str::from_utf8(&page).unwrap();
+    assert!(page.contains("Circuit breakers") && !page.contains("://"), "{page}");
+}
