@@ -117,3 +117,29 @@ fn a_recorder_that_slept_through_a_window() {
         assert_eq!(breaker.tally().failed, 1);
     });
 }
+
+/// A reader sleeps while its oldest bucket is used again.
+#[test]
+fn a_tally_is_of_one_moment() {
+    model_with(1, || {
+        let config = Config::new().failures_in_window(9).bucket(10).open_for(100);
+        let (breaker, ticks) = ticking(config, TimeWindow::<2>::new());
+        breaker.succeed();
+        ticks.advance(10);
+        breaker.succeed();
+        let (_, seen) = race(
+            &breaker,
+            move |b| {
+                ticks.advance(10);
+                b.fail();
+                ticks.advance(10);
+                b.fail();
+                b.fail();
+            },
+            |b| b.tally(),
+        );
+        // Of S, S, F and FF any two neighbours, or what is left of them by then.
+        let possible = [(2, 0), (1, 0), (0, 0), (2, 1), (1, 1), (2, 2), (3, 3)];
+        assert!(possible.contains(&(seen.calls, seen.failed)), "{seen:?}");
+    });
+}

@@ -33,7 +33,7 @@ pub(crate) struct Limits {
     pub(crate) preemptions: Option<u32>,
     /// Of shuttle's random schedules, so many.
     pub(crate) schedules: Option<u32>,
-    /// Loom looks at the time now and then, and stops after that.
+    /// Loom looks at the time every thousand interleavings, and stops after that.
     pub(crate) time: Option<Duration>,
 }
 
@@ -110,6 +110,7 @@ impl Model {
         }
         if let Some(time) = limits.time {
             command.env("LOOM_MAX_DURATION", time.as_secs().to_string());
+            command.env("LOOM_CHECKPOINT_INTERVAL", "1000");
         }
         let output = command.output().with_context(|| format!("cannot run {self}"))?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -95,7 +95,7 @@ fn places(sh: &Shell, filter: &str) -> anyhow::Result<Vec<Place>> {
 /// The first model that fails. All of them for a short time first: most of what
 /// can go wrong does so soon.
 fn noticed(models: &[Model]) -> anyhow::Result<Option<String>> {
-    let quick = Limits { time: Some(Duration::from_secs(5)), ..Limits::default() };
+    let quick = Limits { time: Some(Duration::from_secs(1)), ..Limits::default() };
     for limits in [quick, Limits::default()] {
         let noticed = Mutex::new(None);
         models::each(models, |model| {

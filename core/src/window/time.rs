@@ -187,8 +187,9 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         loop {
             let cursor = Cursor(self.cursor.load(Ordering::Acquire));
             let bucket = Bucket(self.slot(cursor.slot()).load(Ordering::Acquire));
-            // The slot is not emptied while the cursor points at it.
-            if self.cursor.load(Ordering::Acquire) == cursor.0 {
+            // The slot is not emptied while the cursor points at it. Relaxed: it is
+            // the value that was acquired above, or of no use.
+            if self.cursor.load(Ordering::Relaxed) == cursor.0 {
                 return (cursor, bucket);
             }
         }
@@ -264,10 +265,11 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         let mut bucket = Bucket(0);
         for _ in 0..moves {
             slot = if slot >= BUCKETS { 0 } else { slot + 1 };
+            // Whoever sees what is recorded here later sees the cursor moved.
             let seen = Bucket(self.slot(slot).load(Ordering::Acquire));
             // Checked after the bucket was loaded: while the cursor has not
             // moved nothing is recorded here, so this is an old bucket.
-            if self.cursor.load(Ordering::Acquire) != cursor.0 {
+            if self.cursor.load(Ordering::Relaxed) != cursor.0 {
                 return None;
             }
             bucket = seen.emptied(tenure, start);
@@ -302,6 +304,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         let mut slot = newest.cursor.slot();
         for _ in 1..kept {
             slot = if slot == 0 { BUCKETS } else { slot - 1 };
+            // The same goes for whoever tallies this one later.
             add(Bucket(self.slot(slot).load(Ordering::Acquire)));
         }
         tally
@@ -354,7 +357,7 @@ impl<const BUCKETS: usize, const CALLS: bool> Window for TimeWindow<BUCKETS, CAL
             }
             let newest = Self::newest_at(tenure, seen, span.bucket, (span.now)());
             let tally = self.scan(newest);
-            if self.cursor.load(Ordering::Acquire) == newest.cursor.0 {
+            if self.cursor.load(Ordering::Relaxed) == newest.cursor.0 {
                 return tally;
             }
         }
