@@ -9,6 +9,7 @@ mod firmware;
 mod footprint;
 mod loom;
 mod models;
+mod mutants;
 mod pictures;
 mod scenarios;
 mod shuttle;
@@ -34,6 +35,8 @@ enum Command {
     Footprint(footprint::Options),
     /// Run the loom models: operations racing each other, in every interleaving where that ends in minutes
     Loom(loom::Options),
+    /// Change the core in a thousand ways, and list what its tests do not notice: takes hours
+    Mutants(mutants::Options),
     /// Draw the pictures of docs/policies.md
     Pictures,
     /// Replay step tables of other breakers' behaviour on the breaker and on the model
@@ -54,6 +57,7 @@ fn main() -> anyhow::Result<()> {
         Command::Firmware(options) => firmware::run(&options),
         Command::Footprint(options) => footprint::run(&options),
         Command::Loom(options) => loom::run(&options),
+        Command::Mutants(options) => mutants::run(&options),
         Command::Pictures => pictures::run(),
         Command::Scenarios(options) => scenarios::run(&options),
         Command::Shuttle(options) => shuttle::run(&options),
