@@ -319,10 +319,6 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
             self.entered.publish_excess(&self.word, generation, excess);
         }
         let (from, to) = (from.phase(), to.phase());
-        // What tripped it can be looked at while it is open.
-        if to != Phase::Open {
-            self.begin(generation);
-        }
         if from != to {
             let generation = generation as u8;
             self.observer.transition(&Transition { from, to, cause, generation, tick });
@@ -340,7 +336,14 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 
     fn settle(&self) -> State {
-        self.entered.settle(&self.word, || self.clock.now(), G::OWN_LENGTHS)
+        // The window begins before anybody can leave the tenure; but what tripped
+        // it can be looked at while it is open.
+        let begin = |state: State| {
+            if !state.is(Phase::Open) {
+                self.begin(state.generation());
+            }
+        };
+        self.entered.settle(&self.word, || self.clock.now(), begin, G::OWN_LENGTHS)
     }
 
     /// The state, settled and not overdue, and for how long it refuses every

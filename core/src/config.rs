@@ -245,7 +245,9 @@ impl Config {
 
     /// Each wait is longer by up to `percent`, 1 to 100, so that a fleet whose
     /// members have different seeds spreads out. The same seed, generation and
-    /// tick always draw the same.
+    /// tick always draw the same. The tick is the one at which the breaker
+    /// opened; if a thread that was about to say so wakes late, it is the next
+    /// one, and the wait is drawn anew, never below what it is without jitter.
     #[must_use]
     pub const fn jitter(mut self, percent: u32, seed: u32) -> Self {
         self.jitter = Some(Jitter { percent, seed });

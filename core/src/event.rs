@@ -113,7 +113,9 @@ pub trait Observer {
     }
 
     /// A call ended with `outcome`. `stale` if its permit's tenure was over,
-    /// so that the outcome changed nothing.
+    /// so that the outcome changed nothing. (One that ends in the moment in which
+    /// the breaker trips may be told as either, and be in the window that is shown
+    /// while open or not.)
     fn outcome(&self, outcome: Outcome, stale: bool) {
         let _ = (outcome, stale);
     }

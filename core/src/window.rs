@@ -126,7 +126,8 @@ impl core::fmt::Debug for Tenure<'_> {
 ///   outcome entered. So of racing failures that together meet a policy, the
 ///   last one to enter sees that it is met.
 /// - An outcome of a tenure that is over changes nothing that a later tenure
-///   can see.
+///   records in or trips by. (While a breaker is open it shows the window that
+///   tripped it, which a call that ended in that very moment may still enter.)
 /// - No outcome of the current tenure is lost, up to the window's own bound.
 /// - Nothing waits, allocates or panics.
 pub trait Window {
@@ -160,8 +161,9 @@ pub trait Window {
 
     /// Starts `tenure` with an empty window, unless it is over or was started.
     ///
-    /// Recording does so by itself; a breaker does it for at least every other
-    /// tenure, so that no window sleeps through a period of generations.
+    /// Recording does so by itself; a breaker does it before anybody can leave
+    /// the tenure, except where it opens: so for at least every other tenure, and
+    /// no window sleeps through a period of generations.
     fn begin(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>);
 }
 

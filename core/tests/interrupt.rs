@@ -7,7 +7,7 @@
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
-use microbreaker::{Breaker, Clock, Config, Counters, Phase};
+use microbreaker::{Breaker, Cause, Clock, Config, Counters, Observer, Phase, TimeWindow};
 
 /// Far from 0, so that a tick that was never set would show.
 const START: u32 = 1_000_000;
@@ -200,4 +200,69 @@ fn a_phase_forced_half_way_stays() {
             assert_eq!(breaker.phase(), Phase::Disabled);
         });
     }
+}
+
+/// A clock that a handler interrupts when it is read, once.
+mod interrupted_once {
+    use std::sync::Mutex;
+
+    use microbreaker::{Breaker, Config, TimeWindow};
+
+    static HANDLER: Mutex<Option<fn()>> = Mutex::new(None);
+
+    fn now() -> u32 {
+        let handler = HANDLER.lock().unwrap().take();
+        if let Some(handler) = handler {
+            handler();
+        }
+        1 << 30
+    }
+
+    static BREAKER: Breaker<TimeWindow<4>, fn() -> u32> = Breaker::new(
+        Config::new().failures_in_window(10).bucket(1 << 27).open_for(10),
+        TimeWindow::new(),
+        now,
+    );
+
+    /// The window knows two bits of the generation: it must not be left alone
+    /// while four pass, whoever sleeps.
+    #[test]
+    fn a_reset_within_a_reset_empties_the_window() {
+        BREAKER.reset();
+        for _ in 0..5 {
+            BREAKER.try_acquire().unwrap().failure();
+        }
+        BREAKER.trip();
+        *HANDLER.lock().unwrap() = Some(|| {
+            BREAKER.trip();
+            BREAKER.reset();
+        });
+        BREAKER.reset();
+        assert!(HANDLER.lock().unwrap().is_none(), "nothing was interrupted");
+        assert_eq!(BREAKER.tally().failed, 0);
+    }
+}
+
+/// The whole window passes while a success is recorded: a dry run has recovered
+/// then, and reports again.
+#[test]
+fn a_dry_run_recovers_when_the_window_passes_under_a_success() {
+    #[derive(Default)]
+    struct Reports(Cell<u32>);
+    impl Observer for Reports {
+        fn would_trip(&self, _: Cause) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+    let (tick, step) = (Cell::new(START), Cell::new(0));
+    let clock = || tick.replace(tick.get() + step.get());
+    let config = Config::new().failure_rate(50).bucket(1).open_for(10);
+    let breaker = Breaker::observed(config, TimeWindow::<1>::new(), clock, Reports::default());
+    breaker.metrics_only();
+    breaker.try_acquire().unwrap().failure();
+    step.set(1);
+    breaker.try_acquire().unwrap().success();
+    step.set(0);
+    breaker.try_acquire().unwrap().failure();
+    assert_eq!(breaker.observer().0.get(), 2);
 }

@@ -25,11 +25,12 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     fn open_by_hand(&self, open: impl Fn(State) -> bool) {
         loop {
             let state = self.settled();
+            if state.is(Phase::Open) {
+                // What tripped it has nothing to do with the next opening; and
+                // two tenures in a row must not leave the window alone.
+                self.begin(state.generation());
+            }
             if open(state) {
-                if state.phase() == Phase::Open {
-                    // What tripped it before has nothing to do with this.
-                    self.begin((state.generation() + 1) % GENERATIONS);
-                }
                 return;
             }
         }
@@ -89,9 +90,13 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         self.command(|state| (!state.is(phase)).then(|| to(state)));
     }
 
-    fn command(&self, decide: impl FnMut(State) -> Option<State>) {
-        if let Some((from, to)) = self.word.update(decide) {
-            self.entered(from, to, Cause::Manual, 0);
+    fn command(&self, decide: impl Fn(State) -> Option<State>) {
+        loop {
+            let from = self.settled();
+            match decide(from) {
+                Some(to) if !self.transit(from, to, Cause::Manual) => {}
+                _ => return,
+            }
         }
     }
 }

@@ -147,7 +147,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         let tally = self.window.tally(tenure, &self.span());
         let in_window = Self::failures_left(tally);
         let either = Call { failed: true, slow: true };
-        self.config().met_by(tally, either).is_none()
+        (tally.calls == 0 || self.config().met_by(tally, either).is_none())
             && !self.config().met_by_consecutive(consecutive, in_window)
     }
 

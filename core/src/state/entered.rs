@@ -55,13 +55,20 @@ impl Entered {
         if word >> TAG_SHIFT == generation { word & ((1 << TAG_SHIFT) - 1) } else { 0 }
     }
 
-    /// The state, once it is settled, which is done here if need be.
+    /// The state, once it is settled, which is done here if need be; and before
+    /// it is, `begin` has been called with a state of its generation.
     ///
     /// Lock-free: every retry means that another thread settled, or another
     /// transition got through.
     #[cfg_attr(not(target_os = "none"), cold)]
     #[inline(never)]
-    pub(crate) fn settle(&self, word: &Word, now: impl Fn() -> u32, own_lengths: bool) -> State {
+    pub(crate) fn settle(
+        &self,
+        word: &Word,
+        now: impl Fn() -> u32,
+        begin: impl Fn(State),
+        own_lengths: bool,
+    ) -> State {
         loop {
             let state = word.load();
             if state.is_settled() {
@@ -75,6 +82,7 @@ impl Entered {
             // read in this generation, or thrown away. Checked by a swap: a load
             // could be older than the clock's tick.
             let now = now();
+            begin(state);
             if word.swap(state, state)
                 && swap(&self.tick, tick, now)
                 && (!own_lengths || swap(&self.excess, excess, tagged(state.generation(), 0)))

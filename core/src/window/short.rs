@@ -26,7 +26,8 @@ const TAG_SHIFT: u32 = 24;
 /// # Cost
 ///
 /// 4 bytes. A success in a window that is full and holds no failure is one
-/// load and writes nothing; any other call is one compare-and-swap. Lock-free.
+/// load and writes nothing while the breaker is closed; any other call is one
+/// compare-and-swap. Lock-free.
 pub struct ShortWindow {
     /// `tag (8) | 0...01 (sentinel) then outcomes, newest lowest (24)`
     ///
