@@ -82,6 +82,7 @@ pub fn lines(path: &Path, title: &str, across: &str, lines: &[Line]) -> anyhow::
         let mut chart = ChartBuilder::on(&root)
             .caption(title, ("sans-serif", 17))
             .margin(12)
+            .margin_right(30)
             .x_label_area_size(36)
             .y_label_area_size(56)
             .build_cartesian_2d((1.0..last).log_scale(), (0.3..highest * 2.0).log_scale())?;

@@ -22,11 +22,10 @@ pub const fn floor(scenario: Scenario) -> &'static str {
 pub fn table(measured: &Measured, threads: usize) -> String {
     let name = floor(measured.scenario);
     let mut text = format!(
-        "### {}, {threads} thread{}\n\n\
+        "### {}\n\n\
          | contender | reads a clock | ns a call | times {name} | fastest peer over it | spread |\n\
          |---|---|---:|---:|---:|---:|\n",
-        measured.scenario,
-        if threads == 1 { "" } else { "s" },
+        title(measured, threads),
     );
     for (contender, row) in measured.on(threads) {
         let nanos = row.nanos();
@@ -47,6 +46,11 @@ pub fn table(measured: &Measured, threads: usize) -> String {
         );
     }
     text
+}
+
+fn title(measured: &Measured, threads: usize) -> String {
+    let s = if threads == 1 { "" } else { "s" };
+    format!("{}, {threads} thread{s}", measured.scenario)
 }
 
 /// Writes the tables and charts into `folder`.
@@ -81,7 +85,7 @@ pub fn write(folder: &Path, run: &Run, sweeps: &[Sweep]) -> anyhow::Result<()> {
     for measured in &run.scenarios {
         for threads in measured.threads() {
             let name = format!("{}_{threads}", measured.scenario.slug());
-            let title = format!("{}, {threads} thread(s)", measured.scenario);
+            let title = title(measured, threads);
             let bars = measured.on(threads).map(|(contender, row)| {
                 (contender.name.clone(), contender.side, row.nanos().median)
             });
