@@ -42,8 +42,8 @@ const MOST_IDLE: usize = 10_000;
 /// # Memory
 ///
 /// A breaker takes up to 2 KiB, and where calls are counted 64 bytes more for each
-/// thread that makes them. Names may come from outside, so those that
-/// nobody but the registry holds are bounded, by default to 10,000: see
+/// thread that makes them. Names may come from outside, so those that nobody but the
+/// registry holds are bounded, by default to 10,000: see
 /// [`most_idle`](Self::most_idle).
 #[derive(Clone)]
 pub struct Registry(Arc<Shared>);

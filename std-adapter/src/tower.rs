@@ -67,14 +67,14 @@ pub struct BreakerService<S, C = ErrorsFail> {
     asked: Asked,
 }
 
-/// What `poll_ready` has come to.
+/// Whom `poll_ready` has asked.
 #[derive(Debug)]
 enum Asked {
     Nothing,
-    /// The inner service is ready.
-    Ready,
     /// The breaker refuses, so nobody has asked the inner service.
-    Refused(Rejected),
+    Breaker,
+    /// The breaker does not refuse, and the inner service is ready.
+    Both,
 }
 
 /// A clone has not asked yet.
@@ -110,18 +110,15 @@ where
     /// Otherwise when the inner service is. Takes no permit, so that a service
     /// which is never called holds no probe.
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        if !matches!(self.asked, Asked::Ready) {
-            self.asked = Asked::Nothing;
-            if let Some(rejected) = self.breaker.refuses_all() {
-                self.asked = Asked::Refused(rejected);
-                return Poll::Ready(Ok(()));
-            }
+        self.asked = Asked::Nothing;
+        if matches!(self.breaker.phase(), Phase::Open | Phase::ForcedOpen) {
+            self.asked = Asked::Breaker;
+            return Poll::Ready(Ok(()));
         }
         let result = ready!(self.inner.poll_ready(context));
-        self.asked = Asked::Nothing;
         match result {
             Ok(()) => {
-                self.asked = Asked::Ready;
+                self.asked = Asked::Both;
                 Poll::Ready(Ok(()))
             }
             Err(error) => {
@@ -141,8 +138,13 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         let outcome = match std::mem::replace(&mut self.asked, Asked::Nothing) {
             Asked::Nothing => panic!("poll_ready must return ready before each call"),
-            Asked::Refused(rejected) => Err(rejected),
-            Asked::Ready => self.breaker.try_acquire_owned(),
+            Asked::Breaker => self.breaker.try_acquire_owned().and_then(|permit| {
+                // It would admit by now, but nobody knows if the inner service is ready.
+                permit.ignore();
+                let (name, phase) = (self.breaker.name().clone(), self.breaker.phase());
+                Err(Rejected { name, phase, retry_after: None })
+            }),
+            Asked::Both => self.breaker.try_acquire_owned(),
         };
         let state = match outcome {
             Ok(permit) => {
@@ -197,16 +199,5 @@ where
                 Poll::Ready(result.map_err(Into::into))
             }
         }
-    }
-}
-
-impl Breaker {
-    /// Why it refuses every call, if it does. Asks for nothing.
-    fn refuses_all(&self) -> Option<Rejected> {
-        let phase = self.phase();
-        matches!(phase, Phase::Open | Phase::ForcedOpen).then(|| {
-            let retry_after = self.snapshot().retry_after;
-            Rejected { name: self.name().clone(), phase, retry_after }
-        })
     }
 }

@@ -91,6 +91,7 @@ fn while_open_the_inner_service_is_neither_asked_nor_called() {
         assert!(is_rejected(&request(&mut service)));
     }
     assert_eq!((inner.0.asked.get(), inner.0.called.get()), (0, 0));
+    assert_eq!(breaker.counts().rejections, 10, "the breaker knows of all of them");
 }
 
 #[test]
@@ -131,6 +132,15 @@ fn a_service_that_was_ready_is_not_called_if_it_has_opened_since() {
     breaker.trip();
     assert!(is_rejected(&Box::pin(service.call(())).as_mut().poll(&mut context())));
     assert_eq!(inner.0.called.get(), 0);
+}
+
+#[test]
+fn a_service_that_was_ready_is_not_waited_for_if_it_has_opened_since() {
+    let Bench { breaker, inner, mut service, .. } = bench();
+    assert!(poll_ready(&mut service).is_ready());
+    inner.0.is_ready.set(None);
+    breaker.trip();
+    assert!(is_rejected(&request(&mut service)));
 }
 
 #[test]
