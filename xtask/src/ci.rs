@@ -36,7 +36,7 @@ const BARE_TARGETS: [(&str, bool); 4] = [
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 23] = [
+const STEPS: [(&str, Step); 24] = [
     ("format", format),
     ("the README's test command", test),
     ("the commands' own tests", commands),
@@ -46,6 +46,7 @@ const STEPS: [(&str, Step); 23] = [
     ("every subset of features on the host", feature_subsets),
     ("features on bare metal", bare_features),
     ("the features of microbreaker-std", std_features),
+    ("the page in a browser", crate::page::run),
     ("the public interface", |_| crate::api::run()),
     ("the oldest versions of dependencies", oldest_dependencies),
     ("a breaker in a user's own loom model", users_model),

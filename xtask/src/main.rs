@@ -10,6 +10,7 @@ mod footprint;
 mod loom;
 mod models;
 mod mutants;
+mod page;
 mod pictures;
 mod scenarios;
 mod shuttle;
@@ -37,6 +38,8 @@ enum Command {
     Loom(loom::Options),
     /// Change the core in a thousand ways, and list what its tests do not notice: takes hours
     Mutants(mutants::Options),
+    /// Test the page that shows breakers in a real, headless browser
+    Page,
     /// Draw the pictures of docs/policies.md
     Pictures,
     /// Replay step tables of other breakers' behaviour on the breaker and on the model
@@ -58,6 +61,7 @@ fn main() -> anyhow::Result<()> {
         Command::Footprint(options) => footprint::run(&options),
         Command::Loom(options) => loom::run(&options),
         Command::Mutants(options) => mutants::run(&options),
+        Command::Page => page::run(&tools::shell()?),
         Command::Pictures => pictures::run(),
         Command::Scenarios(options) => scenarios::run(&options),
         Command::Shuttle(options) => shuttle::run(&options),

@@ -1,0 +1,108 @@
+//! A headless Chromium, told what to do by the WebDriver protocol.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+/// Chromium's driver, stopped when this is dropped.
+pub(crate) struct Driver {
+    process: Child,
+    address: String,
+}
+
+impl Driver {
+    pub(crate) fn start() -> Self {
+        let driver = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn();
+        let mut process = driver.expect("chromedriver is installed");
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let port = lines.find_map(|line| {
+            let line = line.unwrap();
+            let port = line.strip_prefix("ChromeDriver was started successfully on port ")?;
+            Some(port.trim_end_matches('.').to_owned())
+        });
+        let port = port.expect("chromedriver tells its port");
+        Self { process, address: format!("http://127.0.0.1:{port}") }
+    }
+
+    pub(crate) async fn browser(&self) -> Browser {
+        let profile = format!("{}/page-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+        let options = json!({ "args": [
+            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            format!("--user-data-dir={profile}"),
+        ] });
+        let wanted = json!({ "alwaysMatch": { "goog:chromeOptions": options } });
+        // Not what the environment says: the driver is on this host.
+        let client = Client::builder().no_proxy().build().unwrap();
+        let mut browser = Browser { client, session: format!("{}/session", self.address) };
+        let session = browser.tell(Method::POST, "", json!({ "capabilities": wanted })).await;
+        browser.session = format!("{}/{}", browser.session, session["sessionId"].as_str().unwrap());
+        browser
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+pub(crate) struct Browser {
+    client: Client,
+    session: String,
+}
+
+impl Browser {
+    pub(crate) async fn open(&self, url: &str) {
+        self.tell(Method::POST, "/url", json!({ "url": url })).await;
+    }
+
+    /// The text of what `css` selects, now or within 30 seconds.
+    pub(crate) async fn text(&self, css: &str) -> String {
+        let script = "
+            const [css, done] = arguments;
+            const look = () => {
+                const found = document.querySelector(css);
+                found ? done(found.textContent) : setTimeout(look, 20);
+            };
+            look();";
+        let script = json!({ "script": script, "args": [css] });
+        let text = self.tell(Method::POST, "/execute/async", script).await;
+        text.as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn click(&self, css: &str) {
+        let element = self.element(css).await;
+        self.tell(Method::POST, &format!("{element}/click"), json!({})).await;
+    }
+
+    pub(crate) async fn write(&self, css: &str, text: &str) {
+        let element = self.element(css).await;
+        self.tell(Method::POST, &format!("{element}/value"), json!({ "text": text })).await;
+    }
+
+    pub(crate) async fn close(self) {
+        self.tell(Method::DELETE, "", json!({})).await;
+    }
+
+    async fn element(&self, css: &str) -> String {
+        let by_css = json!({ "using": "css selector", "value": css });
+        let found = self.tell(Method::POST, "/element", by_css).await;
+        let (_, id) = found.as_object().unwrap().iter().next().unwrap();
+        format!("/element/{}", id.as_str().unwrap())
+    }
+
+    async fn tell(&self, method: Method, path: &str, what: Value) -> Value {
+        let url = format!("{}{path}", self.session);
+        let request = self.client.request(method, url).body(what.to_string());
+        let answer = request.send().await.unwrap().text().await.unwrap();
+        let mut answer: Value = serde_json::from_str(&answer).unwrap();
+        let value = answer["value"].take();
+        assert!(value.get("error").is_none(), "{path} {what}: {value}");
+        value
+    }
+}

@@ -1,0 +1,15 @@
+//! `cargo xtask page`
+
+use xshell::{Shell, cmd};
+
+use crate::tools;
+
+/// Tests the page of the admin routes in a headless Chromium.
+pub(crate) fn run(sh: &Shell) -> anyhow::Result<()> {
+    let find = |program, package| tools::find(program, package, "Chromium and its driver");
+    tools::require(sh, true, |_| {
+        let browser = find("chromium", &["chromium"]);
+        browser.into_iter().chain(find("chromedriver", &["chromium-driver"])).collect()
+    })?;
+    Ok(cmd!(sh, "cargo test -p microbreaker-std-tests --test page -- --ignored").run()?)
+}
