@@ -1,9 +1,12 @@
 //! What makes a breaker trip and how it recovers, in the terms of `std`.
 
-use std::fmt;
+mod bad;
+
 use std::time::Duration;
 
-use microbreaker::{AfterProbeTimeout, Config, ConfigError, Field};
+use microbreaker::{AfterProbeTimeout, Config};
+
+pub use bad::BadSetting;
 
 use crate::engine::BUCKETS;
 use crate::millis;
@@ -112,27 +115,6 @@ pub struct Ramp {
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub step: Duration,
 }
-
-/// A setting that cannot work: which, its value, and what is allowed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BadSetting {
-    /// The setting, named after its setter.
-    pub setting: &'static str,
-    /// Its value.
-    pub value: String,
-    /// What is allowed: the rest of a sentence that begins with "must be".
-    pub allowed: String,
-}
-
-impl fmt::Display for BadSetting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { setting, value, allowed } = self;
-        write!(f, "{setting} is {value}, but must be {allowed}")
-    }
-}
-
-impl std::error::Error for BadSetting {}
 
 /// The kind of window that settings need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,112 +233,6 @@ impl Settings {
         }
         Ok(config)
     }
-
-    /// What the core says of its own fields, in terms of these.
-    pub(crate) fn explain(&self, error: ConfigError) -> BadSetting {
-        let time = |ticks: u32| format!("{:?}", Duration::from_millis(ticks.into()));
-        let ConfigError { field, least, most, .. } = error;
-        let between = |least: String, most: String| format!("{least} to {most}");
-        let (setting, allowed) = match field {
-            Field::Policies => (
-                "policies",
-                "at least one of consecutive_failures, failures_in_window, failure_rate, \
-                 slow_rate"
-                    .to_owned(),
-            ),
-            Field::Bucket => {
-                ("within", between(time(BUCKETS * least), time(most.saturating_mul(BUCKETS))))
-            }
-            Field::BackoffMax => ("backoff.max", between(time(least), time(most))),
-            Field::RampStep => ("ramp.step", between(time(least), time(most))),
-            Field::OpenFor | Field::ProbeTimeout => {
-                (field.name(), between(time(least), time(most)))
-            }
-            Field::SlowAfter if most > 0 => (
-                field.name(),
-                format!("{}, together with slow_rate", between(time(least), time(most))),
-            ),
-            Field::SlowAfter => (field.name(), "left out where there is no slow_rate".to_owned()),
-            Field::BackoffFactor => ("backoff.factor", "2 or more".to_owned()),
-            Field::RampShare => {
-                ("ramp.shares", "1 to 99 percent each, none smaller than the one before".to_owned())
-            }
-            Field::ProbeRateAfter if most < least => (
-                field.name(),
-                "left out where there is no failure_rate and no slow_rate".to_owned(),
-            ),
-            _ => (field.name(), between(least.to_string(), most.to_string())),
-        };
-        BadSetting { setting, value: self.value_of(field), allowed }
-    }
-
-    /// The value of `field`, as it was set.
-    fn value_of(&self, field: Field) -> String {
-        let number = |value: Option<u32>| value.map(|value| value.to_string());
-        let time = |value: Option<Duration>| value.map(|value| format!("{value:?}"));
-        let value = match field {
-            Field::Policies => Some("empty".to_owned()),
-            Field::ConsecutiveFailures => number(self.consecutive_failures),
-            Field::FailuresInWindow => number(self.failures_in_window),
-            Field::FailureRate => number(self.failure_rate),
-            Field::SlowRate => number(self.slow_rate),
-            Field::SlowAfter => time(self.slow_after),
-            Field::MinCalls => number(self.min_calls),
-            Field::LastCalls => number(self.last_calls),
-            Field::Bucket => time(self.within),
-            Field::OpenFor => time(self.open_for),
-            Field::BackoffFactor => number(self.backoff.map(|backoff| backoff.factor)),
-            Field::BackoffMax => time(self.backoff.map(|backoff| backoff.max)),
-            Field::Jitter => number(self.jitter),
-            Field::Probes => number(self.probes),
-            Field::ReuseProbesUntil => number(self.reuse_probes_until),
-            Field::Successes => number(self.successes),
-            Field::ProbeRateAfter => number(self.probe_rate_after),
-            Field::ProbeTimeout => match self.probe_timeout {
-                Some(ProbeTimeout::After(time)) => Some(format!("{time:?}")),
-                _ => None,
-            },
-            Field::RampShare => self.ramp.as_ref().map(|ramp| format!("{:?}", ramp.shares)),
-            Field::RampStep => time(self.ramp.as_ref().map(|ramp| ramp.step)),
-            _ => None,
-        };
-        value.unwrap_or_else(|| "not set".to_owned())
-    }
-
-    /// What the core could not say well: it does not know of two windows.
-    fn check_window(&self) -> Result<(), BadSetting> {
-        let bad = |field, allowed: &str| {
-            let (setting, value, allowed) =
-                (field_name(field), self.value_of(field), allowed.to_owned());
-            Err(BadSetting { setting, value, allowed })
-        };
-        if self.last_calls.is_some() && self.within.is_some() {
-            return bad(Field::Bucket, "left out where last_calls is set: there is one window");
-        }
-        if self.striped == Some(true) && self.within.is_none() {
-            return Err(BadSetting {
-                setting: "striped",
-                value: "true".to_owned(),
-                allowed: "left out where the window is not by time: within".to_owned(),
-            });
-        }
-        if self.last_calls.is_some() || self.within.is_some() {
-            return Ok(());
-        }
-        let in_window = [
-            (Field::FailuresInWindow, self.failures_in_window),
-            (Field::FailureRate, self.failure_rate),
-            (Field::SlowRate, self.slow_rate),
-        ];
-        match in_window.into_iter().find(|(_, value)| value.is_some()) {
-            Some((field, _)) => bad(field, "set together with a window: last_calls or within"),
-            None => Ok(()),
-        }
-    }
-}
-
-fn field_name(field: Field) -> &'static str {
-    if field == Field::Bucket { "within" } else { field.name() }
 }
 
 /// `config` with a ramp. The core takes arrays, and there are 1 to 7 shares.
