@@ -20,6 +20,11 @@ pub use scenario::Scenario;
 /// All contenders, set up for `scenario`.
 pub fn contenders(scenario: Scenario) -> Vec<Contender> {
     let mut all = floors::floors();
+    if scenario == Scenario::Flapping {
+        all.push(ours::flapping());
+        all.extend(peers::flapping());
+        return all;
+    }
     all.extend(ours::breakers(scenario));
     all.push(adapter::handle(scenario));
     all.extend(peers::peers(scenario));

@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::Parser;
-use microbreaker_benches::Scenario::{Failing1, Failing10, Healthy, Open};
+use microbreaker_benches::Scenario::{Failing1, Failing10, Flapping, Healthy, Open};
 use microbreaker_benches::figures::Run;
 use microbreaker_benches::measure::{Effort, measure};
 use microbreaker_benches::{contenders, report, sweeps};
@@ -29,6 +29,8 @@ fn main() -> anyhow::Result<()> {
     let mut wanted = vec![(Healthy, vec![1, 2]), (Failing10, vec![1, cores]), (Open, vec![1])];
     if !quick {
         wanted = [Healthy, Failing1, Failing10, Open].map(|it| (it, vec![1, 2, cores])).into();
+        // Threads would trip the breaker for each other.
+        wanted.push((Flapping, vec![1]));
     }
     let effort = Effort { rounds: if quick { 25 } else { 51 }, sample: SAMPLE };
     let mut scenarios = Vec::new();

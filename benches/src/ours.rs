@@ -1,5 +1,7 @@
 //! This project's breakers.
 
+use std::time::Instant;
+
 use microbreaker::{
     Breaker, Clock, Config, CountWindow, ManualClock, Phase, TimeWindow, Window, WithSlow,
 };
@@ -16,6 +18,8 @@ pub const LAST_100_COARSE: &str = "microbreaker, last 100, coarse clock";
 /// The same with a clock that a timer ticks.
 pub const LAST_100_TICKED: &str = "microbreaker, last 100, ticked clock";
 
+/// A second, in nanoseconds.
+const SECOND: u32 = 1_000_000_000;
 /// Ticks are milliseconds.
 const HOUR: u32 = 3_600_000;
 
@@ -131,6 +135,28 @@ where
         assert_eq!(breaker.phase(), Phase::Open);
     }
     Contender::new(name, Side::Ours, reads, move |calls| {
+        calls.each(|ok| breaker.call(|| work(ok)).is_ok())
+    })
+}
+
+/// Nanoseconds, so that an opening of one tick is over with the next call.
+struct Nanos(Instant);
+
+impl Clock for Nanos {
+    fn now(&self) -> u32 {
+        self.0.elapsed().as_nanos() as u32
+    }
+}
+
+/// One that trips at each failure, and is half-open at once.
+pub fn flapping() -> Contender {
+    let config = Config::new().consecutive_failures(1).open_for(1).probe_timeout(SECOND);
+    let breaker = Breaker::new(config, (), Nanos(Instant::now()));
+    for phase in [Phase::HalfOpen, Phase::Closed] {
+        let _ = breaker.call(|| work(phase == Phase::Closed));
+        assert_eq!(breaker.phase(), phase);
+    }
+    Contender::new("microbreaker, consecutive", Side::Ours, Reads::Precise, move |calls| {
         calls.each(|ok| breaker.call(|| work(ok)).is_ok())
     })
 }

@@ -30,6 +30,16 @@ pub fn peers(scenario: Scenario) -> Vec<Contender> {
     all
 }
 
+/// The peers that trip at a first failure and can be half-open at once.
+pub fn flapping() -> Vec<Contender> {
+    vec![
+        failsafe::flapping(),
+        breaker::flapping(),
+        reliakit::flapping(),
+        circuitbreaker_rs::flapping(),
+    ]
+}
+
 fn peer(
     name: &str,
     reads: Reads,

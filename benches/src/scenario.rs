@@ -15,6 +15,9 @@ pub enum Scenario {
     Failing10,
     /// Open: every call is refused.
     Open,
+    /// Trips at each failure, is half-open at once, and closes with the success
+    /// that follows: two calls are a whole round.
+    Flapping,
 }
 
 impl Scenario {
@@ -25,6 +28,7 @@ impl Scenario {
             Self::Failing1 => "failing1",
             Self::Failing10 => "failing10",
             Self::Open => "open",
+            Self::Flapping => "flapping",
         }
     }
 
@@ -34,6 +38,7 @@ impl Scenario {
             Self::Healthy | Self::Open => return vec![true; 1_000],
             Self::Failing1 => 100,
             Self::Failing10 => 10,
+            Self::Flapping => 2,
         };
         (1..=1_000).map(|call| call % every != 0).collect()
     }
@@ -57,6 +62,7 @@ impl fmt::Display for Scenario {
             Self::Failing1 => "1 % failures",
             Self::Failing10 => "10 % failures",
             Self::Open => "open",
+            Self::Flapping => "flapping",
         })
     }
 }

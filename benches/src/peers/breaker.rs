@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use breaker::{BackoffStrategy, CircuitBreaker, CircuitBreakerConfig};
 
 use super::{HOUR, finish, peer, while_open};
-use crate::{Contender, Scenario, work};
+use crate::{Contender, Reads, Scenario, work};
 
 /// The last 100 calls. Async only.
 pub(super) fn contenders(scenario: Scenario) -> Vec<Contender> {
@@ -18,4 +20,18 @@ pub(super) fn contenders(scenario: Scenario) -> Vec<Contender> {
     vec![peer("breaker", while_open(scenario), move |calls| {
         calls.each(|ok| finish(breaker.call(|| async move { work(ok) })).is_ok())
     })]
+}
+
+/// See [`super::flapping`].
+pub(super) fn flapping() -> Contender {
+    let config = CircuitBreakerConfig::builder()
+        .failure_rate_threshold(0.0)
+        .consecutive_failures(1)
+        .success_threshold(1)
+        .backoff(BackoffStrategy::Fixed(Duration::ZERO))
+        .build();
+    let breaker = CircuitBreaker::new(config);
+    peer("breaker", Reads::Precise, move |calls| {
+        calls.each(|ok| finish(breaker.call(|| async move { work(ok) })).is_ok())
+    })
 }

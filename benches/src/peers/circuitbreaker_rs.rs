@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use circuitbreaker_rs::{CircuitBreaker, DefaultPolicy};
 
 use super::{HOUR, peer};
@@ -17,4 +19,16 @@ pub(super) fn contenders(scenario: Scenario) -> Vec<Contender> {
     vec![peer("circuitbreaker-rs", Reads::Precise, move |calls| {
         calls.each(|ok| breaker.call(|| work(ok)).is_ok())
     })]
+}
+
+/// See [`super::flapping`].
+pub(super) fn flapping() -> Contender {
+    let breaker = CircuitBreaker::<DefaultPolicy, Failed>::builder()
+        .consecutive_failures(1)
+        .consecutive_successes(1)
+        .cooldown(Duration::ZERO)
+        .build();
+    peer("circuitbreaker-rs", Reads::Precise, move |calls| {
+        calls.each(|ok| breaker.call(|| work(ok)).is_ok())
+    })
 }

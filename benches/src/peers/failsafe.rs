@@ -34,3 +34,10 @@ fn contender<P: FailurePolicy + Send + 'static>(
     }
     peer(name, reads, move |calls| calls.each(|ok| breaker.call(|| work(ok)).is_ok()))
 }
+
+/// See [`super::flapping`].
+pub(super) fn flapping() -> Contender {
+    let policy = failure_policy::consecutive_failures(1, backoff::constant(Duration::ZERO));
+    let breaker = Config::new().failure_policy(policy).build();
+    contender("failsafe, consecutive", Reads::Precise, Scenario::Flapping, breaker)
+}

@@ -21,7 +21,17 @@ pub(super) fn contenders(scenario: Scenario) -> Vec<Contender> {
     ]
 }
 
+/// See [`super::flapping`].
+pub(super) fn flapping() -> Contender {
+    let start = Instant::now();
+    let now = move || start.elapsed().as_nanos() as u64;
+    in_a_mutex("reliakit, in a mutex, Instant::now", Reads::Precise, Scenario::Flapping, now)
+}
+
 fn set_up(scenario: Scenario) -> Mutex<Last100> {
+    if scenario == Scenario::Flapping {
+        return Mutex::new(Last100::new(1, 0));
+    }
     let mut breaker = Last100::new(50, HOUR.as_millis() as u64);
     if scenario == Scenario::Open {
         breaker.trip(0);
