@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 
 use object::elf::FileHeader32;
@@ -34,8 +35,9 @@ pub(super) fn list(program: &Path) -> anyhow::Result<()> {
     let symbols = elf.symbols().filter(|symbol| kinds.contains(&symbol.kind()));
     let mut symbols: Vec<_> = symbols.filter(|symbol| symbol.size() > 0).collect();
     symbols.sort_by_key(|symbol| Reverse(symbol.size()));
+    let mut out = io::stdout().lock();
     for symbol in symbols {
-        println!("{:6} {:#}", symbol.size(), demangle(symbol.name()?));
+        writeln!(out, "{:6} {:#}", symbol.size(), demangle(symbol.name()?))?;
     }
     Ok(())
 }
