@@ -8,7 +8,7 @@ use crate::tools;
 pub(crate) struct Options {
     /// Only what the figures need, in less than a minute once it is built; writes nothing
     #[arg(long)]
-    quick: bool,
+    pub(crate) quick: bool,
 }
 
 /// Measures the breakers beside their floors and other crates, and prints a

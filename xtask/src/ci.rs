@@ -54,7 +54,7 @@ const STEPS: [(&str, Step); 24] = [
     ("alerts of Prometheus", alerts),
     ("demo", demo),
     ("the firmware's format and lints", crate::firmware::lint),
-    ("benchmarks build", benches),
+    ("every contender in its phase", |_| crate::bench::run(&crate::bench::Options { quick: true })),
     ("random schedules, and interrupts at every step", schedules),
     ("loom models", |_| crate::loom::run(&crate::loom::Options::default())),
     ("every core of this machine at once", |_| crate::stress::run()),
@@ -216,10 +216,6 @@ fn loom_dependencies(sh: &Shell) -> anyhow::Result<()> {
 
 fn demo(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "cargo demo").run()?)
-}
-
-fn benches(sh: &Shell) -> anyhow::Result<()> {
-    Ok(cmd!(sh, "cargo build --release -p microbreaker-benches").run()?)
 }
 
 fn schedules(_: &Shell) -> anyhow::Result<()> {
