@@ -36,7 +36,7 @@ const BARE_TARGETS: [(&str, bool); 4] = [
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 24] = [
+const STEPS: [(&str, Step); 25] = [
     ("format", format),
     ("the README's test command", test),
     ("the commands' own tests", commands),
@@ -46,6 +46,7 @@ const STEPS: [(&str, Step); 24] = [
     ("every subset of features on the host", feature_subsets),
     ("features on bare metal", bare_features),
     ("the features of microbreaker-std", std_features),
+    ("a service under load", |_| crate::load::run(&crate::load::Options { seconds: 10 })),
     ("the page in a browser", crate::page::run),
     ("the public interface", |_| crate::api::run()),
     ("the oldest versions of dependencies", oldest_dependencies),
@@ -159,7 +160,7 @@ fn std_features(sh: &Shell) -> anyhow::Result<()> {
         cmd!(sh, "cargo check --quiet -p microbreaker-std --lib --features {feature}").run()?;
     }
     cmd!(sh, "cargo test -p microbreaker-std --all-features").run()?;
-    Ok(cmd!(sh, "cargo test -p microbreaker-std-tests").run()?)
+    Ok(cmd!(sh, "cargo test -p microbreaker-std-tests -p microbreaker-service-example").run()?)
 }
 
 fn alerts(sh: &Shell) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ mod cores;
 mod expect;
 mod firmware;
 mod footprint;
+mod load;
 mod loom;
 mod models;
 mod mutants;
@@ -34,6 +35,8 @@ enum Command {
     Firmware(firmware::Options),
     /// Measure the flash, the RAM and the instructions that a breaker adds to firmware
     Footprint(footprint::Options),
+    /// Put a service under load while its upstream goes bad, with and without the breaker
+    Load(load::Options),
     /// Run the loom models: operations racing each other, in every interleaving where that ends in minutes
     Loom(loom::Options),
     /// Change the core in a thousand ways, and list what its tests do not notice: takes hours
@@ -59,6 +62,7 @@ fn main() -> anyhow::Result<()> {
         Command::Ci(options) => ci::run(&options),
         Command::Firmware(options) => firmware::run(&options),
         Command::Footprint(options) => footprint::run(&options),
+        Command::Load(options) => load::run(&options),
         Command::Loom(options) => loom::run(&options),
         Command::Mutants(options) => mutants::run(&options),
         Command::Page => page::run(&tools::shell()?),

@@ -1,0 +1,36 @@
+//! The service, its upstream, and a page that shows the breaker between them.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use microbreaker_service_example::upstream::{Fault, Upstream};
+use microbreaker_service_example::{listen, service};
+use microbreaker_std::admin::{Admin, phase_header};
+use microbreaker_std::{Breaker, Registry};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let template = Breaker::builder("template").failure_rate(50).min_calls(10).last_calls(100);
+    let registry = Registry::new(template.open_for(Duration::from_secs(5)))?;
+    let mut upstream = Upstream::start().await?;
+
+    let rates = registry.get("rates");
+    // Anybody may: it is on this host only.
+    let admin = Admin::new(registry).control(|_, _, _| Ok::<_, StatusCode>(()));
+    let app = service::app(upstream.address(), Some(rates.clone()), || ())
+        .layer(phase_header(rates))
+        .nest("/admin", admin.router());
+    let listener = listen(8080).await?;
+    println!("http://127.0.0.1:8080/rate              ask the service, which asks its upstream");
+    println!("http://127.0.0.1:8080/admin/dashboard   see its breaker");
+    println!("The upstream goes bad for 10 seconds in every 30.");
+    tokio::spawn(async move {
+        loop {
+            for (fault, seconds) in [(Fault::None, 20), (Fault::Errors, 5), (Fault::Hangs, 5)] {
+                upstream.set(fault).await.expect("its port is its own until it refuses");
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+            }
+        }
+    });
+    Ok(axum::serve(listener, app).await?)
+}
