@@ -10,8 +10,8 @@ use microbreaker_std::{Breaker, Registry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let template = Breaker::builder("template").failure_rate(50).min_calls(10).last_calls(100);
-    let registry = Registry::new(template.open_for(Duration::from_secs(5)))?;
+    let template = Breaker::builder("template").consecutive_failures(5);
+    let registry = Registry::new(template.open_for(Duration::from_secs(2)))?;
     let mut upstream = Upstream::start().await?;
 
     let rates = registry.get("rates");
@@ -23,7 +23,15 @@ async fn main() -> anyhow::Result<()> {
     let listener = listen(8080).await?;
     println!("http://127.0.0.1:8080/rate              ask the service, which asks its upstream");
     println!("http://127.0.0.1:8080/admin/dashboard   see its breaker");
-    println!("The upstream goes bad for 10 seconds in every 30.");
+    println!("A user asks ten times a second; the upstream goes bad for 10 seconds in every 30.");
+    tokio::spawn(async {
+        let client = reqwest::Client::builder().no_proxy().build().expect("no odd settings");
+        loop {
+            // What the answer is, the page shows.
+            let _ = client.get("http://127.0.0.1:8080/rate").send().await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
     tokio::spawn(async move {
         loop {
             for (fault, seconds) in [(Fault::None, 20), (Fault::Errors, 5), (Fault::Hangs, 5)] {
