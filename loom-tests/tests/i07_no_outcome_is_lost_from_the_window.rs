@@ -169,25 +169,3 @@ fn a_tally_beside_a_reset_is_of_one_tenure() {
         assert!(matches!(seen, (2, 1) | (0, 0) | (1, 0)), "{seen:?}");
     });
 }
-
-/// A recorder sleeps while the ring comes round to the word that it looked for.
-#[test]
-fn a_recorder_that_slept_a_lap() {
-    model_with(1, || {
-        let breaker = watching::<3, 1>(1);
-        race(
-            &breaker,
-            |b| b.succeed(),
-            |b| {
-                for _ in 0..4 {
-                    b.succeed();
-                }
-            },
-        );
-        // The ring still goes round.
-        for _ in 0..4 {
-            breaker.succeed();
-        }
-        assert_eq!(tally(&breaker), (1, 0));
-    });
-}
