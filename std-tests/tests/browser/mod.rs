@@ -1,6 +1,7 @@
 //! A headless Chromium, told what to do by the WebDriver protocol.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 use reqwest::{Client, Method};
@@ -23,7 +24,15 @@ impl Driver {
             Some(port.trim_end_matches('.').to_owned())
         });
         let port = port.expect("chromedriver tells its port");
-        Self { process, address: format!("http://127.0.0.1:{port}") }
+        Self { process, address: format!("127.0.0.1:{port}") }
+    }
+
+    /// Tells it to end, with its browser.
+    fn shut_down(&self) -> std::io::Result<()> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream
+            .write_all(b"GET /shutdown HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")?;
+        stream.read_to_end(&mut Vec::new()).map(|_| ())
     }
 
     pub(crate) async fn browser(&self) -> Browser {
@@ -36,7 +45,7 @@ impl Driver {
         let wanted = json!({ "alwaysMatch": { "goog:chromeOptions": options } });
         // Not what the environment says: the driver is on this host.
         let client = Client::builder().no_proxy().build().unwrap();
-        let mut browser = Browser { client, session: format!("{}/session", self.address) };
+        let mut browser = Browser { client, session: format!("http://{}/session", self.address) };
         let session = browser.tell(Method::POST, "", json!({ "capabilities": wanted })).await;
         browser.session = format!("{}/{}", browser.session, session["sessionId"].as_str().unwrap());
         browser
@@ -45,8 +54,10 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
+        // Killed, it would leave its browser behind.
+        if self.shut_down().is_err() {
+            let _ = self.process.kill();
+        }
         let _ = self.process.wait();
     }
 }
