@@ -17,7 +17,8 @@ pub(crate) use thorough::AtomicU32;
 ///
 /// It releases, so that whoever acquires what was swapped in sees what was done
 /// before; and it acquires, so that whoever swaps something in passes on what
-/// it was told by the one before.
+/// it was told by the one before. Relaxed loads that a swap checks afterwards
+/// rely on that too: without it they could see what comes only after the swap.
 #[cfg_attr(target_os = "none", inline(never))]
 #[cfg_attr(not(target_os = "none"), inline)]
 pub(crate) fn swap(word: &AtomicU32, from: u32, to: u32) -> bool {
