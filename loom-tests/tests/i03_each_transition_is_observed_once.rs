@@ -74,7 +74,7 @@ fn a_failed_probe_and_the_probe_timeout() {
 
 #[test]
 fn the_same_by_hand_twice() {
-    model(|| {
+    model_with(2, || {
         let breaker = still(Config::new().consecutive_failures(1).open_for(10), ());
         race(&breaker, |b| b.force_open(), |b| b.force_open());
         assert_eq!(breaker.observer().path(), [Phase::Closed, Phase::ForcedOpen]);
