@@ -23,6 +23,16 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every phase there is.
+    pub const ALL: &[Self] = &[
+        Self::Closed,
+        Self::Open,
+        Self::HalfOpen,
+        Self::ForcedOpen,
+        Self::Disabled,
+        Self::MetricsOnly,
+    ];
+
     /// The phase's name in `snake_case`, for logs and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -290,17 +290,8 @@ impl TryFrom<String> for Move {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let phase = |name: &str| {
-            let phases = [
-                Phase::Closed,
-                Phase::Open,
-                Phase::HalfOpen,
-                Phase::ForcedOpen,
-                Phase::Disabled,
-                Phase::MetricsOnly,
-            ];
-            phases.into_iter().find(|phase| phase.name() == name.trim())
-        };
+        let phase =
+            |name: &str| Phase::ALL.iter().copied().find(|phase| phase.name() == name.trim());
         let ends = text.split_once('>').and_then(|(from, to)| Some((phase(from)?, phase(to)?)));
         let (from, to) = ends.ok_or_else(|| format!("`{text}` is not a transition"))?;
         Ok(Self { from, to })

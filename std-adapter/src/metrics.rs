@@ -24,15 +24,6 @@ const TRANSITIONS: &str = "microbreaker_transitions_total";
 const DURATION: &str = "microbreaker_call_duration_seconds";
 const WOULD_TRIP: &str = "microbreaker_would_trip_total";
 
-const PHASES: [Phase; 6] = [
-    Phase::Closed,
-    Phase::Open,
-    Phase::HalfOpen,
-    Phase::ForcedOpen,
-    Phase::Disabled,
-    Phase::MetricsOnly,
-];
-
 /// What a dry run can report.
 const POLICIES: [Cause; 5] = [
     Cause::ConsecutiveFailures,
@@ -70,7 +61,7 @@ impl Breaker {
     pub(crate) fn publish(&self) {
         let labels = || [("breaker", self.name().to_string())];
         let snapshot = self.snapshot();
-        for phase in PHASES {
+        for &phase in Phase::ALL {
             let value = if phase == snapshot.phase { 1.0 } else { 0.0 };
             gauge!(STATE, "breaker" => self.name().clone(), "phase" => phase.name()).set(value);
         }

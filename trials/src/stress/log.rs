@@ -7,15 +7,6 @@ use microbreaker::{Observer, Phase, Transition};
 /// Transitions by generation. A round makes fewer than there are generations.
 pub(super) struct Log([AtomicU32; 256]);
 
-const PHASES: [Phase; 6] = [
-    Phase::Closed,
-    Phase::Open,
-    Phase::HalfOpen,
-    Phase::ForcedOpen,
-    Phase::Disabled,
-    Phase::MetricsOnly,
-];
-
 const NONE: u32 = u32::MAX;
 
 impl Log {
@@ -37,14 +28,14 @@ impl Log {
     pub(super) fn of(&self, generation: u8) -> Option<(Phase, Phase)> {
         match self.0[usize::from(generation)].load(Ordering::Relaxed) {
             NONE => None,
-            told => Some((PHASES[told as usize / 8], PHASES[told as usize % 8])),
+            told => Some((Phase::ALL[told as usize / 8], Phase::ALL[told as usize % 8])),
         }
     }
 }
 
 impl Observer for Log {
     fn transition(&self, transition: &Transition) {
-        let number = |phase| PHASES.iter().position(|&other| other == phase).unwrap() as u32;
+        let number = |phase| Phase::ALL.iter().position(|&other| other == phase).unwrap() as u32;
         let told = number(transition.from) * 8 + number(transition.to);
         let before = self.0[usize::from(transition.generation)].swap(told, Ordering::Relaxed);
         assert_eq!(before, NONE, "told twice: {transition:?}");
