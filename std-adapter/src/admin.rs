@@ -65,7 +65,8 @@ type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Option<Response> + Send + 
 /// | `GET /events` | what happens from now on, as server-sent events |
 /// | `POST /breakers/{name}/{command}` | a [`Command`], where that is allowed |
 ///
-/// A slash in a name is `%2F` in an address. Times are milliseconds, rates percent.
+/// A slash in a name is `%2F` in an address. Times are milliseconds, moments
+/// milliseconds since 1970 (UTC), rates percent.
 /// The events are `transition`, `would_trip`, and `missed` for a reader that was
 /// too slow: so many are gone.
 ///

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use microbreaker::{Cause, Phase};
 
@@ -14,6 +15,9 @@ use crate::Snapshot;
 pub struct Event {
     /// The breaker's name.
     pub name: Arc<str>,
+    /// When, by the system's clock: to be shown and stored. That clock can be set,
+    /// so it does not tell which of two events came first.
+    pub at: SystemTime,
     /// What happened.
     pub kind: EventKind,
     /// Why.

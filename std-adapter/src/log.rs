@@ -9,7 +9,7 @@ use crate::{Event, EventKind};
 /// Opening is a warning, and so is that a dry run would have; the rest is
 /// information.
 pub(crate) fn event(event: &Event) {
-    let Event { name, kind, cause, snapshot } = event;
+    let Event { name, kind, cause, snapshot, .. } = event;
     let cause = cause.name();
     let (calls, failed) = (snapshot.tally.calls, snapshot.tally.failed);
     match kind {

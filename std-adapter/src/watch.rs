@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::SystemTime;
 
 use microbreaker::{Cause, Observer, Outcome, Rejected, Transition};
 
@@ -52,11 +53,12 @@ impl Watch {
         if self.muted.load(Ordering::Relaxed) {
             return;
         }
+        let at = SystemTime::now();
         // Nobody is left to tell if the handle is gone.
         let Some(breaker) = self.breaker.get().and_then(Weak::upgrade) else { return };
         let Audience { name, listeners, of_registry, .. } = &*self.audience;
         let snapshot = breaker.engine().snapshot().into();
-        let event = Event { name: name.clone(), kind, cause, snapshot };
+        let event = Event { name: name.clone(), at, kind, cause, snapshot };
         #[cfg(feature = "tracing")]
         crate::log::event(&event);
         #[cfg(feature = "metrics")]

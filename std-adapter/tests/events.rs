@@ -2,7 +2,7 @@
 
 use std::panic::catch_unwind;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use microbreaker_std::{Breaker, Builder, Cause, Event, EventKind, PausedClock, Phase};
 
@@ -66,6 +66,16 @@ fn an_event_shows_what_tripped_it() {
     assert_eq!(&*event.name, "users");
     assert_eq!((event.snapshot.tally.calls, event.snapshot.tally.failed), (2, 2));
     assert_eq!(event.snapshot.retry_after, Some(SECOND));
+}
+
+#[test]
+fn an_event_says_when_it_happened() {
+    let (clock, heard) = (PausedClock::new(), Heard::default());
+    let breaker = builder(&clock).on_event(heard.listener()).build().unwrap();
+    let before = SystemTime::now();
+    breaker.trip();
+    let at = heard.0.lock().unwrap()[0].at;
+    assert!((before..=SystemTime::now()).contains(&at), "{at:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Breakers over HTTP, without a socket.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::{Body, BodyDataStream, to_bytes};
@@ -230,6 +230,18 @@ async fn events_are_told_as_they_happen() {
     assert_eq!((&told["from"], &told["to"]), (&json!("metrics_only"), &json!("open")));
     assert_eq!((&told["cause"], &told["breaker"]["name"]), (&json!("manual"), &json!("users")));
     assert_eq!(next(&mut events), None);
+}
+
+#[tokio::test]
+async fn an_event_says_when_it_happened() {
+    let registry = registry(&PausedClock::new());
+    let (tell, told) = std::sync::mpsc::channel();
+    registry.on_event(move |event| tell.send(event.at).unwrap());
+    let mut events = events(Admin::new(registry.clone()).router()).await;
+    registry.get("users").trip();
+    let at = told.recv().unwrap().duration_since(UNIX_EPOCH).unwrap();
+    let (_, event) = next(&mut events).unwrap();
+    assert_eq!(event["at_unix_ms"], json!(at.as_millis() as u64));
 }
 
 #[tokio::test]

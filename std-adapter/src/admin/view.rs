@@ -1,6 +1,6 @@
 //! Breakers and their events as JSON.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::response::sse;
 use microbreaker::{Cause, Phase, Tally};
@@ -14,6 +14,13 @@ use crate::{Breaker, Event, EventKind, Missed, Settings, Snapshot};
 pub(super) struct Listed {
     pub(super) commands: &'static [Command],
     pub(super) breakers: Vec<Summary>,
+}
+
+/// A moment as JSON: milliseconds since 1970.
+fn unix_ms(at: SystemTime) -> u64 {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH);
+    // A clock that was never set may show less.
+    since.map_or(0, |since| since.as_millis() as u64)
 }
 
 /// A breaker at a glance.
@@ -69,6 +76,7 @@ impl One {
 /// What happened to a breaker, with it as it was then.
 #[derive(Serialize)]
 struct Happened {
+    at_unix_ms: u64,
     #[serde(flatten)]
     transition: Option<Transition>,
     cause: Cause,
@@ -99,7 +107,9 @@ pub(super) fn message(event: &Result<Event, Missed>) -> Result<sse::Event, axum:
                 EventKind::WouldTrip => ("would_trip", None),
             };
             let breaker = Summary::new(&event.name, &event.snapshot);
-            message.event(name).json_data(Happened { transition, cause: event.cause, breaker })
+            let at_unix_ms = unix_ms(event.at);
+            let happened = Happened { at_unix_ms, transition, cause: event.cause, breaker };
+            message.event(name).json_data(happened)
         }
         Err(Missed(events)) => message.event("missed").json_data(Gap { events: *events }),
     }
