@@ -28,6 +28,7 @@
 //! ```
 
 mod command;
+mod history;
 mod phase_header;
 mod refusal;
 mod view;
@@ -35,22 +36,26 @@ mod view;
 use std::fmt;
 use std::sync::Arc;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::request::Parts;
 use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use futures_util::{StreamExt, stream};
 use serde::Deserialize;
-use tokio_stream::StreamExt;
+use wildmatch::WildMatch;
 
 use crate::{Breaker, Registry};
 
 pub use command::Command;
+use history::History;
 pub use phase_header::phase_header;
 use refusal::Refusal;
-use view::{Listed, One, Summary, message};
+use view::{Listed, One, Remembered, messages};
 
 /// The answer to a request that may not do this to the breaker.
 type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Option<Response> + Send + Sync;
@@ -62,13 +67,18 @@ type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Option<Response> + Send + 
 /// | `GET /dashboard` | a page that shows all breakers live |
 /// | `GET /breakers` | every breaker at a glance; `?matching=users/*` those of a pattern |
 /// | `GET /breakers/{name}` | one of them, and its settings |
-/// | `GET /events` | what happens from now on, as server-sent events |
+/// | `GET /history` | the last 1,000 events of all of them; `?matching=` too |
+/// | `GET /events` | what happens from now on, as server-sent events; `?after=` the event of that number |
 /// | `POST /breakers/{name}/{command}` | a [`Command`], where that is allowed |
 ///
 /// A slash in a name is `%2F` in an address. Times are milliseconds, moments
 /// milliseconds since 1970 (UTC), rates percent.
-/// The events are `transition`, `would_trip`, and `missed` for a reader that was
-/// too slow: so many are gone.
+/// The events are `transition` and `would_trip`. They are numbered: a reader that was
+/// cut off goes on where it was, as browsers do by themselves; `?after=0` begins with
+/// all that are remembered. The event `missed` says that so many are gone.
+///
+/// Events are remembered from when this is made on, up to 1,000, whatever the number
+/// of breakers: at most 256 KiB and their names. `forgotten` counts the earlier ones.
 ///
 /// Errors are JSON: `error` says what was wrong, `allowed` what is allowed.
 ///
@@ -78,14 +88,16 @@ type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Option<Response> + Send + 
 #[derive(Clone)]
 pub struct Admin {
     registry: Registry,
+    history: History,
     authorise: Option<Arc<Authorise>>,
 }
 
 impl Admin {
-    /// The breakers of `registry`, to look at only.
+    /// The breakers of `registry`, to look at only. It listens to them from now on;
+    /// make one for each registry, and clone it.
     #[must_use]
-    pub const fn new(registry: Registry) -> Self {
-        Self { registry, authorise: None }
+    pub fn new(registry: Registry) -> Self {
+        Self { history: History::of(&registry), registry, authorise: None }
     }
 
     /// Lets those requests control breakers that `authorise` allows. What it
@@ -112,6 +124,7 @@ impl Admin {
             .route("/breakers", get(list))
             .route("/breakers/{name}", get(one))
             .route("/breakers/{name}/{command}", post(control))
+            .route("/history", get(history))
             .route("/events", get(events))
             .with_state(self)
     }
@@ -134,6 +147,9 @@ async fn dashboard() -> impl IntoResponse {
     ([(CONTENT_SECURITY_POLICY, POLICY)], Html(include_str!("admin/dashboard.html")))
 }
 
+/// What the address asks for.
+type Asked<T> = Result<Query<T>, QueryRejection>;
+
 #[derive(Deserialize)]
 struct Selection {
     #[serde(default = "Selection::all")]
@@ -148,11 +164,11 @@ impl Selection {
 
 async fn list(
     State(admin): State<Admin>,
-    Query(Selection { matching }): Query<Selection>,
-) -> Json<Listed> {
-    let breakers = admin.registry.matching(&matching);
+    asked: Asked<Selection>,
+) -> Result<Json<Listed>, Refusal> {
+    let Query(Selection { matching }) = asked?;
     let commands = if admin.authorise.is_some() { &Command::ALL[..] } else { &[] };
-    Json(Listed { commands, breakers: breakers.iter().map(Summary::of).collect() })
+    Ok(Json(Listed::new(commands, &admin.registry.matching(&matching))))
 }
 
 async fn one(State(admin): State<Admin>, Path(name): Path<String>) -> Result<Json<One>, Refusal> {
@@ -178,6 +194,29 @@ async fn control(
     Ok(Json(One::of(&breaker)))
 }
 
-async fn events(State(admin): State<Admin>) -> impl IntoResponse {
-    Sse::new(admin.registry.events().map(|event| message(&event))).keep_alive(KeepAlive::default())
+async fn history(
+    State(admin): State<Admin>,
+    asked: Asked<Selection>,
+) -> Result<Json<Remembered>, Refusal> {
+    let Query(Selection { matching }) = asked?;
+    let matching = WildMatch::new(&matching);
+    Ok(Json(Remembered::new(&admin.history.all(), |name| matching.matches(name))))
+}
+
+#[derive(Deserialize)]
+struct Position {
+    after: Option<u64>,
+}
+
+async fn events(
+    State(admin): State<Admin>,
+    headers: HeaderMap,
+    asked: Asked<Position>,
+) -> Result<impl IntoResponse, Refusal> {
+    let Query(Position { after }) = asked?;
+    // A browser that comes back says what it heard last.
+    let heard = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let told = admin.history.follow(heard.or(after));
+    let messages = told.flat_map(|told| stream::iter(messages(told)));
+    Ok(Sse::new(messages).keep_alive(KeepAlive::default()))
 }

@@ -114,6 +114,8 @@ async fn errors_say_what_is_allowed() {
         ("GET", "/breakers/user", 404, "no breaker is named \"user\"", "GET /breakers"),
         ("POST", "/breakers/user/trip", 404, "no breaker is named \"user\"", "GET /breakers"),
         ("POST", "/breakers/users/open", 404, "\"open\" is no command", "trip, half-open, reset"),
+        ("GET", "/breakers?matching=a&matching=b", 400, "duplicate field", "once"),
+        ("GET", "/events?after=then", 400, "after: invalid digit", "?after=0"),
         ("POST", "/breakers/users/half-open", 409, "closed cannot become half_open", "while"),
     ] {
         let (got, why) = answer(&router, request(method, path)).await;
@@ -201,14 +203,27 @@ async fn a_page_of_another_site_controls_nothing() {
 fn next(events: &mut BodyDataStream) -> Option<(String, Value)> {
     let text = events.next().now_or_never()?.unwrap().unwrap();
     let text = str::from_utf8(&text).unwrap();
-    let field = |name| text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-    Some((field("event: ").to_owned(), serde_json::from_str(field("data: ")).unwrap()))
+    let field = |name| text.lines().find_map(|line| line.strip_prefix(name));
+    let data: Value = serde_json::from_str(field("data: ").unwrap()).unwrap();
+    let number = data.get("number").map(Value::to_string);
+    assert_eq!(field("id: "), number.as_deref(), "a browser goes on after it");
+    Some((field("event: ").unwrap().to_owned(), data))
+}
+
+/// The numbers of all events that are there already; none is missing.
+fn numbers(mut events: BodyDataStream) -> Vec<u64> {
+    let next = || next(&mut events).map(|(_, told)| told["number"].as_u64().unwrap());
+    std::iter::from_fn(next).collect()
+}
+
+async fn told(router: &Router, request: Request<Body>) -> BodyDataStream {
+    let response = router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    response.into_body().into_data_stream()
 }
 
 async fn events(router: Router) -> BodyDataStream {
-    let response = router.oneshot(request("GET", "/events")).await.unwrap();
-    assert_eq!(response.headers()["content-type"], "text/event-stream");
-    response.into_body().into_data_stream()
+    told(&router, request("GET", "/events")).await
 }
 
 #[tokio::test]
@@ -248,13 +263,108 @@ async fn an_event_says_when_it_happened() {
 async fn a_reader_that_is_too_slow_is_told_how_many_it_missed() {
     let registry = registry(&PausedClock::new());
     let mut events = events(Admin::new(registry.clone()).router()).await;
-    for _ in 0..200 {
+    for _ in 0..600 {
         registry.get("users").trip();
         registry.get("users").reset();
     }
-    let missed = ("missed".to_owned(), json!({ "events": 400 - 256 }));
+    let missed = ("missed".to_owned(), json!({ "events": 1_200 - 1_000 }));
     assert_eq!(next(&mut events), Some(missed));
-    assert_eq!(next(&mut events).unwrap().0, "transition");
+    assert_eq!(numbers(events).len(), 1_000);
+}
+
+#[tokio::test]
+async fn what_has_happened_can_be_asked_for() {
+    let registry = registry(&PausedClock::new());
+    registry.get("users").trip();
+    let router = Admin::new(registry.clone()).router();
+    registry.get("users").reset();
+    registry.get("users/a").metrics_only();
+    for _ in 0..4 {
+        let _ = registry.get("users/a").call(|| Err::<(), _>(()));
+    }
+    let (status, past) = answer(&router, request("GET", "/history")).await;
+    let happened = |i: usize| ["event", "from", "to", "cause"].map(|key| &past["events"][i][key]);
+    assert_eq!((status, &past["forgotten"]), (200, &json!(0)));
+    assert_eq!(past["events"].as_array().unwrap().len(), 3, "from the admin's making on: {past}");
+    assert_eq!(happened(0), ["transition", "open", "closed", "manual"]);
+    assert_eq!(past["events"][0]["breaker"]["name"], "users");
+    assert_eq!(happened(1), ["transition", "closed", "metrics_only", "manual"]);
+    assert_eq!(happened(2)[0], "would_trip");
+    assert_eq!(happened(2)[3], "failure_rate");
+
+    let (_, some) = answer(&router, request("GET", "/history?matching=users/*")).await;
+    assert_eq!(some["events"].as_array().unwrap()[..], past["events"].as_array().unwrap()[1..]);
+}
+
+/// Names may come from outside.
+#[tokio::test]
+async fn history_is_bounded_and_says_what_is_forgotten() {
+    let registry = registry(&PausedClock::new());
+    let router = Admin::new(registry.clone()).router();
+    for name in 0..3_000 {
+        registry.get(&name.to_string()).trip();
+    }
+    let (_, past) = answer(&router, request("GET", "/history")).await;
+    assert_eq!(past["forgotten"], 2_000);
+    assert_eq!(past["events"].as_array().unwrap().len(), 1_000);
+    assert_eq!(past["events"][0]["breaker"]["name"], "2000");
+    let mut events = told(&router, request("GET", "/events?after=0")).await;
+    assert_eq!(next(&mut events), Some(("missed".to_owned(), json!({ "events": 2_000 }))));
+    assert_eq!(json!(numbers(events)[0]), past["events"][0]["number"]);
+}
+
+#[tokio::test]
+async fn a_reader_begins_where_it_likes_and_goes_on() {
+    let registry = registry(&PausedClock::new());
+    let users = registry.get("users");
+    let router = Admin::new(registry).router();
+    users.trip();
+    users.reset();
+    let all = told(&router, request("GET", "/events?after=0")).await;
+    users.disable();
+    let all = numbers(all);
+    assert_eq!(all, [all[0], all[0] + 1, all[0] + 2], "what has happened, then what happens");
+
+    let after = async |query: &str, heard: Option<&str>| {
+        let mut request = request("GET", &format!("/events{query}"));
+        if let Some(heard) = heard {
+            request.headers_mut().insert("last-event-id", heard.parse().unwrap());
+        }
+        numbers(told(&router, request).await)
+    };
+    const NOTHING: [u64; 0] = [];
+    let number = |n: u64| n.to_string();
+    assert_eq!(after(&format!("?after={}", all[0]), None).await, all[1..]);
+    assert_eq!(after(&format!("?after={}", all[2]), None).await, NOTHING);
+    assert_eq!(after("", None).await, NOTHING);
+    assert_eq!(after("?after=0", Some(&number(all[1]))).await, all[2..], "a browser is back");
+    assert_eq!(after("", Some(&number(all[0] - 7))).await, all, "it had heard the predecessor");
+    assert_eq!(after("", Some(&number(u64::MAX))).await, all, "whose clock was ahead");
+    assert_eq!(after("", Some("nonsense")).await, NOTHING);
+}
+
+#[tokio::test]
+async fn a_reader_that_begins_meanwhile_hears_everything_once() {
+    let registry = registry(&PausedClock::new());
+    let router = Admin::new(registry.clone()).router();
+    let users = registry.get("users");
+    let changes = std::thread::spawn(move || {
+        for _ in 0..250 {
+            users.trip();
+            users.reset();
+        }
+    });
+    let mut events = told(&router, request("GET", "/events?after=0")).await;
+    let mut heard = Vec::new();
+    while heard.len() < 500 {
+        match next(&mut events) {
+            Some((_, told)) => heard.push(told["number"].as_u64().unwrap()),
+            None => std::thread::yield_now(),
+        }
+    }
+    changes.join().unwrap();
+    assert!(heard.is_sorted_by(|a, b| a + 1 == *b), "{heard:?}");
+    assert_eq!(next(&mut events), None);
 }
 
 async fn phases(router: &Router) -> Vec<String> {

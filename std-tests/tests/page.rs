@@ -2,6 +2,7 @@
 
 mod browser;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,24 +14,33 @@ use tokio::net::TcpListener;
 
 const NOT_A_TAG: &str = "<img src=x onerror=document.title='run'>";
 
-#[tokio::test]
-#[ignore = "needs a browser: cargo xtask page"]
-async fn the_page_shows_what_happens_and_controls() {
+/// Breakers `users` and one with an odd name, and the address of their page.
+async fn page() -> (Registry, String) {
     let template = Breaker::builder("template").failure_rate(50).min_calls(4).last_calls(10);
     let template = template.open_for(Duration::from_secs(30)).clock(PausedClock::new());
     let registry = Registry::new(template).unwrap();
-    let (users, _odd) = (registry.get("users"), registry.get(NOT_A_TAG));
+    let _ = (registry.get("users"), registry.get(NOT_A_TAG));
 
-    let admin = Admin::new(registry).control(|_, _, _| Ok::<_, StatusCode>(()));
+    let admin = Admin::new(registry.clone()).control(|_, _, _| Ok::<_, StatusCode>(()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let page = format!("http://{}/admin/dashboard", listener.local_addr().unwrap());
     let app: Router = Router::new().nest("/admin", admin.router());
     tokio::spawn(axum::serve(listener, app).into_future());
+    (registry, page)
+}
 
+fn row(phase: &str) -> String {
+    format!("tr[data-name='users'][data-phase='{phase}']")
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo xtask page"]
+async fn the_page_shows_what_happens_and_controls() {
+    let (registry, page) = page().await;
+    let users = registry.get("users");
     let driver = Driver::start();
     let browser = driver.browser().await;
     browser.open(&page).await;
-    let row = |phase| format!("tr[data-name='users'][data-phase='{phase}']");
     assert_eq!(browser.text(&format!("{} .phase", row("closed"))).await, "closed");
     assert_eq!(browser.text("#connection").await, "live");
     assert_eq!(browser.text("#summary").await, "2 in all, 0 not closed");
@@ -57,5 +67,37 @@ async fn the_page_shows_what_happens_and_controls() {
     browser.write("#matching", "u*").await;
     browser.text("#breakers tr:first-child[data-name='users']").await;
     assert_eq!(browser.text("#summary").await, "1 in all, 0 not closed");
+    browser.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo xtask page"]
+async fn the_page_shows_what_has_happened() {
+    let (registry, page) = page().await;
+    let users = registry.get("users");
+    let at = Arc::new(Mutex::new(Vec::new()));
+    let listener = at.clone();
+    registry.on_event(move |event| listener.lock().unwrap().push(event.at));
+    users.trip();
+    users.half_open().unwrap();
+    users.disable();
+
+    let driver = Driver::start();
+    let browser = driver.browser().await;
+    browser.open(&page).await;
+    let timeline = ".timeline .closed + .open + .half_open + .disabled:last-child";
+    browser.text(&format!("{} {timeline}", row("disabled"))).await;
+    for (line, what) in [(1, "half open → disabled"), (2, "open → half open"), (3, "closed → open")]
+    {
+        let at = humantime::format_rfc3339_millis(at.lock().unwrap()[3 - line]);
+        let line = format!("#log li:nth-child({line}):nth-last-child({})", 4 - line);
+        let told = browser.text(&format!("{line}:has(time[datetime='{at}'])")).await;
+        assert!(told.ends_with(&format!("users: {what}, manual")), "{told}");
+    }
+
+    users.reset();
+    browser.text(&format!("{} .disabled + .closed:last-child", row("closed"))).await;
+    let told = browser.text("#log li:first-child:nth-last-child(4)").await;
+    assert!(told.ends_with("users: disabled → closed, manual"), "{told}");
     browser.close().await;
 }

@@ -1,6 +1,7 @@
 //! Answers to what cannot be done.
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use microbreaker::IllegalTransition;
@@ -40,6 +41,12 @@ impl Refusal {
     pub(super) fn illegal(error: IllegalTransition) -> Self {
         let allowed = "half-open while it is open, forced open or half-open";
         Self::new(StatusCode::CONFLICT, error.to_string(), allowed)
+    }
+}
+
+impl From<QueryRejection> for Refusal {
+    fn from(wrong: QueryRejection) -> Self {
+        Self::new(wrong.status(), wrong.body_text(), "?matching=users/*; for events ?after=0; once")
     }
 }
 

@@ -7,13 +7,22 @@ use microbreaker::{Cause, Phase, Tally};
 use serde::Serialize;
 
 use super::Command;
-use crate::{Breaker, Event, EventKind, Missed, Settings, Snapshot};
+use super::history::Told;
+use crate::{Breaker, Event, EventKind, Settings, Snapshot};
 
-/// All breakers, and what can be done to them.
+/// Breakers now, and what can be done to them.
 #[derive(Serialize)]
 pub(super) struct Listed {
-    pub(super) commands: &'static [Command],
-    pub(super) breakers: Vec<Summary>,
+    at_unix_ms: u64,
+    commands: &'static [Command],
+    breakers: Vec<Summary>,
+}
+
+impl Listed {
+    pub(super) fn new(commands: &'static [Command], breakers: &[Breaker]) -> Self {
+        let at_unix_ms = unix_ms(SystemTime::now());
+        Self { at_unix_ms, commands, breakers: breakers.iter().map(Summary::of).collect() }
+    }
 }
 
 /// A moment as JSON: milliseconds since 1970.
@@ -76,7 +85,9 @@ impl One {
 /// What happened to a breaker, with it as it was then.
 #[derive(Serialize)]
 struct Happened {
+    number: u64,
     at_unix_ms: u64,
+    event: &'static str,
     #[serde(flatten)]
     transition: Option<Transition>,
     cause: Cause,
@@ -90,27 +101,57 @@ struct Transition {
     generation: u8,
 }
 
+impl Happened {
+    fn new(number: u64, event: &Event) -> Self {
+        let (name, transition) = match event.kind {
+            EventKind::Transition { from, to, generation } => {
+                ("transition", Some(Transition { from, to, generation }))
+            }
+            EventKind::WouldTrip => ("would_trip", None),
+        };
+        Self {
+            number,
+            at_unix_ms: unix_ms(event.at),
+            event: name,
+            transition,
+            cause: event.cause,
+            breaker: Summary::new(&event.name, &event.snapshot),
+        }
+    }
+
+    fn message(&self) -> Message {
+        sse::Event::default().id(self.number.to_string()).event(self.event).json_data(self)
+    }
+}
+
+/// What has happened, as far as it is remembered.
+#[derive(Serialize)]
+pub(super) struct Remembered {
+    forgotten: u64,
+    events: Vec<Happened>,
+}
+
+impl Remembered {
+    pub(super) fn new(told: &Told, wanted: impl Fn(&str) -> bool) -> Self {
+        let wanted = told.events.iter().filter(|(_, event)| wanted(&event.name));
+        let events = wanted.map(|(number, event)| Happened::new(*number, event)).collect();
+        Self { forgotten: told.missed, events }
+    }
+}
+
 #[derive(Serialize)]
 struct Gap {
     events: u64,
 }
 
-/// A message to a browser.
-pub(super) fn message(event: &Result<Event, Missed>) -> Result<sse::Event, axum::Error> {
-    let message = sse::Event::default();
-    match event {
-        Ok(event) => {
-            let (name, transition) = match event.kind {
-                EventKind::Transition { from, to, generation } => {
-                    ("transition", Some(Transition { from, to, generation }))
-                }
-                EventKind::WouldTrip => ("would_trip", None),
-            };
-            let breaker = Summary::new(&event.name, &event.snapshot);
-            let at_unix_ms = unix_ms(event.at);
-            let happened = Happened { at_unix_ms, transition, cause: event.cause, breaker };
-            message.event(name).json_data(happened)
-        }
-        Err(Missed(events)) => message.event("missed").json_data(Gap { events: *events }),
-    }
+type Message = Result<sse::Event, axum::Error>;
+
+/// Messages to a browser.
+pub(super) fn messages(told: Told) -> impl Iterator<Item = Message> {
+    let missed = (told.missed > 0).then(|| {
+        let gap = Gap { events: told.missed };
+        sse::Event::default().event("missed").json_data(gap)
+    });
+    let events = told.events.into_iter();
+    missed.into_iter().chain(events.map(|(number, event)| Happened::new(number, &event).message()))
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// Chromium's driver, stopped when this is dropped.
 pub(crate) struct Driver {
     process: Child,
-    address: String,
+    port: String,
 }
 
 impl Driver {
@@ -24,19 +24,24 @@ impl Driver {
             Some(port.trim_end_matches('.').to_owned())
         });
         let port = port.expect("chromedriver tells its port");
-        Self { process, address: format!("127.0.0.1:{port}") }
+        Self { process, port }
+    }
+
+    fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// Tells it to end, with its browser.
     fn shut_down(&self) -> std::io::Result<()> {
-        let mut stream = TcpStream::connect(&self.address)?;
+        let mut stream = TcpStream::connect(self.address())?;
         stream
             .write_all(b"GET /shutdown HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")?;
         stream.read_to_end(&mut Vec::new()).map(|_| ())
     }
 
     pub(crate) async fn browser(&self) -> Browser {
-        let profile = format!("{}/page-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+        let directory = env!("CARGO_TARGET_TMPDIR");
+        let profile = format!("{directory}/page-{}-{}", std::process::id(), self.port);
         let options = json!({ "args": [
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -45,7 +50,7 @@ impl Driver {
         let wanted = json!({ "alwaysMatch": { "goog:chromeOptions": options } });
         // Not what the environment says: the driver is on this host.
         let client = Client::builder().no_proxy().build().unwrap();
-        let mut browser = Browser { client, session: format!("http://{}/session", self.address) };
+        let mut browser = Browser { client, session: format!("http://{}/session", self.address()) };
         let session = browser.tell(Method::POST, "", json!({ "capabilities": wanted })).await;
         browser.session = format!("{}/{}", browser.session, session["sessionId"].as_str().unwrap());
         browser
