@@ -38,9 +38,9 @@ use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -55,7 +55,7 @@ pub use command::Command;
 use history::History;
 pub use phase_header::phase_header;
 use refusal::Refusal;
-use view::{Listed, One, Remembered, messages};
+use view::{Answer, Controlled, Listed, One, Remembered, messages};
 
 /// The answer to a request that may not do this to the breaker.
 type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Option<Response> + Send + Sync;
@@ -70,6 +70,7 @@ type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Option<Response> + Send + 
 /// | `GET /history` | the last 1,000 events of all of them; `?matching=` too |
 /// | `GET /events` | what happens from now on, as server-sent events; `?after=` the event of that number |
 /// | `POST /breakers/{name}/{command}` | a [`Command`], where that is allowed |
+/// | `POST /control/{command}?matching=users/*` | the same to all of a pattern |
 ///
 /// A slash in a name is `%2F` in an address. Times are milliseconds, moments
 /// milliseconds since 1970 (UTC), rates percent.
@@ -79,6 +80,10 @@ type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Option<Response> + Send + 
 ///
 /// Events are remembered from when this is made on, up to 1,000, whatever the number
 /// of breakers: at most 256 KiB and their names. `forgotten` counts the earlier ones.
+///
+/// A command to all of a pattern is given to each that it is allowed for, and the
+/// answer has what became of each: its `status`, with an `error` if it was refused. The
+/// status of the answer is theirs, or 207 if they differ.
 ///
 /// Errors are JSON: `error` says what was wrong, `allowed` what is allowed.
 ///
@@ -124,6 +129,7 @@ impl Admin {
             .route("/breakers", get(list))
             .route("/breakers/{name}", get(one))
             .route("/breakers/{name}/{command}", post(control))
+            .route("/control/{command}", post(control_matching))
             .route("/history", get(history))
             .route("/events", get(events))
             .with_state(self)
@@ -131,6 +137,14 @@ impl Admin {
 
     fn find(&self, name: &str) -> Result<Breaker, Refusal> {
         self.registry.find(name).ok_or_else(|| Refusal::no_breaker(name))
+    }
+
+    /// The command of that name, and whom to ask for each breaker.
+    fn command(&self, name: &str, headers: &HeaderMap) -> Result<(Command, &Authorise), Refusal> {
+        let authorise = self.authorise.as_deref().ok_or_else(Refusal::read_only)?;
+        refusal::check_site(headers)?;
+        let command = Command::named(name).ok_or_else(|| Refusal::no_command(name))?;
+        Ok((command, authorise))
     }
 }
 
@@ -180,18 +194,41 @@ async fn control(
     Path((name, command)): Path<(String, String)>,
     request: Parts,
 ) -> Result<Json<One>, Response> {
-    let apply = || {
-        let authorise = admin.authorise.as_deref().ok_or_else(Refusal::read_only)?;
-        refusal::check_site(&request.headers)?;
-        let command = Command::named(&command).ok_or_else(|| Refusal::no_command(&command))?;
-        Ok::<_, Refusal>((authorise, command, admin.find(&name)?))
+    let find = || {
+        let (command, authorise) = admin.command(&command, &request.headers)?;
+        Ok::<_, Refusal>((command, authorise, admin.find(&name)?))
     };
-    let (authorise, command, breaker) = apply().map_err(IntoResponse::into_response)?;
+    let (command, authorise, breaker) = find().map_err(IntoResponse::into_response)?;
     if let Some(answer) = authorise(&request, &breaker, command) {
         return Err(answer);
     }
     command.apply(&breaker).map_err(|error| Refusal::illegal(error).into_response())?;
     Ok(Json(One::of(&breaker)))
+}
+
+/// Which breakers are meant has to be said: nobody should open all by mistake.
+#[derive(Deserialize)]
+struct Pattern {
+    matching: String,
+}
+
+async fn control_matching(
+    State(admin): State<Admin>,
+    Path(command): Path<String>,
+    asked: Asked<Pattern>,
+    request: Parts,
+) -> Result<(StatusCode, Json<Controlled>), Refusal> {
+    let (command, authorise) = admin.command(&command, &request.headers)?;
+    let Query(Pattern { matching }) = asked?;
+    let control = |breaker: &Breaker| match authorise(&request, breaker, command) {
+        Some(answer) => Err(Refusal::unauthorised(answer.status())),
+        None => command.apply(breaker).map_err(Refusal::illegal),
+    };
+    let breakers = admin.registry.matching(&matching);
+    let each = breakers.iter().map(|breaker| Answer::new(breaker, control(breaker).err()));
+    let controlled = Controlled { breakers: each.collect() };
+    let status = controlled.status().ok_or_else(|| Refusal::no_match(&matching))?;
+    Ok((status, Json(controlled)))
 }
 
 async fn history(

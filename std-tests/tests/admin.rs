@@ -116,6 +116,15 @@ async fn errors_say_what_is_allowed() {
         ("POST", "/breakers/users/open", 404, "\"open\" is no command", "trip, half-open, reset"),
         ("GET", "/breakers?matching=a&matching=b", 400, "duplicate field", "once"),
         ("GET", "/events?after=then", 400, "after: invalid digit", "?after=0"),
+        (
+            "POST",
+            "/control/open?matching=*",
+            404,
+            "\"open\" is no command",
+            "trip, half-open, reset",
+        ),
+        ("POST", "/control/trip", 400, "missing field `matching`", "?matching="),
+        ("POST", "/control/trip?matching=user", 404, "no breaker's name matches \"user\"", "GET"),
         ("POST", "/breakers/users/half-open", 409, "closed cannot become half_open", "while"),
     ] {
         let (got, why) = answer(&router, request(method, path)).await;
@@ -196,6 +205,80 @@ async fn a_page_of_another_site_controls_nothing() {
             (expected, phase),
             "{headers:?}: {why}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_command_to_all_of_a_pattern_tells_what_became_of_each() {
+    let registry = registry(&PausedClock::new());
+    let router = open_to_all(&registry);
+    let (status, told) = answer(&router, request("POST", "/control/trip?matching=users/*")).await;
+    let tripped = json!({ "name": "users/a", "phase": "open", "status": 200 });
+    assert_eq!((status, told), (200, json!({ "breakers": [tripped] })));
+    assert_eq!(registry.get("users").phase(), Phase::Closed, "it does not match");
+
+    let half_open = request("POST", "/control/half-open?matching=*");
+    let (status, told) = answer(&router, half_open).await;
+    let [refused, done] = [0, 1].map(|i| &told["breakers"][i]);
+    assert_eq!(status, 207, "one cannot, one can: {told}");
+    assert_eq!((&refused["status"], &refused["phase"]), (&json!(409), &json!("closed")));
+    assert!(refused["error"].as_str().unwrap().contains("closed cannot become half_open"));
+    assert!(refused["allowed"].as_str().unwrap().contains("half-open while"));
+    assert_eq!((&done["status"], &done["phase"]), (&json!(200), &json!("half_open")));
+    assert_eq!(registry.get("users/a").phase(), Phase::HalfOpen);
+}
+
+#[tokio::test]
+async fn a_command_to_all_is_allowed_for_each() {
+    let registry = registry(&PausedClock::new());
+    let admin = Admin::new(registry.clone()).control(|_, breaker, command| {
+        let allowed = &**breaker.name() == "users" && command == Command::ForceOpen;
+        if allowed { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
+    });
+    let router = admin.router();
+    let force_open = request("POST", "/control/force-open?matching=*");
+    let (status, told) = answer(&router, force_open).await;
+    assert_eq!(status, 207);
+    let each = |key| [0, 1].map(|i| &told["breakers"][i][key]);
+    assert_eq!(each("name"), ["users", "users/a"]);
+    assert_eq!(each("status"), [200, 401]);
+    assert_eq!(each("error"), [&Value::Null, &json!("the request may not do this")]);
+    assert_eq!(
+        ["users", "users/a"].map(|name| registry.get(name).phase()),
+        [Phase::ForcedOpen, Phase::Closed]
+    );
+    let (status, _) = answer(&router, request("POST", "/control/reset?matching=*")).await;
+    assert_eq!(status, 401, "for all of them");
+    assert_eq!(registry.get("users").phase(), Phase::ForcedOpen);
+}
+
+#[tokio::test]
+async fn a_command_to_all_has_the_same_protections() {
+    let registry = registry(&PausedClock::new());
+    let of_another_site = || {
+        let mut request = request("POST", "/control/trip?matching=*");
+        request.headers_mut().insert("sec-fetch-site", "cross-site".parse().unwrap());
+        request
+    };
+    let router = Admin::new(registry.clone()).router();
+    assert_eq!(answer(&router, request("POST", "/control/trip?matching=*")).await.0, 403);
+    assert_eq!(answer(&open_to_all(&registry), of_another_site()).await.0, 403);
+    let link = open_to_all(&registry).oneshot(request("GET", "/control/trip?matching=*")).await;
+    assert_eq!(link.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(registry.get("users").phase(), Phase::Closed);
+}
+
+/// Names are whatever they are.
+#[tokio::test]
+async fn a_breaker_may_be_named_like_a_route() {
+    let registry = registry(&PausedClock::new());
+    let router = open_to_all(&registry);
+    for name in ["trip", "control", "breakers", "history"] {
+        registry.get(name).disable();
+        let path = format!("/breakers/{name}");
+        assert_eq!(answer(&router, request("GET", &path)).await.1["name"], name);
+        let reset = answer(&router, request("POST", &format!("{path}/reset"))).await;
+        assert_eq!(reset.1["phase"], "closed");
     }
 }
 

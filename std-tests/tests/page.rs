@@ -67,6 +67,21 @@ async fn the_page_shows_what_happens_and_controls() {
     browser.write("#matching", "u*").await;
     browser.text("#breakers tr:first-child[data-name='users']").await;
     assert_eq!(browser.text("#summary").await, "1 in all, 0 not closed");
+
+    browser.text("#every[data-matching='u*']:not([hidden])").await;
+    browser.click("#every button[data-command='force-open']").await;
+    browser.confirm("force-open: all 1 that match u*?").await;
+    browser.text(&row("forced_open")).await;
+    assert_eq!(registry.get(NOT_A_TAG).phase(), Phase::Closed);
+    registry.get("users").reset();
+    browser.text(&row("closed")).await;
+    browser.click("#every button[data-command='half-open']").await;
+    browser.confirm("half-open: all 1 that match u*?").await;
+    let refused = browser.text("#log li.lost:first-child").await;
+    assert!(
+        refused.contains("users: half-open was refused: a breaker that is closed"),
+        "{refused}"
+    );
     browser.close().await;
 }
 

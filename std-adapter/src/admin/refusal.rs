@@ -13,7 +13,7 @@ use super::Command;
 #[derive(Debug, Serialize)]
 pub(super) struct Refusal {
     #[serde(skip)]
-    status: StatusCode,
+    pub(super) status: StatusCode,
     error: String,
     allowed: String,
 }
@@ -28,6 +28,11 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, error, "the names that GET /breakers lists")
     }
 
+    pub(super) fn no_match(pattern: &str) -> Self {
+        let error = format!("no breaker's name matches {pattern:?}");
+        Self::new(StatusCode::NOT_FOUND, error, "patterns of names that GET /breakers lists")
+    }
+
     pub(super) fn no_command(name: &str) -> Self {
         let error = format!("{name:?} is no command");
         Self::new(StatusCode::NOT_FOUND, error, Command::ALL.map(Command::name).join(", "))
@@ -36,6 +41,10 @@ impl Refusal {
     pub(super) fn read_only() -> Self {
         let error = "control by hand is switched off";
         Self::new(StatusCode::FORBIDDEN, error, "GET only; Admin::control switches it on")
+    }
+
+    pub(super) fn unauthorised(status: StatusCode) -> Self {
+        Self::new(status, "the request may not do this", "what Admin::control lets it do")
     }
 
     pub(super) fn illegal(error: IllegalTransition) -> Self {

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
+use axum::http::StatusCode;
 use axum::response::sse;
 use microbreaker::{Cause, Phase, Tally};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Command;
 use super::history::Told;
+use super::refusal::Refusal;
 use crate::{Breaker, Event, EventKind, Settings, Snapshot};
 
 /// Breakers now, and what can be done to them.
@@ -80,6 +82,43 @@ impl One {
     pub(super) fn of(breaker: &Breaker) -> Self {
         Self { summary: Summary::of(breaker), settings: breaker.settings().clone() }
     }
+}
+
+/// What became of a command to several breakers.
+#[derive(Serialize)]
+pub(super) struct Controlled {
+    pub(super) breakers: Vec<Answer>,
+}
+
+impl Controlled {
+    /// That of each, if they have the same; nothing if there are none.
+    pub(super) fn status(&self) -> Option<StatusCode> {
+        let mut each = self.breakers.iter().map(|answer| answer.status);
+        let first = each.next()?;
+        Some(if each.all(|status| status == first) { first } else { StatusCode::MULTI_STATUS })
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Answer {
+    name: String,
+    phase: Phase,
+    #[serde(serialize_with = "number")]
+    status: StatusCode,
+    #[serde(flatten)]
+    refusal: Option<Refusal>,
+}
+
+impl Answer {
+    pub(super) fn new(breaker: &Breaker, refusal: Option<Refusal>) -> Self {
+        let (name, phase) = (breaker.name().to_string(), breaker.phase());
+        let status = refusal.as_ref().map_or(StatusCode::OK, |refusal| refusal.status);
+        Self { name, phase, status, refusal }
+    }
+}
+
+fn number<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
 }
 
 /// What happened to a breaker, with it as it was then.

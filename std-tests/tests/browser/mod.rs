@@ -101,6 +101,12 @@ impl Browser {
         self.tell(Method::POST, &format!("{element}/value"), json!({ "text": text })).await;
     }
 
+    /// Agrees to what the page asks.
+    pub(crate) async fn confirm(&self, question: &str) {
+        assert_eq!(self.tell(Method::GET, "/alert/text", json!({})).await, question);
+        self.tell(Method::POST, "/alert/accept", json!({})).await;
+    }
+
     pub(crate) async fn close(self) {
         self.tell(Method::DELETE, "", json!({})).await;
     }
