@@ -38,7 +38,7 @@ pub struct Breaker(Arc<Inner>);
 /// What all handles share.
 pub(crate) struct Inner {
     pub(crate) engines: Engines,
-    audience: Arc<Audience>,
+    pub(crate) audience: Arc<Audience>,
     clock: SharedClock,
     seed: u32,
 }
@@ -73,6 +73,8 @@ impl Breaker {
             counters: crate::counts::Counters::default(),
             #[cfg(feature = "metrics")]
             durations: crate::metrics::Durations::new(builder.measures_durations),
+            #[cfg(feature = "metrics")]
+            published: crate::metrics::Published::default(),
             #[cfg(feature = "tracing")]
             rejection_logged: std::sync::atomic::AtomicBool::new(false),
         };

@@ -1,7 +1,7 @@
 //! What is measured, through the facade `metrics`.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use metrics::{
@@ -10,7 +10,9 @@ use metrics::{
 };
 use microbreaker::{Cause, Outcome, Phase};
 
-use crate::{Breaker, Event, EventKind};
+use crate::counts::Counters;
+use crate::watch::Audience;
+use crate::{Breaker, Counts, Event, EventKind, Snapshot};
 
 const STATE: &str = "microbreaker_state";
 const PHASE_SECONDS: &str = "microbreaker_phase_seconds";
@@ -53,37 +55,90 @@ impl Breaker {
     ///
     /// Counted as they happen: `microbreaker_transitions_total{from,to,cause}` and,
     /// in a dry run, `microbreaker_would_trip_total{cause}`.
+    ///
+    /// Install the recorder before the first of all: what it was not told of is not
+    /// told again.
     pub fn publish_metrics(&self) {
         describe();
         self.publish();
     }
 
     pub(crate) fn publish(&self) {
+        self.publish_gauges(Some(self.snapshot()));
+        self.publish_counts();
+    }
+
+    /// Publishes a last time, if it ever was: a breaker that is gone is in no phase.
+    pub(crate) fn withdraw(&self) {
+        if self.inner().audience.published.is_anything() {
+            self.publish_gauges(None);
+            self.publish_counts();
+        }
+    }
+
+    fn publish_gauges(&self, snapshot: Option<Snapshot>) {
         let labels = || [("breaker", self.name().to_string())];
-        let snapshot = self.snapshot();
+        let now = snapshot.map(|snapshot| snapshot.phase);
         for &phase in Phase::ALL {
-            let value = if phase == snapshot.phase { 1.0 } else { 0.0 };
+            let value = if Some(phase) == now { 1.0 } else { 0.0 };
             gauge!(STATE, "breaker" => self.name().clone(), "phase" => phase.name()).set(value);
         }
-        gauge!(PHASE_SECONDS, &labels()).set(snapshot.in_phase_for);
-        gauge!(RETRY_AFTER, &labels()).set(snapshot.retry_after.unwrap_or_default());
+        let time = |time: Option<Duration>| time.unwrap_or_default();
+        gauge!(PHASE_SECONDS, &labels()).set(time(snapshot.map(|it| it.in_phase_for)));
+        gauge!(RETRY_AFTER, &labels()).set(time(snapshot.and_then(|it| it.retry_after)));
         let ratio = |percent: Option<f64>| percent.map_or(f64::NAN, |percent| percent / 100.0);
-        gauge!(FAILURE_RATIO, &labels()).set(ratio(snapshot.failure_rate));
-        gauge!(SLOW_RATIO, &labels()).set(ratio(snapshot.slow_rate));
-        let counts = self.counts();
-        let by_outcome = [counts.successes, counts.failures, counts.ignored];
-        for (outcome, count) in OUTCOMES.into_iter().zip(by_outcome) {
-            let calls = counter!(CALLS, "breaker" => self.name().clone(), "outcome" => outcome);
-            calls.absolute(count);
-        }
-        if snapshot.phase == Phase::MetricsOnly {
+        gauge!(FAILURE_RATIO, &labels()).set(ratio(snapshot.and_then(|it| it.failure_rate)));
+        gauge!(SLOW_RATIO, &labels()).set(ratio(snapshot.and_then(|it| it.slow_rate)));
+        if now == Some(Phase::MetricsOnly) {
             // A counter that begins at one has not increased to Prometheus.
             for cause in POLICIES {
                 would_trip(self.name(), cause).increment(0);
             }
         }
-        counter!(STALE, &labels()).absolute(counts.stale);
-        counter!(REJECTIONS, &labels()).absolute(counts.rejections);
+    }
+
+    fn publish_counts(&self) {
+        let labels = || [("breaker", self.name().to_string())];
+        let Audience { published, counters, .. } = &*self.inner().audience;
+        let new = published.add(counters);
+        let by_outcome = [new.successes, new.failures, new.ignored];
+        for (outcome, count) in OUTCOMES.into_iter().zip(by_outcome) {
+            let calls = counter!(CALLS, "breaker" => self.name().clone(), "outcome" => outcome);
+            calls.increment(count);
+        }
+        counter!(STALE, &labels()).increment(new.stale);
+        counter!(REJECTIONS, &labels()).increment(new.rejections);
+    }
+}
+
+/// What has been published of what is counted, if anything.
+///
+/// A recorder is told what is new and not the sums: another breaker of the same
+/// name may have been before, whose counts go on.
+#[derive(Debug, Default)]
+pub(crate) struct Published(Mutex<Option<Counts>>);
+
+impl Published {
+    /// Goes up to the sums now: what is new since the last time.
+    fn add(&self, counters: &Counters) -> Counts {
+        let mut published = self.lock();
+        let sums = counters.sum();
+        let before = published.replace(sums).unwrap_or_default();
+        Counts {
+            successes: sums.successes - before.successes,
+            failures: sums.failures - before.failures,
+            ignored: sums.ignored - before.ignored,
+            stale: sums.stale - before.stale,
+            rejections: sums.rejections - before.rejections,
+        }
+    }
+
+    fn is_anything(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Counts>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

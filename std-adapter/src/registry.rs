@@ -70,6 +70,15 @@ struct Entry {
     asked: AtomicU32,
 }
 
+impl Entry {
+    /// Its breaker, which is not the registry's any more.
+    fn taken_out(&self) -> Breaker {
+        #[cfg(feature = "metrics")]
+        self.breaker.withdraw();
+        self.breaker.clone()
+    }
+}
+
 impl Recipe {
     fn builder(&self, name: &Arc<str>) -> Builder {
         let mut builder = self.template.clone();
@@ -182,9 +191,9 @@ impl Registry {
     }
 
     /// Takes a breaker out. Who holds it still can use it; who asks for its name
-    /// gets another one.
+    /// gets another one. In the metrics it is in no phase any more.
     pub fn remove(&self, name: &str) -> Option<Breaker> {
-        self.0.breakers.pin().remove(name).map(|entry| entry.breaker.clone())
+        self.0.breakers.pin().remove(name).map(Entry::taken_out)
     }
 
     /// Takes out the breakers that nobody holds, that are closed, and that nobody
@@ -280,7 +289,11 @@ impl Registry {
     /// Takes it out, unless somebody holds it now.
     fn evict(&self, idle: &Idle) -> bool {
         let unheld = |_: &Arc<str>, entry: &Entry| !entry.breaker.is_held();
-        self.0.breakers.pin().remove_if(&*idle.name, unheld).is_ok_and(|gone| gone.is_some())
+        match self.0.breakers.pin().remove_if(&*idle.name, unheld) {
+            Ok(Some((_, entry))) => drop(entry.taken_out()),
+            Ok(None) | Err(_) => return false,
+        }
+        true
     }
 
     #[cold]

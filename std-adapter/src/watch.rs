@@ -20,6 +20,8 @@ pub(crate) struct Audience {
     pub(crate) counters: crate::counts::Counters,
     #[cfg(feature = "metrics")]
     pub(crate) durations: crate::metrics::Durations,
+    #[cfg(feature = "metrics")]
+    pub(crate) published: crate::metrics::Published,
     /// Whether a rejection of this phase has been logged.
     #[cfg(feature = "tracing")]
     pub(crate) rejection_logged: AtomicBool,

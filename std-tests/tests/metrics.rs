@@ -156,6 +156,39 @@ fn a_registry_publishes_all_its_breakers() {
     });
 }
 
+/// Otherwise an alert of a breaker that is gone would fire for ever, and another one of
+/// its name would have to catch up with its counts.
+#[test]
+fn a_breaker_that_is_taken_out_is_in_no_phase_and_its_counts_go_on() {
+    recorded(|prometheus| {
+        let registry = Registry::new(builder(&PausedClock::new())).unwrap();
+        let state = |phase, value| {
+            let line = format!(r#"microbreaker_state{{breaker="users",phase="{phase}"}} {value}"#);
+            assert!(prometheus.render().contains(&line), "{line}");
+        };
+        for round in 1..=2 {
+            let breaker = registry.get("users");
+            call(&breaker, Outcome::Success);
+            breaker.force_open();
+            registry.publish_metrics();
+            state("forced_open", 1);
+            call(&breaker, Outcome::Success);
+            registry.remove("users").unwrap();
+            state("forced_open", 0);
+            let text = prometheus.render();
+            let line = r#"microbreaker_calls_total{breaker="users",outcome="success"}"#;
+            assert!(text.contains(&format!("{line} {round}\n")), "{text}");
+            let line = r#"microbreaker_rejections_total{breaker="users"}"#;
+            assert!(text.contains(&format!("{line} {round}\n")), "{text}");
+        }
+        let _ = registry.get("users");
+        registry.publish_metrics();
+        state("closed", 1);
+        assert_eq!(registry.evict_idle(Duration::ZERO), 1);
+        state("closed", 0);
+    });
+}
+
 #[test]
 fn counts_of_all_threads_are_summed_and_none_is_lost() {
     let breaker = builder(&PausedClock::new()).build().unwrap();
