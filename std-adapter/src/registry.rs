@@ -11,7 +11,7 @@ use papaya::HashMap;
 use wildmatch::WildMatch;
 
 use crate::event::{Event, Listeners};
-use crate::settings::Settings;
+use crate::settings::{BadSetting, Settings};
 use crate::timing::{SharedClock, duration};
 use crate::{Breaker, BuildError, Builder, Reloaded};
 
@@ -61,6 +61,8 @@ struct Shared {
 /// What breakers are made of. It has been checked: everything in it can be built.
 struct Recipe {
     template: Builder,
+    /// In place of the template, for those that were inserted.
+    inserted: BTreeMap<Arc<str>, Builder>,
     overrides: BTreeMap<Arc<str>, Settings>,
 }
 
@@ -81,9 +83,12 @@ impl Entry {
 
 impl Recipe {
     fn builder(&self, name: &Arc<str>) -> Builder {
-        let mut builder = self.template.clone();
-        builder.name = name.clone();
-        if let Some(settings) = self.overrides.get(name) {
+        let of_name = || Builder { name: name.clone(), ..self.template.clone() };
+        self.overridden(self.inserted.get(name).cloned().unwrap_or_else(of_name))
+    }
+
+    fn overridden(&self, mut builder: Builder) -> Builder {
+        if let Some(settings) = self.overrides.get(&builder.name) {
             builder.settings = settings.over(&builder.settings);
         }
         builder
@@ -92,7 +97,8 @@ impl Recipe {
     /// The first thing in it that cannot be built, if there is one.
     fn check(&self) -> Result<(), BuildError> {
         self.template.clone().build()?;
-        self.overrides.keys().try_for_each(|name| self.builder(name).build().map(|_| ()))
+        let mut names = self.inserted.keys().chain(self.overrides.keys());
+        names.try_for_each(|name| self.builder(name).build().map(|_| ()))
     }
 }
 
@@ -108,7 +114,7 @@ impl Registry {
         let clock = clock.unwrap_or_else(|| SharedClock::suitable(&template.settings));
         let listeners = Arc::new(Listeners::default());
         let template = Builder { of_registry: Some(listeners.clone()), ..template };
-        let recipe = Recipe { template, overrides: BTreeMap::new() };
+        let recipe = Recipe { template, inserted: BTreeMap::new(), overrides: BTreeMap::new() };
         recipe.check()?;
         let registry = Shared {
             breakers: HashMap::new(),
@@ -164,6 +170,31 @@ impl Registry {
             self.make_room();
         }
         breaker
+    }
+
+    /// A breaker that is made as `builder` says, under its name, in place of the
+    /// template: with a clock or listeners of its own, say. Otherwise it is like
+    /// the others: made again in the same way if it was dropped as idle, and what
+    /// is overridden goes before what `builder` sets.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be built, or there is a breaker of this name, which somebody
+    /// may use; nothing is changed then.
+    pub fn insert(&self, builder: Builder) -> Result<Breaker, BuildError> {
+        let builder = Builder { of_registry: Some(self.0.listeners.clone()), ..builder };
+        let name = builder.name.clone();
+        // Nobody makes breakers meanwhile.
+        let mut recipe = self.0.recipe.write().unwrap_or_else(PoisonError::into_inner);
+        if self.find(&name).is_some() {
+            let allowed = "one that the registry has no breaker of".to_owned();
+            let bad = BadSetting { setting: "name", value: format!("{name:?}"), allowed };
+            return Err(BuildError { name, bad });
+        }
+        recipe.overridden(builder.clone()).build()?;
+        recipe.inserted.insert(name.clone(), builder);
+        drop(recipe);
+        Ok(self.get(&name))
     }
 
     /// The breaker of this name, if there is one.
@@ -231,7 +262,8 @@ impl Registry {
     }
 
     /// Goes on with other settings: of the template, and in place of all that was
-    /// overridden. Tells what became of each breaker.
+    /// overridden. Those that were inserted go on with their own. Tells what became
+    /// of each breaker.
     ///
     /// # Errors
     ///
@@ -244,7 +276,8 @@ impl Registry {
         let mut recipe = self.0.recipe.write().unwrap_or_else(PoisonError::into_inner);
         let overrides = overrides.into_iter().map(|(name, settings)| (name.into(), settings));
         let template = recipe.template.clone().settings(template);
-        let next = Recipe { template, overrides: overrides.collect() };
+        let inserted = recipe.inserted.clone();
+        let next = Recipe { template, inserted, overrides: overrides.collect() };
         next.check()?;
         *recipe = next;
         let reload = |breaker: Breaker| {

@@ -88,6 +88,68 @@ fn an_overriding_window_takes_the_place_of_the_template_s() {
 }
 
 #[test]
+fn one_that_is_inserted_is_made_as_its_own_builder_says() {
+    let (registry, clock) = registry();
+    registry.override_settings("payments", failures(2)).unwrap();
+    let (own, heard) = (PausedClock::new(), Arc::new(Mutex::new(Vec::new())));
+    let (to, to_all) = (heard.clone(), heard.clone());
+    let builder = Breaker::builder("payments").consecutive_failures(1).open_for(SECOND);
+    let builder = builder.clock(own.clone()).on_event(move |_| to.lock().unwrap().push("own"));
+    let payments = registry.insert(builder).unwrap();
+    registry.on_event(move |_| to_all.lock().unwrap().push("all"));
+    assert_eq!(payments.settings().consecutive_failures, Some(2), "what is overridden");
+    assert_eq!(payments.settings().open_for, Some(SECOND), "the rest is its own");
+    assert_eq!(names(&registry.list()), ["payments"]);
+
+    registry.get("payments").trip();
+    assert_eq!(*heard.lock().unwrap(), ["own", "all"]);
+    clock.advance(SECOND);
+    assert_eq!(payments.phase(), Phase::Open, "it has a clock of its own");
+    own.advance(SECOND);
+    assert_eq!(payments.phase(), Phase::HalfOpen);
+
+    // Idle, it is dropped as any other, and made again in the same way.
+    payments.reset();
+    drop(payments);
+    assert_eq!(registry.evict_idle(Duration::ZERO), 1);
+    assert_eq!(registry.get("payments").settings().open_for, Some(SECOND));
+}
+
+#[test]
+fn one_that_is_inserted_keeps_its_own_settings_through_a_reload() {
+    let (registry, _) = registry();
+    let payments = Breaker::builder("payments").consecutive_failures(1).open_for(SECOND);
+    let payments = registry.insert(payments).unwrap();
+    let template = Settings { open_for: Some(20 * SECOND), ..failures(4) };
+    registry.reload(template.clone(), []).unwrap();
+    assert_eq!(payments.settings(), &Settings { open_for: Some(SECOND), ..failures(1) });
+    assert_eq!(registry.get("users").settings(), &template);
+    registry.reload(template, [("payments".to_owned(), failures(9))]).unwrap();
+    assert_eq!(payments.settings(), &Settings { open_for: Some(SECOND), ..failures(9) });
+}
+
+#[test]
+fn one_whose_name_is_taken_or_that_cannot_work_is_not_inserted() {
+    let (registry, _) = registry();
+    let users = registry.get("users");
+    let builder = |name| Breaker::builder(name).settings(failures(50)).open_for(SECOND);
+    assert_eq!(
+        registry.insert(builder("users")).unwrap_err().to_string(),
+        "circuit breaker \"users\": name is \"users\", but must be one that the registry has no \
+         breaker of"
+    );
+    users.trip();
+    assert_eq!(registry.get("users").phase(), Phase::Open, "still the same");
+    assert!(registry.insert(builder("orders").probes(0)).is_err());
+    assert_eq!(registry.get("orders").settings().consecutive_failures, Some(3));
+
+    // Once it was taken out there is room for another.
+    registry.remove("users").unwrap();
+    let users = registry.insert(builder("users")).unwrap();
+    assert_eq!(users.settings().consecutive_failures, Some(50));
+}
+
+#[test]
 fn they_are_listed_and_controlled_by_pattern() {
     let (registry, _) = registry();
     for name in ["users/b", "orders/a", "users/a"] {
