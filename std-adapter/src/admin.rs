@@ -182,7 +182,8 @@ async fn list(
 ) -> Result<Json<Listed>, Refusal> {
     let Query(Selection { matching }) = asked?;
     let commands = if admin.authorise.is_some() { &Command::ALL[..] } else { &[] };
-    Ok(Json(Listed::new(commands, &admin.registry.matching(&matching))))
+    let breakers = admin.registry.matching(&matching);
+    Ok(Json(Listed::new(admin.history.since(), commands, &breakers)))
 }
 
 async fn one(State(admin): State<Admin>, Path(name): Path<String>) -> Result<Json<One>, Refusal> {

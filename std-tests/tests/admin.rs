@@ -384,9 +384,14 @@ async fn what_has_happened_can_be_asked_for() {
 async fn history_is_bounded_and_says_what_is_forgotten() {
     let registry = registry(&PausedClock::new());
     let router = Admin::new(registry.clone()).router();
+    let (tell, told_at) = std::sync::mpsc::channel();
+    registry.on_event(move |event| tell.send(event.at).unwrap());
     for name in 0..3_000 {
         registry.get(&name.to_string()).trip();
     }
+    let forgotten = told_at.iter().nth(1_999).unwrap().duration_since(UNIX_EPOCH).unwrap();
+    let (_, list) = answer(&router, request("GET", "/breakers?matching=users")).await;
+    assert_eq!(list["remembered_since_unix_ms"], json!(forgotten.as_millis() as u64));
     let (_, past) = answer(&router, request("GET", "/history")).await;
     assert_eq!(past["forgotten"], 2_000);
     assert_eq!(past["events"].as_array().unwrap().len(), 1_000);

@@ -2,7 +2,9 @@
 
 mod browser;
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
@@ -11,20 +13,25 @@ use browser::Driver;
 use microbreaker_std::admin::Admin;
 use microbreaker_std::{Breaker, PausedClock, Phase, Registry};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 const NOT_A_TAG: &str = "<img src=x onerror=document.title='run'>";
 
-/// Breakers `users` and one with an odd name, and the address of their page.
-async fn page() -> (Registry, String) {
+/// Breakers `users` and one with an odd name, and what serves their page.
+fn app() -> (Registry, Router) {
     let template = Breaker::builder("template").failure_rate(50).min_calls(4).last_calls(10);
     let template = template.open_for(Duration::from_secs(30)).clock(PausedClock::new());
     let registry = Registry::new(template).unwrap();
     let _ = (registry.get("users"), registry.get(NOT_A_TAG));
-
     let admin = Admin::new(registry.clone()).control(|_, _, _| Ok::<_, StatusCode>(()));
+    (registry, Router::new().nest("/admin", admin.router()))
+}
+
+/// The breakers, and the address of their page.
+async fn page() -> (Registry, String) {
+    let (registry, app) = app();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let page = format!("http://{}/admin/dashboard", listener.local_addr().unwrap());
-    let app: Router = Router::new().nest("/admin", admin.router());
     tokio::spawn(axum::serve(listener, app).into_future());
     (registry, page)
 }
@@ -100,7 +107,8 @@ async fn the_page_shows_what_has_happened() {
     let driver = Driver::start();
     let browser = driver.browser().await;
     browser.open(&page).await;
-    let timeline = ".timeline .closed + .open + .half_open + .disabled:last-child";
+    let closed = ".timeline .closed:not([style*='left: 0%'])"; // It was not there before.
+    let timeline = format!("{closed} + .open + .half_open + .disabled:last-child");
     browser.text(&format!("{} {timeline}", row("disabled"))).await;
     for (line, what) in [(1, "half open → disabled"), (2, "open → half open"), (3, "closed → open")]
     {
@@ -115,4 +123,54 @@ async fn the_page_shows_what_has_happened() {
     let told = browser.text("#log li:first-child:nth-last-child(4)").await;
     assert!(told.ends_with("users: disabled → closed, manual"), "{told}");
     browser.close().await;
+}
+
+/// A server that takes all its connections with it when it ends.
+struct Server {
+    end: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Server {
+    fn start(address: SocketAddr, app: Router) -> Self {
+        let (end, ended) = oneshot::channel();
+        let serve = async move {
+            let listener = TcpListener::bind(address).await.unwrap();
+            tokio::select! {
+                served = axum::serve(listener, app) => served.unwrap(),
+                _ = ended => {}
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self { end, thread: std::thread::spawn(move || runtime.block_on(serve)) }
+    }
+
+    fn end(self) {
+        self.end.send(()).unwrap();
+        self.thread.join().unwrap();
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo xtask page"]
+async fn the_page_goes_on_where_it_was_cut_off() {
+    let (registry, app) = app();
+    let users = registry.get("users");
+    users.trip();
+    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let server = Server::start(address, app.clone());
+
+    let driver = Driver::start();
+    let browser = driver.browser().await;
+    browser.open(&format!("http://{address}/admin/dashboard")).await;
+    browser.text(&row("open")).await;
+    server.end();
+    browser.text("#connection.lost").await;
+    users.disable();
+    let server = Server::start(address, app);
+    let told = browser.text("#log li:first-child:nth-last-child(2)").await;
+    assert!(told.ends_with("users: open → disabled, manual"), "{told}");
+    assert_eq!(browser.text("#connection:not(.lost)").await, "live");
+    browser.close().await;
+    server.end();
 }

@@ -33,6 +33,11 @@ impl History {
         history
     }
 
+    /// Since when nothing is forgotten.
+    pub(super) fn since(&self) -> SystemTime {
+        self.0.borrow().since
+    }
+
     /// All that is remembered.
     pub(super) fn all(&self) -> Told {
         let past = self.0.borrow();
@@ -60,6 +65,8 @@ async fn read(past: &mut Receiver<Past>, wanted: u64) -> Option<Told> {
 }
 
 struct Past {
+    /// Nothing is missing since then.
+    since: SystemTime,
     events: VecDeque<Event>,
     /// The number of the first event of all.
     first: u64,
@@ -81,12 +88,14 @@ impl Past {
     fn new(now: SystemTime) -> Self {
         let since = now.duration_since(SystemTime::UNIX_EPOCH);
         let first = since.map_or(0, |since| since.as_micros() as u64);
-        Self { events: VecDeque::new(), first, next: first }
+        Self { since: now, events: VecDeque::new(), first, next: first }
     }
 
     fn push(&mut self, event: Event) {
-        if self.events.len() == REMEMBERED {
-            self.events.pop_front();
+        if self.events.len() == REMEMBERED
+            && let Some(forgotten) = self.events.pop_front()
+        {
+            self.since = forgotten.at;
         }
         self.events.push_back(event);
         self.next += 1;

@@ -16,14 +16,23 @@ use crate::{Breaker, Event, EventKind, Settings, Snapshot};
 #[derive(Serialize)]
 pub(super) struct Listed {
     at_unix_ms: u64,
+    remembered_since_unix_ms: u64,
     commands: &'static [Command],
     breakers: Vec<Summary>,
 }
 
 impl Listed {
-    pub(super) fn new(commands: &'static [Command], breakers: &[Breaker]) -> Self {
-        let at_unix_ms = unix_ms(SystemTime::now());
-        Self { at_unix_ms, commands, breakers: breakers.iter().map(Summary::of).collect() }
+    pub(super) fn new(
+        since: SystemTime,
+        commands: &'static [Command],
+        breakers: &[Breaker],
+    ) -> Self {
+        Self {
+            at_unix_ms: unix_ms(SystemTime::now()),
+            remembered_since_unix_ms: unix_ms(since),
+            commands,
+            breakers: breakers.iter().map(Summary::of).collect(),
+        }
     }
 }
 
