@@ -68,7 +68,7 @@ type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Option<Response> + Send + 
 /// | `GET /breakers` | every breaker at a glance; `?matching=users/*` those of a pattern |
 /// | `GET /breakers/{name}` | one of them, and its settings |
 /// | `GET /history` | the last 1,000 events of all of them; `?matching=` too |
-/// | `GET /events` | what happens from now on, as server-sent events; `?after=` the event of that number |
+/// | `GET /events` | what happens from now on, as server-sent events; `?after=7` what followed event 7 |
 /// | `POST /breakers/{name}/{command}` | a [`Command`], where that is allowed |
 /// | `POST /control/{command}?matching=users/*` | the same to all of a pattern |
 ///
