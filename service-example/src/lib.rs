@@ -1,6 +1,8 @@
 //! A service that answers with what an upstream says, which goes wrong in every
-//! way that upstreams do: [`service`] is how to call it, [`upstream`] goes wrong.
+//! way that upstreams do: [`service`] is how to call it, [`upstream`] goes wrong, and
+//! [`metrics`] is what Prometheus sees of that.
 
+pub mod metrics;
 pub mod service;
 pub mod upstream;
 

@@ -4,25 +4,27 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use microbreaker_service_example::upstream::{Fault, Upstream};
-use microbreaker_service_example::{listen, service};
+use microbreaker_service_example::{listen, metrics, service};
 use microbreaker_std::admin::{Admin, phase_header};
 use microbreaker_std::{Breaker, Registry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let template = Breaker::builder("template").consecutive_failures(5);
+    let template = Breaker::builder("template").consecutive_failures(5).measure_durations();
     let registry = Registry::new(template.open_for(Duration::from_secs(2)))?;
     let mut upstream = Upstream::start().await?;
 
     let rates = registry.get("rates");
     // Anybody may: it is on this host only.
-    let admin = Admin::new(registry).control(|_, _, _| Ok::<_, StatusCode>(()));
+    let admin = Admin::new(registry.clone()).control(|_, _, _| Ok::<_, StatusCode>(()));
     let app = service::app(upstream.address(), Some(rates.clone()), || ())
         .layer(phase_header(rates))
-        .nest("/admin", admin.router());
+        .nest("/admin", admin.router())
+        .merge(metrics::scraped(registry)?);
     let listener = listen(8080).await?;
     println!("http://127.0.0.1:8080/rate              ask the service, which asks its upstream");
     println!("http://127.0.0.1:8080/admin/dashboard   see its breaker");
+    println!("http://127.0.0.1:8080/metrics           what Prometheus scrapes");
     println!("A user asks ten times a second; the upstream goes bad for 10 seconds in every 30.");
     tokio::spawn(async {
         let client = reqwest::Client::builder().no_proxy().build().expect("no odd settings");

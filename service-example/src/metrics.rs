@@ -1,0 +1,26 @@
+//! What Prometheus scrapes.
+
+use axum::Router;
+use axum::routing::get;
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
+use microbreaker_std::Registry;
+
+/// Bounds of how long calls take, in seconds, up to twice the time limit of an attempt.
+const BUCKETS: [f64; 8] = [0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5];
+
+/// `GET /metrics`: the breakers of `registry` as they are at that moment.
+///
+/// # Errors
+///
+/// If there is a recorder in this process already.
+pub fn scraped(registry: Registry) -> Result<Router, BuildError> {
+    let durations = Matcher::Suffix("duration_seconds".to_owned());
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(durations, &BUCKETS)?;
+    let prometheus = builder.install_recorder()?;
+    let scrape = async move || {
+        registry.publish_metrics();
+        prometheus.run_upkeep();
+        prometheus.render()
+    };
+    Ok(Router::new().route("/metrics", get(scrape)))
+}
