@@ -65,6 +65,10 @@ impl Breaker {
         let Builder { name, settings, seed, clock, listeners, of_registry, .. } = builder;
         let clock = clock.map_or_else(|| SharedClock::suitable(&settings), SharedClock::restarted);
         let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(&name) as u32);
+        #[cfg(feature = "metrics")]
+        let timed = builder.measures_durations;
+        #[cfg(not(feature = "metrics"))]
+        let timed = false;
         let audience = Audience {
             name,
             listeners,
@@ -72,7 +76,7 @@ impl Breaker {
             #[cfg(feature = "counts")]
             counters: crate::counts::Counters::default(),
             #[cfg(feature = "metrics")]
-            durations: crate::metrics::Durations::new(builder.measures_durations),
+            durations: crate::metrics::Durations::new(timed),
             #[cfg(feature = "metrics")]
             published: crate::metrics::Published::default(),
             #[cfg(feature = "tracing")]
@@ -80,7 +84,7 @@ impl Breaker {
         };
         let audience = Arc::new(audience);
         let engine = Engine::new(&settings, seed, clock.clone(), Watch::new(audience.clone()))?;
-        let engines = Engines::new(settings, engine);
+        let engines = Engines::new(settings, engine, timed);
         let breaker = Self(Arc::new(Inner { engines, audience, clock, seed }));
         breaker.0.engine().watch().attach(Arc::downgrade(&breaker.0));
         Ok(breaker)

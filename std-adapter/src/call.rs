@@ -2,12 +2,12 @@
 
 use std::borrow::Borrow;
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::pin;
-use std::time::Instant;
 
-use microbreaker::Token;
+use microbreaker::{Guard, Token, Window};
 
-use crate::engine::Engine;
+use crate::engine::{Core, Engine};
 use crate::permit::Permit;
 use crate::{Breaker, CallError, Classify, ErrorsFail, Outcome};
 
@@ -58,26 +58,47 @@ impl Breaker {
         f: impl FnOnce() -> Result<T, E>,
         classify: impl Classify<T, E>,
     ) -> Result<T, CallError<E>> {
-        // Not by a permit, whose destructor keeps it in memory: see `Running`.
-        let engines = &self.inner().engines;
-        let turn = engines.current();
-        let engine = engines.engine(turn);
-        match engine.try_acquire() {
-            Ok((token, started)) => {
-                let began = self.began();
-                let running = Running { breaker: self, engine, token, started, began };
+        match self.inner().engines.alone() {
+            Some(Engine::Plain(core)) => self.call_at_once(core, f, classify),
+            Some(Engine::Count(core)) => self.call_at_once(core, f, classify),
+            // Out of line, so that all fits into registers here.
+            _ => self.call_otherwise(f, classify),
+        }
+    }
+
+    #[cold]
+    fn call_otherwise<T, E>(
+        &self,
+        f: impl FnOnce() -> Result<T, E>,
+        classify: impl Classify<T, E>,
+    ) -> Result<T, CallError<E>> {
+        match self.inner().engines.alone() {
+            Some(Engine::Time(core)) => self.call_at_once(core, f, classify),
+            _ => call(self.try_acquire()?, f, classify).map_err(CallError::Failed),
+        }
+    }
+
+    #[inline(always)]
+    fn call_at_once<T, E>(
+        &self,
+        core: &Core<impl Window>,
+        f: impl FnOnce() -> Result<T, E>,
+        classify: impl Classify<T, E>,
+    ) -> Result<T, CallError<E>> {
+        match core.try_acquire() {
+            Ok(permit) => {
+                let started = permit.started();
+                let running = Running { core, token: permit.into_token(), started };
                 let result = f();
                 let outcome = classify.classify(&result).in_ticks();
-                std::mem::forget(running);
-                self.measure(began, None, outcome);
-                engine.complete(token, started, None, outcome);
+                running.finish(outcome);
                 result.map_err(CallError::Failed)
             }
-            // Another engine may be in use by now.
-            Err(_) if engines.current() != turn => {
-                call(self.try_acquire()?, f, classify).map_err(CallError::Failed)
+            // Unless another engine is in use by now.
+            Err(rejected) if self.inner().engines.alone().is_some() => {
+                Err(self.rejected(rejected).into())
             }
-            Err(rejected) => Err(self.rejected(rejected).into()),
+            Err(_) => self.call_otherwise(f, classify),
         }
     }
 
@@ -207,22 +228,27 @@ impl<L: Leave> Drop for InCall<L> {
     }
 }
 
-/// A call of a function in progress: dropped by a panic, which is a failure.
+/// A call at once in progress: unwinding through it is a failure.
 ///
-/// It holds copies, so that all stays in registers while nobody panics.
-struct Running<'a> {
-    breaker: &'a Breaker,
-    engine: &'a Engine,
+/// A permit taken to pieces, so that all of it stays in registers.
+struct Running<'a, W: Window> {
+    core: &'a Core<W>,
     token: Token,
     started: u32,
-    began: Option<Instant>,
 }
 
-impl Drop for Running<'_> {
+impl<W: Window> Running<'_, W> {
+    #[inline]
+    fn finish(self, outcome: microbreaker::Outcome) {
+        let Self { core, token, started } = self;
+        mem::forget(self);
+        core.complete(token, started, None, outcome);
+    }
+}
+
+impl<W: Window> Drop for Running<'_, W> {
     #[cold]
     fn drop(&mut self) {
-        let failure = microbreaker::Outcome::Failure;
-        self.breaker.measure(self.began, None, failure);
-        self.engine.complete(self.token, self.started, None, failure);
+        self.core.complete(self.token, self.started, None, microbreaker::Outcome::Failure);
     }
 }

@@ -5,7 +5,8 @@ use std::ops::Add;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use microbreaker::Outcome;
-use thread_local::ThreadLocal;
+
+use crate::threads;
 
 /// How many calls a breaker has seen since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,13 +45,20 @@ impl Sum for Counts {
     }
 }
 
-/// Counts apart for each thread, summed when somebody asks: counting is a load
-/// and a store of a line that no other thread writes.
-#[derive(Debug, Default)]
-pub(crate) struct Counters(ThreadLocal<OfThread>);
+/// Counts apart for each of the first threads, as many as there are cores, and
+/// for the others by turns; summed when somebody asks.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    /// Written by one thread each.
+    own: Box<[Line]>,
+    /// Written by any.
+    shared: Box<[Line]>,
+}
 
+/// Counts on a cache line of their own.
 #[derive(Debug, Default)]
-struct OfThread {
+#[repr(align(64))]
+struct Line {
     successes: AtomicU64,
     failures: AtomicU64,
     ignored: AtomicU64,
@@ -58,40 +66,77 @@ struct OfThread {
     rejections: AtomicU64,
 }
 
+impl Default for Counters {
+    fn default() -> Self {
+        let lines = || (0..threads::cores()).map(|_| Line::default()).collect();
+        Self { own: lines(), shared: lines() }
+    }
+}
+
 impl Counters {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn outcome(&self, outcome: Outcome, stale: bool) {
-        let own = self.0.get_or_default();
-        count(match outcome {
-            Outcome::Success => &own.successes,
-            Outcome::Failure | Outcome::FailureOpenFor(_) => &own.failures,
-            Outcome::Ignored => &own.ignored,
+        if outcome == Outcome::Success && !stale {
+            self.count(|line| &line.successes);
+        } else {
+            self.other_outcome(outcome, stale);
+        }
+    }
+
+    #[cold]
+    fn other_outcome(&self, outcome: Outcome, stale: bool) {
+        self.count(|line| match outcome {
+            Outcome::Success => &line.successes,
+            Outcome::Failure | Outcome::FailureOpenFor(_) => &line.failures,
+            Outcome::Ignored => &line.ignored,
         });
         if stale {
-            count(&own.stale);
+            self.count(|line| &line.stale);
         }
     }
 
     pub(crate) fn rejection(&self) {
-        count(&self.0.get_or_default().rejections);
+        self.count(|line| &line.rejections);
+    }
+
+    #[inline(always)]
+    fn count(&self, which: impl Fn(&Line) -> &AtomicU64) {
+        match self.own.get(threads::known()) {
+            Some(own) => increment(which(own)),
+            None => self.count_anew(which),
+        }
+    }
+
+    /// For a thread that has no line of its own, or has not asked yet.
+    #[cold]
+    fn count_anew(&self, which: impl Fn(&Line) -> &AtomicU64) {
+        let thread = threads::number();
+        match self.own.get(thread) {
+            Some(own) => increment(which(own)),
+            None => {
+                let shared = &self.shared[thread % self.shared.len()];
+                which(shared).fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 
     /// The sums, each count as of its own moment.
     pub(crate) fn sum(&self) -> Counts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let counts = self.0.iter().map(|own| Counts {
-            successes: read(&own.successes),
-            failures: read(&own.failures),
-            ignored: read(&own.ignored),
-            stale: read(&own.stale),
-            rejections: read(&own.rejections),
+        let lines = self.own.iter().chain(&self.shared);
+        let counts = lines.map(|line| Counts {
+            successes: read(&line.successes),
+            failures: read(&line.failures),
+            ignored: read(&line.ignored),
+            stale: read(&line.stale),
+            rejections: read(&line.rejections),
         });
         counts.sum()
     }
 }
 
-/// Only the thread that owns a counter writes it, so this loses nothing.
+/// Loses nothing if only one thread writes the counter.
 #[inline]
-fn count(counter: &AtomicU64) {
+fn increment(counter: &AtomicU64) {
     counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }

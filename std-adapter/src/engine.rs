@@ -13,7 +13,7 @@ use crate::watch::Watch;
 /// A window by time forgets a tenth of itself at a time, as in most breakers.
 pub(crate) const BUCKETS: u32 = 10;
 
-type Core<W> = Breaker<W, SharedClock, Watch>;
+pub(crate) type Core<W> = Breaker<W, SharedClock, Watch>;
 type Count = CountWindow<64>;
 type Time = TimeWindow<{ BUCKETS as usize }>;
 type Failures = FailureWindow<{ BUCKETS as usize }>;

@@ -59,6 +59,7 @@ mod snapshot;
 #[cfg(feature = "stream")]
 mod stream;
 mod striped;
+mod threads;
 mod timing;
 #[cfg(feature = "tokio")]
 mod tokio_clock;

@@ -71,13 +71,17 @@ pub(crate) struct Turn(usize);
 impl Turn {
     const NUMBERS: usize = 1 << 16;
 
+    /// Of the first engine, if calls need nothing beside it.
+    const ALONE: Self = Self(0);
+
     const fn number(self) -> usize {
         self.0 % Self::NUMBERS
     }
 
     const fn next(self, number: usize) -> Self {
         let changes = self.0 - self.number();
-        Self(changes.wrapping_add(Self::NUMBERS) + number)
+        let changes = changes.wrapping_add(Self::NUMBERS);
+        Self(if changes == 0 { Self::NUMBERS } else { changes } + number)
     }
 }
 
@@ -94,9 +98,11 @@ impl Version {
 }
 
 impl Engines {
-    pub(crate) fn new(settings: Settings, engine: Engine) -> Self {
+    /// `timed`: whether calls are timed beside the engine.
+    pub(crate) fn new(settings: Settings, engine: Engine, timed: bool) -> Self {
         let first = Version::new(settings, engine);
-        Self { first, current: AtomicUsize::new(0), changing: Mutex::new(()) }
+        let turn = if timed { Turn::ALONE.next(0) } else { Turn::ALONE };
+        Self { first, current: AtomicUsize::new(turn.0), changing: Mutex::new(()) }
     }
 
     #[inline]
@@ -108,6 +114,13 @@ impl Engines {
     #[inline]
     pub(crate) fn engine(&self, turn: Turn) -> &Engine {
         &self.version(turn).engine
+    }
+
+    /// The engine, if calls need nothing beside it: it is the only one so far, and
+    /// nobody times them.
+    #[inline]
+    pub(crate) fn alone(&self) -> Option<&Engine> {
+        (self.current() == Turn::ALONE).then_some(&self.first.engine)
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -1,9 +1,6 @@
 //! A window for many cores and constant failures.
 
-use std::cell::Cell;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::available_parallelism;
 
 #[cfg(loom)]
 use loom::sync::atomic::fence;
@@ -11,6 +8,8 @@ use loom::sync::atomic::fence;
 use std::sync::atomic::fence;
 
 use microbreaker::{Call, Kind, Span, Tally, Tenure, Window};
+
+use crate::threads;
 
 /// Many windows in one: each thread records in its own, and a failure tallies
 /// them together. For a breaker that is shared by many cores and sees failures
@@ -60,9 +59,9 @@ struct Stripe<W>(W);
 
 impl<W: Window> Striped<W> {
     /// A stripe for each core, each with a window that `make` makes. Threads
-    /// take stripes in turn, each keeping its own.
+    /// keep theirs; as many as there are cores have one each, more share them.
     pub fn new(make: impl Fn() -> W) -> Self {
-        Self::with(available_parallelism().map_or(1, Into::into), make, this_thread)
+        Self::with(threads::cores(), make, threads::number)
     }
 }
 
@@ -104,21 +103,6 @@ impl<W: Window, S: Fn() -> usize> Striped<W, S> {
             }
         })
     }
-}
-
-/// A number of this thread, the next one for each new thread.
-fn this_thread() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
-    }
-    NUMBER.with(|number| {
-        number.get().unwrap_or_else(|| {
-            let next = NEXT.fetch_add(1, Ordering::Relaxed);
-            number.set(Some(next));
-            next
-        })
-    })
 }
 
 impl<W: Window, S: Fn() -> usize> Window for Striped<W, S> {

@@ -1,5 +1,8 @@
 //! What Prometheus would scrape.
 
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Barrier;
 use std::time::Duration;
 
 use metrics::with_local_recorder;
@@ -138,6 +141,13 @@ fn durations_are_measured_on_request() {
         let series = "microbreaker_call_duration_seconds";
         has(&scrape, &format!(r#"{series}_sum{{breaker="users",outcome="failure"}} 2"#));
         has(&scrape, &format!(r#"{series}_count{{breaker="users",outcome="failure"}} 1"#));
+
+        breaker.call(|| Ok::<_, ()>(())).unwrap();
+        let panics = || breaker.call(|| -> Result<(), ()> { panic!("on purpose") });
+        assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+        let scrape = self::scrape(&breaker, prometheus);
+        has(&scrape, &format!(r#"{series}_count{{breaker="users",outcome="success"}} 1"#));
+        has(&scrape, &format!(r#"{series}_count{{breaker="users",outcome="failure"}} 2"#));
     });
 }
 
@@ -200,4 +210,50 @@ fn counts_of_all_threads_are_summed_and_none_is_lost() {
         });
     }
     assert_eq!(breaker.counts().successes, 120_000);
+}
+
+#[test]
+fn more_threads_than_cores_are_counted_as_well() {
+    let threads = 3 * std::thread::available_parallelism().unwrap().get() + 1;
+    let breaker = builder(&PausedClock::new()).build().unwrap();
+    let all_there = Barrier::new(threads);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                for _ in 0..1_000 {
+                    call(&breaker, Outcome::Success);
+                    call(&breaker, Outcome::Ignored);
+                }
+                // So that nobody has a number that another had.
+                all_there.wait();
+            });
+        }
+    });
+    let counts = breaker.counts();
+    assert_eq!(counts.successes, threads as u64 * 1_000);
+    assert_eq!(counts.ignored, threads as u64 * 1_000);
+}
+
+#[test]
+fn calls_that_a_thread_makes_while_it_ends_are_counted() {
+    struct CallsWhenDropped(Breaker);
+
+    impl Drop for CallsWhenDropped {
+        fn drop(&mut self) {
+            call(&self.0, Outcome::Success);
+        }
+    }
+
+    thread_local!(static LAST: RefCell<Vec<CallsWhenDropped>> = const { RefCell::new(Vec::new()) });
+
+    let breaker = builder(&PausedClock::new()).build().unwrap();
+    let of_thread = breaker.clone();
+    std::thread::spawn(move || {
+        // Both are destroyed when the thread ends, this one last: it is older.
+        LAST.with_borrow_mut(|last| last.push(CallsWhenDropped(of_thread.clone())));
+        call(&of_thread, Outcome::Success);
+    })
+    .join()
+    .unwrap();
+    assert_eq!(breaker.counts().successes, 2);
 }
