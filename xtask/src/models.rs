@@ -45,7 +45,7 @@ pub(crate) struct Seen {
     pub(crate) interleavings: u32,
     /// All there are within the bound.
     pub(crate) ended: bool,
-    seconds: f32,
+    pub(crate) seconds: f32,
 }
 
 impl fmt::Display for Seen {

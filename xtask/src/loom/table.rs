@@ -11,42 +11,63 @@ use anyhow::bail;
 use crate::models::{End, Limits, Model, Seen, each};
 
 const HEAD: &str = "\
-| model | in CI, preemptions | interleavings | `--full`, preemptions | interleavings |
-|---|---:|---:|---:|---:|
+| model | in CI, preemptions | interleavings | `--full`, preemptions | interleavings | seconds it had |
+|---|---:|---:|---:|---:|---:|
 ";
 
 /// Raises the bound of each model until it does not end within `limit`, or
-/// until there is nothing more to try, and writes that into the table.
+/// until there is nothing more to try, and writes that into the table. A row is
+/// left that would be the same: one of a model that has not changed, which is
+/// complete or had as long.
 pub(super) fn fill(file: &Path, models: &[Model], limit: Duration) -> anyhow::Result<()> {
     let rows = Mutex::new(read(file)?);
     each(models, |model| {
-        if let Some((own, most)) = raise(model, limit)? {
-            let row = format!("{} | {}", cells(own), cells(most));
-            println!("{model}: {row}");
-            let mut rows = rows.lock().expect("nobody panics");
-            rows.insert(format!("`{model}`"), row);
-            write(file, &rows)?;
+        let name = format!("`{model}`");
+        let Some(own) = passed(model, Limits::default())? else { return Ok(true) };
+        let row = rows.lock().expect("nobody panics").get(&name).cloned();
+        let own_cells = cells(own);
+        if row.is_some_and(|row| row.own == own_cells && row.is_final(limit)) {
+            return Ok(true);
         }
+        let most = cells(raise(model, own, limit)?);
+        println!("{model}: {own_cells} | {most}");
+        let mut rows = rows.lock().expect("nobody panics");
+        rows.insert(name, Row { own: own_cells, most, limit: limit.as_secs() });
+        write(file, &rows)?;
         Ok(true)
     })
 }
 
-/// What the model sees with its own bound, and with the highest with which it
-/// ends in time. A model of many small ones is left as it is.
-fn raise(model: &Model, limit: Duration) -> anyhow::Result<Option<(Seen, Seen)>> {
-    let Some(own) = passed(model, Limits::default())? else { return Ok(None) };
+/// What the model sees with the highest bound with which it ends in time, `own`
+/// being what it sees with its own bound.
+fn raise(model: &Model, own: Seen, limit: Duration) -> anyhow::Result<Seen> {
+    let at = |bound| passed(model, Limits { preemptions: Some(bound), ..Limits::default() });
+    let mut less = match own.preemptions {
+        Some(bound) if bound > 0 => at(bound - 1)?,
+        _ => None,
+    };
     let mut most = own;
     while let Some(bound) = most.preemptions {
+        if less.is_some_and(|less| least_seconds(less, most) > limit.as_secs_f32()) {
+            break;
+        }
         let limits = Limits { preemptions: Some(bound + 1), time: Some(limit), schedules: None };
         let seen = passed(model, limits)?.filter(|seen| seen.ended);
         match seen {
             // There is no schedule with more.
             Some(seen) if seen.interleavings == most.interleavings => most.preemptions = None,
-            Some(seen) => most = seen,
+            Some(seen) => (less, most) = (Some(most), seen),
             None => break,
         }
     }
-    Ok(Some((own, most)))
+    Ok(most)
+}
+
+/// How long the next bound will take at least. The number of schedules with `k`
+/// preemptions grows with `k` like a binomial coefficient, so each growth is at
+/// least half of the one before.
+fn least_seconds(less: Seen, most: Seen) -> f32 {
+    most.seconds * (most.interleavings as f32 / less.interleavings as f32) / 2.0
 }
 
 fn passed(model: &Model, limits: Limits) -> anyhow::Result<Option<Seen>> {
@@ -61,22 +82,47 @@ fn cells(seen: Seen) -> String {
     format!("{bound} | {}", seen.interleavings)
 }
 
-type Rows = BTreeMap<String, String>;
+/// What the table says of a model.
+#[derive(Clone)]
+struct Row {
+    own: String,
+    most: String,
+    limit: u64,
+}
+
+impl Row {
+    /// Whether no more would be seen within `limit`.
+    fn is_final(&self, limit: Duration) -> bool {
+        self.most.starts_with("any") || self.limit >= limit.as_secs()
+    }
+
+    fn parse(cells: &str) -> Option<Self> {
+        let (rest, limit) = cells.rsplit_once(" | ")?;
+        let (middle, _) = rest.match_indices(" | ").nth(1)?;
+        let (own, most) = (rest[..middle].to_owned(), rest[middle + 3..].to_owned());
+        Some(Self { own, most, limit: limit.parse().ok()? })
+    }
+}
+
+type Rows = BTreeMap<String, Row>;
 
 /// The rows that there are, by the model's name.
 fn read(file: &Path) -> anyhow::Result<Rows> {
     let text = fs::read_to_string(file)?;
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
-    Ok(rows
-        .filter_map(|row| row.split_once(" | "))
-        .map(|(model, cells)| (format!("`{model}"), cells.to_owned()))
-        .collect())
+    let rows = rows.filter_map(|row| {
+        let (model, cells) = row.split_once(" | ")?;
+        Some((format!("`{model}"), Row::parse(cells)?))
+    });
+    Ok(rows.collect())
 }
 
 fn write(file: &Path, rows: &Rows) -> anyhow::Result<()> {
     let text = fs::read_to_string(file)?;
     let before = text.split(HEAD).next().unwrap_or_default();
-    let rows: String =
-        rows.iter().map(|(model, cells)| format!("| {model} | {cells} |\n")).collect();
+    let line = |(model, row): (_, &Row)| {
+        format!("| {model} | {} | {} | {} |\n", row.own, row.most, row.limit)
+    };
+    let rows: String = rows.iter().map(line).collect();
     Ok(fs::write(file, format!("{before}{HEAD}{rows}"))?)
 }
