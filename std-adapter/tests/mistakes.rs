@@ -203,6 +203,21 @@ fn racing_trips_skip_the_wait() {
 }
 
 #[test]
+fn the_count_of_probes_underflows_and_everyone_is_admitted() {
+    let (breaker, clock) = touchy();
+    let earlier: Vec<_> = (0..5).map(|_| breaker.try_acquire().unwrap()).collect();
+    breaker.trip();
+    clock.advance(10 * SECOND);
+    let probe = breaker.try_acquire().unwrap();
+    // None of these was a probe, so none has a place to hand back.
+    earlier.into_iter().for_each(drop);
+    assert!(breaker.try_acquire().is_err(), "the probe is out");
+    probe.ignore();
+    let _probe = breaker.try_acquire().unwrap();
+    assert!(breaker.try_acquire().is_err(), "there is one place again, not more");
+}
+
+#[test]
 fn a_wrapping_or_backward_clock_pins_it_open() {
     let tick = Arc::new(AtomicU32::new(u32::MAX - 5_000));
     let clock = tick.clone();

@@ -162,6 +162,15 @@ fn what_is_wrong_is_told_with_its_path_and_what_is_allowed() {
         ),
         ("[breakers.a]\nbackoff = { factor = 2 }", "breakers.a.backoff: missing field `max`"),
         (
+            "[breakers.a]\nbackoff = { factor = 2, max = '1h', most = '2h' }",
+            "breakers.a.backoff.most: unknown field `most`, expected `factor` or `max`",
+        ),
+        (
+            "[breakers.a]\nramp = { shares = [10], step = '1s', steps = 1 }",
+            "breakers.a.ramp.steps: unknown field `steps`, expected `shares` or `step`",
+        ),
+        ("[profiles.p]\ndefalts = 3", "profiles.p.defalts: unknown field `defalts`, expected "),
+        (
             "[breakers.a]\nopen_for = '0s'",
             "breakers.a.open_for: is 0ns, but must be 1ms to 2147483.647s",
         ),
