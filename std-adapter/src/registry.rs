@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -70,9 +70,29 @@ struct Entry {
     breaker: Breaker,
     /// The tick at which it was last asked for.
     asked: AtomicU32,
+    /// Whether it is to be evicted unless somebody holds it.
+    leaving: AtomicBool,
 }
 
 impl Entry {
+    /// Its breaker, unless that is about to be evicted: who holds one must find the
+    /// same one again.
+    fn handle(&self) -> Option<Breaker> {
+        let breaker = self.breaker.clone();
+        // Either this sees that it is leaving, or `leave` sees the handle.
+        fence(Ordering::SeqCst);
+        (!self.leaving.load(Ordering::Relaxed)).then_some(breaker)
+    }
+
+    /// Lets nobody have a handle any more, unless somebody has one.
+    fn leave(&self) -> bool {
+        self.leaving.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let leaves = !self.breaker.is_held();
+        self.leaving.store(leaves, Ordering::Relaxed);
+        leaves
+    }
+
     /// Its breaker, which is not the registry's any more.
     fn taken_out(&self) -> Breaker {
         #[cfg(feature = "metrics")]
@@ -146,23 +166,26 @@ impl Registry {
 
     /// The breaker of this name, made if there is none.
     ///
-    /// Lock-free where there is one. Keep the handle where you can: it is faster,
-    /// and it keeps the breaker.
+    /// Lock-free where there is one, unless that is just being evicted. Keep the
+    /// handle where you can: it is faster, and it keeps the breaker.
     #[must_use]
     pub fn get(&self, name: &str) -> Breaker {
         let breakers = self.0.breakers.pin();
         let now = self.0.clock.now();
         if let Some(entry) = breakers.get(name) {
             entry.asked.store(now, Ordering::Relaxed);
-            return entry.breaker.clone();
+            if let Some(breaker) = entry.handle() {
+                return breaker;
+            }
         }
         let name: Arc<str> = name.into();
         // Who changes what breakers are made of finds this one, or it is made of
-        // what has changed.
+        // what has changed. And nobody evicts any meanwhile.
         let recipe = self.0.recipe.read().unwrap_or_else(PoisonError::into_inner);
         let entry = breakers.get_or_insert_with(name.clone(), || Entry {
             breaker: recipe.builder(&name).build().expect("it was checked when it was set"),
             asked: AtomicU32::new(now),
+            leaving: AtomicBool::new(false),
         });
         let breaker = entry.breaker.clone();
         drop(recipe);
@@ -200,7 +223,7 @@ impl Registry {
     /// The breaker of this name, if there is one.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Breaker> {
-        self.0.breakers.pin().get(name).map(|entry| entry.breaker.clone())
+        self.0.breakers.pin().get(name).and_then(|entry| self.handle(entry))
     }
 
     /// All breakers, by name.
@@ -215,7 +238,7 @@ impl Registry {
     pub fn matching(&self, pattern: &str) -> Vec<Breaker> {
         let pattern = WildMatch::new(pattern);
         let breakers = self.0.breakers.pin();
-        let all = breakers.values().map(|entry| entry.breaker.clone());
+        let all = breakers.values().filter_map(|entry| self.handle(entry));
         let mut matching: Vec<_> = all.filter(|b| pattern.matches(b.name())).collect();
         matching.sort_by(|a, b| a.name().cmp(b.name()));
         matching
@@ -306,6 +329,14 @@ impl Registry {
         self.0.breakers.pin().values().for_each(|entry| entry.breaker.publish());
     }
 
+    /// The breaker of `entry`, unless it was evicted.
+    fn handle(&self, entry: &Entry) -> Option<Breaker> {
+        entry.handle().or_else(|| {
+            let _nobody_evicts = self.0.recipe.read().unwrap_or_else(PoisonError::into_inner);
+            entry.handle()
+        })
+    }
+
     /// The breakers that nobody holds.
     fn idle(&self) -> Vec<Idle> {
         let now = self.0.clock.now();
@@ -321,12 +352,11 @@ impl Registry {
 
     /// Takes it out, unless somebody holds it now.
     fn evict(&self, idle: &Idle) -> bool {
-        let unheld = |_: &Arc<str>, entry: &Entry| !entry.breaker.is_held();
-        match self.0.breakers.pin().remove_if(&*idle.name, unheld) {
-            Ok(Some((_, entry))) => drop(entry.taken_out()),
-            Ok(None) | Err(_) => return false,
-        }
-        true
+        // Nobody makes one of this name meanwhile.
+        let _alone = self.0.recipe.write().unwrap_or_else(PoisonError::into_inner);
+        let breakers = self.0.breakers.pin();
+        let leaves = breakers.get(&idle.name).is_some_and(Entry::leave);
+        leaves && breakers.remove(&idle.name).map(Entry::taken_out).is_some()
     }
 
     #[cold]

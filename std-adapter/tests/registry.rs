@@ -1,6 +1,7 @@
 //! Breakers by name.
 #![cfg(feature = "registry")]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -179,14 +180,39 @@ fn only_what_is_idle_is_evicted() {
     let (registry, clock) = registry();
     let held = registry.get("held");
     registry.get("open").trip_for(Duration::from_secs(3_600));
-    let _ = registry.get("old");
+    let _ = (registry.get("old"), registry.get("asked"));
     clock.advance(60 * SECOND);
-    let _ = registry.get("young");
+    let _ = (registry.get("young"), registry.get("asked"));
     assert_eq!(registry.evict_idle(60 * SECOND), 1);
-    assert_eq!(names(&registry.list()), ["held", "open", "young"]);
+    assert_eq!(names(&registry.list()), ["asked", "held", "open", "young"]);
     drop(held);
     assert_eq!(registry.evict_idle(60 * SECOND), 1);
-    assert_eq!(names(&registry.list()), ["open", "young"]);
+    assert_eq!(names(&registry.list()), ["asked", "open", "young"]);
+}
+
+/// Otherwise nobody could list, control or reload what somebody uses.
+#[test]
+fn what_is_asked_for_while_it_is_evicted_is_not_evicted_after_all() {
+    let (registry, _) = registry();
+    let done = AtomicBool::new(false);
+    let lost = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                registry.evict_idle(Duration::ZERO);
+            }
+        });
+        let is_lost = |_: &u32| {
+            let held = registry.get("users");
+            held.force_open();
+            let is_same = registry.get("users").phase() == Phase::ForcedOpen;
+            held.reset();
+            !is_same
+        };
+        let lost = (0..100_000).filter(is_lost).count();
+        done.store(true, Ordering::Relaxed);
+        lost
+    });
+    assert_eq!(lost, 0);
 }
 
 /// A registry that never evicts is a leak for whoever can make up names.
