@@ -234,6 +234,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                 retry_after,
                 tally,
                 rated: tally.calls > 0 && tally.calls >= least_calls,
+                timed: self.config().looks_for_slow(),
                 consecutive_failures: if watched { state.consecutive() } else { 0 },
                 backoff_level: state.level(),
             }

@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub tally: Tally,
     /// Whether there are enough calls to speak of rates.
     pub(crate) rated: bool,
+    /// Whether slow calls are looked for.
+    pub(crate) timed: bool,
     /// Failures in a row, where that policy is configured.
     pub consecutive_failures: u32,
     /// How often it has tripped from half-open without a close in between.
@@ -37,10 +39,11 @@ impl Snapshot {
     }
 
     /// The slow-call rate in tenths of a percent, rounded; `None` below
-    /// [`min_calls`](crate::Config::min_calls).
+    /// [`min_calls`](crate::Config::min_calls), and where nobody looks for slow
+    /// calls.
     #[must_use]
     pub const fn slow_permille(&self) -> Option<u32> {
-        self.permille(self.tally.slow)
+        if self.timed { self.permille(self.tally.slow) } else { None }
     }
 
     const fn permille(&self, bad: u32) -> Option<u32> {

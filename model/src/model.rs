@@ -484,7 +484,7 @@ impl Model {
             retry_after,
             tally,
             failure_permille: permille(tally.failed),
-            slow_permille: permille(tally.slow),
+            slow_permille: self.settings.slow_rate.and_then(|_| permille(tally.slow)),
             consecutive_failures: if counts_consecutive { consecutive } else { 0 },
             backoff_level: self.level,
         }

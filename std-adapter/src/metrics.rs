@@ -48,7 +48,7 @@ impl Breaker {
     /// | `microbreaker_state{phase}` | 1 for the phase it is in, 0 for the others |
     /// | `microbreaker_phase_seconds` | for how long it has been in it |
     /// | `microbreaker_retry_after_seconds` | for how long it is open, 0 if it is not |
-    /// | `microbreaker_failure_ratio`, `microbreaker_slow_ratio` | of the calls in the window, 0 to 1; `NaN` below `min_calls` |
+    /// | `microbreaker_failure_ratio`, `microbreaker_slow_ratio` | of the calls in the window, 0 to 1; `NaN` where the snapshot has none |
     /// | `microbreaker_calls_total{outcome}` | calls that ended: `success`, `failure`, `ignored` |
     /// | `microbreaker_stale_calls_total` | those of them that ended after their phase |
     /// | `microbreaker_rejections_total` | calls that were refused |

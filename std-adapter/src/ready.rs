@@ -34,6 +34,9 @@ impl Breaker {
     /// Waits until it is worth asking: until the breaker would have admitted a
     /// call. By the time one is made somebody else may have had the last probe.
     ///
+    /// It finds out by asking: a probe is taken and handed back at once, which
+    /// counts as an ignored call and leaves an opening that is over half-open.
+    ///
     /// `sleep` is as for [`acquire`](Self::acquire).
     pub async fn ready<S: Future>(&self, sleep: impl FnMut(Duration) -> S) {
         self.acquire(sleep).await.ignore();

@@ -22,7 +22,7 @@ pub struct Snapshot {
     /// The share of calls in the tally that failed, 0 to 100 percent to a tenth;
     /// `None` as long as there are fewer than `min_calls`.
     pub failure_rate: Option<f64>,
-    /// The same of slow calls.
+    /// The same of slow calls; `None` also where nobody looks for them.
     pub slow_rate: Option<f64>,
     /// Failures in a row, where that policy is configured.
     pub consecutive_failures: u32,

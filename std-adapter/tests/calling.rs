@@ -199,6 +199,19 @@ fn slow_calls_are_timed_or_told() {
 }
 
 #[test]
+fn there_is_a_slow_rate_only_where_slow_calls_are_looked_for() {
+    let builder = Breaker::builder("users").failure_rate(100).last_calls(10).open_for(SECOND);
+    let rates = |builder: Builder| {
+        let breaker = builder.build().unwrap();
+        breaker.call(|| Ok::<_, ()>(())).unwrap();
+        let snapshot = breaker.snapshot();
+        (snapshot.failure_rate, snapshot.slow_rate)
+    };
+    assert_eq!(rates(builder.clone()), (Some(0.0), None));
+    assert_eq!(rates(builder.slow_rate(100).slow_after(SECOND)), (Some(0.0), Some(0.0)));
+}
+
+#[test]
 fn a_permit_can_go_to_another_thread() {
     let (breaker, _) = breaker();
     let permit: Permit = breaker.try_acquire_owned().unwrap();

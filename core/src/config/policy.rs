@@ -55,6 +55,10 @@ impl Config {
         None
     }
 
+    pub(crate) const fn looks_for_slow(&self) -> bool {
+        self.slow_after.is_some()
+    }
+
     /// Whether a call that took `ticks` was slow.
     pub(crate) const fn is_slow(&self, ticks: u32) -> bool {
         match self.slow_after {
