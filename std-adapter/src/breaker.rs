@@ -13,9 +13,9 @@ use crate::event::{Event, Listeners};
 use crate::permit::Permit;
 use crate::reload::Engines;
 use crate::settings::{BadSetting, Settings};
-use crate::timing::{SharedClock, demanded, duration};
+use crate::timing::{SharedClock, duration};
 use crate::watch::{Audience, Watch};
-use crate::{Builder, Rejected, Snapshot};
+use crate::{Builder, Rejected, Snapshot, millis};
 
 /// A circuit breaker with a name: a handle, cheap to clone, to be shared by
 /// everyone who calls the same thing.
@@ -156,7 +156,7 @@ impl Breaker {
     /// Opens by hand for `time`, rounded up to a millisecond and at most 24.8
     /// days.
     pub fn trip_for(&self, time: Duration) {
-        self.0.engines.command(|engine| engine.trip_for(demanded(time)));
+        self.0.engines.command(|engine| engine.trip_for(millis(time)));
     }
 
     /// Lets probes through now instead of waiting for the opening to end.

@@ -5,8 +5,7 @@ use std::time::Duration;
 use microbreaker::{Outcome, Token};
 
 use crate::reload::Turn;
-use crate::timing::demanded;
-use crate::{Breaker, Rejected};
+use crate::{Breaker, Rejected, millis};
 
 /// Leave to make one call, which must be ended.
 #[derive(Clone, Copy)]
@@ -41,7 +40,7 @@ impl Breaker {
     #[inline]
     pub(crate) fn end(&self, grant: Grant, took: Option<Duration>, outcome: Outcome) {
         let engine = self.inner().engines.engine(grant.turn);
-        engine.complete(grant.token, grant.started, took.map(demanded), outcome);
+        engine.complete(grant.token, grant.started, took.map(millis), outcome);
     }
 
     /// What becomes of a call that is abandoned.

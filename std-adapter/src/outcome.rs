@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::timing::demanded;
+use crate::millis;
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Outcome {
         match self {
             Self::Success => microbreaker::Outcome::Success,
             Self::Failure => microbreaker::Outcome::Failure,
-            Self::FailureOpenFor(time) => microbreaker::Outcome::FailureOpenFor(demanded(time)),
+            Self::FailureOpenFor(time) => microbreaker::Outcome::FailureOpenFor(millis(time)),
             Self::Ignored => microbreaker::Outcome::Ignored,
         }
     }

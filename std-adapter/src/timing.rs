@@ -49,14 +49,6 @@ impl fmt::Debug for SharedClock {
     }
 }
 
-/// The longest wait that the core knows.
-const MOST_TICKS: u32 = (1 << 31) - 1;
-
-/// A wait that somebody demands, as near to it as the core can count.
-pub(crate) fn demanded(wait: Duration) -> u32 {
-    crate::millis(wait).min(MOST_TICKS)
-}
-
 /// Ticks as time.
 pub(crate) fn duration(ticks: u32) -> Duration {
     Duration::from_millis(ticks.into())

@@ -36,6 +36,13 @@ fn a_breaker_is_made_once_and_shared() {
 }
 
 #[test]
+fn time_begins_when_a_breaker_is_made_not_its_template() {
+    let (registry, clock) = registry();
+    clock.advance(SECOND);
+    assert_eq!(registry.get("users").snapshot().in_phase_for, Duration::ZERO);
+}
+
+#[test]
 fn racing_threads_get_the_same_breaker() {
     let (registry, _) = registry();
     let get_all = || (0..1_000).map(|key| registry.get(&key.to_string())).collect::<Vec<_>>();

@@ -165,6 +165,7 @@ fn callers_on_other_threads_see_no_gap() {
                 let mut calls = 0_u32;
                 while !done.load(Ordering::Relaxed) || calls < 1_000 {
                     assert_eq!(breaker.call(|| Ok::<_, ()>(())).is_err(), open);
+                    assert_eq!(breaker.try_acquire().is_err(), open);
                     calls += 1;
                 }
             });
