@@ -44,6 +44,22 @@ fn no_call_allocates() {
     }
 }
 
+/// Some breakers leak their state on every transition, or log outcomes without bound.
+#[test]
+fn no_transition_leaves_memory_behind() {
+    let breaker = builder().last_calls(1_000).on_event(|_| ()).build().unwrap();
+    let transitions = || {
+        breaker.trip();
+        breaker.half_open().unwrap();
+        breaker.reset();
+        let _ = breaker.call(|| Err::<(), _>(()));
+    };
+    // What is made once for each thread.
+    transitions();
+    let left = allocation_counter::measure(|| (0..1_000).for_each(|_| transitions()));
+    assert_eq!(left.bytes_current, 0);
+}
+
 /// As the documentation of `Registry` and of `Breaker::reload` says.
 #[test]
 fn a_breaker_takes_at_most_two_kibibytes_and_other_settings_one() {
