@@ -161,20 +161,17 @@ impl Engines {
         }
         let (number, version) = self.version_of(settings, make)?;
         let (old, new) = (&old.engine, &version.engine);
-        new.watch().mute(true);
         let before = old.snapshot();
-        carry(&before, new);
-        new.watch().mute(false);
+        new.watch().quietly(|| carry(&before, new));
+        new.watch().replaced(false);
         self.current.store(turn.next(number).0, Ordering::Release);
         // From here on every command finds the new one. What happened to the old
         // one since it was looked at is carried as well.
-        old.watch().mute(true);
+        old.watch().replaced(true);
         let after = old.snapshot();
-        old.force_open();
+        old.watch().quietly(|| old.force_open());
         if after.generation != before.generation {
-            new.watch().mute(true);
-            carry(&after, new);
-            new.watch().mute(false);
+            new.watch().quietly(|| carry(&after, new));
         }
         Ok(Reloaded::Changed {
             phase: after.phase,
@@ -243,9 +240,10 @@ impl Breaker {
     /// ramp: the result says what was forgotten. With the same settings nothing
     /// is touched.
     ///
-    /// The clock stays what it is. Calls under way count nowhere. Changes wait for each other, nothing else
-    /// waits for them. Each of the different settings that a breaker has had takes less
-    /// than 1 KiB until it is dropped.
+    /// The clock stays what it is. Calls under way count nowhere. Changes wait for each
+    /// other, nothing else waits for them. A transition in the very moment of the change
+    /// is told, but may not be kept. Each of the different settings that a breaker has
+    /// had takes less than 1 KiB until it is dropped.
     ///
     /// # Errors
     ///

@@ -1,13 +1,14 @@
 //! What the adapter hears from the core, and whom it tells.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::SystemTime;
 
-use microbreaker::{Cause, Observer, Outcome, Rejected, Transition};
+use microbreaker::{Cause, Observer, Outcome, Phase, Rejected, Transition};
 
 use crate::breaker::Inner;
 use crate::event::{Event, EventKind, Listeners};
+use crate::threads;
 
 /// What all engines of a breaker share.
 #[derive(Debug)]
@@ -33,13 +34,24 @@ pub(crate) struct Watch {
     audience: Arc<Audience>,
     /// Set once, before anybody else can have the breaker.
     breaker: OnceLock<Weak<Inner>>,
-    /// Whether it is not, or not yet, the breaker's engine.
-    muted: AtomicBool,
+    /// The number of the thread whose doings are not told, or `NOBODY`.
+    untold: AtomicUsize,
+    /// Whether another engine has taken the place of this one, which refuses
+    /// every call from then on.
+    replaced: AtomicBool,
 }
+
+/// No thread has this number.
+const NOBODY: usize = usize::MAX - 1;
 
 impl Watch {
     pub(crate) fn new(audience: Arc<Audience>) -> Self {
-        Self { audience, breaker: OnceLock::new(), muted: AtomicBool::new(false) }
+        Self {
+            audience,
+            breaker: OnceLock::new(),
+            untold: AtomicUsize::new(NOBODY),
+            replaced: AtomicBool::new(false),
+        }
     }
 
     /// Says which breaker this is the engine of.
@@ -47,12 +59,22 @@ impl Watch {
         self.breaker.get_or_init(|| breaker);
     }
 
-    pub(crate) fn mute(&self, muted: bool) {
-        self.muted.store(muted, Ordering::Relaxed);
+    /// Does something to the engine of which nobody is told, while others are told
+    /// of what they do to it. One at a time.
+    pub(crate) fn quietly<T>(&self, doing: impl FnOnce() -> T) -> T {
+        self.untold.store(threads::number(), Ordering::Relaxed);
+        let done = doing();
+        self.untold.store(NOBODY, Ordering::Relaxed);
+        done
+    }
+
+    /// Says whether another engine is taking the place of this one.
+    pub(crate) fn replaced(&self, replaced: bool) {
+        self.replaced.store(replaced, Ordering::Relaxed);
     }
 
     fn tell(&self, kind: EventKind, cause: Cause) {
-        if self.muted.load(Ordering::Relaxed) {
+        if self.untold.load(Ordering::Relaxed) == threads::number() {
             return;
         }
         let at = SystemTime::now();
@@ -77,6 +99,10 @@ impl Observer for Watch {
         #[cfg(feature = "tracing")]
         self.audience.rejection_logged.store(false, Ordering::Relaxed);
         let &Transition { from, to, cause, generation, .. } = transition;
+        // A command that came too late, and is given to the other engine as well.
+        if from == Phase::ForcedOpen && self.replaced.load(Ordering::Relaxed) {
+            return;
+        }
         self.tell(EventKind::Transition { from, to, generation }, cause);
     }
 

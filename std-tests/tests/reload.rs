@@ -1,0 +1,45 @@
+//! Changing settings while others make calls.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use microbreaker_std::{Breaker, EventKind, PausedClock, Phase};
+
+thread_local!(static TRIPS: Cell<u32> = const { Cell::new(0) });
+
+/// A failure that trips is told on the thread that made the call, unless it came
+/// too late for its settings: then it is stale.
+#[test]
+fn no_trip_is_lost_while_settings_change() {
+    let builder = Breaker::builder("users").consecutive_failures(1).clock(PausedClock::new());
+    let breaker = builder.open_for(Duration::from_secs(10)).build().unwrap();
+    breaker.on_event(|event| {
+        if let EventKind::Transition { to: Phase::Open, .. } = event.kind {
+            TRIPS.set(TRIPS.get() + 1);
+        }
+    });
+    let (one, mut other) = (breaker.settings().clone(), breaker.settings().clone());
+    other.open_for = Some(Duration::from_secs(20));
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let caller = scope.spawn(|| {
+            let mut told = 0;
+            while !done.load(Ordering::Relaxed) || told < 1_000 {
+                breaker.reset();
+                let Ok(permit) = breaker.try_acquire() else { continue };
+                let (trips, stale) = (TRIPS.get(), breaker.counts().stale);
+                permit.failure();
+                let was_stale = breaker.counts().stale > stale;
+                assert!(was_stale || TRIPS.get() > trips, "a trip that nobody was told of");
+                told += u32::from(!was_stale);
+            }
+        });
+        for _ in 0..30_000 {
+            breaker.reload(&other).unwrap();
+            breaker.reload(&one).unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+        caller.join().unwrap();
+    });
+}
