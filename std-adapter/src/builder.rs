@@ -163,9 +163,9 @@ impl Builder {
         self
     }
 
-    /// Reads milliseconds from this clock. By default it is the precise one,
-    /// [`MonotonicClock`](crate::MonotonicClock); with the feature `coarse-clock`
-    /// the coarse one, unless slow calls are measured.
+    /// Reads milliseconds from this clock. By default it is the coarse one,
+    /// `CoarseClock`; or the precise one, [`MonotonicClock`](crate::MonotonicClock),
+    /// if slow calls are measured or without the feature `coarse-clock`.
     pub fn clock(mut self, clock: impl Clock + Send + Sync + 'static) -> Self {
         self.clock = Some(SharedClock::new(clock));
         self
