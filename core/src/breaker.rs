@@ -233,7 +233,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                 in_phase_for: if state.is_settled() { self.time_in_phase(state).1 } else { 0 },
                 retry_after,
                 tally,
-                rated: tally.calls > 0 && tally.calls >= least_calls,
+                rated: tally.calls >= least_calls,
                 timed: self.config().looks_for_slow(),
                 consecutive_failures: if watched { state.consecutive() } else { 0 },
                 backoff_level: state.level(),
@@ -316,7 +316,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         let generation = to.generation();
         self.settle();
         let tick = self.clock.now();
-        if excess > 0 {
+        if excess != 0 {
             self.entered.publish_excess(&self.word, generation, excess);
         }
         let (from, to) = (from.phase(), to.phase());

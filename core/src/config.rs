@@ -386,7 +386,7 @@ impl Config {
             Kind::Time { calls: false, .. } => 0,
             _ => 100,
         };
-        let timed = if W::SLOW { 100 } else { 0 };
+        let timed = if W::SLOW { counted } else { 0 };
         let (probes, rated) = match self.probe_rate_after {
             Some(_) => (MAX_RATED_PROBES, self.probe_rate_after),
             None => (MAX_PROBES, None),
@@ -402,11 +402,7 @@ impl Config {
             optional(Field::ConsecutiveFailures, self.consecutive_failures, MAX_CONSECUTIVE),
             optional(Field::FailuresInWindow, self.failures_in_window, bound),
             optional(Field::FailureRate, self.failure_rate, counted),
-            optional(
-                Field::SlowRate,
-                self.slow_rate,
-                if counted < timed { counted } else { timed },
-            ),
+            optional(Field::SlowRate, self.slow_rate, timed),
             match (self.slow_after, self.slow_rate) {
                 (Some(ticks), Some(_)) => within(Field::SlowAfter, ticks, 0, MAX_TICKS),
                 (Some(ticks), None) => within(Field::SlowAfter, ticks, 1, 0),
@@ -464,11 +460,14 @@ impl Config {
     const fn check_ramp(&self) -> Result<(), ConfigError> {
         let Some(Ramp { shares, count, step }) = self.ramp else { return Ok(()) };
         let (mut least, mut i) = (1, 0);
-        while i < count as usize && i < MAX_SHARES {
-            if let Err(error) = within(Field::RampShare, shares[i] as u32, least, 99) {
+        while i < MAX_SHARES {
+            let share = shares[i] as u32;
+            if (i as u32) < count
+                && let Err(error) = within(Field::RampShare, share, least, 99)
+            {
                 return Err(error);
             }
-            least = shares[i] as u32;
+            least = share;
             i += 1;
         }
         within(Field::RampStep, step, 1, MAX_TICKS / MAX_SHARES as u32)

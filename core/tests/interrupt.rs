@@ -57,6 +57,7 @@ fn interrupt(
         let board = Board::default();
         board.advance(START);
         let config = Config::new().consecutive_failures(1).open_for(100).probe_timeout(50);
+        let config = config.ramp([1], 1_000);
         let breaker = Rc::new(Breaker::observed(config, (), board.clone(), Counters::new()));
         board.0.breaker.set(breaker.clone()).ok().unwrap();
         prepared(&breaker, &board);
@@ -174,6 +175,13 @@ fn one_probe_is_given_out_though_two_ask_at_once() {
         assert_eq!(GIVEN.take(), 1);
         assert_eq!(breaker.phase(), Phase::HalfOpen);
     });
+}
+
+/// Only probes close gradually.
+#[test]
+fn a_reset_half_way_through_asking_admits() {
+    let admitted: Operation = |breaker| assert!(breaker.try_acquire().is_ok());
+    interrupt(due, admitted, Subject::reset, |breaker, _| admitted(breaker));
 }
 
 #[test]

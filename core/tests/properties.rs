@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use microbreaker::{
     AfterProbeTimeout, CountWindow, Guard, ManualClock, Outcome, STEP_BACK, ShortWindow, Throttle,
-    ThrottleConfig, TimeWindow, WithSlow,
+    ThrottleConfig, TimeWindow, WithSlow, elapsed,
 };
 use microbreaker_model::lockstep::{run, run_with};
 use microbreaker_model::real::{self, SharedClock};
@@ -333,6 +333,21 @@ fn a_dry_run_counts_a_slow_failure_that_demands_an_opening() {
     let slow = Step::Finish(0, Outcome::FailureOpenFor(9), Some(4));
     let steps = vec![Step::Manual(Command::MetricsOnly), Step::Acquire, slow];
     run(&History { settings, start: 0, steps }).unwrap();
+}
+
+proptest! {
+    #[test]
+    fn elapsed_is_what_a_wrapping_clock_shows(
+        since in any::<u32>(),
+        ticks in prop_oneof![
+            3 => any::<u32>(),
+            1 => 0..=3_u32,
+            2 => (-2..=2_i32).prop_map(|beside| STEP_BACK.wrapping_neg().wrapping_add_signed(beside)),
+        ],
+    ) {
+        let expected = microbreaker_model::elapsed((ticks as u64) + since as u64, since.into());
+        prop_assert_eq!(u64::from(elapsed(since.wrapping_add(ticks), since)), expected);
+    }
 }
 
 // The throttle.

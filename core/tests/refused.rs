@@ -4,17 +4,23 @@
 
 use std::error::Error;
 
-use microbreaker::{Breaker, Config, ConfigError, CountWindow, Field, ManualClock, Window};
+use microbreaker::{
+    Breaker, Config, ConfigError, CountWindow, FailureWindow, Field, ManualClock, Throttle,
+    ThrottleConfig, TimeWindow, Window, WithSlow,
+};
 
 static CLOCK: ManualClock = ManualClock::new(0);
 
 type Last20 = CountWindow<3>;
+type Slow20 = WithSlow<Last20>;
 const MAX_TICKS: u32 = (1 << 31) - 1;
 
 /// Counts in a row: needs no window.
 const ROW: Config = Config::new().consecutive_failures(3).open_for(500);
 /// Counts in a window of the last 10.
 const LAST: Config = Config::new().failures_in_window(3).last_calls(10).open_for(500);
+/// Counts in a window by time.
+const LATELY: Config = Config::new().failures_in_window(3).bucket(10).open_for(500);
 
 /// Asserts that `good` is taken and `bad` refused because `field`, of `value`,
 /// is not `least` to `most`. Returns the error for its text to be looked at.
@@ -61,17 +67,46 @@ fn consecutive_failures() {
 fn failures_in_window() {
     let with = |count| LAST.failures_in_window(count);
     bounds(Last20::new, with, Field::FailuresInWindow, (1, 10));
+    let with = |count| LATELY.failures_in_window(count);
+    bounds(TimeWindow::<4>::new, with, Field::FailuresInWindow, (1, 512));
+    bounds(FailureWindow::<4>::new, with, Field::FailuresInWindow, (1, 512));
 }
 
 #[test]
 fn failure_rate() {
     let with = |percent| LAST.failure_rate(percent);
     bounds(Last20::new, with, Field::FailureRate, (1, 100));
+    let with = |percent| LATELY.failure_rate(percent);
+    bounds(TimeWindow::<4>::new, with, Field::FailureRate, (1, 100));
+    let no_calls = (Field::FailureRate, 50, 1, 0);
+    refused(FailureWindow::<4>::new, LATELY, LATELY.failure_rate(50), no_calls);
+}
+
+#[test]
+fn slow_rate() {
+    let with = |percent| LAST.slow_after(5).slow_rate(percent);
+    bounds(Slow20::default, with, Field::SlowRate, (1, 100));
+    refused(Last20::new, LAST, with(50), (Field::SlowRate, 50, 1, 0));
+    let of_failures = WithSlow::<FailureWindow<4>>::default;
+    refused(of_failures, LATELY, LATELY.slow_after(5).slow_rate(50), (Field::SlowRate, 50, 1, 0));
+}
+
+#[test]
+fn slow_after() {
+    let with = |ticks| LAST.slow_rate(50).slow_after(ticks);
+    let too_long = (Field::SlowAfter, MAX_TICKS + 1, 0, MAX_TICKS);
+    refused(Slow20::default, with(MAX_TICKS), with(MAX_TICKS + 1), too_long);
+    let missing = (Field::SlowAfter, u32::MAX, 0, MAX_TICKS);
+    refused(Slow20::default, with(0), LAST.slow_rate(50), missing);
+    refused(Slow20::default, LAST, LAST.slow_after(5), (Field::SlowAfter, 5, 1, 0));
 }
 
 #[test]
 fn min_calls() {
     bounds(Last20::new, |count| LAST.min_calls(count), Field::MinCalls, (1, 10));
+    let with = |count| LATELY.min_calls(count);
+    bounds(TimeWindow::<4>::new, with, Field::MinCalls, (1, 512));
+    bounds(FailureWindow::<4>::new, with, Field::MinCalls, (1, 1));
 }
 
 #[test]
@@ -83,24 +118,85 @@ fn last_calls() {
 }
 
 #[test]
+fn bucket() {
+    let with = |ticks| LATELY.bucket(ticks);
+    bounds(TimeWindow::<1>::new, with, Field::Bucket, (1, MAX_TICKS));
+    bounds(FailureWindow::<4>::new, with, Field::Bucket, (1, MAX_TICKS / 4));
+}
+
+#[test]
 fn open_for() {
     bounds(no_window, |ticks| ROW.open_for(ticks), Field::OpenFor, (1, MAX_TICKS));
 }
 
 #[test]
+fn backoff_factor() {
+    let with = |factor| ROW.backoff(factor, 1_000);
+    refused(no_window, with(2), with(1), (Field::BackoffFactor, 1, 2, u32::MAX));
+    assert_eq!(with(u32::MAX).check::<()>(), Ok(()));
+}
+
+#[test]
+fn backoff_max() {
+    let with = |max| ROW.backoff(2, max);
+    bounds(no_window, with, Field::BackoffMax, (500, 500 << 15));
+    bounds(no_window, |max| ROW.backoff(10, max), Field::BackoffMax, (500, MAX_TICKS));
+}
+
+#[test]
+fn jitter() {
+    bounds(no_window, |percent| ROW.jitter(percent, 0), Field::Jitter, (1, 100));
+}
+
+#[test]
 fn probes() {
     bounds(no_window, |count| ROW.probes(count), Field::Probes, (1, 31));
+    let with = |count| LAST.failure_rate(50).probe_rate_after(1).probes(count);
+    bounds(Last20::new, with, Field::Probes, (1, 15));
+}
+
+#[test]
+fn reuse_probes_until() {
+    let with = |count| ROW.reuse_probes_until(count);
+    bounds(no_window, with, Field::ReuseProbesUntil, (1, 31));
+    let with = |count| LAST.failure_rate(50).probe_rate_after(1).reuse_probes_until(count);
+    bounds(Last20::new, with, Field::ReuseProbesUntil, (1, 15));
 }
 
 #[test]
 fn successes() {
     bounds(no_window, |count| ROW.probes(4).successes(count), Field::Successes, (1, 4));
+    let with = |count| ROW.reuse_probes_until(7).successes(count);
+    bounds(no_window, with, Field::Successes, (1, 7));
+}
+
+#[test]
+fn probe_rate_after() {
+    let with = |count| LAST.failure_rate(50).probes(4).probe_rate_after(count);
+    bounds(Last20::new, with, Field::ProbeRateAfter, (1, 4));
+    let slow = |count| LAST.slow_rate(50).slow_after(5).probes(4).probe_rate_after(count);
+    bounds(Slow20::default, slow, Field::ProbeRateAfter, (1, 4));
+    let good = LAST.failure_rate(50).probe_rate_after(1);
+    refused(Last20::new, good, LAST.probe_rate_after(1), (Field::ProbeRateAfter, 1, 1, 0));
 }
 
 #[test]
 fn probe_timeout() {
     let with = |ticks| ROW.probe_timeout(ticks);
     bounds(no_window, with, Field::ProbeTimeout, (1, 1 << 30));
+}
+
+#[test]
+fn ramp_share() {
+    let with = |share: u32| ROW.ramp([share as u8], 10);
+    bounds(no_window, with, Field::RampShare, (1, 99));
+    let with = |share: u32| ROW.ramp([1, 1, 2, 3, 5, 8, share as u8], 10);
+    bounds(no_window, with, Field::RampShare, (8, 99));
+}
+
+#[test]
+fn ramp_step() {
+    bounds(no_window, |ticks| ROW.ramp([50], ticks), Field::RampStep, (1, MAX_TICKS / 7));
 }
 
 #[test]
@@ -145,9 +241,57 @@ fn last_calls_without_a_window_even_if_no_policy_needs_them() {
 }
 
 #[test]
+fn what_the_window_has_no_use_for() {
+    refused(no_window, ROW, ROW.bucket(10), (Field::Bucket, 10, 0, 0));
+    refused(Last20::new, LAST, LAST.bucket(10), (Field::Bucket, 10, 0, 0));
+    let no_calls = (Field::LastCalls, 10, 0, 0);
+    refused(TimeWindow::<4>::new, LATELY, LATELY.last_calls(10), no_calls);
+}
+
+#[test]
 fn the_first_of_several_mistakes_is_named() {
     let error = ROW.open_for(0).probes(0).check::<()>().unwrap_err();
     assert_eq!(error.field, Field::OpenFor);
+}
+
+#[test]
+fn throttles() {
+    fn refused<W: Window + Default>(
+        with: impl Fn(u32) -> ThrottleConfig,
+        field: Field,
+        (least, most): (u32, u32),
+    ) {
+        for good in [least, most] {
+            assert_eq!(with(good).check::<W>(), Ok(()));
+            assert!(Throttle::try_new(with(good), W::default(), &CLOCK, ()).is_ok());
+        }
+        for bad in [least - 1, most + 1] {
+            let error = with(bad).check::<W>().unwrap_err();
+            let ConfigError { field: f, value, least: l, most: m, .. } = error;
+            assert_eq!((f, value, l, m), (field, bad, least, most));
+            assert_eq!(Throttle::try_new(with(bad), W::default(), &CLOCK, ()).err(), Some(error));
+        }
+    }
+    let config = ThrottleConfig::new(0).last_calls(10);
+    refused::<Last20>(|x| config.multiplier_tenths(x), Field::Multiplier, (10, 1_000));
+    refused::<Last20>(|x| config.cap(x), Field::Cap, (1, 99));
+    refused::<Last20>(|x| config.last_calls(x), Field::LastCalls, (1, 20));
+    let config = ThrottleConfig::new(0);
+    refused::<TimeWindow<4>>(|x| config.bucket(x), Field::Bucket, (1, MAX_TICKS / 4));
+
+    fn no_calls<W: Window>() {
+        let config = ThrottleConfig::new(0).last_calls(10).bucket(10);
+        let error = config.check::<W>().unwrap_err();
+        assert_eq!((error.field, error.least, error.most), (Field::LastCalls, 1, 0));
+    }
+    no_calls::<()>();
+    no_calls::<FailureWindow<4>>();
+}
+
+#[test]
+#[should_panic(expected = "bad ThrottleConfig")]
+fn throttle_panics_at_run_time() {
+    let _ = Throttle::new(ThrottleConfig::new(0), Last20::new(), &CLOCK);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use microbreaker::{Breaker, CallError, Config, ManualClock, Phase, Rejected};
+use microbreaker::{Breaker, CallError, Cause, Config, ManualClock, Phase, Rejected};
 
 static CLOCK: ManualClock = ManualClock::new(0);
 
@@ -78,8 +78,27 @@ fn a_transition_that_makes_no_sense_says_so_and_changes_nothing() {
 
 #[test]
 fn phases_have_names_and_can_be_aligned() {
-    let names = [Phase::Closed, Phase::Open, Phase::HalfOpen, Phase::ForcedOpen, Phase::Disabled]
-        .map(Phase::name);
-    assert_eq!(names, ["closed", "open", "half_open", "forced_open", "disabled"]);
+    let names: Vec<_> = Phase::ALL.iter().map(|phase| phase.name()).collect();
+    let expected = ["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"];
+    assert_eq!(names, expected);
     assert_eq!(format!("{:>6}|{:<6}|", Phase::Open, Phase::Open), "  open|open  |");
+}
+
+#[test]
+fn causes_have_names() {
+    let expected = [
+        (Cause::ConsecutiveFailures, "consecutive_failures"),
+        (Cause::FailuresInWindow, "failures_in_window"),
+        (Cause::FailureRate, "failure_rate"),
+        (Cause::SlowRate, "slow_rate"),
+        (Cause::Demanded, "demanded"),
+        (Cause::OpeningOver, "opening_over"),
+        (Cause::ProbesSucceeded, "probes_succeeded"),
+        (Cause::ProbesFailed, "probes_failed"),
+        (Cause::ProbeTimeout, "probe_timeout"),
+        (Cause::Manual, "manual"),
+    ];
+    for (cause, name) in expected {
+        assert_eq!(cause.name(), name);
+    }
 }

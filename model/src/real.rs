@@ -77,9 +77,15 @@ pub trait Finish {
 
 impl<B: microbreaker::Guard> Finish for Permit<'_, B> {
     fn finish(self: Box<Self>, outcome: Outcome, took: Option<u32>) {
-        match took {
-            Some(ticks) => (*self).took(ticks).finish(outcome),
-            None => (*self).finish(outcome),
+        let permit = match took {
+            Some(ticks) => (*self).took(ticks),
+            None => *self,
+        };
+        match outcome {
+            Outcome::Success => permit.success(),
+            Outcome::Failure => permit.failure(),
+            Outcome::Ignored => permit.ignore(),
+            Outcome::FailureOpenFor(_) => permit.finish(outcome),
         }
     }
 

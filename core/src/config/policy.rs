@@ -1,9 +1,6 @@
 //! What a configuration decides: pure functions of what was observed.
 
-use super::{
-    AfterProbeTimeout, Backoff, Config, MAX_PROBE_TIMEOUT, MAX_SHARES, MAX_TICKS, ProbeTimeout,
-    Ramp,
-};
+use super::{AfterProbeTimeout, Backoff, Config, MAX_PROBE_TIMEOUT, MAX_TICKS, ProbeTimeout, Ramp};
 use crate::event::Cause;
 use crate::state::Probes;
 use crate::window::{Call, Tally};
@@ -167,15 +164,12 @@ impl Config {
 
     /// The share of calls, in percent, admitted `ticks` after closing; `None`
     /// for all.
-    pub(crate) const fn share_after(&self, ticks: u32) -> Option<u32> {
-        let Some(Ramp { shares, count, step }) = self.ramp else { return None };
+    pub(crate) fn share_after(&self, ticks: u32) -> Option<u32> {
+        let Ramp { shares, count, step } = self.ramp?;
         // Never 0, as for the bucket.
         let index = ticks / if step == 0 { 1 } else { step };
-        if index < count && (index as usize) < MAX_SHARES {
-            Some(shares[index as usize] as u32)
-        } else {
-            None
-        }
+        let share = shares.get(index as usize).filter(|_| index < count)?;
+        Some((*share).into())
     }
 }
 

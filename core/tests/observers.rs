@@ -1,0 +1,57 @@
+//! Everything that a breaker tells is told to each of several observers, as it
+//! is to one.
+
+use microbreaker::{
+    Breaker, Cause, Config, Counters, Counts, ManualClock, Observer, Outcome, Phase,
+};
+use microbreaker_model::real::Recorder;
+
+/// Lets a breaker tell `observer` something of every kind.
+fn tell(observer: impl Observer) {
+    let clock = ManualClock::new(0);
+    let config = Config::new().consecutive_failures(1).open_for(10);
+    let breaker = Breaker::observed(config, (), &clock, observer);
+    let early = breaker.try_acquire().unwrap();
+    breaker.try_acquire().unwrap().success();
+    breaker.try_acquire().unwrap().ignore();
+    breaker.try_acquire().unwrap().failure();
+    early.finish(Outcome::FailureOpenFor(5));
+    assert!(breaker.try_acquire().is_err());
+    breaker.metrics_only();
+    breaker.try_acquire().unwrap().failure();
+}
+
+fn assert_heard(recorder: &Recorder) {
+    let path: Vec<_> = recorder.transitions.borrow().iter().map(|told| told.to).collect();
+    assert_eq!(path, [Phase::Open, Phase::MetricsOnly]);
+    let outcomes = [
+        (Outcome::Success, false),
+        (Outcome::Ignored, false),
+        (Outcome::Failure, false),
+        (Outcome::FailureOpenFor(5), true),
+        (Outcome::Failure, false),
+    ];
+    assert_eq!(*recorder.outcomes.borrow(), outcomes);
+    let refused_in: Vec<_> = recorder.rejections.borrow().iter().map(|told| told.phase).collect();
+    assert_eq!(refused_in, [Phase::Open]);
+    assert_eq!(*recorder.would_trips.borrow(), [Cause::ConsecutiveFailures]);
+}
+
+#[test]
+fn several_observers_hear_everything() {
+    let (first, second, third) = (Recorder::default(), Recorder::default(), Recorder::default());
+    tell((&first, (&second, &third)));
+    for recorder in [&first, &second, &third] {
+        assert_heard(recorder);
+    }
+}
+
+#[test]
+fn counters_count_everything() {
+    let counters = Counters::new();
+    tell(&counters);
+    let Counts { successes, failures, ignored, stale, rejections, transitions, .. } =
+        counters.counts();
+    assert_eq!((successes, failures, ignored, stale), (1, 3, 1, 1));
+    assert_eq!((rejections, transitions), (1, 2));
+}

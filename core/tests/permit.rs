@@ -1,0 +1,31 @@
+//! A permit taken to pieces, as whoever builds on the breaker may.
+
+use microbreaker::{
+    Breaker, Config, Guard, ManualClock, Outcome, ShortWindow, Tally, Token, WithSlow,
+};
+
+const CONFIG: Config =
+    Config::new().slow_rate(100).slow_after(5).last_calls(10).min_calls(10).open_for(100);
+
+#[test]
+fn a_call_is_as_long_as_from_when_its_permit_was_given() {
+    let clock = ManualClock::new(1_000);
+    let breaker = Breaker::new(CONFIG, WithSlow::<ShortWindow>::default(), &clock);
+    for (ticks, took, slow) in [(5, None, 0), (6, None, 1), (6, Some(5), 1), (5, Some(6), 2)] {
+        let permit = breaker.try_acquire().unwrap();
+        let (started, bits) = (permit.started(), permit.into_token().to_bits());
+        clock.advance(ticks);
+        breaker.complete(Token::from_bits(bits), started, took, Outcome::Success);
+        let tally = breaker.tally();
+        assert_eq!(tally, Tally { slow, ..tally }, "{ticks} {took:?}");
+    }
+}
+
+#[test]
+fn no_clock_is_read_where_slow_calls_are_not_watched() {
+    let config = Config::new().consecutive_failures(2).open_for(100);
+    let breaker = Breaker::new(config, (), || -> u32 { unreachable!("nobody asked") });
+    let permit = breaker.try_acquire().unwrap();
+    assert_eq!(permit.started(), 0);
+    permit.success();
+}
