@@ -121,13 +121,13 @@ impl ThrottleConfig {
     }
 
     /// Of 2^32 equally likely draws, how many refuse.
-    const fn refusals(&self, tally: Tally) -> u32 {
+    fn refusals(&self, tally: Tally) -> u32 {
         let requests = tally.calls as u64;
         let accepts = requests.saturating_sub(tally.failed as u64);
         let excess = (10 * requests).saturating_sub(self.multiplier_tenths as u64 * accepts);
         let share = (excess << 32) / (10 * (requests + 1));
         let cap = ((self.cap as u64) << 32) / 100;
-        (if share < cap { share } else { cap }) as u32
+        share.min(cap) as u32
     }
 }
 

@@ -7,7 +7,10 @@
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
-use microbreaker::{Breaker, Cause, Clock, Config, Counters, Observer, Phase, TimeWindow};
+use microbreaker::{
+    Breaker, Call, Cause, Clock, Config, CountWindow, Counters, FailureWindow, Kind, Observer,
+    Phase, ShortWindow, Span, Tally, Tenure, TimeWindow, Window, WithSlow,
+};
 
 /// Far from 0, so that a tick that was never set would show.
 const START: u32 = 1_000_000;
@@ -248,6 +251,102 @@ mod interrupted_once {
         BREAKER.reset();
         assert!(HANDLER.lock().unwrap().is_none(), "nothing was interrupted");
         assert_eq!(BREAKER.tally().failed, 0);
+    }
+}
+
+/// A handler that comes just before an operation gets to the window.
+mod overtaken {
+    use super::*;
+
+    type Handler = Rc<Cell<Option<Box<dyn FnOnce()>>>>;
+
+    struct Overtaken<W> {
+        window: W,
+        handler: Handler,
+    }
+
+    impl<W> Overtaken<W> {
+        fn let_in(&self) -> &W {
+            if let Some(handler) = self.handler.take() {
+                handler();
+            }
+            &self.window
+        }
+    }
+
+    impl<W: Window> Window for Overtaken<W> {
+        const KIND: Kind = W::KIND;
+        const SLOW: bool = W::SLOW;
+
+        fn record(
+            &self,
+            tenure: Tenure<'_>,
+            span: &Span<impl Fn() -> u32>,
+            call: Call,
+        ) -> Option<Tally> {
+            self.let_in().record(tenure, span, call)
+        }
+
+        fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally {
+            self.let_in().tally(tenure, span)
+        }
+
+        fn begin(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) {
+            self.let_in().begin(tenure, span);
+        }
+    }
+
+    type Subject<W> = Breaker<Overtaken<W>, Board, Counters>;
+
+    /// Does `operation` in a breaker that is `prepared`; a handler begins the
+    /// next tenure under it, in which a call fails.
+    fn by_the_next_tenure<W: Window + Default + 'static>(
+        config: Config,
+        prepared: fn(&Subject<W>),
+        operation: fn(&Subject<W>),
+    ) {
+        let handler = Handler::default();
+        let window = Overtaken { window: W::default(), handler: handler.clone() };
+        let config = config.consecutive_failures(9).open_for(100);
+        let breaker = Rc::new(Breaker::observed(config, window, Board::default(), Counters::new()));
+        prepared(&breaker);
+        // Admitted before, so that what it does is only to record.
+        let late = breaker.try_acquire().unwrap().into_token();
+        let handlers = breaker.clone();
+        handler.set(Some(Box::new(move || {
+            handlers.reset();
+            handlers.try_acquire().unwrap().failure();
+        })));
+        operation(&breaker);
+        breaker.resume(late).failure();
+        assert!(handler.take().is_none(), "nothing was overtaken");
+        let remembered = u32::from(W::KIND != Kind::None);
+        let expected = Tally { calls: remembered, failed: remembered, slow: 0 };
+        assert_eq!(breaker.tally(), expected);
+        assert_eq!(breaker.snapshot().consecutive_failures, 1);
+        assert_eq!(breaker.observer().counts().stale, 1, "the late one");
+    }
+
+    fn in_every_phase<W: Window + Default + 'static>(config: Config) {
+        for prepared in [|_: &Subject<W>| {}, Subject::<W>::metrics_only] {
+            by_the_next_tenure::<W>(config, prepared, |_| {});
+            by_the_next_tenure::<W>(config, prepared, Subject::reset);
+            by_the_next_tenure::<W>(config, prepared, |breaker| {
+                let seen = breaker.snapshot();
+                assert_eq!(seen.consecutive_failures, 1, "of one tenure");
+                assert_eq!(seen.tally, breaker.tally());
+            });
+        }
+    }
+
+    #[test]
+    fn what_comes_late_changes_nothing() {
+        in_every_phase::<()>(Config::new());
+        in_every_phase::<ShortWindow>(Config::new().last_calls(10));
+        in_every_phase::<CountWindow<3>>(Config::new().last_calls(10));
+        in_every_phase::<TimeWindow<4>>(Config::new().bucket(10));
+        in_every_phase::<FailureWindow<4>>(Config::new().bucket(10));
+        in_every_phase::<WithSlow<ShortWindow>>(Config::new().last_calls(10));
     }
 }
 

@@ -1,8 +1,10 @@
 //! Numbers that come round: laps of the ring have 11 bits, generations 8.
 
+use std::cell::Cell;
+
 use microbreaker::{
-    Breaker, Config, CountWindow, Kind, ManualClock, Outcome, Phase, ShortWindow, TimeWindow,
-    Window,
+    Breaker, Cause, Config, CountWindow, Kind, ManualClock, Observer, Outcome, Phase, ShortWindow,
+    TimeWindow, Window,
 };
 
 static CLOCK: ManualClock = ManualClock::new(0);
@@ -145,6 +147,21 @@ fn a_permit_of_exactly_256_transitions_ago_is_taken_for_a_fresh_one() {
     assert_eq!(tally(&breaker), (1, 1));
 }
 
+/// What it cannot do is to begin an opening anew.
+#[test]
+fn a_permit_of_exactly_256_transitions_ago_changes_no_breaker_that_refuses() {
+    for refuse in [Bare::<()>::trip, Bare::force_open] {
+        let config = Config::new().consecutive_failures(1).open_for(10);
+        let breaker = Breaker::new(config, (), &CLOCK);
+        let permit = breaker.try_acquire().unwrap();
+        forced(&breaker, 255);
+        refuse(&breaker);
+        let before = breaker.snapshot();
+        permit.failure();
+        assert_eq!(breaker.snapshot(), before);
+    }
+}
+
 #[test]
 fn a_probe_of_exactly_256_transitions_ago_cannot_upset_the_count_of_probes() {
     let config = Config::new().consecutive_failures(1).open_for(10).probes(2).no_probe_timeout();
@@ -180,4 +197,25 @@ fn halving_keeps_the_ratio_of_a_million_calls() {
     }
     let snapshot = breaker.snapshot();
     assert!((290..=310).contains(&snapshot.failure_permille().unwrap()), "{snapshot:?}");
+}
+
+/// The counts are halved under a run of failures that is longer than half.
+#[test]
+fn halving_is_no_reason_for_a_dry_run_to_report_again() {
+    #[derive(Default)]
+    struct Reports(Cell<u32>);
+    impl Observer for Reports {
+        fn would_trip(&self, _: Cause) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+    let config = Config::new().consecutive_failures(200).bucket(1_000).open_for(10);
+    let reports = Reports::default();
+    let breaker = Breaker::observed(config, TimeWindow::<1>::new(), &CLOCK, &reports);
+    breaker.metrics_only();
+    for call in 0..1_100 {
+        let outcome = if call < 723 { Outcome::Success } else { Outcome::Failure };
+        breaker.try_acquire().unwrap().finish(outcome);
+    }
+    assert_eq!(reports.0.get(), 1);
 }

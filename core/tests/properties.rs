@@ -468,3 +468,17 @@ proptest! {
         }
     }
 }
+
+/// After one failure half of the calls are refused: exactly the lower half of
+/// what can be drawn. The seeds draw the middle, and the number below it.
+#[test]
+fn the_throttle_refuses_exactly_its_share_of_draws() {
+    for (seed, draw, admits) in [(0x7ec6_9360, 1 << 31, true), (0x9c0d_8e22, (1 << 31) - 1, false)]
+    {
+        assert_eq!(scatter(seed ^ scatter(0)), draw);
+        let config = ThrottleConfig::new(seed).last_calls(1);
+        let throttle = Throttle::new(config, ShortWindow::new(), || 0);
+        throttle.try_acquire().unwrap().failure();
+        assert_eq!(throttle.try_acquire().is_ok(), admits);
+    }
+}

@@ -85,20 +85,18 @@ impl Config {
     /// How long the opening lasts that began at `tick` as `generation`, after
     /// `level` trips from half-open, in ticks.
     #[inline]
-    pub(crate) const fn opening(&self, level: u32, generation: u32, tick: u32) -> u32 {
+    pub(crate) fn opening(&self, level: u32, generation: u32, tick: u32) -> u32 {
         let wait = match self.backoff {
-            Some(Backoff { factor, max }) if level > 0 => {
-                let wait = self.open_for.saturating_mul(factor.saturating_pow(level));
-                if wait < max { wait } else { max }
+            Some(Backoff { factor, max }) => {
+                self.open_for.saturating_mul(factor.saturating_pow(level)).min(max)
             }
-            _ => self.open_for,
+            None => self.open_for,
         };
         let Some(jitter) = self.jitter else { return wait };
         let most = (wait as u64 * jitter.percent as u64 / 100) as u32;
         let drawn = mix(jitter.seed ^ mix(tick ^ mix(generation)));
         let longer = ((drawn as u64 * (most as u64 + 1)) >> 32) as u32;
-        let wait = wait + longer;
-        if wait < MAX_TICKS { wait } else { MAX_TICKS }
+        (wait + longer).min(MAX_TICKS)
     }
 
     /// Whether probes are counted with slow ones apart.

@@ -259,9 +259,8 @@ impl State {
     }
 
     /// The same `Closed` with `count` failures in a row, up to the field's bound.
-    pub(crate) const fn with_consecutive(self, count: u32) -> Self {
-        let count = if count < MAX_CONSECUTIVE { count } else { MAX_CONSECUTIVE };
-        Self(CONSECUTIVE.with(self.0, count))
+    pub(crate) fn with_consecutive(self, count: u32) -> Self {
+        Self(CONSECUTIVE.with(self.0, count.min(MAX_CONSECUTIVE)))
     }
 
     /// The same `Closed` with `credit` saved up.

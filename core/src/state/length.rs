@@ -13,8 +13,8 @@ impl Length {
     pub(super) const BITS: u32 = MANTISSA_BITS + 5;
 
     /// `ticks` rounded up, and by how many ticks.
-    pub(crate) const fn round_up(ticks: u32) -> (Self, u32) {
-        let ticks = if ticks < MAX_TICKS { ticks } else { MAX_TICKS };
+    pub(crate) fn round_up(ticks: u32) -> (Self, u32) {
+        let ticks = ticks.min(MAX_TICKS);
         let bits = u32::BITS - ticks.leading_zeros();
         let mut exponent = bits.saturating_sub(MANTISSA_BITS);
         let mut mantissa = (ticks + (1 << exponent) - 1) >> exponent;
