@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use microbreaker::{
     Breaker, Cause, Config, CountWindow, Kind, ManualClock, Observer, Outcome, Phase, ShortWindow,
-    TimeWindow, Window,
+    TimeWindow, Window, WithSlow,
 };
 
 static CLOCK: ManualClock = ManualClock::new(0);
@@ -92,6 +92,7 @@ fn a_window_does_not_survive_256_transitions() {
     }
     survives_none::<CountWindow<5, 3>>();
     survives_none::<ShortWindow>();
+    survives_none::<WithSlow<ShortWindow>>();
 }
 
 #[test]
@@ -110,6 +111,7 @@ fn a_window_does_not_survive_256_trips_in_a_row() {
     }
     survives_none::<CountWindow<5, 3>>();
     survives_none::<ShortWindow>();
+    survives_none::<WithSlow<ShortWindow>>();
 }
 
 /// The word of a new [`ShortWindow`] carries the tag of generation 255.
@@ -180,6 +182,18 @@ fn a_probe_of_exactly_256_transitions_ago_cannot_upset_the_count_of_probes() {
     assert_eq!(breaker.phase(), Phase::HalfOpen);
     let _probes = [(); 2].map(|()| breaker.try_acquire().unwrap());
     assert!(breaker.try_acquire().is_err());
+}
+
+/// The first of two lengths of their own does not fit into the state word, the
+/// second does.
+#[test]
+fn what_a_length_was_rounded_up_by_is_not_taken_off_another_256_transitions_later() {
+    let breaker = patient(ShortWindow::new());
+    breaker.trip_for((1 << 20) + 1);
+    assert_eq!(breaker.snapshot().retry_after, Some((1 << 20) + 1));
+    forced(&breaker, 255);
+    breaker.trip_for(1 << 20);
+    assert_eq!(breaker.snapshot().retry_after, Some(1 << 20));
 }
 
 #[test]

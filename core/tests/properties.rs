@@ -295,6 +295,11 @@ proptest! {
     }
 
     #[test]
+    fn the_most_words_of_single_calls(history in history(by_count(62))) {
+        agree::<CountWindow<64, 1>>(&history)?;
+    }
+
+    #[test]
     fn a_ring_of_five_small_words(history in history(by_count(9))) {
         agree::<CountWindow<5, 3>>(&history)?;
     }
@@ -317,6 +322,24 @@ fn a_long_window_outlasts_an_idle_time() {
             run(&History { settings, start: 0, steps }).unwrap();
         }
     }
+}
+
+/// What is counted in few bits is counted no further.
+#[test]
+fn counts_end_where_their_bits_do() {
+    let settings = Settings {
+        consecutive_failures: Some(1),
+        open_for: 1,
+        backoff: Some(Backoff { factor: 2, max: 1 << 15 }),
+        ..Settings::default()
+    };
+    let relapse = [Step::ToEdge(0), Step::Call(Outcome::Failure)];
+    let steps = [Step::Call(Outcome::Failure)].into_iter().chain([relapse; 18].concat());
+    run(&History { settings: settings.clone(), start: 0, steps: steps.collect() }).unwrap();
+
+    let failures = [Step::Call(Outcome::Failure); 300];
+    let steps = [Step::Manual(Command::MetricsOnly)].into_iter().chain(failures);
+    run(&History { settings, start: 0, steps: steps.collect() }).unwrap();
 }
 
 /// In a dry run nothing is opened, so what the outcome counts for is all of it.

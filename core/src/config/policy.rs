@@ -143,10 +143,9 @@ impl Config {
 
     /// How long the breaker stays half-open without a verdict, in ticks.
     #[inline]
-    pub(crate) const fn half_open_for(&self) -> Option<u32> {
+    pub(crate) fn half_open_for(&self) -> Option<u32> {
         match self.probe_timeout {
-            ProbeTimeout::OpenFor if self.open_for > MAX_PROBE_TIMEOUT => Some(MAX_PROBE_TIMEOUT),
-            ProbeTimeout::OpenFor => Some(self.open_for),
+            ProbeTimeout::OpenFor => Some(self.open_for.min(MAX_PROBE_TIMEOUT)),
             ProbeTimeout::Ticks(ticks) => Some(ticks),
             ProbeTimeout::Never => None,
         }

@@ -86,9 +86,7 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
             tally.failed += whole.failed_of_last(BITS);
             tally.calls += BITS;
         }
-        if tally.calls < last
-            && let Some(oldest) = behind.next()
-        {
+        if let Some(oldest) = behind.next() {
             tally.failed += oldest.failed_of_last(last - tally.calls);
             tally.calls = last;
         }

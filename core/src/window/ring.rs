@@ -72,10 +72,10 @@ impl Cursor {
     }
 
     const fn place(lap: u32, index: usize) -> Self {
-        Self((lap % LAPS) << INDEX_BITS | index as u32)
+        Self(lap << INDEX_BITS | index as u32)
     }
 
-    /// The next place of a ring of `words`.
+    /// The next place of a ring of `words`; `of` takes its lap modulo `LAPS`.
     const fn onward(self, words: usize) -> Self {
         if self.index() + 1 == words {
             Self::place(self.lap() + 1, 0)

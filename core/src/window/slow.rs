@@ -46,7 +46,7 @@ impl<W: Window> Window for WithSlow<W> {
         span: &Span<impl Fn() -> u32>,
         call: Call,
     ) -> Option<Tally> {
-        let failures = self.failures.record(tenure, span, Call { slow: false, ..call })?;
+        let failures = self.failures.record(tenure, span, call)?;
         let slow = self.slow.record(tenure, span, Call { failed: call.slow, slow: false })?;
         Some(combine(failures, slow))
     }
