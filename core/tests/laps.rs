@@ -66,17 +66,26 @@ fn a_word_of_2048_laps_ago_is_never_current() {
     short_tenures::<4, 2>();
 }
 
-#[test]
-fn one_tenure_of_2048_laps_slides_all_the_way() {
-    let breaker = patient(CountWindow::<5, 3>::new());
-    // One failure in four: the last 9 hold 2 or 3.
-    for call in 0..2 * 2_048 * 5 * 3 + 100 {
+/// One failure in four, in a single tenure.
+fn slides<const WORDS: usize, const BITS: u32>(calls: u32) {
+    let breaker = patient(CountWindow::<WORDS, BITS>::new());
+    for call in 0..calls {
         let failed = call % 4 == 0;
         record(&breaker, if failed { Outcome::Failure } else { Outcome::Success });
-        let last_9 = (call + 1).min(9);
-        let expected = (call + 1 - last_9..=call).filter(|i| i % 4 == 0).count() as u32;
-        assert_eq!(tally(&breaker), (last_9, expected), "call {call}");
+        let last = (call + 1).min(CountWindow::<WORDS, BITS>::CAPACITY);
+        let expected = (call + 1 - last..=call).filter(|i| i % 4 == 0).count() as u32;
+        assert_eq!(tally(&breaker), (last, expected), "call {call}");
     }
+}
+
+#[test]
+fn one_tenure_of_2048_laps_slides_all_the_way() {
+    slides::<5, 3>(2 * 2_048 * 5 * 3 + 100);
+}
+
+#[test]
+fn the_most_words_slide_all_the_way_round() {
+    slides::<64, 1>(300);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! is to one.
 
 use microbreaker::{
-    Breaker, Cause, Config, Counters, Counts, ManualClock, Observer, Outcome, Phase,
+    Breaker, Cause, Config, Counters, Counts, History, ManualClock, Observer, Outcome, Phase,
 };
 use microbreaker_model::real::Recorder;
 
@@ -44,6 +44,19 @@ fn several_observers_hear_everything() {
     for recorder in [&first, &second, &third] {
         assert_heard(recorder);
     }
+}
+
+#[test]
+fn a_history_keeps_the_last_transitions() {
+    fn path<const N: usize>() -> Vec<(Phase, Phase, Cause)> {
+        let history = History::<N>::new();
+        tell(&history);
+        history.snapshot().iter().map(|told| (told.from, told.to, told.cause)).collect()
+    }
+    let opened = (Phase::Closed, Phase::Open, Cause::ConsecutiveFailures);
+    let overridden = (Phase::Open, Phase::MetricsOnly, Cause::Manual);
+    assert_eq!(path::<4>(), [opened, overridden]);
+    assert_eq!(path::<1>(), [overridden]);
 }
 
 #[test]

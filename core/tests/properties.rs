@@ -295,11 +295,6 @@ proptest! {
     }
 
     #[test]
-    fn the_most_words_of_single_calls(history in history(by_count(62))) {
-        agree::<CountWindow<64, 1>>(&history)?;
-    }
-
-    #[test]
     fn a_ring_of_five_small_words(history in history(by_count(9))) {
         agree::<CountWindow<5, 3>>(&history)?;
     }

@@ -140,3 +140,16 @@ fn each_sees_its_own_effect_beside_the_others() {
         assert_eq!(breaker.observer().path().last(), Some(&breaker.phase()));
     });
 }
+
+#[test]
+fn half_open_beside_a_trip_when_overdue() {
+    model_with(2, || {
+        let (breaker, ticks, _) = half_open(CONFIG, (), 1);
+        ticks.advance(23);
+        let (half_opened, ()) = race(&breaker, |b| b.half_open(), |b| b.trip());
+        assert!(half_opened.is_ok());
+        // What was overdue is over: it was opened again, and half-open again.
+        let path = breaker.observer().path();
+        assert!(path.len() >= 5, "{path:?}");
+    });
+}

@@ -2,7 +2,11 @@
 //! of its buckets and of its tenures.
 #![cfg(loom)]
 
-use microbreaker::{Config, Phase, TimeWindow};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use loom::thread::{self, ThreadId};
+use microbreaker::{Breaker, Clock, Config, Phase, TimeWindow};
 use microbreaker_loom_tests::*;
 
 /// Buckets begin at multiples of 10, and [`Still::NOW`] is one.
@@ -31,6 +35,57 @@ fn failures_while_a_bucket_ends() {
                 b.fail();
             },
         );
+        assert_eq!(breaker.phase(), Phase::Open);
+    });
+}
+
+/// Each core reads a clock of its own, that of the main thread a tick behind.
+struct Apart {
+    tick: Arc<AtomicU32>,
+    main: ThreadId,
+}
+
+impl Clock for Apart {
+    fn now(&self) -> u32 {
+        self.tick.load(Ordering::Relaxed) - u32::from(thread::current().id() == self.main)
+    }
+}
+
+/// A breaker with a call in the bucket at `first`, at the tick `now`.
+fn apart(first: u32, now: u32) -> Arc<Observed<TimeWindow<2>, Apart>> {
+    let tick = Arc::new(AtomicU32::new(first + 1));
+    let clock = Apart { tick: tick.clone(), main: thread::current().id() };
+    let config = TWO_FAILURES.bucket(8);
+    let breaker = Breaker::observed(config, TimeWindow::<2>::new(), clock, Journal::default());
+    breaker.succeed();
+    tick.store(now, Ordering::Relaxed);
+    Arc::new(breaker)
+}
+
+/// One finds the bucket frozen that by its own clock has not ended.
+#[test]
+fn failures_at_ticks_that_are_a_bucket_apart() {
+    model_with(2, || {
+        let breaker = apart(992, 1_000);
+        race(
+            &breaker,
+            |b| b.fail(),
+            |b| {
+                b.succeed();
+                b.fail();
+            },
+        );
+        assert_eq!(breaker.phase(), Phase::Open);
+    });
+}
+
+/// Both move on from a window that is over, to buckets whose ticks differ in the
+/// bits that the bucket has, not the cursor.
+#[test]
+fn failures_on_both_sides_of_a_tick_that_no_cursor_tells_from_0() {
+    model_with(2, || {
+        let breaker = apart(992, 1 << 23);
+        race(&breaker, |b| b.fail(), |b| b.fail());
         assert_eq!(breaker.phase(), Phase::Open);
     });
 }
@@ -115,6 +170,30 @@ fn a_recorder_that_slept_through_a_window() {
         );
         // No time has passed since.
         assert_eq!(breaker.tally().failed, 1);
+    });
+}
+
+/// The same, and finds as much in that slot as there was: what it saw in the
+/// others is over.
+#[test]
+fn a_failure_that_slept_through_a_window() {
+    model_with(1, || {
+        let (breaker, ticks) = ticking(TWO_FAILURES, TimeWindow::<2>::new());
+        breaker.fail();
+        ticks.advance(10);
+        breaker.succeed();
+        race(
+            &breaker,
+            |b| b.fail(),
+            move |b| {
+                ticks.advance(10);
+                b.succeed();
+                ticks.advance(20);
+                b.succeed();
+            },
+        );
+        let tripped = breaker.phase() == Phase::Open;
+        assert!(!tripped || breaker.tally().failed == 0, "it met nothing in the last buckets");
     });
 }
 

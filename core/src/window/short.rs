@@ -82,11 +82,12 @@ const fn tag(tenure: Tenure<'_>) -> u32 {
 }
 
 /// `word` after one more outcome, none but the `last` being kept.
-const fn push(word: u32, last: u32, failed: bool) -> u32 {
+fn push(word: u32, last: u32, failed: bool) -> u32 {
     let tag = word & !0 << TAG_SHIFT;
     let outcomes = (word ^ tag) << 1 | failed as u32;
     let sentinel = 1 << (last % TAG_SHIFT);
-    tag | if outcomes < 2 * sentinel { outcomes } else { outcomes & (sentinel - 1) | sentinel }
+    // The lesser one, because it has no more outcomes than were made, nor than are kept.
+    tag | outcomes.min(outcomes & (sentinel - 1) | sentinel)
 }
 
 const fn tally(word: u32) -> Tally {

@@ -92,13 +92,14 @@ impl Bucket {
     const COUNT: u32 = (1 << 10) - 1;
     const FAILED_SHIFT: u32 = 10;
     const FROZEN: u32 = 1 << 20;
+    const ONE_LAP: u32 = 1 << 21;
     const LAP: u32 = 0b11 << 21;
     const TAG_SHIFT: u32 = 23;
 
     /// This slot emptied, for the bucket of `tenure` that starts at `start`.
     const fn emptied(self, tenure: Tenure<'_>, start: u32) -> Self {
         let tag = (tenure.generation() as u32).wrapping_add(start >> START_BITS);
-        let lap = self.0.wrapping_add(1 << 21) & Self::LAP;
+        let lap = self.0.wrapping_add(Self::ONE_LAP) & Self::LAP;
         Self(tag << Self::TAG_SHIFT | lap)
     }
 
@@ -227,10 +228,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
                 if !tenure.is_current() {
                     return None;
                 }
-                let frozen = newest.bucket.frozen();
-                if newest.bucket != frozen
-                    && !swap(self.slot(cursor.slot()), newest.bucket.0, frozen.0)
-                {
+                if !self.freeze(newest) {
                     continue;
                 }
                 match newest.passed {
@@ -250,6 +248,11 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
                 return Some(newest);
             }
         }
+    }
+
+    /// Lets nothing more be recorded in `newest`. False if somebody came first.
+    fn freeze(&self, Newest { cursor, bucket, .. }: Newest) -> bool {
+        bucket.is_frozen() || swap(self.slot(cursor.slot()), bucket.0, bucket.frozen().0)
     }
 
     /// Empties the next `moves` buckets, oldest first, and moves the cursor to
