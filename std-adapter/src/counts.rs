@@ -2,6 +2,7 @@
 
 use std::iter::Sum;
 use std::ops::Add;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use microbreaker::Outcome;
@@ -47,12 +48,12 @@ impl Sum for Counts {
 
 /// Counts apart for each of the first threads, as many as there are cores, and
 /// for the others by turns; summed when somebody asks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Counters {
     /// Written by one thread each.
-    own: Box<[Line]>,
+    own: Arc<[Line]>,
     /// Written by any.
-    shared: Box<[Line]>,
+    shared: Arc<[Line]>,
 }
 
 /// Counts on a cache line of their own.
@@ -123,7 +124,7 @@ impl Counters {
     /// The sums, each count as of its own moment.
     pub(crate) fn sum(&self) -> Counts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let lines = self.own.iter().chain(&self.shared);
+        let lines = self.own.iter().chain(&*self.shared);
         let counts = lines.map(|line| Counts {
             successes: read(&line.successes),
             failures: read(&line.failures),

@@ -32,6 +32,9 @@ pub(crate) struct Audience {
 #[derive(Debug)]
 pub(crate) struct Watch {
     audience: Arc<Audience>,
+    /// The audience's, at hand.
+    #[cfg(feature = "counts")]
+    counters: crate::counts::Counters,
     /// Set once, before anybody else can have the breaker.
     breaker: OnceLock<Weak<Inner>>,
     /// The number of the thread whose doings are not told, or `NOBODY`.
@@ -47,6 +50,8 @@ const NOBODY: usize = usize::MAX - 1;
 impl Watch {
     pub(crate) fn new(audience: Arc<Audience>) -> Self {
         Self {
+            #[cfg(feature = "counts")]
+            counters: audience.counters.clone(),
             audience,
             breaker: OnceLock::new(),
             untold: AtomicUsize::new(NOBODY),
@@ -109,14 +114,14 @@ impl Observer for Watch {
     #[inline]
     fn outcome(&self, outcome: Outcome, stale: bool) {
         #[cfg(feature = "counts")]
-        self.audience.counters.outcome(outcome, stale);
+        self.counters.outcome(outcome, stale);
         #[cfg(not(feature = "counts"))]
         let _ = (outcome, stale);
     }
 
     fn rejection(&self, rejected: &Rejected) {
         #[cfg(feature = "counts")]
-        self.audience.counters.rejection();
+        self.counters.rejection();
         #[cfg(feature = "tracing")]
         if !self.audience.rejection_logged.load(Ordering::Relaxed)
             && !self.audience.rejection_logged.swap(true, Ordering::Relaxed)
