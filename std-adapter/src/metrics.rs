@@ -69,6 +69,7 @@ impl Breaker {
     }
 
     /// Publishes a last time, if it ever was: a breaker that is gone is in no phase.
+    #[cfg(feature = "registry")]
     pub(crate) fn withdraw(&self) {
         if self.inner().audience.published.is_anything() {
             self.publish_gauges(None);
@@ -133,6 +134,7 @@ impl Published {
         }
     }
 
+    #[cfg(feature = "registry")]
     fn is_anything(&self) -> bool {
         self.lock().is_some()
     }
