@@ -9,6 +9,9 @@ pub(crate) struct Options {
     /// How long requests are sent, half of it with the breaker, in seconds, 6 or more
     #[arg(long, default_value_t = 50)]
     pub(crate) seconds: u32,
+    /// Without optimization, which is sooner built; the times say less then
+    #[arg(long)]
+    pub(crate) debug: bool,
 }
 
 /// Puts the example service under load while its upstream goes bad and recovers,
@@ -16,7 +19,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let sh = tools::shell()?;
     let seconds = options.seconds.to_string();
-    let run =
-        ["run", "--release", "--quiet", "-p", "microbreaker-service-example", "--bin", "load"];
-    Ok(cmd!(sh, "cargo {run...} -- --seconds {seconds}").run()?)
+    let release = (!options.debug).then_some("--release");
+    let load = ["--quiet", "-p", "microbreaker-service-example", "--bin", "load"];
+    Ok(cmd!(sh, "cargo run {release...} {load...} -- --seconds {seconds}").run()?)
 }
