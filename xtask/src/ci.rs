@@ -40,7 +40,7 @@ const STEPS: [(&str, Step); 25] = [
     ("format", format),
     ("the README's test command", test),
     ("the commands' own tests", commands),
-    ("ten thousand random histories", histories),
+    ("three thousand random histories", histories),
     ("lints", lints),
     ("documentation", documentation),
     ("every subset of features on the host", feature_subsets),
@@ -103,7 +103,7 @@ fn commands(sh: &Shell) -> anyhow::Result<()> {
 }
 
 fn histories(sh: &Shell) -> anyhow::Result<()> {
-    let _cases = sh.push_env("PROPTEST_CASES", "10000");
+    let _cases = sh.push_env("PROPTEST_CASES", "3000");
     Ok(cmd!(sh, "cargo test --release -p microbreaker --test properties").run()?)
 }
 
