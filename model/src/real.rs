@@ -81,6 +81,7 @@ impl<B: microbreaker::Guard> Finish for Permit<'_, B> {
             Some(ticks) => (*self).took(ticks),
             None => *self,
         };
+        // By their own names, so that these are held against the model too.
         match outcome {
             Outcome::Success => permit.success(),
             Outcome::Failure => permit.failure(),

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures_util::{Stream, stream};
 use tokio::sync::watch::{self, Receiver, Sender};
@@ -64,6 +64,11 @@ async fn read(past: &mut Receiver<Past>, wanted: u64) -> Option<Told> {
     past.ok().map(|past| past.told(wanted))
 }
 
+/// The time since 1970; none by a clock that was never set and shows less.
+pub(super) fn unix(at: SystemTime) -> Duration {
+    at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
 struct Past {
     /// Nothing is missing since then.
     since: SystemTime,
@@ -86,8 +91,7 @@ impl Past {
     /// Numbers begin with the time, in microseconds, so that those of a service that
     /// was started again are larger: a reader of its predecessor misses nothing.
     fn new(now: SystemTime) -> Self {
-        let since = now.duration_since(SystemTime::UNIX_EPOCH);
-        let first = since.map_or(0, |since| since.as_micros() as u64);
+        let first = unix(now).as_micros() as u64;
         Self { since: now, events: VecDeque::new(), first, next: first }
     }
 

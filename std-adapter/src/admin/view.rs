@@ -8,7 +8,7 @@ use microbreaker::{Cause, Phase, Tally};
 use serde::{Serialize, Serializer};
 
 use super::Command;
-use super::history::Told;
+use super::history::{Told, unix};
 use super::refusal::Refusal;
 use crate::{Breaker, Event, EventKind, Settings, Snapshot};
 
@@ -38,9 +38,7 @@ impl Listed {
 
 /// A moment as JSON: milliseconds since 1970.
 fn unix_ms(at: SystemTime) -> u64 {
-    let since = at.duration_since(SystemTime::UNIX_EPOCH);
-    // A clock that was never set may show less.
-    since.map_or(0, |since| since.as_millis() as u64)
+    unix(at).as_millis() as u64
 }
 
 /// A breaker at a glance.
