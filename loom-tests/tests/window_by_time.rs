@@ -3,6 +3,7 @@
 #![cfg(loom)]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use loom::thread::{self, ThreadId};
 use microbreaker::{Breaker, Clock, Config, Phase, TimeWindow};
@@ -39,11 +40,26 @@ fn failures_while_a_bucket_ends() {
 }
 
 /// Each core reads a clock of its own, that of the main thread a tick behind.
-struct Apart(ThreadId);
+#[derive(Clone)]
+struct Apart {
+    main: ThreadId,
+    now: Arc<AtomicU32>,
+}
+
+impl Apart {
+    fn at(now: u32) -> Self {
+        Self { main: thread::current().id(), now: Arc::new(now.into()) }
+    }
+
+    fn advance(&self, ticks: u32) {
+        self.now.fetch_add(ticks, Ordering::Relaxed);
+    }
+}
 
 impl Clock for Apart {
     fn now(&self) -> u32 {
-        Still::NOW - u32::from(thread::current().id() == self.0)
+        let behind = u32::from(thread::current().id() == self.main);
+        self.now.load(Ordering::Relaxed) - behind
     }
 }
 
@@ -51,7 +67,7 @@ impl Clock for Apart {
 #[test]
 fn failures_at_ticks_that_are_a_bucket_apart() {
     model_with(2, || {
-        let clock = Apart(thread::current().id());
+        let clock = Apart::at(Still::NOW);
         let window = TimeWindow::<2>::new();
         let breaker = Breaker::observed(TWO_FAILURES, window, clock, Journal::default());
         let breaker = Arc::new(breaker);
@@ -64,6 +80,25 @@ fn failures_at_ticks_that_are_a_bucket_apart() {
                 b.fail();
             },
         );
+        assert_eq!(breaker.phase(), Phase::Open);
+    });
+}
+
+/// The two buckets start on different sides of a multiple of 2^23, so that neither
+/// their lower nor their upper bits are the same. Whatever of the two is begun, what
+/// the window held is still in it.
+#[test]
+fn outcomes_that_each_begin_another_bucket() {
+    const BUCKET: u32 = 1 << 22;
+    model_with(2, || {
+        let clock = Apart::at(2 * BUCKET + 1);
+        let config = Config::new().failures_in_window(2).bucket(BUCKET).open_for(100);
+        let window = TimeWindow::<3>::new();
+        let breaker = Breaker::observed(config, window, clock.clone(), Journal::default());
+        let breaker = Arc::new(breaker);
+        breaker.fail();
+        clock.advance(2 * BUCKET - 1);
+        race(&breaker, |b| b.fail(), |b| b.succeed());
         assert_eq!(breaker.phase(), Phase::Open);
     });
 }

@@ -35,6 +35,9 @@ pub struct TimeWindow<const BUCKETS: usize, const CALLS: bool = true> {
     /// before it moves on, that bucket is frozen and the ones to come, up to and
     /// including the new newest one, are emptied. The slot it leaves is never
     /// among them: there is one more than the window has buckets.
+    ///
+    /// Whoever empties the first of them decides the high bits of where the cursor
+    /// moves to, see [`Bucket::agreed`].
     cursor: AtomicU32,
     /// `tag (9) | lap (2) | frozen (1) | failed (10) | calls (10)`
     ///
@@ -51,6 +54,7 @@ pub struct TimeWindow<const BUCKETS: usize, const CALLS: bool = true> {
 pub type FailureWindow<const BUCKETS: usize> = TimeWindow<BUCKETS, false>;
 
 const START_BITS: u32 = 23;
+const LOW_BITS: u32 = (1 << START_BITS) - 1;
 const SLOT_SHIFT: u32 = START_BITS + 2;
 const MAX_BUCKETS: usize = 126;
 
@@ -64,7 +68,7 @@ impl Cursor {
 
     const fn new(tenure: Tenure<'_>, slot: usize, start: u32) -> Self {
         let generation = (tenure.generation() as u32 % 4) << START_BITS;
-        Self((slot as u32) << SLOT_SHIFT | generation | (start % (1 << START_BITS)))
+        Self((slot as u32) << SLOT_SHIFT | generation | (start & LOW_BITS))
     }
 
     const fn slot(self) -> usize {
@@ -79,8 +83,7 @@ impl Cursor {
     /// The tick at which the newest bucket starts, of which `bucket` has the
     /// high bits.
     const fn start(self, tenure: Tenure<'_>, bucket: Bucket) -> u32 {
-        let high = bucket.tag().wrapping_sub(tenure.generation() as u32);
-        (high << START_BITS) | (self.0 % (1 << START_BITS))
+        bucket.block(tenure) | (self.0 & LOW_BITS)
     }
 }
 
@@ -108,8 +111,33 @@ impl Bucket {
         (self.0 ^ other.0) & !Self::LAP == 0
     }
 
-    const fn tag(self) -> u32 {
-        self.0 >> Self::TAG_SHIFT
+    /// The high bits of the tick at which the bucket starts.
+    const fn block(self, tenure: Tenure<'_>) -> u32 {
+        (self.0 >> Self::TAG_SHIFT).wrapping_sub(tenure.generation() as u32) << START_BITS
+    }
+
+    /// Where the bucket in the slot after the cursor's may start, which is later
+    /// than `from`: at `wanted`, or if the slot was emptied for one with other high
+    /// bits, at the nearest start that has those.
+    ///
+    /// So everybody who moves the cursor on from one place gives it the same high
+    /// bits, and they match the slot's whoever comes first.
+    const fn agreed(self, tenure: Tenure<'_>, from: u32, wanted: u32, ticks: u32) -> u32 {
+        let block = self.block(tenure);
+        let end = block | LOW_BITS;
+        let last = end - end % ticks;
+        // Neither left by the cursor nor passed over at an earlier time round.
+        let is_ahead = !self.is_frozen() && last.wrapping_sub(from).cast_signed() > 0;
+        if !is_ahead || wanted & !LOW_BITS == block {
+            wanted
+        } else if wanted.wrapping_sub(last).cast_signed() > 0 {
+            last
+        } else {
+            match block.checked_next_multiple_of(ticks) {
+                Some(first) => first,
+                None => 0,
+            }
+        }
     }
 
     const fn is_frozen(self) -> bool {
@@ -204,10 +232,12 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         now: u32,
     ) -> Newest {
         let start = cursor.start(tenure, bucket);
-        // Rounded up: where the clock wraps a bucket is cut short.
-        let since =
-            if elapsed(now, start) == 0 { 0 } else { (now - now % ticks).wrapping_sub(start) };
-        Newest { cursor, start, bucket, passed: since.div_ceil(ticks) }
+        let passed = if elapsed(now, start) == 0 {
+            0
+        } else {
+            buckets_between(start, aligned(now, ticks), ticks)
+        };
+        Newest { cursor, start, bucket, passed }
     }
 
     /// The newest bucket of `tenure` now, ready for an outcome. `None` if the
@@ -215,58 +245,54 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
     fn newest(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Option<Newest> {
         loop {
             let seen = self.look();
+            let (cursor, bucket) = seen;
             // Read after the bucket: it cannot be earlier than that by more
             // than a step back.
             let now = (span.now)();
-            let aligned = now - now % span.bucket;
-            let cursor = seen.0;
-            let (start, moves) = if cursor.is_of(tenure) {
+            let mut start = aligned(now, span.bucket);
+            let mut from = None;
+            if cursor.is_of(tenure) {
                 let newest = Self::newest_at(tenure, seen, span.bucket, now);
-                if newest.passed == 0 && !newest.bucket.is_frozen() {
-                    return Some(newest);
-                }
-                if !tenure.is_current() {
-                    return None;
-                }
-                if !self.freeze(newest) {
-                    continue;
-                }
-                match newest.passed {
+                if newest.passed == 0 {
+                    if !bucket.is_frozen() {
+                        return Some(newest);
+                    }
                     // Somebody whose clock is ahead has frozen it: go along.
-                    0 => (next_start(newest.start, span.bucket), 1),
-                    passed => (aligned, passed.min(BUCKETS as u32) as usize),
+                    start = next_start(newest.start, span.bucket);
                 }
-            } else {
-                // Checked after the cursor was loaded: if that belongs to a
-                // later tenure, the state has moved on, and this sees it.
-                if !tenure.is_current() {
-                    return None;
-                }
-                (aligned, BUCKETS)
-            };
-            if let Some(newest) = self.move_on(tenure, cursor, start, moves) {
+                from = Some(newest.start);
+            }
+            // Checked after the cursor was loaded: if that belongs to a later
+            // tenure, the state has moved on, and this sees it.
+            if !tenure.is_current() {
+                return None;
+            }
+            // Nothing more is recorded in the bucket, and it is not taken for one
+            // emptied in this tenure.
+            if (bucket.is_frozen() || swap(self.slot(cursor.slot()), bucket.0, bucket.frozen().0))
+                && let Some(newest) = self.move_on(tenure, span.bucket, cursor, from, start)
+            {
                 return Some(newest);
             }
         }
     }
 
-    /// Lets nothing more be recorded in `newest`. False if somebody came first.
-    fn freeze(&self, Newest { cursor, bucket, .. }: Newest) -> bool {
-        bucket.is_frozen() || swap(self.slot(cursor.slot()), bucket.0, bucket.frozen().0)
-    }
-
-    /// Empties the next `moves` buckets, oldest first, and moves the cursor to
-    /// the last of them, unless somebody came first.
+    /// Begins a bucket at `wanted`: empties the slots between the one at `from` and
+    /// it, all if there is none, oldest first, and moves the cursor to the last of
+    /// them. `None` if somebody came first, or wanted another one.
     fn move_on(
         &self,
         tenure: Tenure<'_>,
+        ticks: u32,
         cursor: Cursor,
-        start: u32,
-        moves: usize,
+        from: Option<u32>,
+        wanted: u32,
     ) -> Option<Newest> {
         let mut slot = cursor.slot();
+        let mut start = wanted;
         let mut bucket = Bucket(0);
-        for _ in 0..moves {
+        let (mut moved, mut moves) = (0, BUCKETS as u32);
+        while moved < moves {
             slot = if slot >= BUCKETS { 0 } else { slot + 1 };
             // Whoever sees what is recorded here later sees the cursor moved.
             let seen = Bucket(self.slot(slot).load(Ordering::Acquire));
@@ -275,17 +301,22 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
             if self.cursor.load(Ordering::Relaxed) != cursor.0 {
                 return None;
             }
+            if let (0, Some(from)) = (moved, from) {
+                start = seen.agreed(tenure, from, wanted, ticks);
+                moves = moves.min(buckets_between(from, start, ticks));
+            }
             bucket = seen.emptied(tenure, start);
             if bucket.is_like(seen) {
                 bucket = seen;
             } else if !swap(self.slot(slot), seen.0, bucket.0) {
                 return None;
             }
+            moved += 1;
         }
         let moved = Cursor::new(tenure, slot, start);
         // Nobody need look at the clock again: the swap of the bucket tells if
         // it is still the newest.
-        swap(&self.cursor, cursor.0, moved.0).then_some(Newest {
+        (swap(&self.cursor, cursor.0, moved.0) && start == wanted).then_some(Newest {
             cursor: moved,
             start,
             bucket,
@@ -312,6 +343,17 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         }
         tally
     }
+}
+
+/// The start of the bucket that `now` is in.
+const fn aligned(now: u32, ticks: u32) -> u32 {
+    now - now % ticks
+}
+
+/// How many buckets from the one that starts at `from` to the one that starts at
+/// `to`. Rounded up: where the clock wraps a bucket is cut short.
+const fn buckets_between(from: u32, to: u32, ticks: u32) -> u32 {
+    to.wrapping_sub(from).div_ceil(ticks)
 }
 
 /// The start of the bucket after the one that starts at `start`.
