@@ -113,6 +113,7 @@ fn check<W: Window + Send + Sync + 'static>(settings: Settings, window: fn() -> 
     for (_, before) in BEFORE {
         for operation in OPERATIONS {
             for handler in OPERATIONS {
+                let handler = vec![Operation::Acquire, handler];
                 executions += interrupt(&settings, window, before, operation, handler);
             }
         }
@@ -125,7 +126,7 @@ fn interrupt<W: Window + Send + Sync + 'static>(
     window: fn() -> W,
     before: &'static [Operation],
     operation: Operation,
-    handler: Operation,
+    handler: Vec<Operation>,
 ) -> usize {
     let executions = Arc::new(Mutex::new(0));
     let (after, steps, interrupted) = (0, 0, true);
@@ -136,10 +137,11 @@ fn interrupt<W: Window + Send + Sync + 'static>(
         for operation in before {
             trial.act(*operation);
         }
-        trial.race([
-            vec![Operation::Acquire, operation, Operation::Snapshot],
-            vec![Operation::Acquire, handler],
-        ]);
+        trial.race([vec![Operation::Acquire, operation, Operation::Snapshot], handler.clone()]);
+        // Once more, alone.
+        for operation in &handler {
+            trial.act(*operation);
+        }
         trial.act(Operation::Snapshot);
         trial.act(Operation::Advance(OPEN_FOR));
         trial.act(Operation::Snapshot);
@@ -172,6 +174,25 @@ fn failures_in_the_last_two() {
     let window = Kind::Count(2);
     let settings = Settings { window, failures_in_window: Some(2), ..settings() };
     check(settings, CountWindow::<4, 1>::new);
+}
+
+/// The handler's calls go once round the ring, and the word that was looked up before
+/// has room in its next lap. They are such that they neither trip nor are quiet.
+#[test]
+fn a_lap_of_the_ring() {
+    const WORDS: usize = 4;
+    const BITS: u32 = 2;
+    let window = Kind::Count(4);
+    let settings = Settings { window, failures_in_window: Some(4), ..settings() };
+    let outcomes = [Outcome::Failure, Outcome::Failure, Outcome::Success].into_iter().cycle();
+    let lap: Vec<_> = outcomes
+        .take(WORDS * BITS as usize + 1)
+        .flat_map(|outcome| [Operation::Acquire, Operation::Finish(outcome), Operation::Snapshot])
+        .collect();
+    for outcome in [Outcome::Success, Outcome::Failure] {
+        let operation = Operation::Finish(outcome);
+        interrupt(&settings, CountWindow::<WORDS, BITS>::new, &[], operation, lap.clone());
+    }
 }
 
 #[test]
