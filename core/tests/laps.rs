@@ -6,6 +6,9 @@ use microbreaker::{
     Breaker, Cause, Config, CountWindow, Kind, ManualClock, Observer, Outcome, Phase, ShortWindow,
     TimeWindow, Window, WithSlow,
 };
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
 
 static CLOCK: ManualClock = ManualClock::new(0);
 
@@ -241,4 +244,78 @@ fn halving_is_no_reason_for_a_dry_run_to_report_again() {
         breaker.try_acquire().unwrap().finish(outcome);
     }
     assert_eq!(reports.0.get(), 1);
+}
+
+/// Fails in two buckets, one after the other, which trips.
+fn fails_in_two_buckets(breaker: &Bare<TimeWindow<3>>, clock: &ManualClock) {
+    record(breaker, Outcome::Failure);
+    clock.advance(10);
+    record(breaker, Outcome::Failure);
+    assert_eq!(breaker.phase(), Phase::Open);
+}
+
+const TWO_FAILURES: Config = Config::new().failures_in_window(2).bucket(10).open_for(100);
+
+#[test]
+fn a_bucket_of_256_tenures_ago_is_not_one_to_come() {
+    static CLOCK: ManualClock = ManualClock::new(0);
+    let breaker = Breaker::new(TWO_FAILURES, TimeWindow::new(), &CLOCK);
+    for _ in 0..600 {
+        fails_in_two_buckets(&breaker, &CLOCK);
+        breaker.reset();
+    }
+}
+
+#[test]
+fn a_bucket_of_half_a_turn_of_the_clock_ago_is_not_one_to_come() {
+    static CLOCK: ManualClock = ManualClock::new(0);
+    let breaker = Breaker::new(TWO_FAILURES, TimeWindow::new(), &CLOCK);
+    for _ in 0..8 {
+        fails_in_two_buckets(&breaker, &CLOCK);
+        CLOCK.advance((1 << 31) + (1 << 25));
+        breaker.reset();
+    }
+}
+
+/// Fails after so many buckets each, from the tick `start` on.
+fn moves_on<const BUCKETS: usize>(mut start: u32, bucket: u32, jumps: &[u32]) {
+    start -= start % bucket;
+    let clock = ManualClock::new(start);
+    let config = Config::new().failures_in_window(500).bucket(bucket).open_for(10);
+    let breaker = Breaker::new(config, TimeWindow::<BUCKETS>::new(), &clock);
+    // Counted, as the bucket before the clock wraps is cut short.
+    let mut newest = 0;
+    let mut failed = Vec::new();
+    for jump in jumps {
+        for _ in 0..*jump {
+            start = start.checked_add(bucket).unwrap_or(0);
+            newest += 1;
+        }
+        clock.set(start);
+        breaker.try_acquire().unwrap().failure();
+        failed.push(newest);
+        failed.retain(|then| newest - then < BUCKETS);
+        assert_eq!(breaker.tally().failed as usize, failed.len());
+        assert_eq!(breaker.tally().calls as usize, failed.len());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// Whatever buckets are jumped over, on whichever side of a multiple of 2^23.
+    #[test]
+    fn a_window_by_time_moves_on_where_high_bits_change(
+        block in prop_oneof![1 => Just(0), 9 => 1_u32..512],
+        before in 0_u32..20,
+        bucket in select(vec![1, 7, 1 << 22, (1 << 23) + 1, 3 << 23, 1 << 29]),
+        jumps in vec(prop_oneof![3 => Just(0), 2 => Just(1), 1 => Just(2)], 60),
+    ) {
+        let start = (block << 23).wrapping_sub(before.wrapping_mul(bucket));
+        moves_on::<1>(start, bucket, &jumps);
+        moves_on::<3>(start, bucket, &jumps);
+        if bucket <= 1 << 24 {
+            moves_on::<126>(start, bucket, &jumps);
+        }
+    }
 }

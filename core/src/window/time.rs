@@ -36,15 +36,18 @@ pub struct TimeWindow<const BUCKETS: usize, const CALLS: bool = true> {
     /// including the new newest one, are emptied. The slot it leaves is never
     /// among them: there is one more than the window has buckets.
     ///
-    /// Whoever empties the first of them decides the high bits of where the cursor
-    /// moves to, see [`Bucket::agreed`].
+    /// Whoever empties the first of them decides the high bits of the start, see
+    /// [`Bucket::agreed`].
     cursor: AtomicU32,
-    /// `tag (9) | lap (2) | frozen (1) | failed (10) | calls (10)`
+    /// `tag (9) | lap (2) | frozen (1) | failed (10) | calls (10)`, or while there
+    /// is no call `tag (9) | lap (2) | frozen (1) | emptied from (10) | 0 (10)`
     ///
     /// The tag is the tenure's generation plus the high bits of the start tick,
     /// so that the newest bucket and the cursor together tell the whole tick.
     /// The lap counts how often the slot was emptied: a thread that slept
-    /// through that finds another word.
+    /// through that finds another word. A slot is emptied from one place of the
+    /// cursor; what was emptied from another is emptied again, so a thread that
+    /// slept since that other place changes nothing.
     buckets: [AtomicU32; BUCKETS],
     /// The one more.
     spare: AtomicU32,
@@ -75,6 +78,11 @@ impl Cursor {
         (self.0 >> SLOT_SHIFT) as usize
     }
 
+    /// The slot and the bits of the generation, and one more, so that it is never 0.
+    const fn place(self) -> u32 {
+        1 << (u32::BITS - START_BITS) | self.0 >> START_BITS
+    }
+
     const fn is_of(self, tenure: Tenure<'_>) -> bool {
         let generation = (self.0 >> START_BITS) % 4;
         self.0 != Self::INITIAL.0 && generation == tenure.generation() as u32 % 4
@@ -99,11 +107,17 @@ impl Bucket {
     const LAP: u32 = 0b11 << 21;
     const TAG_SHIFT: u32 = 23;
 
-    /// This slot emptied, for the bucket of `tenure` that starts at `start`.
-    const fn emptied(self, tenure: Tenure<'_>, start: u32) -> Self {
+    /// This slot emptied from `cursor`, for the bucket of `tenure` that starts at
+    /// `start`.
+    const fn emptied(self, cursor: Cursor, tenure: Tenure<'_>, start: u32) -> Self {
         let tag = (tenure.generation() as u32).wrapping_add(start >> START_BITS);
         let lap = self.0.wrapping_add(Self::ONE_LAP) & Self::LAP;
-        Self(tag << Self::TAG_SHIFT | lap)
+        Self(tag << Self::TAG_SHIFT | lap | cursor.place() << Self::FAILED_SHIFT)
+    }
+
+    /// Emptied from `cursor`.
+    const fn is_emptied_from(self, cursor: Cursor) -> bool {
+        self.0 % Self::ONE_LAP == cursor.place() << Self::FAILED_SHIFT
     }
 
     /// The same, whatever the lap.
@@ -116,27 +130,31 @@ impl Bucket {
         (self.0 >> Self::TAG_SHIFT).wrapping_sub(tenure.generation() as u32) << START_BITS
     }
 
-    /// Where the bucket in the slot after the cursor's may start, which is later
-    /// than `from`: at `wanted`, or if the slot was emptied for one with other high
-    /// bits, at the nearest start that has those.
+    /// Where the bucket in the slot after `cursor` may start, which is later than
+    /// the cursor's at `from`: at `wanted`, or if the slot was emptied from there
+    /// with other high bits, at the nearest start that has those.
     ///
     /// So everybody who moves the cursor on from one place gives it the same high
     /// bits, and they match the slot's whoever comes first.
-    const fn agreed(self, tenure: Tenure<'_>, from: u32, wanted: u32, ticks: u32) -> u32 {
+    const fn agreed(
+        self,
+        cursor: Cursor,
+        tenure: Tenure<'_>,
+        from: u32,
+        wanted: u32,
+        ticks: u32,
+    ) -> u32 {
         let block = self.block(tenure);
         let end = block | LOW_BITS;
         let last = end - end % ticks;
-        // Neither left by the cursor nor passed over at an earlier time round.
-        let is_ahead = !self.is_frozen() && last.wrapping_sub(from).cast_signed() > 0;
-        if !is_ahead || wanted & !LOW_BITS == block {
+        // Otherwise it was emptied when the cursor was here the last time round.
+        let is_later = last.wrapping_sub(from).cast_signed() > 0;
+        if !self.is_emptied_from(cursor) || !is_later || wanted & !LOW_BITS == block {
             wanted
         } else if wanted.wrapping_sub(last).cast_signed() > 0 {
             last
         } else {
-            match block.checked_next_multiple_of(ticks) {
-                Some(first) => first,
-                None => 0,
-            }
+            block.wrapping_add(last.wrapping_sub(block) % ticks)
         }
     }
 
@@ -153,7 +171,7 @@ impl Bucket {
     }
 
     const fn failed(self) -> u32 {
-        (self.0 >> Self::FAILED_SHIFT) & Self::COUNT
+        if self.calls() == 0 { 0 } else { (self.0 >> Self::FAILED_SHIFT) & Self::COUNT }
     }
 
     /// With one more call; the counts are halved first if they would overflow.
@@ -267,8 +285,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
             if !tenure.is_current() {
                 return None;
             }
-            // Nothing more is recorded in the bucket, and it is not taken for one
-            // emptied in this tenure.
+            // So that nothing more is recorded in it.
             if (bucket.is_frozen() || swap(self.slot(cursor.slot()), bucket.0, bucket.frozen().0))
                 && let Some(newest) = self.move_on(tenure, span.bucket, cursor, from, start)
             {
@@ -302,10 +319,10 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
                 return None;
             }
             if let (0, Some(from)) = (moved, from) {
-                start = seen.agreed(tenure, from, wanted, ticks);
+                start = seen.agreed(cursor, tenure, from, wanted, ticks);
                 moves = moves.min(buckets_between(from, start, ticks));
             }
-            bucket = seen.emptied(tenure, start);
+            bucket = seen.emptied(cursor, tenure, start);
             if bucket.is_like(seen) {
                 bucket = seen;
             } else if !swap(self.slot(slot), seen.0, bucket.0) {
@@ -395,14 +412,16 @@ impl<const BUCKETS: usize, const CALLS: bool> Window for TimeWindow<BUCKETS, CAL
     }
 
     fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally {
+        let mut seen = self.look();
         loop {
-            let seen = self.look();
             if !seen.0.is_of(tenure) {
                 return Tally::default();
             }
             let newest = Self::newest_at(tenure, seen, span.bucket, (span.now)());
             let tally = self.scan(newest);
-            if self.cursor.load(Ordering::Relaxed) == newest.cursor.0 {
+            seen = self.look();
+            // None was emptied meanwhile: before that, the newest is frozen.
+            if seen.0 == newest.cursor && seen.1.is_frozen() == newest.bucket.is_frozen() {
                 return tally;
             }
         }
