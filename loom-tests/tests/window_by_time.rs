@@ -236,92 +236,20 @@ fn a_tally_is_of_one_moment() {
     });
 }
 
-/// A clock that nothing of loom's orders, for models of many steps.
-#[derive(Clone)]
-struct Hidden(Arc<AtomicU32>);
-
-impl Hidden {
-    fn at(now: u32) -> Self {
-        Self(Arc::new(now.into()))
-    }
-
-    fn advance(&self, ticks: u32) {
-        self.0.fetch_add(ticks, Ordering::Relaxed);
-    }
-}
-
-impl Clock for Hidden {
-    fn now(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// One sleeps while it empties a slot for the first bucket of a tenure, on the other
-/// side of a multiple of 2^23, until somebody finds that slot emptied as it should be.
-#[test]
-fn a_recorder_that_slept_while_it_began_the_tenure() {
-    const BUCKET: u32 = 8;
-    model_with(2, || {
-        let main = thread::current().id();
-        let behind = Hidden::at((1 << 23) - 3 * BUCKET);
-        let clock = behind.clone();
-        let now = move || if thread::current().id() == main { clock.now() } else { 1 << 23 };
-        let config = Config::new().failures_in_window(2).bucket(BUCKET).open_for(100);
-        let window = TimeWindow::<4>::new();
-        let breaker = Arc::new(Breaker::observed(config, window, now, Journal::default()));
-        race(
-            &breaker,
-            |b| b.succeed(),
-            |b| {
-                b.fail();
-                behind.advance(2 * BUCKET);
-                b.fail();
-            },
-        );
-        assert_eq!(breaker.phase(), Phase::Open);
-    });
-}
-
-/// The same with one of the tenure before: where generation and high bits together
-/// make the tag 0, the slots of a new window are found emptied.
-#[test]
-fn a_recorder_that_slept_through_the_beginning_of_a_tenure() {
-    model_with(2, || {
-        let clock = Hidden::at(u32::MAX - 100_000);
-        let window = TimeWindow::<3>::new();
-        let breaker =
-            Arc::new(Breaker::observed(TWO_FAILURES, window, clock.clone(), Journal::default()));
-        race(
-            &breaker,
-            move |b| {
-                b.reset();
-                b.fail();
-                clock.advance(20);
-                b.fail();
-            },
-            |b| b.succeed(),
-        );
-        assert_eq!(breaker.phase(), Phase::Open);
-    });
-}
-
 /// A reader sleeps while its buckets are emptied, but the cursor has not moved yet.
 #[test]
 fn a_tally_beside_a_jump_is_of_one_moment() {
     model_with(2, || {
-        let clock = Hidden::at(Still::NOW);
         let config = Config::new().failures_in_window(9).bucket(10).open_for(100);
-        let window = TimeWindow::<2>::new();
-        let breaker =
-            Arc::new(Breaker::observed(config, window, clock.clone(), Journal::default()));
+        let (breaker, ticks) = ticking(config, TimeWindow::<2>::new());
         breaker.fail();
-        clock.advance(10);
+        ticks.advance(10);
         breaker.fail();
         let (_, seen) = race(
             &breaker,
             move |b| {
                 b.fail();
-                clock.advance(20);
+                ticks.advance(20);
                 b.succeed();
             },
             |b| b.tally(),

@@ -5,6 +5,10 @@
 //! access sees the newest value. What loads may see beside that is loom's part.
 #![cfg(shuttle)]
 
+mod switches;
+
+pub use switches::Switches;
+
 use std::sync::Arc;
 
 use microbreaker::Window;

@@ -3,14 +3,11 @@
 //! interrupted, one after the other. The model explains what both were answered.
 #![cfg(shuttle)]
 
-use std::sync::{Arc, Mutex};
-
 use microbreaker::{CountWindow, Outcome, ShortWindow, TimeWindow, Window};
 use microbreaker_model::Window as Kind;
 use microbreaker_model::concurrent::Operation;
 use microbreaker_model::{Command, ProbeTimeout, Settings};
-use microbreaker_shuttle_tests::{Trial, run};
-use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
+use microbreaker_shuttle_tests::{Switches, Trial, run};
 
 const OPEN_FOR: u32 = 10;
 
@@ -30,52 +27,6 @@ const OPERATIONS: [Operation; 14] = [
     Operation::Manual(Command::Disable),
     Operation::Manual(Command::MetricsOnly),
 ];
-
-/// Runs the second thread to its end after so many steps of the first, one
-/// more in each execution, until there are no more.
-struct Interrupts {
-    after: usize,
-    steps: usize,
-    /// Whether the first was still running when the second began.
-    interrupted: bool,
-    executions: Arc<Mutex<usize>>,
-}
-
-const MAIN: usize = 0;
-const INTERRUPTED: usize = 1;
-const HANDLER: usize = 2;
-
-impl Scheduler for Interrupts {
-    fn new_execution(&mut self) -> Option<Schedule> {
-        if !self.interrupted {
-            return None;
-        }
-        *self.executions.lock().unwrap() += 1;
-        self.after += 1;
-        (self.steps, self.interrupted) = (0, false);
-        Some(Schedule::new(0))
-    }
-
-    fn next_task(&mut self, ready: &[&Task], _: Option<TaskId>, _: bool) -> Option<TaskId> {
-        let find =
-            |id: usize| ready.iter().map(|task| task.id()).find(|task| usize::from(*task) == id);
-        // The main thread starts both, and then waits.
-        if let Some(main) = find(MAIN) {
-            return Some(main);
-        }
-        let (first, second) = (find(INTERRUPTED), find(HANDLER));
-        if self.steps < self.after && first.is_some() {
-            self.steps += 1;
-            return first;
-        }
-        self.interrupted |= first.is_some() && second.is_some();
-        second.or(first)
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        0
-    }
-}
 
 /// What is done before, with the clock.
 type Before = (&'static str, &'static [Operation]);
@@ -128,9 +79,8 @@ fn interrupt<W: Window + Send + Sync + 'static>(
     operation: Operation,
     handler: Vec<Operation>,
 ) -> usize {
-    let executions = Arc::new(Mutex::new(0));
-    let (after, steps, interrupted) = (0, 0, true);
-    let scheduler = Interrupts { after, steps, interrupted, executions: executions.clone() };
+    let scheduler = Switches::new(1);
+    let executions = scheduler.executions();
     let settings = settings.clone();
     run(scheduler, move || {
         let mut trial = Trial::new(&settings, window());

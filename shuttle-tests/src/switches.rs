@@ -1,0 +1,76 @@
+//! Two threads that take turns.
+
+use std::sync::{Arc, Mutex};
+
+use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
+
+/// The main thread starts both, and then waits.
+const MAIN: usize = 0;
+const THREADS: [usize; 2] = [1, 2];
+
+/// Lets one thread take some steps, then the other some, and so on; whoever's turn
+/// is the last goes on to its end, and then the other does. Tries every number of
+/// steps in each turn.
+pub struct Switches {
+    /// How many steps the turns have, but for the last.
+    turns: Vec<usize>,
+    /// The first turn in which a thread came to its end.
+    ended_in: Option<usize>,
+    /// The turn, and the steps taken in it.
+    now: (usize, usize),
+    executions: Arc<Mutex<usize>>,
+}
+
+impl Switches {
+    /// From thread to thread so many times.
+    pub fn new(switches: usize) -> Self {
+        let mut turns = vec![1; switches];
+        // The first execution adds a step to the last.
+        turns[switches - 1] = 0;
+        Self { turns, ended_in: None, now: (0, 0), executions: Arc::default() }
+    }
+
+    /// How many schedules there were.
+    pub fn executions(&self) -> Arc<Mutex<usize>> {
+        self.executions.clone()
+    }
+}
+
+impl Scheduler for Switches {
+    fn new_execution(&mut self) -> Option<Schedule> {
+        let last = self.turns.len() - 1;
+        // More steps in that turn or a later one would be the same once more.
+        let more = self.ended_in.take().map_or(Some(last), |turn| turn.checked_sub(1))?;
+        self.turns[more] += 1;
+        self.turns[more + 1..].fill(1);
+        self.now = (0, 0);
+        *self.executions.lock().unwrap() += 1;
+        Some(Schedule::new(0))
+    }
+
+    fn next_task(&mut self, ready: &[&Task], _: Option<TaskId>, _: bool) -> Option<TaskId> {
+        let find =
+            |id: usize| ready.iter().map(|task| task.id()).find(|task| usize::from(*task) == id);
+        if let Some(main) = find(MAIN) {
+            return Some(main);
+        }
+        loop {
+            let (turn, taken) = self.now;
+            let thread = find(THREADS[turn % 2]);
+            let other = find(THREADS[(turn + 1) % 2]);
+            let Some(steps) = self.turns.get(turn) else { return thread.or(other) };
+            if thread.is_none() {
+                self.ended_in.get_or_insert(turn);
+            }
+            if thread.is_some() && taken < *steps {
+                self.now.1 += 1;
+                return thread;
+            }
+            self.now = (turn + 1, 0);
+        }
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        0
+    }
+}
