@@ -327,6 +327,27 @@ mod overtaken {
         assert_eq!(breaker.observer().counts().stale, 1, "the late one");
     }
 
+    /// The cursor has two bits of the generation, and the ticks that have passed make up
+    /// for what the bucket's tag has of it.
+    #[test]
+    fn by_four_tenures_and_as_many_times_the_ticks_of_the_low_bits() {
+        let handler = Handler::default();
+        let window = Overtaken { window: TimeWindow::<4>::new(), handler: handler.clone() };
+        let config = Config::new().failures_in_window(9).bucket(1 << 24).open_for(100);
+        let board = Board::default();
+        let breaker = Rc::new(Breaker::observed(config, window, board.clone(), Counters::new()));
+        let late = breaker.try_acquire().unwrap().into_token();
+        let handlers = breaker.clone();
+        handler.set(Some(Box::new(move || {
+            for _ in 0..4 {
+                handlers.reset();
+            }
+            board.advance(4 << 23);
+        })));
+        breaker.resume(late).failure();
+        assert_eq!(breaker.tally(), Tally::default());
+    }
+
     fn in_every_phase<W: Window + Default + 'static>(config: Config) {
         for prepared in [|_: &Subject<W>| {}, Subject::<W>::metrics_only] {
             by_the_next_tenure::<W>(config, prepared, |_| {});

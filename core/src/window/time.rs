@@ -45,9 +45,7 @@ pub struct TimeWindow<const BUCKETS: usize, const CALLS: bool = true> {
     /// The tag is the tenure's generation plus the high bits of the start tick,
     /// so that the newest bucket and the cursor together tell the whole tick.
     /// The lap counts how often the slot was emptied: a thread that slept
-    /// through that finds another word. A slot is emptied from one place of the
-    /// cursor; what was emptied from another is emptied again, so a thread that
-    /// slept since that other place changes nothing.
+    /// through that finds another word.
     buckets: [AtomicU32; BUCKETS],
     /// The one more.
     spare: AtomicU32,
@@ -78,9 +76,9 @@ impl Cursor {
         (self.0 >> SLOT_SHIFT) as usize
     }
 
-    /// The slot and the bits of the generation, and one more, so that it is never 0.
+    /// The slot and the bits of the generation.
     const fn place(self) -> u32 {
-        1 << (u32::BITS - START_BITS) | self.0 >> START_BITS
+        self.0 >> START_BITS
     }
 
     const fn is_of(self, tenure: Tenure<'_>) -> bool {
@@ -120,19 +118,15 @@ impl Bucket {
         self.0 % Self::ONE_LAP == cursor.place() << Self::FAILED_SHIFT
     }
 
-    /// The same, whatever the lap.
-    const fn is_like(self, other: Self) -> bool {
-        (self.0 ^ other.0) & !Self::LAP == 0
-    }
-
     /// The high bits of the tick at which the bucket starts.
     const fn block(self, tenure: Tenure<'_>) -> u32 {
         (self.0 >> Self::TAG_SHIFT).wrapping_sub(tenure.generation() as u32) << START_BITS
     }
 
-    /// Where the bucket in the slot after `cursor` may start, which is later than
-    /// the cursor's at `from`: at `wanted`, or if the slot was emptied from there
-    /// with other high bits, at the nearest start that has those.
+    /// Where the bucket in the slot after `cursor` may start: at `wanted`, or if the
+    /// slot was emptied from there with other high bits, at the nearest start that
+    /// has those; but later than the cursor's, which is at `from` if it is of this
+    /// tenure.
     ///
     /// So everybody who moves the cursor on from one place gives it the same high
     /// bits, and they match the slot's whoever comes first.
@@ -140,15 +134,18 @@ impl Bucket {
         self,
         cursor: Cursor,
         tenure: Tenure<'_>,
-        from: u32,
+        from: Option<u32>,
         wanted: u32,
         ticks: u32,
     ) -> u32 {
         let block = self.block(tenure);
         let end = block | LOW_BITS;
         let last = end - end % ticks;
-        // Otherwise it was emptied when the cursor was here the last time round.
-        let is_later = last.wrapping_sub(from).cast_signed() > 0;
+        let is_later = match from {
+            // If not, it was emptied when the cursor was here the last time round.
+            Some(from) => last.wrapping_sub(from).cast_signed() > 0,
+            None => true,
+        };
         if !self.is_emptied_from(cursor) || !is_later || wanted & !LOW_BITS == block {
             wanted
         } else if wanted.wrapping_sub(last).cast_signed() > 0 {
@@ -263,6 +260,11 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
     fn newest(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Option<Newest> {
         loop {
             let seen = self.look();
+            // Checked after that: if what was seen is of a later tenure, the state
+            // has moved on, and this sees it.
+            if !tenure.is_current() {
+                return None;
+            }
             let (cursor, bucket) = seen;
             // Read after the bucket: it cannot be earlier than that by more
             // than a step back.
@@ -279,11 +281,6 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
                     start = next_start(newest.start, span.bucket);
                 }
                 from = Some(newest.start);
-            }
-            // Checked after the cursor was loaded: if that belongs to a later
-            // tenure, the state has moved on, and this sees it.
-            if !tenure.is_current() {
-                return None;
             }
             // So that nothing more is recorded in it.
             if (bucket.is_frozen() || swap(self.slot(cursor.slot()), bucket.0, bucket.frozen().0))
@@ -318,14 +315,16 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
             if self.cursor.load(Ordering::Relaxed) != cursor.0 {
                 return None;
             }
-            if let (0, Some(from)) = (moved, from) {
+            if moved == 0 {
                 start = seen.agreed(cursor, tenure, from, wanted, ticks);
-                moves = moves.min(buckets_between(from, start, ticks));
+                if let Some(from) = from {
+                    moves = moves.min(buckets_between(from, start, ticks));
+                }
             }
+            // Even if it is empty: somebody may have looked at it from another place
+            // of the cursor, and be about to empty it for what was wanted there.
             bucket = seen.emptied(cursor, tenure, start);
-            if bucket.is_like(seen) {
-                bucket = seen;
-            } else if !swap(self.slot(slot), seen.0, bucket.0) {
+            if !swap(self.slot(slot), seen.0, bucket.0) {
                 return None;
             }
             moved += 1;
