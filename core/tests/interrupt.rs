@@ -327,22 +327,23 @@ mod overtaken {
         assert_eq!(breaker.observer().counts().stale, 1, "the late one");
     }
 
-    /// The cursor has two bits of the generation, and the ticks that have passed make up
+    /// The cursor has six bits of the generation, and the ticks that have passed make up
     /// for what the bucket's tag has of it.
     #[test]
-    fn by_four_tenures_and_as_many_times_the_ticks_of_the_low_bits() {
+    fn by_64_tenures_and_as_many_times_the_ticks_of_the_low_bits() {
+        const TENURES: u32 = 64;
         let handler = Handler::default();
         let window = Overtaken { window: TimeWindow::<4>::new(), handler: handler.clone() };
-        let config = Config::new().failures_in_window(9).bucket(1 << 24).open_for(100);
+        let config = Config::new().failures_in_window(9).bucket(1 << 28).open_for(100);
         let board = Board::default();
         let breaker = Rc::new(Breaker::observed(config, window, board.clone(), Counters::new()));
         let late = breaker.try_acquire().unwrap().into_token();
         let handlers = breaker.clone();
         handler.set(Some(Box::new(move || {
-            for _ in 0..4 {
+            for _ in 0..TENURES {
                 handlers.reset();
             }
-            board.advance(4 << 23);
+            board.advance(TENURES << 23);
         })));
         breaker.resume(late).failure();
         assert_eq!(breaker.tally(), Tally::default());

@@ -28,8 +28,8 @@ use crate::sync::{AtomicU32, Ordering, swap};
 /// loads every bucket. The first outcome of a bucket empties those that have
 /// passed. All lock-free.
 pub struct TimeWindow<const BUCKETS: usize, const CALLS: bool = true> {
-    /// `slot of the newest bucket (7) | low bits of the generation (2) | low
-    /// bits of the tick at which the bucket starts (23)`
+    /// `slot of the newest bucket (2 to 7) | low bits of the generation (7 to 2) |
+    /// low bits of the tick at which the bucket starts (23)`
     ///
     /// It moves on from slot to slot. Only the bucket that it points at changes;
     /// before it moves on, that bucket is frozen and the ones to come, up to and
@@ -56,24 +56,26 @@ pub type FailureWindow<const BUCKETS: usize> = TimeWindow<BUCKETS, false>;
 
 const START_BITS: u32 = 23;
 const LOW_BITS: u32 = (1 << START_BITS) - 1;
-const SLOT_SHIFT: u32 = START_BITS + 2;
 const MAX_BUCKETS: usize = 126;
 
 /// One value of the cursor.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Cursor(u32);
+struct Cursor<const BUCKETS: usize>(u32);
 
-impl Cursor {
+impl<const BUCKETS: usize> Cursor<BUCKETS> {
     /// Of no tenure: there is no such slot.
     const INITIAL: Self = Self(u32::MAX);
+    /// What the slots and the one of `INITIAL` leave over is the generation's.
+    const SLOT_SHIFT: u32 = (BUCKETS as u32 + 1).leading_zeros();
+    const GENERATIONS: u32 = 1 << (Self::SLOT_SHIFT - START_BITS);
 
     const fn new(tenure: Tenure<'_>, slot: usize, start: u32) -> Self {
-        let generation = (tenure.generation() as u32 % 4) << START_BITS;
-        Self((slot as u32) << SLOT_SHIFT | generation | (start & LOW_BITS))
+        let generation = (tenure.generation() as u32 % Self::GENERATIONS) << START_BITS;
+        Self((slot as u32) << Self::SLOT_SHIFT | generation | (start & LOW_BITS))
     }
 
     const fn slot(self) -> usize {
-        (self.0 >> SLOT_SHIFT) as usize
+        (self.0 >> Self::SLOT_SHIFT) as usize
     }
 
     /// The slot and the bits of the generation.
@@ -82,8 +84,8 @@ impl Cursor {
     }
 
     const fn is_of(self, tenure: Tenure<'_>) -> bool {
-        let generation = (self.0 >> START_BITS) % 4;
-        self.0 != Self::INITIAL.0 && generation == tenure.generation() as u32 % 4
+        let generation = self.place() % Self::GENERATIONS;
+        self.0 != Self::INITIAL.0 && generation == tenure.generation() as u32 % Self::GENERATIONS
     }
 
     /// The tick at which the newest bucket starts, of which `bucket` has the
@@ -105,17 +107,16 @@ impl Bucket {
     const LAP: u32 = 0b11 << 21;
     const TAG_SHIFT: u32 = 23;
 
-    /// This slot emptied from `cursor`, for the bucket of `tenure` that starts at
-    /// `start`.
-    const fn emptied(self, cursor: Cursor, tenure: Tenure<'_>, start: u32) -> Self {
+    /// This slot emptied from a place of the cursor, for the bucket of `tenure` that
+    /// starts at `start`.
+    const fn emptied(self, place: u32, tenure: Tenure<'_>, start: u32) -> Self {
         let tag = (tenure.generation() as u32).wrapping_add(start >> START_BITS);
         let lap = self.0.wrapping_add(Self::ONE_LAP) & Self::LAP;
-        Self(tag << Self::TAG_SHIFT | lap | cursor.place() << Self::FAILED_SHIFT)
+        Self(tag << Self::TAG_SHIFT | lap | place << Self::FAILED_SHIFT)
     }
 
-    /// Emptied from `cursor`.
-    const fn is_emptied_from(self, cursor: Cursor) -> bool {
-        self.0 % Self::ONE_LAP == cursor.place() << Self::FAILED_SHIFT
+    const fn is_emptied_from(self, place: u32) -> bool {
+        self.0 % Self::ONE_LAP == place << Self::FAILED_SHIFT
     }
 
     /// The high bits of the tick at which the bucket starts.
@@ -123,7 +124,7 @@ impl Bucket {
         (self.0 >> Self::TAG_SHIFT).wrapping_sub(tenure.generation() as u32) << START_BITS
     }
 
-    /// Where the bucket in the slot after `cursor` may start: at `wanted`, or if the
+    /// Where the bucket in the slot after the cursor's may start: at `wanted`, or if the
     /// slot was emptied from there with other high bits, at the nearest start that
     /// has those; but later than the cursor's, which is at `from` if it is of this
     /// tenure.
@@ -132,7 +133,7 @@ impl Bucket {
     /// bits, and they match the slot's whoever comes first.
     const fn agreed(
         self,
-        cursor: Cursor,
+        place: u32,
         tenure: Tenure<'_>,
         from: Option<u32>,
         wanted: u32,
@@ -146,7 +147,7 @@ impl Bucket {
             Some(from) => last.wrapping_sub(from).cast_signed() > 0,
             None => true,
         };
-        if !self.is_emptied_from(cursor) || !is_later || wanted & !LOW_BITS == block {
+        if !self.is_emptied_from(place) || !is_later || wanted & !LOW_BITS == block {
             wanted
         } else if wanted.wrapping_sub(last).cast_signed() > 0 {
             last
@@ -185,8 +186,8 @@ impl Bucket {
 
 /// The newest bucket as somebody saw it.
 #[derive(Clone, Copy)]
-struct Newest {
-    cursor: Cursor,
+struct Newest<const BUCKETS: usize> {
+    cursor: Cursor<BUCKETS>,
     /// The tick it starts at.
     start: u32,
     bucket: Bucket,
@@ -204,7 +205,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
     pub const fn new() -> Self {
         let () = Self::CHECKED;
         Self {
-            cursor: AtomicU32::new(Cursor::INITIAL.0),
+            cursor: AtomicU32::new(Cursor::<BUCKETS>::INITIAL.0),
             buckets: [const { AtomicU32::new(0) }; BUCKETS],
             spare: AtomicU32::new(0),
         }
@@ -216,7 +217,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
     pub fn new() -> Self {
         let () = Self::CHECKED;
         Self {
-            cursor: AtomicU32::new(Cursor::INITIAL.0),
+            cursor: AtomicU32::new(Cursor::<BUCKETS>::INITIAL.0),
             buckets: core::array::from_fn(|_| AtomicU32::new(0)),
             spare: AtomicU32::new(0),
         }
@@ -227,7 +228,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
     }
 
     /// The cursor, and the bucket it points at. They belong together.
-    fn look(&self) -> (Cursor, Bucket) {
+    fn look(&self) -> (Cursor<BUCKETS>, Bucket) {
         loop {
             let cursor = Cursor(self.cursor.load(Ordering::Acquire));
             let bucket = Bucket(self.slot(cursor.slot()).load(Ordering::Acquire));
@@ -242,10 +243,10 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
     /// What the newest bucket is at `now`.
     fn newest_at(
         tenure: Tenure<'_>,
-        (cursor, bucket): (Cursor, Bucket),
+        (cursor, bucket): (Cursor<BUCKETS>, Bucket),
         ticks: u32,
         now: u32,
-    ) -> Newest {
+    ) -> Newest<BUCKETS> {
         let start = cursor.start(tenure, bucket);
         let passed = if elapsed(now, start) == 0 {
             0
@@ -257,7 +258,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
 
     /// The newest bucket of `tenure` now, ready for an outcome. `None` if the
     /// tenure is over.
-    fn newest(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Option<Newest> {
+    fn newest(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Option<Newest<BUCKETS>> {
         loop {
             let seen = self.look();
             // Checked after that: if what was seen is of a later tenure, the state
@@ -298,10 +299,10 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         &self,
         tenure: Tenure<'_>,
         ticks: u32,
-        cursor: Cursor,
+        cursor: Cursor<BUCKETS>,
         from: Option<u32>,
         wanted: u32,
-    ) -> Option<Newest> {
+    ) -> Option<Newest<BUCKETS>> {
         let mut slot = cursor.slot();
         let mut start = wanted;
         let mut bucket = Bucket(0);
@@ -316,14 +317,14 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
                 return None;
             }
             if moved == 0 {
-                start = seen.agreed(cursor, tenure, from, wanted, ticks);
+                start = seen.agreed(cursor.place(), tenure, from, wanted, ticks);
                 if let Some(from) = from {
                     moves = moves.min(buckets_between(from, start, ticks));
                 }
             }
             // Even if it is empty: somebody may have looked at it from another place
             // of the cursor, and be about to empty it for what was wanted there.
-            bucket = seen.emptied(cursor, tenure, start);
+            bucket = seen.emptied(cursor.place(), tenure, start);
             if !swap(self.slot(slot), seen.0, bucket.0) {
                 return None;
             }
@@ -341,7 +342,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
     }
 
     /// Tallies the window whose newest bucket is `newest`.
-    fn scan(&self, newest: Newest) -> Tally {
+    fn scan(&self, newest: Newest<BUCKETS>) -> Tally {
         let mut tally = Tally::default();
         let mut add = |bucket: Bucket| {
             tally.calls += if CALLS { bucket.calls() } else { bucket.failed() };
