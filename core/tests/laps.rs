@@ -277,6 +277,30 @@ fn a_bucket_of_half_a_turn_of_the_clock_ago_is_not_one_to_come() {
     }
 }
 
+/// A new window's cursor is all ones: no other is, whatever the generation and the slot.
+#[test]
+fn a_cursor_of_the_highest_values_is_not_that_of_a_new_window() {
+    fn highest<const BUCKETS: usize>(skipped: u32) {
+        let clock = ManualClock::new(0);
+        let config = Config::new().failures_in_window(9).bucket(1).open_for(10);
+        let breaker = Breaker::new(config, TimeWindow::<BUCKETS>::new(), &clock);
+        let first = (1 << 23) - 1 - skipped;
+        for _ in 0..=256 {
+            clock.set(first);
+            breaker.reset();
+            for (call, tick) in (1..).zip(first..1 << 23) {
+                clock.set(tick);
+                breaker.try_acquire().unwrap().failure();
+                assert_eq!(breaker.tally().failed, call.min(BUCKETS as u32));
+            }
+        }
+    }
+    for skipped in 0..4 {
+        highest::<1>(skipped);
+        highest::<3>(skipped);
+    }
+}
+
 /// Fails after so many buckets each, from the tick `start` on.
 fn moves_on<const BUCKETS: usize>(mut start: u32, bucket: u32, jumps: &[u32]) {
     start -= start % bucket;

@@ -124,6 +124,23 @@ fn a_recorder_that_looked_at_a_slot_of_the_last_time_round() {
     );
 }
 
+/// Its clock is ahead, so it begins the first bucket beyond the edge; who goes along has
+/// to begin it where it starts, which is not at the edge.
+#[test]
+fn a_recorder_that_is_ahead() {
+    const BUCKET: u32 = 10;
+    const BELOW: u32 = EDGE - EDGE % BUCKET;
+    check::<3>(
+        BUCKET,
+        |beside| {
+            beside.call_at(BELOW - BUCKET, Outcome::Failure);
+            beside.ticks.store(BELOW, Ordering::Relaxed);
+        },
+        |ticks| ticks + BUCKET,
+        |beside| beside.call(Outcome::Failure),
+    );
+}
+
 /// Two begin the tenure on either side of the edge, and nothing more happens until just
 /// before the tick that the lower bits of one and the upper bits of the other make.
 #[test]

@@ -144,12 +144,12 @@ impl Bucket {
         let last = end - end % ticks;
         let is_later = match from {
             // If not, it was emptied when the cursor was here the last time round.
-            Some(from) => last.wrapping_sub(from).cast_signed() > 0,
+            Some(from) => last.wrapping_sub(from).cast_signed().is_positive(),
             None => true,
         };
         if !self.is_emptied_from(place) || !is_later || wanted & !LOW_BITS == block {
             wanted
-        } else if wanted.wrapping_sub(last).cast_signed() > 0 {
+        } else if wanted.wrapping_sub(last).cast_signed().is_positive() {
             last
         } else {
             block.wrapping_add(last.wrapping_sub(block) % ticks)
