@@ -246,35 +246,30 @@ fn halving_is_no_reason_for_a_dry_run_to_report_again() {
     assert_eq!(reports.0.get(), 1);
 }
 
-/// Fails in two buckets, one after the other, which trips.
-fn fails_in_two_buckets(breaker: &Bare<TimeWindow<3>>, clock: &ManualClock) {
-    record(breaker, Outcome::Failure);
-    clock.advance(10);
-    record(breaker, Outcome::Failure);
-    assert_eq!(breaker.phase(), Phase::Open);
+/// Fails in two buckets, one after the other, which trips; in so many tenures, with so
+/// many ticks between them.
+fn trips_in_two_buckets(tenures: u32, idle: u32) {
+    let clock = ManualClock::new(0);
+    let config = Config::new().failures_in_window(2).bucket(10).open_for(100);
+    let breaker = Breaker::new(config, TimeWindow::<3>::new(), &clock);
+    for _ in 0..tenures {
+        breaker.try_acquire().unwrap().failure();
+        clock.advance(10);
+        breaker.try_acquire().unwrap().failure();
+        assert_eq!(breaker.phase(), Phase::Open);
+        clock.advance(idle);
+        breaker.reset();
+    }
 }
-
-const TWO_FAILURES: Config = Config::new().failures_in_window(2).bucket(10).open_for(100);
 
 #[test]
 fn a_bucket_of_256_tenures_ago_is_not_one_to_come() {
-    static CLOCK: ManualClock = ManualClock::new(0);
-    let breaker = Breaker::new(TWO_FAILURES, TimeWindow::new(), &CLOCK);
-    for _ in 0..600 {
-        fails_in_two_buckets(&breaker, &CLOCK);
-        breaker.reset();
-    }
+    trips_in_two_buckets(600, 0);
 }
 
 #[test]
 fn a_bucket_of_half_a_turn_of_the_clock_ago_is_not_one_to_come() {
-    static CLOCK: ManualClock = ManualClock::new(0);
-    let breaker = Breaker::new(TWO_FAILURES, TimeWindow::new(), &CLOCK);
-    for _ in 0..8 {
-        fails_in_two_buckets(&breaker, &CLOCK);
-        CLOCK.advance((1 << 31) + (1 << 25));
-        breaker.reset();
-    }
+    trips_in_two_buckets(8, (1 << 31) + (1 << 25));
 }
 
 /// A new window's cursor is all ones: no other is, whatever the generation and the slot.

@@ -79,10 +79,8 @@ fn interrupt<W: Window + Send + Sync + 'static>(
     operation: Operation,
     handler: Vec<Operation>,
 ) -> usize {
-    let scheduler = Switches::new(1);
-    let executions = scheduler.executions();
     let settings = settings.clone();
-    run(scheduler, move || {
+    let executions = run(Switches::new(1), move || {
         let mut trial = Trial::new(&settings, window());
         for operation in before {
             trial.act(*operation);
@@ -100,7 +98,6 @@ fn interrupt<W: Window + Send + Sync + 'static>(
         trial.act(Operation::Snapshot);
         trial.check();
     });
-    let executions = *executions.lock().unwrap();
     assert!(executions > 2, "nothing was interrupted");
     executions
 }

@@ -14,6 +14,9 @@ const TWO_FAILURES: Config = Config::new().failures_in_window(2).open_for(100);
 const SLEEPER: usize = 1;
 /// Below it, upper bits are others.
 const EDGE: u32 = 1 << 23;
+/// A length with which no bucket begins at the edge, but one below it.
+const UNEVEN: u32 = 10;
+const BELOW: u32 = EDGE - EDGE % UNEVEN;
 
 type Subject<const BUCKETS: usize> =
     Breaker<TimeWindow<BUCKETS>, Box<dyn Fn() -> u32 + Send + Sync>>;
@@ -45,9 +48,7 @@ fn check<const BUCKETS: usize>(
     asleep: fn(u32) -> u32,
     other: fn(&Beside<BUCKETS>),
 ) {
-    let scheduler = Switches::new(3);
-    let executions = scheduler.executions();
-    run(scheduler, move || {
+    let executions = run(Switches::new(3), move || {
         let ticks = Arc::new(AtomicU32::new(0));
         let clock = ticks.clone();
         let now = move || match (current::me().into(), clock.load(Ordering::Relaxed)) {
@@ -66,7 +67,6 @@ fn check<const BUCKETS: usize>(
         other.join().unwrap();
         assert_eq!(beside.breaker.phase(), Phase::Open);
     });
-    let executions = *executions.lock().unwrap();
     assert!(executions > 1_000, "{executions} schedules");
 }
 
@@ -128,15 +128,13 @@ fn a_recorder_that_looked_at_a_slot_of_the_last_time_round() {
 /// to begin it where it starts, which is not at the edge.
 #[test]
 fn a_recorder_that_is_ahead() {
-    const BUCKET: u32 = 10;
-    const BELOW: u32 = EDGE - EDGE % BUCKET;
     check::<3>(
-        BUCKET,
+        UNEVEN,
         |beside| {
-            beside.call_at(BELOW - BUCKET, Outcome::Failure);
+            beside.call_at(BELOW - UNEVEN, Outcome::Failure);
             beside.ticks.store(BELOW, Ordering::Relaxed);
         },
-        |ticks| ticks + BUCKET,
+        |ticks| ticks + UNEVEN,
         |beside| beside.call(Outcome::Failure),
     );
 }
@@ -145,12 +143,10 @@ fn a_recorder_that_is_ahead() {
 /// before the tick that the lower bits of one and the upper bits of the other make.
 #[test]
 fn a_recorder_that_began_the_tenure_long_ago() {
-    const BUCKET: u32 = 10;
-    const BELOW: u32 = EDGE - EDGE % BUCKET;
     check::<3>(
-        BUCKET,
+        UNEVEN,
         |beside| beside.ticks.store(BELOW, Ordering::Relaxed),
-        |ticks| ticks + BUCKET,
+        |ticks| ticks + UNEVEN,
         |beside| {
             beside.breaker.reset();
             beside.call_at(BELOW + EDGE - 5, Outcome::Failure);

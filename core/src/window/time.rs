@@ -140,8 +140,7 @@ impl Bucket {
         ticks: u32,
     ) -> u32 {
         let block = self.block(tenure);
-        let end = block | LOW_BITS;
-        let last = end - end % ticks;
+        let last = aligned(block | LOW_BITS, ticks);
         let is_later = match from {
             // If not, it was emptied when the cursor was here the last time round.
             Some(from) => last.wrapping_sub(from).cast_signed().is_positive(),
@@ -306,8 +305,8 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         let mut slot = cursor.slot();
         let mut start = wanted;
         let mut bucket = Bucket(0);
-        let (mut moved, mut moves) = (0, BUCKETS as u32);
-        while moved < moves {
+        let (mut emptied, mut moves) = (0, BUCKETS as u32);
+        while emptied < moves {
             slot = if slot >= BUCKETS { 0 } else { slot + 1 };
             // Whoever sees what is recorded here later sees the cursor moved.
             let seen = Bucket(self.slot(slot).load(Ordering::Acquire));
@@ -316,7 +315,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
             if self.cursor.load(Ordering::Relaxed) != cursor.0 {
                 return None;
             }
-            if moved == 0 {
+            if emptied == 0 {
                 start = seen.agreed(cursor.place(), tenure, from, wanted, ticks);
                 if let Some(from) = from {
                     moves = moves.min(buckets_between(from, start, ticks));
@@ -328,7 +327,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
             if !swap(self.slot(slot), seen.0, bucket.0) {
                 return None;
             }
-            moved += 1;
+            emptied += 1;
         }
         let moved = Cursor::new(tenure, slot, start);
         // Nobody need look at the clock again: the swap of the bucket tells if
