@@ -256,6 +256,10 @@ impl Config {
 
     /// Gives out at most `count` probes while half-open, 1 (the default) to 31,
     /// or 15 with [`probe_rate_after`](Self::probe_rate_after).
+    ///
+    /// A probe that takes the place of one that has ended sees what was done
+    /// before that: with one probe at a time, they need nothing else to order
+    /// them. ([`probe_timeout`](Self::probe_timeout) does not wait for a probe.)
     #[must_use]
     pub const fn probes(mut self, count: u32) -> Self {
         self.probes = count;

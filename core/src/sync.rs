@@ -16,9 +16,10 @@ pub(crate) use thorough::AtomicU32;
 /// Swaps `from` for `to` in `word`, unless somebody came first.
 ///
 /// It releases, so that whoever acquires what was swapped in sees what was done
-/// before; and it acquires, so that whoever swaps something in passes on what
-/// it was told by the one before. Relaxed loads that a swap checks afterwards
-/// rely on that too: without it they could see what comes only after the swap.
+/// before; and it acquires, so that a probe that takes another's place sees what
+/// that has done, even if it had loaded the same state before. Relaxed loads that
+/// a swap checks afterwards rely on that too: without it they could see what
+/// comes only after the swap.
 #[cfg_attr(target_os = "none", inline(never))]
 #[cfg_attr(not(target_os = "none"), inline)]
 pub(crate) fn swap(word: &AtomicU32, from: u32, to: u32) -> bool {

@@ -1,7 +1,10 @@
 //! At most K probes are out in one generation; one handed back may be given
-//! out again.
+//! out again, to somebody who sees what was done with it.
 #![cfg(loom)]
 
+use std::sync::Arc;
+
+use loom::sync::atomic::{AtomicU32, Ordering};
 use microbreaker::Phase;
 use microbreaker_loom_tests::*;
 
@@ -33,6 +36,26 @@ fn a_place_handed_back_is_given_out_once() {
         assert!(held <= 1);
         assert_eq!(breaker.hold().is_ok(), held == 0);
         assert!(breaker.hold().is_err());
+    });
+}
+
+#[test]
+fn a_probe_sees_what_the_one_before_it_has_done() {
+    model_with(2, || {
+        let (breaker, _, probes) = probing(1, 1, 1);
+        drop(breaker.resume(probes[0]));
+        // Relaxed: only the breaker orders the probes.
+        let done = Arc::new(AtomicU32::new(0));
+        let theirs = done.clone();
+        let probe = |done: &AtomicU32, breaker: &Observed<_, _>| {
+            let probe = breaker.try_acquire().ok()?;
+            done.store(done.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            drop(probe);
+            Some(())
+        };
+        let (a, b) = race(&breaker, move |b| probe(&theirs, b), |b| probe(&done, b));
+        let probes = a.iter().chain(&b).count();
+        assert_eq!(done.load(Ordering::Relaxed), probes as u32);
     });
 }
 
