@@ -16,7 +16,7 @@ use crate::tools::{self, Missing};
 pub(crate) const BOARDS: &str = "embedded-example/boards";
 
 /// No program runs longer, by far.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// A core that QEMU has.
 pub(crate) struct Core {

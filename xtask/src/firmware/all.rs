@@ -18,7 +18,7 @@ type Check = fn(&Core, &Path, &str) -> anyhow::Result<String>;
 const PROGRAMS: [(&str, &[Core], Check); 4] = [
     ("suite", &[M0, M3, RISCV, RISCV_WITHOUT_A], passed),
     ("operations", &[M0, M3, RISCV, RISCV_WITHOUT_A], operations::check),
-    ("preempted", &[M0, M3], passed),
+    ("preempted", &[M0, M3, RISCV, RISCV_WITHOUT_A], passed),
     ("harts", &[HARTS], passed),
 ];
 

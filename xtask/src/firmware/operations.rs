@@ -14,7 +14,7 @@ const OPERATIONS: &str = "operations::operation::";
 const CAN_PANIC: &str = "operations::can_panic";
 
 /// Checks the operations in `program`; what there is to say of them. It `printed`
-/// for how many instructions at most they mask interrupts, if it can measure that.
+/// for how many instructions at most they mask interrupts.
 pub(super) fn check(core: &Core, program: &Path, printed: &str) -> anyhow::Result<String> {
     let functions = Functions::of(program)?;
     let operations = functions.named(OPERATIONS);
@@ -30,13 +30,12 @@ pub(super) fn check(core: &Core, program: &Path, printed: &str) -> anyhow::Resul
     let masking = operations.iter().filter(|&&operation| functions.masks(operation)).count();
     if core.has_cas {
         ensure!(masking == 0, "{masking} of {all} operations mask interrupts");
-        ensure!(["", "0"].contains(&printed), "interrupts are masked for {printed} instructions");
+        ensure!(printed == "0", "interrupts are masked for {printed} instructions");
         return Ok(format!("none of {all} can panic, none masks interrupts"));
     }
     ensure!(masking > 0, "none of {all} operations masks interrupts, but there is no other way");
-    let most = match printed {
-        "" => String::new(),
-        most => format!(" for up to {most} instructions at a time"),
-    };
-    Ok(format!("none of {all} can panic, {masking} mask interrupts{most}"))
+    Ok(format!(
+        "none of {all} can panic, {masking} mask interrupts, for up to {printed} instructions at a \
+         time"
+    ))
 }

@@ -1,16 +1,18 @@
 //! Cortex-M: an instruction is so much virtual time, and SysTick measures it.
 
+pub(crate) mod alarm;
+
 use cortex_m::peripheral::syst::SystClkSource;
 pub use cortex_m_rt::entry;
 
 /// Under QEMU's `-icount shift=10`.
-pub(crate) const NANOSECONDS: u32 = 1 << 10;
+const NANOSECONDS: u32 = 1 << 10;
 
 /// How fast QEMU's boards tick: `mps2-an385`, and `microbit`.
-pub(crate) const MEGAHERTZ: u32 = if cfg!(target_has_atomic = "32") { 25 } else { 16 };
+const MEGAHERTZ: u32 = if cfg!(target_has_atomic = "32") { 25 } else { 16 };
 
 /// SysTick counts down in 24 bits.
-pub(crate) const MASK: u32 = (1 << 24) - 1;
+const MASK: u32 = (1 << 24) - 1;
 
 /// The instructions that it takes to do `operation` and to look at SysTick.
 #[inline(never)]

@@ -6,18 +6,22 @@
 
 #![no_std]
 
-#[cfg_attr(target_arch = "arm", path = "arm.rs")]
-#[cfg_attr(target_arch = "riscv32", path = "riscv.rs")]
-mod core_local;
 #[cfg(target_arch = "arm")]
+mod arm;
 mod interrupt;
+#[cfg(target_arch = "riscv32")]
+mod riscv;
 
 use core::panic::PanicInfo;
 
 use semihosting::{eprintln, process};
 
-pub use core_local::entry;
 #[cfg(target_arch = "arm")]
+use arm as core_local;
+#[cfg(target_arch = "riscv32")]
+use riscv as core_local;
+
+pub use core_local::entry;
 pub use interrupt::interrupted;
 
 /// The instructions that `operation` takes.

@@ -1,6 +1,8 @@
 //! RISC-V counts its instructions itself.
 
-use riscv::register::minstret;
+pub(crate) mod alarm;
+
+use ::riscv::register::minstret;
 pub use riscv_rt::entry;
 
 /// The instructions that it takes to do `operation` and to look at the counter.
