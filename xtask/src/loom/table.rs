@@ -48,7 +48,7 @@ fn raise(model: &Model, own: Seen, limit: Duration) -> anyhow::Result<Seen> {
     };
     let mut most = own;
     while let Some(bound) = most.preemptions {
-        if less.is_some_and(|less| least_seconds(less, most) > limit.as_secs_f32()) {
+        if less.is_some_and(|less| next_seconds(less, most, bound) > limit.as_secs_f32()) {
             break;
         }
         let limits = Limits { preemptions: Some(bound + 1), time: Some(limit), schedules: None };
@@ -63,11 +63,12 @@ fn raise(model: &Model, own: Seen, limit: Duration) -> anyhow::Result<Seen> {
     Ok(most)
 }
 
-/// How long the next bound will take at least. The number of schedules with `k`
-/// preemptions grows with `k` like a binomial coefficient, so each growth is at
-/// least half of the one before.
-fn least_seconds(less: Seen, most: Seen) -> f32 {
-    most.seconds * (most.interleavings as f32 / less.interleavings as f32) / 2.0
+/// How long the bound after `k` will take. The number of schedules with at most
+/// `k` preemptions, of `n` that are possible, grows like a binomial coefficient:
+/// by `(n - k + 1) / k` up to `k`, which tells `n`, and then by `(n - k) / (k + 1)`.
+fn next_seconds(less: Seen, most: Seen, k: u32) -> f32 {
+    let grown = most.interleavings as f32 / less.interleavings as f32;
+    most.seconds * (k as f32 * grown - 1.0) / (k + 1) as f32
 }
 
 fn passed(model: &Model, limits: Limits) -> anyhow::Result<Option<Seen>> {
