@@ -17,8 +17,8 @@ pub(crate) use thorough::AtomicU32;
 ///
 /// It releases, so that whoever acquires what was swapped in sees what was done
 /// before; and it acquires, so that a probe that takes another's place sees what
-/// that has done, even if it had loaded the same state before. Relaxed loads that
-/// a swap checks afterwards rely on that too: without it they could see what
+/// that has done, even if it had loaded the same state before. A relaxed load that
+/// a swap checks afterwards relies on that too: without it, it could see what
 /// comes only after the swap.
 #[cfg_attr(target_os = "none", inline(never))]
 #[cfg_attr(not(target_os = "none"), inline)]

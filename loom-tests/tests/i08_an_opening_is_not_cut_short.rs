@@ -95,6 +95,24 @@ fn a_helper_of_an_opening_that_starts_anew() {
 }
 
 #[test]
+fn a_helper_that_sees_the_tick_and_not_the_clock_behind_it() {
+    model_with(3, || {
+        let (breaker, ticks) = ticking(config(), ());
+        let clock = ticks.clone();
+        race(
+            &breaker,
+            move |b| {
+                ticks.advance(OPEN_FOR - 1);
+                b.trip();
+            },
+            |b| b.trip(),
+        );
+        clock.advance(OPEN_FOR - 1);
+        assert_eq!(breaker.left(), Some(1));
+    });
+}
+
+#[test]
 fn callers_beside_an_opening_that_starts_anew() {
     model_with(2, || {
         let (breaker, ticks) = ticking(config(), ());

@@ -14,8 +14,9 @@
 //! - `tick` is swapped from the value seen *before* checking that the
 //!   generation is still unsettled. If a later phase began, it has changed,
 //!   unless that phase began at the very same tick; then the sleeper's is the
-//!   same too. A sleeper of the same generation may move it on, to a tick that
-//!   it read before the generation was settled, so never beyond that moment.
+//!   same too, as whoever sees a tick also sees the clock it was read from. A
+//!   sleeper of the same generation may move it on, to a tick that it read before
+//!   the generation was settled, so never beyond that moment.
 //! - `excess` is tagged. Settling sets it to 0 in every generation, so that a
 //!   tag of 256 generations ago is never met; then the winner, who alone knows
 //!   it, publishes it. Until then the length is the rounded one.
@@ -74,9 +75,9 @@ impl Entered {
             if state.is_settled() {
                 return state;
             }
-            // Relaxed: if one of them is of a later generation, that began before
-            // the swap below, or else it could not be seen here; so the swap fails.
-            let tick = self.tick.load(Ordering::Relaxed);
+            let tick = self.tick();
+            // Relaxed: if it is of a later generation, that began before the swap
+            // below, or else it could not be seen here; so the swap fails.
             let excess = if own_lengths { self.excess.load(Ordering::Relaxed) } else { 0 };
             // The clock is read after the words and before the check: a tick
             // read in this generation, or thrown away. Checked by a swap: a load
