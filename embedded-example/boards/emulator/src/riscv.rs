@@ -8,7 +8,13 @@ pub use riscv_rt::entry;
 /// The instructions that it takes to do `operation` and to look at the counter.
 #[inline(never)]
 pub(crate) fn count(operation: &mut dyn FnMut()) -> u32 {
-    let start = minstret::read();
+    let start = executed();
     operation();
-    minstret::read().wrapping_sub(start) as u32
+    executed().wrapping_sub(start)
+}
+
+/// Instructions since reset.
+#[inline]
+fn executed() -> u32 {
+    minstret::read() as u32
 }

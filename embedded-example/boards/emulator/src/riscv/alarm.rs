@@ -4,8 +4,9 @@ use core::arch::asm;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use ::riscv::interrupt::Interrupt;
-use ::riscv::register::{mie, minstret};
+use ::riscv::register::mie;
 
+use super::executed;
 use crate::interrupt;
 
 /// Instructions to a tick of the timer: 100 ns, under QEMU's `-icount shift=0`.
@@ -53,11 +54,6 @@ fn came() {
     let late = executed() - DUE.load(Ordering::Relaxed);
     cancel();
     interrupt::came(late);
-}
-
-/// Instructions since reset.
-fn executed() -> u32 {
-    minstret::read() as u32
 }
 
 /// Does nothing for so many instructions, up to [`TICK`], and some more.
