@@ -222,7 +222,7 @@ fn demo(sh: &Shell) -> anyhow::Result<()> {
 }
 
 fn schedules(_: &Shell) -> anyhow::Result<()> {
-    crate::shuttle::run(&crate::shuttle::Options { schedules: 1_000_000 })
+    crate::shuttle::run(&crate::shuttle::Options { schedules: crate::shuttle::SCHEDULES })
 }
 
 fn firmware(all: bool) -> anyhow::Result<()> {

@@ -3,11 +3,14 @@
 use crate::models::{self, Limits};
 use crate::tools;
 
+/// Random schedules that are tried in all, unless told otherwise.
+pub(crate) const SCHEDULES: u32 = 1_000_000;
+
 /// Options of `cargo xtask shuttle`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Random schedules to try in all
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    #[arg(long, value_name = "N", default_value_t = SCHEDULES)]
     pub(crate) schedules: u32,
 }
 
