@@ -28,11 +28,14 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let shell = tools::shell()?;
     let mut models = build(&shell, "target/loom")?;
+    let table = shell.current_dir().join(TABLE);
+    if options.full {
+        table::prune(&table, &models)?;
+    }
     if let Some(filter) = &options.filter {
         models.retain(|model| model.to_string().contains(filter));
     }
     if options.full {
-        let table = shell.current_dir().join(TABLE);
         return table::fill(&table, &models, Duration::from_secs(options.limit));
     }
     models::report(&models, Limits::default())

@@ -130,8 +130,8 @@ fn seen(said: &str) -> Option<Seen> {
     })
 }
 
-/// Does `work` for each of the models until it says false, with as many at a
-/// time as there are cores.
+/// Does `work` for each of the models until it says false or fails, with as many
+/// at a time as there are cores.
 pub(crate) fn each(
     models: &[Model],
     work: impl Fn(&Model) -> anyhow::Result<bool> + Sync,
@@ -141,9 +141,11 @@ pub(crate) fn each(
         while go_on.load(Ordering::Relaxed)
             && let Some(model) = models.get(next.fetch_add(1, Ordering::Relaxed))
         {
-            if !work(model)? {
+            let done = work(model);
+            if !matches!(done, Ok(true)) {
                 go_on.store(false, Ordering::Relaxed);
             }
+            done?;
         }
         anyhow::Ok(())
     };

@@ -1,6 +1,6 @@
 //! `docs/models.md`: how far each model goes, as it was seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
@@ -14,6 +14,14 @@ const HEAD: &str = "\
 | model | in CI, preemptions | interleavings | `--full`, preemptions | interleavings | seconds it had |
 |---|---:|---:|---:|---:|---:|
 ";
+
+/// Removes the rows of models that are there no more.
+pub(super) fn prune(file: &Path, models: &[Model]) -> anyhow::Result<()> {
+    let names: BTreeSet<_> = models.iter().map(|model| format!("`{model}`")).collect();
+    let mut rows = read(file)?;
+    rows.retain(|name, _| names.contains(name));
+    write(file, &rows)
+}
 
 /// Raises the bound of each model until it does not end within `limit`, or
 /// until there is nothing more to try, and writes that into the table. A row is
