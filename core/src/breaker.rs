@@ -1,19 +1,22 @@
-//! The breaker: acquiring, and what its phases amount to as time goes by.
+//! The breaker: made, asked, and looked at.
 
+mod acquire;
 mod control;
 mod record;
+mod time;
+mod transition;
 
 use core::fmt;
 
 use crate::clock::{Clock, elapsed};
-use crate::config::{AfterProbeTimeout, Config, ConfigError, ConfigSource, ConstConfig, Fixed};
+use crate::config::{Config, ConfigError, ConfigSource, ConstConfig, Fixed};
 use crate::error::{CallError, Rejected};
-use crate::event::{Cause, Observer, Outcome, Transition};
+use crate::event::{Observer, Outcome};
 use crate::guard::Guard;
 use crate::permit::{Permit, Token};
 use crate::phase::Phase;
 use crate::snapshot::Snapshot;
-use crate::state::{Entered, GENERATIONS, Length, State, Word};
+use crate::state::{Entered, GENERATIONS, State, Word};
 use crate::sync::const_fn;
 use crate::window::{Call, Span, Tally, Tenure, Window};
 
@@ -39,15 +42,6 @@ pub struct Breaker<W: Window, C: Clock, O: Observer = (), G: ConfigSource = Conf
     config: G,
     clock: C,
     observer: O,
-}
-
-/// What comes of asking for leave: two plain words, so that they are returned
-/// in registers.
-#[derive(Clone, Copy)]
-struct Answer {
-    state: State,
-    /// Ticks for which `state` refuses; 0 if it admits, `u32::MAX` if unknown.
-    refused_for: u32,
 }
 
 impl<W: Window, C: Clock> Breaker<W, C> {
@@ -162,40 +156,6 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         Guard::call_classified(self, f, classify)
     }
 
-    /// Asks for leave to make one call.
-    ///
-    /// While closed this is one load, and no clock is read unless slow calls
-    /// are watched. Lock-free.
-    ///
-    /// # Errors
-    ///
-    /// The breaker refuses, says in which phase, and for how long if it knows.
-    #[inline]
-    pub fn try_acquire(&self) -> Result<Permit<'_, Self>, Rejected> {
-        let mut state = self.word.load();
-        if !state.is_closed() {
-            let answer = self.acquire_unhealthy();
-            state = answer.state;
-            if answer.refused_for > 0 {
-                let known = answer.refused_for != u32::MAX;
-                let retry_after = known.then_some(answer.refused_for);
-                let rejected = Rejected { phase: state.phase(), retry_after };
-                self.observer.rejection(&rejected);
-                return Err(rejected);
-            }
-        }
-        Ok(self.resume(Token::new(state.generation())))
-    }
-
-    /// Turns a token of this breaker into a permit again.
-    ///
-    /// Where slow calls are watched the call counts as started now; say how
-    /// long it took with [`Permit::took`].
-    pub fn resume(&self, token: Token) -> Permit<'_, Self> {
-        let started = if W::SLOW { self.clock.now() } else { 0 };
-        Permit::new(self, token, started)
-    }
-
     /// The phase now. An opening that is over reads as half-open.
     ///
     /// Changes nothing. Lock-free.
@@ -281,234 +241,6 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         let open = matches!(state.phase(), Phase::Open);
         let generation = state.generation().wrapping_sub(open as u32) % GENERATIONS;
         self.window.tally(self.tenure(generation), &self.span())
-    }
-
-    /// Swaps `from` for `to`, a new tenure; if that was won, settles and tells it.
-    #[inline(never)]
-    #[must_use]
-    fn transit(&self, from: State, to: State, cause: Cause) -> bool {
-        let won = self.word.swap(from, to);
-        if won {
-            self.entered(from, to, cause, 0);
-        }
-        won
-    }
-
-    /// Opens for `ticks` instead of the configured time. False if `from` was no
-    /// longer the state.
-    #[must_use]
-    fn open_for(&self, from: State, ticks: u32, cause: Cause) -> bool {
-        if !G::OWN_LENGTHS {
-            return self.transit(from, from.open(), cause);
-        }
-        let (length, excess) = Length::round_up(ticks);
-        let to = from.open_for(length);
-        let won = self.word.swap(from, to);
-        if won {
-            self.entered(from, to, cause, excess);
-        }
-        won
-    }
-
-    /// What the winner of a transition does. `excess` are the ticks by which
-    /// the opening's own length was rounded up.
-    fn entered(&self, from: State, to: State, cause: Cause, excess: u32) {
-        let generation = to.generation();
-        self.settle();
-        let tick = self.clock.now();
-        if excess != 0 {
-            self.entered.publish_excess(&self.word, generation, excess);
-        }
-        let (from, to) = (from.phase(), to.phase());
-        if from != to {
-            let generation = generation as u8;
-            self.observer.transition(&Transition { from, to, cause, generation, tick });
-        }
-    }
-
-    fn begin(&self, generation: u32) {
-        self.window.begin(self.tenure(generation), &self.span());
-    }
-
-    /// The state, once it is known when it began.
-    fn settled(&self) -> State {
-        let state = self.word.load();
-        if state.is_settled() { state } else { self.settle() }
-    }
-
-    fn settle(&self) -> State {
-        // The window begins before anybody can leave the tenure; but what tripped
-        // it can be looked at while it is open.
-        let begin = |state: State| {
-            if !state.is(Phase::Open) {
-                self.begin(state.generation());
-            }
-        };
-        self.entered.settle(&self.word, || self.clock.now(), begin, G::OWN_LENGTHS)
-    }
-
-    /// The state, settled and not overdue, and for how long it refuses every
-    /// call: 0 if it does not, or if it is open and due. Where `generation` is
-    /// over it is just the state, settled.
-    ///
-    /// True if the state is still the same afterwards.
-    #[cfg_attr(target_os = "none", inline(never))]
-    #[cfg_attr(not(target_os = "none"), inline(always))]
-    fn live(&self, generation: u32) -> Answer {
-        loop {
-            let state = self.settled();
-            if state.generation() != generation && generation != GENERATIONS {
-                return Answer { state, refused_for: 0 };
-            }
-            let mut refused_for =
-                if G::OVERRIDES && state.is(Phase::ForcedOpen) { u32::MAX } else { 0 };
-            if state.is(Phase::Open) || state.is(Phase::HalfOpen) {
-                let left = self.left(state);
-                if state.is(Phase::Open) {
-                    refused_for = left;
-                } else if left == 0 {
-                    self.expire(state);
-                    continue;
-                }
-            }
-            return Answer { state, refused_for };
-        }
-    }
-
-    /// Ticks until `state`, open or half-open and settled, is over by itself:
-    /// 0 if it is, `u32::MAX` if it never will be.
-    ///
-    /// True if the state is still the same afterwards.
-    #[inline(always)]
-    fn left(&self, state: State) -> u32 {
-        let (since, ticks) = self.time_in_phase(state);
-        let length = match state.own_length() {
-            _ if state.is(Phase::HalfOpen) => self.config().half_open_for().unwrap_or(u32::MAX),
-            Some(rounded) if G::OWN_LENGTHS => {
-                rounded.ticks().saturating_sub(self.entered.excess(state.generation()))
-            }
-            _ => self.config().opening(state.level(), state.generation(), since),
-        };
-        if length == u32::MAX { length } else { length.saturating_sub(ticks) }
-    }
-
-    /// The phase as it reads now, and for how many ticks it refuses if known.
-    fn outlook(&self, state: State) -> (Phase, Option<u32>) {
-        let phase = state.phase();
-        let can_end = matches!(phase, Phase::Open | Phase::HalfOpen);
-        if !can_end || !state.is_settled() {
-            return (phase, None);
-        }
-        match self.left(state) {
-            left if left > 0 => (phase, (phase == Phase::Open).then_some(left)),
-            _ if phase == Phase::Open => (Phase::HalfOpen, None),
-            _ => match self.config().next_after_probe_timeout() {
-                AfterProbeTimeout::Open => match self.left(state.open_overdue()) {
-                    0 => (Phase::HalfOpen, None),
-                    left => (Phase::Open, Some(left)),
-                },
-                AfterProbeTimeout::FreshProbes => (Phase::HalfOpen, None),
-                AfterProbeTimeout::Close => (Phase::Closed, None),
-            },
-        }
-    }
-
-    /// The tick at which the phase began, and the ticks since.
-    #[inline]
-    fn time_in_phase(&self, state: State) -> (u32, u32) {
-        let since = self.entered.tick();
-        let ticks = elapsed(self.clock.now(), since);
-        if state.is_overdue()
-            && let Some(most) = self.config().half_open_for()
-        {
-            return (since.wrapping_add(most), ticks.saturating_sub(most));
-        }
-        (since, ticks)
-    }
-
-    /// Ends a half-open `state` that is overdue.
-    fn expire(&self, state: State) {
-        let next = match self.config().next_after_probe_timeout() {
-            AfterProbeTimeout::Open => state.open_overdue(),
-            AfterProbeTimeout::FreshProbes => state.half_open(),
-            AfterProbeTimeout::Close => self.closing(state),
-        };
-        let _ = self.transit(state, next, Cause::ProbeTimeout);
-    }
-
-    /// `state` closed by its probes: gradually, if so configured.
-    fn closing(&self, state: State) -> State {
-        let closed = state.closed();
-        if self.config().has_ramp() { closed.ramping() } else { closed }
-    }
-
-    /// Ends a call of `generation`. False if the outcome is stale.
-    #[inline]
-    fn finish(&self, generation: u32, call: Call) -> bool {
-        let healthy = !call.counts_against() && self.word.load().is_healthy(generation);
-        healthy && self.window.is_quiet(self.tenure(generation), &self.span())
-            || self.count(generation, call, healthy)
-    }
-
-    /// `try_acquire` where not every call is admitted.
-    #[cold]
-    fn acquire_unhealthy(&self) -> Answer {
-        loop {
-            let Answer { state, mut refused_for } = self.live(GENERATIONS);
-            if refused_for == 0 {
-                let due = state.is(Phase::Open);
-                if !due && !state.is(Phase::HalfOpen) {
-                    if !self.config().has_ramp() || !state.is_ramping() || !state.is(Phase::Closed)
-                    {
-                        return Answer { state, refused_for };
-                    }
-                    match self.acquire_ramping(state) {
-                        Some(answer) => return answer,
-                        None => continue,
-                    }
-                }
-                let probing = if due { state.half_open() } else { state };
-                if self.has_probe_beside(probing) {
-                    let to = probing.with_probe_out();
-                    let won = if due {
-                        self.transit(state, to, Cause::OpeningOver)
-                    } else {
-                        self.word.swap(state, to)
-                    };
-                    if won {
-                        return Answer { state: to, refused_for };
-                    }
-                    continue;
-                }
-                refused_for = u32::MAX;
-            }
-            // What was read belongs to the state only if it is the same.
-            if self.word.load() == state {
-                return Answer { state, refused_for };
-            }
-        }
-    }
-
-    fn has_probe_beside(&self, state: State) -> bool {
-        self.config().has_probe_beside(state.probes(self.config().judges_by_rate()))
-    }
-
-    /// Asks a `Closed` state that may be ramping. `None` if it was no longer the
-    /// state.
-    #[cold]
-    #[inline(never)]
-    fn acquire_ramping(&self, state: State) -> Option<Answer> {
-        let (_, ticks) = self.time_in_phase(state);
-        let (to, admits) = match self.config().share_after(ticks) {
-            None => (state.ramped(), true),
-            Some(share) => {
-                let credit = state.credit() + share;
-                let admits = credit >= 100;
-                (state.with_credit(if admits { credit - 100 } else { credit }), admits)
-            }
-        };
-        let refused_for = if admits { 0 } else { u32::MAX };
-        self.word.swap(state, to).then_some(Answer { state: to, refused_for })
     }
 }
 

@@ -9,12 +9,20 @@ use crate::state::State;
 use crate::window::{Call, Kind, Tally, Tenure, Window};
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
+    /// Ends a call of `generation`. False if the outcome is stale.
+    #[inline]
+    pub(super) fn finish(&self, generation: u32, call: Call) -> bool {
+        let healthy = !call.counts_against() && self.word.load().is_healthy(generation);
+        healthy && self.window.is_quiet(self.tenure(generation), &self.span())
+            || self.count(generation, call, healthy)
+    }
+
     /// Ends a call of `generation` that changes something: that is not a success
     /// of a `healthy` breaker whose window is quiet. False if the outcome is
     /// stale.
     #[cfg_attr(target_os = "none", inline)]
     #[cfg_attr(not(target_os = "none"), inline(never))]
-    pub(super) fn count(&self, generation: u32, call: Call, healthy: bool) -> bool {
+    fn count(&self, generation: u32, call: Call, healthy: bool) -> bool {
         // `count_unhealthy` would do the same, more slowly but without more code.
         if cfg!(not(target_os = "none")) && healthy {
             return self.window.record(self.tenure(generation), &self.span(), call).is_some();

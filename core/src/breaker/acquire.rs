@@ -1,0 +1,109 @@
+//! Acquiring: who is admitted.
+
+use super::Breaker;
+use super::time::Answer;
+use crate::clock::Clock;
+use crate::config::ConfigSource;
+use crate::error::Rejected;
+use crate::event::{Cause, Observer};
+use crate::permit::{Permit, Token};
+use crate::phase::Phase;
+use crate::state::{GENERATIONS, State};
+use crate::window::Window;
+
+impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
+    /// Asks for leave to make one call.
+    ///
+    /// While closed this is one load, and no clock is read unless slow calls
+    /// are watched. Lock-free.
+    ///
+    /// # Errors
+    ///
+    /// The breaker refuses, says in which phase, and for how long if it knows.
+    #[inline]
+    pub fn try_acquire(&self) -> Result<Permit<'_, Self>, Rejected> {
+        let mut state = self.word.load();
+        if !state.is_closed() {
+            let answer = self.acquire_unhealthy();
+            state = answer.state;
+            if answer.refused_for > 0 {
+                let known = answer.refused_for != u32::MAX;
+                let retry_after = known.then_some(answer.refused_for);
+                let rejected = Rejected { phase: state.phase(), retry_after };
+                self.observer.rejection(&rejected);
+                return Err(rejected);
+            }
+        }
+        Ok(self.resume(Token::new(state.generation())))
+    }
+
+    /// Turns a token of this breaker into a permit again.
+    ///
+    /// Where slow calls are watched the call counts as started now; say how
+    /// long it took with [`Permit::took`].
+    pub fn resume(&self, token: Token) -> Permit<'_, Self> {
+        let started = if W::SLOW { self.clock.now() } else { 0 };
+        Permit::new(self, token, started)
+    }
+
+    /// `try_acquire` where not every call is admitted.
+    #[cold]
+    fn acquire_unhealthy(&self) -> Answer {
+        loop {
+            let Answer { state, mut refused_for } = self.live(GENERATIONS);
+            if refused_for == 0 {
+                let due = state.is(Phase::Open);
+                if !due && !state.is(Phase::HalfOpen) {
+                    if !self.config().has_ramp() || !state.is_ramping() || !state.is(Phase::Closed)
+                    {
+                        return Answer { state, refused_for };
+                    }
+                    match self.acquire_ramping(state) {
+                        Some(answer) => return answer,
+                        None => continue,
+                    }
+                }
+                let probing = if due { state.half_open() } else { state };
+                if self.has_probe_beside(probing) {
+                    let to = probing.with_probe_out();
+                    let won = if due {
+                        self.transit(state, to, Cause::OpeningOver)
+                    } else {
+                        self.word.swap(state, to)
+                    };
+                    if won {
+                        return Answer { state: to, refused_for };
+                    }
+                    continue;
+                }
+                refused_for = u32::MAX;
+            }
+            // What was read belongs to the state only if it is the same.
+            if self.word.load() == state {
+                return Answer { state, refused_for };
+            }
+        }
+    }
+
+    fn has_probe_beside(&self, state: State) -> bool {
+        self.config().has_probe_beside(state.probes(self.config().judges_by_rate()))
+    }
+
+    /// Asks a `Closed` state that may be ramping. `None` if it was no longer the
+    /// state.
+    #[cold]
+    #[inline(never)]
+    fn acquire_ramping(&self, state: State) -> Option<Answer> {
+        let (_, ticks) = self.time_in_phase(state);
+        let (to, admits) = match self.config().share_after(ticks) {
+            None => (state.ramped(), true),
+            Some(share) => {
+                let credit = state.credit() + share;
+                let admits = credit >= 100;
+                (state.with_credit(if admits { credit - 100 } else { credit }), admits)
+            }
+        };
+        let refused_for = if admits { 0 } else { u32::MAX };
+        self.word.swap(state, to).then_some(Answer { state: to, refused_for })
+    }
+}

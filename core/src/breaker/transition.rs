@@ -1,0 +1,75 @@
+//! Transitions: a swap of the state, and what its winner does then.
+
+use super::Breaker;
+use crate::clock::Clock;
+use crate::config::ConfigSource;
+use crate::event::{Cause, Observer, Transition};
+use crate::phase::Phase;
+use crate::state::{Length, State};
+use crate::window::Window;
+
+impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
+    /// Swaps `from` for `to`, a new tenure; if that was won, settles and tells it.
+    #[inline(never)]
+    #[must_use]
+    pub(super) fn transit(&self, from: State, to: State, cause: Cause) -> bool {
+        let won = self.word.swap(from, to);
+        if won {
+            self.entered(from, to, cause, 0);
+        }
+        won
+    }
+
+    /// Opens for `ticks` instead of the configured time. False if `from` was no
+    /// longer the state.
+    #[must_use]
+    pub(super) fn open_for(&self, from: State, ticks: u32, cause: Cause) -> bool {
+        if !G::OWN_LENGTHS {
+            return self.transit(from, from.open(), cause);
+        }
+        let (length, excess) = Length::round_up(ticks);
+        let to = from.open_for(length);
+        let won = self.word.swap(from, to);
+        if won {
+            self.entered(from, to, cause, excess);
+        }
+        won
+    }
+
+    /// What the winner of a transition does. `excess` are the ticks by which
+    /// the opening's own length was rounded up.
+    fn entered(&self, from: State, to: State, cause: Cause, excess: u32) {
+        let generation = to.generation();
+        self.settle();
+        let tick = self.clock.now();
+        if excess != 0 {
+            self.entered.publish_excess(&self.word, generation, excess);
+        }
+        let (from, to) = (from.phase(), to.phase());
+        if from != to {
+            let generation = generation as u8;
+            self.observer.transition(&Transition { from, to, cause, generation, tick });
+        }
+    }
+
+    pub(super) fn begin(&self, generation: u32) {
+        self.window.begin(self.tenure(generation), &self.span());
+    }
+
+    /// The state, once it is known when it began.
+    pub(super) fn settled(&self) -> State {
+        let state = self.word.load();
+        if state.is_settled() { state } else { self.settle() }
+    }
+
+    fn settle(&self) -> State {
+        // The window begins before anybody can leave the tenure; but what tripped
+        // it can be looked at while it is open.
+        let begin = |state: State| {
+            if !state.is(Phase::Open) {
+                self.begin(state.generation());
+            }
+        };
+        self.entered.settle(&self.word, || self.clock.now(), begin, G::OWN_LENGTHS)
+    }
+}
