@@ -1,0 +1,158 @@
+//! Whether a configuration can work.
+
+use super::{Backoff, Config, ConfigError, Field, MAX_COUNT, MAX_LEVEL, MAX_SHARES, MAX_TICKS};
+use super::{MAX_PROBE_TIMEOUT, ProbeTimeout, Ramp};
+use crate::state::{MAX_CONSECUTIVE, MAX_PROBES, MAX_RATED_PROBES};
+use crate::window::{Kind, Window};
+
+impl Config {
+    /// Whether every value is in its range, for a breaker with a window `W`.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is not, with its value and what is allowed.
+    pub const fn check<W: Window>(&self) -> Result<(), ConfigError> {
+        let in_window = self.failures_in_window.is_some()
+            || self.failure_rate.is_some()
+            || self.slow_rate.is_some();
+        if self.consecutive_failures.is_none() && !in_window {
+            return Err(ConfigError { field: Field::Policies, value: 0, least: 1, most: 4 });
+        }
+        // What does not go with the window at hand must not be set.
+        let no_calls = within(Field::LastCalls, self.last_calls, 0, 0);
+        let no_bucket = within(Field::Bucket, self.bucket, 0, 0);
+        let (window, other, bound) = match W::KIND {
+            Kind::None if in_window => {
+                (within(Field::LastCalls, self.last_calls, 1, 0), no_bucket, 0)
+            }
+            Kind::None => (no_calls, no_bucket, self.min_calls),
+            Kind::Count { capacity } => {
+                (within(Field::LastCalls, self.last_calls, 1, capacity), no_bucket, self.last_calls)
+            }
+            Kind::Time { buckets, .. } => {
+                (within(Field::Bucket, self.bucket, 1, MAX_TICKS / buckets), no_calls, MAX_COUNT)
+            }
+        };
+        // What only a window that remembers all calls, or times them, can tell.
+        let counted = match W::KIND {
+            Kind::Time { calls: false, .. } => 0,
+            _ => 100,
+        };
+        let timed = if W::SLOW { counted } else { 0 };
+        let (probes, rated) = match self.probe_rate_after {
+            Some(_) => (MAX_RATED_PROBES, self.probe_rate_after),
+            None => (MAX_PROBES, None),
+        };
+        let finished = match self.reuse_probes_until {
+            Some(finished) => finished,
+            None => self.probes,
+        };
+        let checks = [
+            window,
+            other,
+            within(Field::MinCalls, self.min_calls, 1, if counted == 0 { 1 } else { bound }),
+            optional(Field::ConsecutiveFailures, self.consecutive_failures, MAX_CONSECUTIVE),
+            optional(Field::FailuresInWindow, self.failures_in_window, bound),
+            optional(Field::FailureRate, self.failure_rate, counted),
+            optional(Field::SlowRate, self.slow_rate, timed),
+            match (self.slow_after, self.slow_rate) {
+                (Some(ticks), Some(_)) => within(Field::SlowAfter, ticks, 0, MAX_TICKS),
+                (Some(ticks), None) => within(Field::SlowAfter, ticks, 1, 0),
+                (None, Some(_)) => within(Field::SlowAfter, u32::MAX, 0, MAX_TICKS),
+                (None, None) => Ok(()),
+            },
+            within(Field::OpenFor, self.open_for, 1, MAX_TICKS),
+            self.check_backoff(),
+            match self.jitter {
+                Some(jitter) => within(Field::Jitter, jitter.percent, 1, 100),
+                None => Ok(()),
+            },
+            within(Field::Probes, self.probes, 1, probes),
+            optional(Field::ReuseProbesUntil, self.reuse_probes_until, probes),
+            optional(Field::Successes, self.successes, finished),
+            optional(Field::ProbeRateAfter, rated, finished),
+            match rated {
+                Some(count) if self.failure_rate.is_none() && self.slow_rate.is_none() => {
+                    within(Field::ProbeRateAfter, count, 1, 0)
+                }
+                _ => Ok(()),
+            },
+            match self.probe_timeout {
+                ProbeTimeout::Ticks(ticks) => {
+                    within(Field::ProbeTimeout, ticks, 1, MAX_PROBE_TIMEOUT)
+                }
+                ProbeTimeout::OpenFor | ProbeTimeout::Never => Ok(()),
+            },
+            self.check_ramp(),
+        ];
+        let mut i = 0;
+        while i < checks.len() {
+            if checks[i].is_err() {
+                return checks[i];
+            }
+            i += 1;
+        }
+        Ok(())
+    }
+
+    const fn check_backoff(&self) -> Result<(), ConfigError> {
+        let Some(Backoff { factor, max }) = self.backoff else { return Ok(()) };
+        if let Err(error) = within(Field::BackoffFactor, factor, 2, u32::MAX) {
+            return Err(error);
+        }
+        let reach = self.open_for.saturating_mul(factor.saturating_pow(MAX_LEVEL));
+        within(
+            Field::BackoffMax,
+            max,
+            self.open_for,
+            if reach < MAX_TICKS { reach } else { MAX_TICKS },
+        )
+    }
+
+    const fn check_ramp(&self) -> Result<(), ConfigError> {
+        let Some(Ramp { shares, count, step }) = self.ramp else { return Ok(()) };
+        let (mut least, mut i) = (1, 0);
+        while i < MAX_SHARES {
+            let share = shares[i] as u32;
+            if (i as u32) < count
+                && let Err(error) = within(Field::RampShare, share, least, 99)
+            {
+                return Err(error);
+            }
+            least = share;
+            i += 1;
+        }
+        within(Field::RampStep, step, 1, MAX_TICKS / MAX_SHARES as u32)
+    }
+
+    /// [`check`](Self::check), for constants.
+    pub(crate) const fn assert<W: Window>(&self) {
+        if let Err(error) = self.check::<W>() {
+            panic!("{}", error.field.complaint());
+        }
+    }
+}
+
+pub(crate) const fn within(
+    field: Field,
+    value: u32,
+    least: u32,
+    most: u32,
+) -> Result<(), ConfigError> {
+    if least <= value && value <= most {
+        Ok(())
+    } else {
+        Err(ConfigError { field, value, least, most })
+    }
+}
+
+const fn optional(field: Field, value: Option<u32>, most: u32) -> Result<(), ConfigError> {
+    match value {
+        Some(value) => within(field, value, 1, most),
+        None => Ok(()),
+    }
+}
+
+#[cfg(doctest)]
+#[doc = include_str!("refused.md")]
+struct Refused;
