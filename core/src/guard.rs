@@ -2,7 +2,7 @@
 
 use crate::error::{CallError, Rejected};
 use crate::event::Outcome;
-use crate::permit::{InCall, Permit, Token};
+use crate::permit::{Permit, Token};
 
 /// Something that gives leave to make calls and hears how they end.
 ///
@@ -38,11 +38,7 @@ pub trait Guard: Sized {
         f: impl FnOnce() -> Result<T, E>,
         classify: impl FnOnce(&Result<T, E>) -> Outcome,
     ) -> Result<T, CallError<E>> {
-        let in_call = InCall::new(self.try_acquire()?);
-        let result = f();
-        let outcome = classify(&result);
-        in_call.finish(outcome);
-        result.map_err(CallError::Failed)
+        self.try_acquire()?.call_classified(f, classify).map_err(CallError::Failed)
     }
 
     /// Makes a guarded call: an `Err` is a failure, and so is unwinding.

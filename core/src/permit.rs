@@ -113,6 +113,25 @@ impl<'a, B: Guard> Permit<'a, B> {
         guard.complete(token, started, took, outcome);
     }
 
+    /// Makes the call that it was given for, whose result `classify` turns into
+    /// an outcome. Unwinding is a failure.
+    ///
+    /// # Errors
+    ///
+    /// The call's own.
+    #[inline]
+    pub fn call_classified<T, E>(
+        self,
+        f: impl FnOnce() -> Result<T, E>,
+        classify: impl FnOnce(&Result<T, E>) -> Outcome,
+    ) -> Result<T, E> {
+        let in_call = InCall::new(self);
+        let result = f();
+        let outcome = classify(&result);
+        in_call.finish(outcome);
+        result
+    }
+
     /// The permit as a plain integer, not handed back.
     #[must_use = "a token that is lost is a call that never reports"]
     pub fn into_token(self) -> Token {
@@ -137,30 +156,31 @@ impl<B: Guard> fmt::Debug for Permit<'_, B> {
 /// A call in progress: unwinding through it is a failure.
 ///
 /// A permit taken to pieces, so that all of it stays in registers.
-pub(crate) struct InCall<'a, B: Guard> {
+struct InCall<'a, B: Guard> {
     guard: &'a B,
     token: Token,
     started: u32,
+    took: Option<u32>,
 }
 
 impl<'a, B: Guard> InCall<'a, B> {
     #[inline]
-    pub(crate) fn new(permit: Permit<'a, B>) -> Self {
-        let Permit { guard, token, started, .. } = permit;
+    fn new(permit: Permit<'a, B>) -> Self {
+        let Permit { guard, token, started, took } = permit;
         mem::forget(permit);
-        Self { guard, token, started }
+        Self { guard, token, started, took }
     }
 
     #[inline]
-    pub(crate) fn finish(self, outcome: Outcome) {
-        let Self { guard, token, started } = self;
+    fn finish(self, outcome: Outcome) {
+        let Self { guard, token, started, took } = self;
         mem::forget(self);
-        guard.complete(token, started, None, outcome);
+        guard.complete(token, started, took, outcome);
     }
 }
 
 impl<B: Guard> Drop for InCall<'_, B> {
     fn drop(&mut self) {
-        self.guard.complete(self.token, self.started, None, Outcome::Failure);
+        self.guard.complete(self.token, self.started, self.took, Outcome::Failure);
     }
 }

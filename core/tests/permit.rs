@@ -1,5 +1,7 @@
 //! A permit taken to pieces, as whoever builds on the breaker may.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use microbreaker::{
     Breaker, Config, Guard, ManualClock, Outcome, ShortWindow, Tally, Token, WithSlow,
 };
@@ -28,4 +30,29 @@ fn no_clock_is_read_where_slow_calls_are_not_watched() {
     let permit = breaker.try_acquire().unwrap();
     assert_eq!(permit.started(), 0);
     permit.success();
+}
+
+#[test]
+fn the_call_of_a_permit_ends_as_its_result_says() {
+    let clock = ManualClock::new(1_000);
+    let breaker = Breaker::new(CONFIG, WithSlow::<ShortWindow>::default(), &clock);
+    let call = |took, outcome| {
+        let permit = breaker.try_acquire().unwrap();
+        let permit = if let Some(ticks) = took { permit.took(ticks) } else { permit };
+        permit.call_classified(|| Err::<(), _>("why"), |_| outcome)
+    };
+    assert_eq!(call(None, Outcome::Success), Err("why"));
+    assert_eq!(call(Some(6), Outcome::Failure), Err("why"));
+    assert_eq!(call(None, Outcome::Ignored), Err("why"));
+    assert_eq!(breaker.tally(), Tally { calls: 2, failed: 1, slow: 1 });
+}
+
+#[test]
+fn a_call_of_a_permit_that_unwinds_has_failed() {
+    let breaker = Breaker::new(CONFIG, WithSlow::<ShortWindow>::default(), || 0);
+    let permit = breaker.try_acquire().unwrap();
+    let unwinding =
+        || permit.call_classified(|| -> Result<(), ()> { panic!() }, |_| Outcome::Success);
+    assert!(catch_unwind(AssertUnwindSafe(unwinding)).is_err());
+    assert_eq!(breaker.tally(), Tally { calls: 1, failed: 1, slow: 0 });
 }

@@ -2,10 +2,9 @@
 
 use std::borrow::Borrow;
 use std::future::{Future, poll_fn};
-use std::mem;
 use std::pin::pin;
 
-use microbreaker::{Guard, Token, Window};
+use microbreaker::Window;
 
 use crate::engine::{Core, Engine};
 use crate::permit::Permit;
@@ -87,12 +86,8 @@ impl Breaker {
     ) -> Result<T, CallError<E>> {
         match core.try_acquire() {
             Ok(permit) => {
-                let started = permit.started();
-                let running = Running { core, token: permit.into_token(), started };
-                let result = f();
-                let outcome = classify.classify(&result).in_ticks();
-                running.finish(outcome);
-                result.map_err(CallError::Failed)
+                let classify = |result: &_| classify.classify(result).in_ticks();
+                permit.call_classified(f, classify).map_err(CallError::Failed)
             }
             // Unless another engine is in use by now.
             Err(rejected) if self.inner().engines.alone().is_some() => {
@@ -225,30 +220,5 @@ impl<L: Leave> Drop for InCall<L> {
         if self.running {
             self.leave.end(Outcome::Failure);
         }
-    }
-}
-
-/// A call at once in progress: unwinding through it is a failure.
-///
-/// A permit taken to pieces, so that all of it stays in registers.
-struct Running<'a, W: Window> {
-    core: &'a Core<W>,
-    token: Token,
-    started: u32,
-}
-
-impl<W: Window> Running<'_, W> {
-    #[inline]
-    fn finish(self, outcome: microbreaker::Outcome) {
-        let Self { core, token, started } = self;
-        mem::forget(self);
-        core.complete(token, started, None, outcome);
-    }
-}
-
-impl<W: Window> Drop for Running<'_, W> {
-    #[cold]
-    fn drop(&mut self) {
-        self.core.complete(self.token, self.started, None, microbreaker::Outcome::Failure);
     }
 }
