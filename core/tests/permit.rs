@@ -1,4 +1,4 @@
-//! A permit taken to pieces, as whoever builds on the breaker may.
+//! What a permit has for whoever builds on the breaker: its pieces, and its call.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,7 +1,9 @@
 //! Whether a configuration can work.
 
-use super::{Backoff, Config, ConfigError, Field, MAX_COUNT, MAX_LEVEL, MAX_SHARES, MAX_TICKS};
-use super::{MAX_PROBE_TIMEOUT, ProbeTimeout, Ramp};
+use super::{
+    Backoff, Config, ConfigError, Field, MAX_COUNT, MAX_LEVEL, MAX_PROBE_TIMEOUT, MAX_SHARES,
+    MAX_TICKS, ProbeTimeout, Ramp,
+};
 use crate::state::{MAX_CONSECUTIVE, MAX_PROBES, MAX_RATED_PROBES};
 use crate::window::{Kind, Window};
 
