@@ -3,7 +3,7 @@
 use embedded_hal::i2c::{self, I2c, NoAcknowledgeSource};
 use embedded_hal::spi::{self, SpiDevice};
 use microbreaker::hal::{GuardedI2c, GuardedSpiDevice};
-use microbreaker::{Breaker, CallError, Config, Counters, ManualClock, Outcome, Phase};
+use microbreaker::{Breaker, CallError, Config, Counters, Outcome, Phase, clock::ManualClock};
 
 type Guarding<'a> = Breaker<(), &'a ManualClock, Counters>;
 

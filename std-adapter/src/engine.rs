@@ -1,8 +1,8 @@
 //! The core's breaker, with a window that is chosen at run time.
 
 use microbreaker::{
-    Breaker, CountWindow, FailureWindow, Guard, IllegalTransition, Outcome, Phase, Rejected,
-    Snapshot, TimeWindow, Token, Window, WithSlow,
+    Breaker, CountWindow, FailureWindow, Gate, IllegalTransition, Outcome, Phase, Rejected,
+    Snapshot, TimeWindow, Token, WithSlow, window::Window,
 };
 
 use crate::Striped;

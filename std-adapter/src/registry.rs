@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use microbreaker::{Clock, Phase, elapsed};
+use microbreaker::{Clock, Phase, clock::elapsed};
 use papaya::HashMap;
 use wildmatch::WildMatch;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use microbreaker::{ConfigError, Field};
+use microbreaker::{ConfigError, config::Field};
 
 use super::{ProbeTimeout, Settings};
 use crate::engine::BUCKETS;
