@@ -9,7 +9,7 @@ use microbreaker::{
 use microbreaker_model::Window as Kind;
 use microbreaker_model::concurrent::Operation;
 use microbreaker_model::{Backoff, Command, ProbeTimeout, Ramp, Settings};
-use microbreaker_shuttle_tests::{Trial, run, schedules};
+use microbreaker_shuttle::{Trial, run, schedules};
 use shuttle::rand::Rng;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 

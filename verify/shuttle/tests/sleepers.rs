@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use microbreaker::{Breaker, Config, Outcome, Phase, TimeWindow};
-use microbreaker_shuttle_tests::{Switches, run};
+use microbreaker_shuttle::{Switches, run};
 use shuttle::{current, thread};
 
 const BUCKET: u32 = 8;

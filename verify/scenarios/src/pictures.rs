@@ -34,10 +34,11 @@ pub fn cases() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("")
+fn root() -> &'static Path {
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR"));
+    scenarios.ancestors().nth(2).unwrap_or(scenarios)
 }
 
 #[cfg(doctest)]
-#[doc = include_str!("../../docs/policies.md")]
+#[doc = include_str!("../../../docs/policies.md")]
 struct Policies;

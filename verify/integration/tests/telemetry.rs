@@ -8,8 +8,8 @@ use metrics::with_local_recorder;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use microbreaker_std::Breaker;
 
-const ALERTS: &str = include_str!("../../std-adapter/telemetry/alerts.yml");
-const DASHBOARD: &str = include_str!("../../std-adapter/telemetry/dashboard.json");
+const ALERTS: &str = include_str!("../../../std-adapter/telemetry/alerts.yml");
+const DASHBOARD: &str = include_str!("../../../std-adapter/telemetry/dashboard.json");
 
 /// What a scrape shows of a breaker of which everything is measured.
 fn scrape() -> String {
