@@ -1,5 +1,11 @@
 //! The handle.
 
+pub(crate) mod builder;
+pub(crate) mod call;
+pub(crate) mod grant;
+pub(crate) mod permit;
+mod wait;
+
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -8,14 +14,16 @@ use std::time::{Duration, Instant};
 
 use microbreaker::{IllegalTransition, Phase};
 
+use crate::breaker::builder::Builder;
+use crate::breaker::permit::Permit;
+use crate::clock::{SharedClock, duration, millis};
 use crate::engine::Engine;
-use crate::event::{Event, Listeners};
-use crate::permit::Permit;
-use crate::reload::Engines;
+use crate::engine::versions::Engines;
+use crate::engine::watch::{Audience, Watch};
+use crate::error::Rejected;
 use crate::settings::{BadSetting, Settings};
-use crate::timing::{SharedClock, duration};
-use crate::watch::{Audience, Watch};
-use crate::{Builder, Rejected, Snapshot, millis};
+use crate::snapshot::Snapshot;
+use crate::telemetry::event::{Event, Listeners};
 
 /// A circuit breaker with a name: a handle, cheap to clone, to be shared by
 /// everyone who calls the same thing.
@@ -63,7 +71,10 @@ impl Breaker {
 
     pub(crate) fn new(builder: Builder) -> Result<Self, BadSetting> {
         let Builder { name, settings, seed, clock, listeners, of_registry, .. } = builder;
-        let clock = clock.map_or_else(|| SharedClock::suitable(&settings), SharedClock::restarted);
+        let clock = clock.map_or_else(
+            || SharedClock::suitable(settings.slow_after.is_some()),
+            SharedClock::restarted,
+        );
         let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(&name) as u32);
         #[cfg(feature = "metrics")]
         let timed = builder.measures_durations;
@@ -74,11 +85,11 @@ impl Breaker {
             listeners,
             of_registry,
             #[cfg(feature = "counts")]
-            counters: crate::counts::Counters::default(),
+            counters: crate::telemetry::counts::Counters::default(),
             #[cfg(feature = "metrics")]
-            durations: crate::metrics::Durations::new(timed),
+            durations: crate::telemetry::series::Durations::new(timed),
             #[cfg(feature = "metrics")]
-            published: crate::metrics::Published::default(),
+            published: crate::telemetry::series::Published::default(),
             #[cfg(feature = "tracing")]
             rejection_logged: std::sync::atomic::AtomicBool::new(false),
         };
@@ -105,14 +116,14 @@ impl Breaker {
 
     /// The events from now on, as a stream on any executor.
     #[cfg(feature = "stream")]
-    pub fn events(&self) -> crate::Events {
+    pub fn events(&self) -> crate::telemetry::stream::Events {
         self.listeners().stream.subscribe()
     }
 
     /// How many calls there were, summed over the threads that made them.
     #[cfg(feature = "counts")]
     #[must_use]
-    pub fn counts(&self) -> crate::Counts {
+    pub fn counts(&self) -> crate::telemetry::counts::Counts {
         self.0.audience.counters.sum()
     }
 

@@ -2,9 +2,17 @@
 
 #[cfg(feature = "coarse-clock")]
 mod coarse;
+mod paused;
+mod shared;
+#[cfg(feature = "tokio")]
+mod tokio;
 
 #[cfg(feature = "coarse-clock")]
 pub use coarse::CoarseClock;
+pub use paused::PausedClock;
+pub(crate) use shared::SharedClock;
+#[cfg(feature = "tokio")]
+pub use tokio::TokioClock;
 
 use std::time::{Duration, Instant};
 
@@ -46,6 +54,11 @@ impl Clock for MonotonicClock {
 pub const fn millis(duration: Duration) -> u32 {
     let millis = duration.as_nanos().div_ceil(1_000_000);
     if millis > u32::MAX as u128 { u32::MAX } else { millis as u32 }
+}
+
+/// Ticks as time.
+pub(crate) fn duration(ticks: u32) -> Duration {
+    Duration::from_millis(ticks.into())
 }
 
 #[cfg(test)]

@@ -1,14 +1,17 @@
 //! The core's breaker, with a window that is chosen at run time.
 
+pub(crate) mod versions;
+pub(crate) mod watch;
+
 use microbreaker::{
     Breaker, CountWindow, FailureWindow, Guard, IllegalTransition, Outcome, Phase, Rejected,
     Snapshot, TimeWindow, Token, Window, WithSlow,
 };
 
-use crate::Striped;
+use crate::clock::SharedClock;
+use crate::engine::watch::Watch;
 use crate::settings::{self, BadSetting, Settings};
-use crate::timing::SharedClock;
-use crate::watch::Watch;
+use crate::striped::Striped;
 
 /// A window by time forgets a tenth of itself at a time, as in most breakers.
 pub(crate) const BUCKETS: u32 = 10;

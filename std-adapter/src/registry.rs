@@ -10,10 +10,13 @@ use microbreaker::{Clock, Phase, elapsed};
 use papaya::HashMap;
 use wildmatch::WildMatch;
 
-use crate::event::{Event, Listeners};
+use crate::breaker::Breaker;
+use crate::breaker::builder::Builder;
+use crate::clock::{SharedClock, duration};
+use crate::engine::versions::Reloaded;
+use crate::error::BuildError;
 use crate::settings::{BadSetting, Settings};
-use crate::timing::{SharedClock, duration};
-use crate::{Breaker, BuildError, Builder, Reloaded};
+use crate::telemetry::event::{Event, Listeners};
 
 /// As many breakers as a registry holds for nobody, unless it is told otherwise.
 const MOST_IDLE: usize = 10_000;
@@ -131,7 +134,8 @@ impl Registry {
     /// If the template cannot be built.
     pub fn new(template: Builder) -> Result<Self, BuildError> {
         let clock = template.clock.clone();
-        let clock = clock.unwrap_or_else(|| SharedClock::suitable(&template.settings));
+        let clock =
+            clock.unwrap_or_else(|| SharedClock::suitable(template.settings.slow_after.is_some()));
         let listeners = Arc::new(Listeners::default());
         let template = Builder { of_registry: Some(listeners.clone()), ..template };
         let recipe = Recipe { template, inserted: BTreeMap::new(), overrides: BTreeMap::new() };
@@ -318,14 +322,14 @@ impl Registry {
 
     /// The events of all breakers from now on, as a stream on any executor.
     #[cfg(feature = "stream")]
-    pub fn events(&self) -> crate::Events {
+    pub fn events(&self) -> crate::telemetry::stream::Events {
         self.0.listeners.stream.subscribe()
     }
 
     /// [`Breaker::publish_metrics`] of all breakers.
     #[cfg(feature = "metrics")]
     pub fn publish_metrics(&self) {
-        crate::metrics::describe();
+        crate::telemetry::series::describe();
         self.0.breakers.pin().values().for_each(|entry| entry.breaker.publish());
     }
 

@@ -1,15 +1,19 @@
 //! What makes a breaker trip and how it recovers, in the terms of `std`.
 
-mod bad;
+mod error;
+#[cfg(feature = "serde")]
+mod file;
 
 use std::time::Duration;
 
 use microbreaker::{AfterProbeTimeout, Config};
 
-pub use bad::BadSetting;
+pub use error::BadSetting;
+#[cfg(feature = "serde")]
+pub use file::{Configuration, ConfigurationError};
 
+use crate::clock::millis;
 use crate::engine::BUCKETS;
-use crate::millis;
 
 /// Hands the names of all settings to a macro.
 macro_rules! all_settings {
@@ -155,7 +159,7 @@ impl Settings {
     /// Whether a breaker can be made of them.
     #[cfg(feature = "serde")]
     pub(crate) fn check(&self) -> Result<(), BadSetting> {
-        crate::Builder::new("")
+        crate::breaker::builder::Builder::new("")
             .settings(self.clone())
             .build()
             .map(|_| ())

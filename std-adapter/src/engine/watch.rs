@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use microbreaker::{Cause, Observer, Outcome, Phase, Rejected, Transition};
 
 use crate::breaker::Inner;
-use crate::event::{Event, EventKind, Listeners};
+use crate::telemetry::event::{Event, EventKind, Listeners};
 use crate::threads;
 
 /// What all engines of a breaker share.
@@ -18,11 +18,11 @@ pub(crate) struct Audience {
     /// Those of the registry that the breaker is in.
     pub(crate) of_registry: Option<Arc<Listeners>>,
     #[cfg(feature = "counts")]
-    pub(crate) counters: crate::counts::Counters,
+    pub(crate) counters: crate::telemetry::counts::Counters,
     #[cfg(feature = "metrics")]
-    pub(crate) durations: crate::metrics::Durations,
+    pub(crate) durations: crate::telemetry::series::Durations,
     #[cfg(feature = "metrics")]
-    pub(crate) published: crate::metrics::Published,
+    pub(crate) published: crate::telemetry::series::Published,
     /// Whether a rejection of this phase has been logged.
     #[cfg(feature = "tracing")]
     pub(crate) rejection_logged: AtomicBool,
@@ -34,7 +34,7 @@ pub(crate) struct Watch {
     audience: Arc<Audience>,
     /// The audience's, at hand.
     #[cfg(feature = "counts")]
-    counters: crate::counts::Counters,
+    counters: crate::telemetry::counts::Counters,
     /// Set once, before anybody else can have the breaker.
     breaker: OnceLock<Weak<Inner>>,
     /// The number of the thread whose doings are not told, or `NOBODY`.
@@ -89,9 +89,9 @@ impl Watch {
         let snapshot = breaker.engine().snapshot().into();
         let event = Event { name: name.clone(), at, kind, cause, snapshot };
         #[cfg(feature = "tracing")]
-        crate::log::event(&event);
+        crate::telemetry::log::event(&event);
         #[cfg(feature = "metrics")]
-        crate::metrics::count(&event);
+        crate::telemetry::series::count(&event);
         listeners.tell(&event);
         if let Some(registry) = of_registry {
             registry.tell(&event);
@@ -126,7 +126,7 @@ impl Observer for Watch {
         if !self.audience.rejection_logged.load(Ordering::Relaxed)
             && !self.audience.rejection_logged.swap(true, Ordering::Relaxed)
         {
-            crate::log::rejection(&self.audience.name, rejected);
+            crate::telemetry::log::rejection(&self.audience.name, rejected);
         }
         #[cfg(not(feature = "tracing"))]
         let _ = rejected;

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use microbreaker::Phase;
 
+use crate::breaker::Breaker;
+use crate::clock::duration;
 use crate::engine::Engine;
+use crate::error::BuildError;
 use crate::settings::{BadSetting, Settings};
-use crate::timing::duration;
-use crate::{Breaker, BuildError};
 
 /// What became of a breaker whose settings were changed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,10 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::grant::Grant;
-use crate::{Breaker, Outcome, Rejected};
+use crate::breaker::Breaker;
+use crate::breaker::grant::Grant;
+use crate::classify::Outcome;
+use crate::error::Rejected;
 
 /// Leave to make one call, consumed by its outcome.
 ///

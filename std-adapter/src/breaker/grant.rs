@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use microbreaker::{Outcome, Token};
 
-use crate::reload::Turn;
-use crate::{Breaker, Rejected, millis};
+use crate::breaker::Breaker;
+use crate::clock::millis;
+use crate::engine::versions::Turn;
+use crate::error::Rejected;
 
 /// Leave to make one call, which must be ended.
 #[derive(Clone, Copy)]

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use microbreaker::{Cause, Phase};
 
-use crate::Snapshot;
+use crate::snapshot::Snapshot;
 
 /// Something happened to a breaker.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +50,7 @@ type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 pub(crate) struct Listeners {
     callbacks: RwLock<Vec<Listener>>,
     #[cfg(feature = "stream")]
-    pub(crate) stream: crate::stream::Source,
+    pub(crate) stream: crate::telemetry::stream::Source,
 }
 
 impl Listeners {
@@ -81,7 +81,7 @@ impl Clone for Listeners {
         Self {
             callbacks,
             #[cfg(feature = "stream")]
-            stream: crate::stream::Source::default(),
+            stream: crate::telemetry::stream::Source::default(),
         }
     }
 }

@@ -3,8 +3,8 @@
 use microbreaker::{Phase, Rejected};
 use tracing::{debug, info, warn};
 
-use crate::timing::duration;
-use crate::{Event, EventKind};
+use crate::clock::duration;
+use crate::telemetry::event::{Event, EventKind};
 
 /// Opening is a warning, and so is that a dry run would have; the rest is
 /// information.

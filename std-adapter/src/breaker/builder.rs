@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use microbreaker::{AfterProbeTimeout, Clock};
 
-use crate::event::{Event, Listeners};
+use crate::breaker::Breaker;
+use crate::clock::SharedClock;
+use crate::error::BuildError;
 use crate::settings::{Backoff, ProbeTimeout, Ramp, Settings};
-use crate::timing::SharedClock;
-use crate::{Breaker, BuildError};
+use crate::telemetry::event::{Event, Listeners};
 
 /// Makes a [`Breaker`]: one setter after the other, then [`build`](Self::build).
 ///

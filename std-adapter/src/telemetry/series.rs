@@ -10,9 +10,11 @@ use metrics::{
 };
 use microbreaker::{Cause, Outcome, Phase};
 
-use crate::counts::Counters;
-use crate::watch::Audience;
-use crate::{Breaker, Counts, Event, EventKind, Snapshot};
+use crate::breaker::Breaker;
+use crate::engine::watch::Audience;
+use crate::snapshot::Snapshot;
+use crate::telemetry::counts::{Counters, Counts};
+use crate::telemetry::event::{Event, EventKind};
 
 const STATE: &str = "microbreaker_state";
 const PHASE_SECONDS: &str = "microbreaker_phase_seconds";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use microbreaker::Phase;
 
-use crate::Breaker;
+use crate::breaker::Breaker;
 
 /// `breakers` in the order in which to ask them: those that admit every call,
 /// then those that are half-open, then those that are open, the soonest to retry

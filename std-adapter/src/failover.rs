@@ -2,8 +2,12 @@
 
 use std::future::Future;
 
-use crate::call::{Leave, call, call_async};
-use crate::{Breaker, CallError, Classify, ErrorsFail, Outcome, Permit, Rejected, pick};
+use crate::breaker::Breaker;
+use crate::breaker::call::{Leave, call, call_async};
+use crate::breaker::permit::Permit;
+use crate::classify::{Classify, ErrorsFail, Outcome};
+use crate::error::{CallError, Rejected};
+use crate::healthiest_first::pick;
 
 /// A service of several instances, each behind a breaker of its own, and all
 /// behind the service's.
