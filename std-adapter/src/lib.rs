@@ -32,13 +32,13 @@ mod clock;
 mod engine;
 mod error;
 mod failover;
-mod healthiest_first;
 mod last_good;
 #[cfg(feature = "registry")]
 mod registry;
 mod settings;
+#[cfg(feature = "serde")]
+mod settings_file;
 mod snapshot;
-mod striped;
 mod telemetry;
 mod threads;
 #[cfg(feature = "tower")]
@@ -55,19 +55,18 @@ pub use clock::CoarseClock;
 #[cfg(feature = "tokio")]
 pub use clock::TokioClock;
 pub use clock::{MonotonicClock, PausedClock, millis};
-pub use engine::versions::Reloaded;
+pub use engine::reload::Reloaded;
+pub use engine::striped::Striped;
 pub use error::{BuildError, CallError, Rejected};
-pub use failover::Service;
-pub use healthiest_first::pick;
+pub use failover::{Service, pick};
 pub use last_good::LastGood;
 pub use microbreaker::{AfterProbeTimeout, Cause, Clock, IllegalTransition, Phase, Tally};
 #[cfg(feature = "registry")]
 pub use registry::Registry;
 pub use settings::{Backoff, BadSetting, ProbeTimeout, Ramp, Settings};
 #[cfg(feature = "serde")]
-pub use settings::{Configuration, ConfigurationError};
+pub use settings_file::{Configuration, ConfigurationError};
 pub use snapshot::Snapshot;
-pub use striped::Striped;
 #[cfg(feature = "counts")]
 pub use telemetry::counts::Counts;
 pub use telemetry::event::{Event, EventKind};

@@ -6,8 +6,8 @@ use std::pin::pin;
 
 use microbreaker::Window;
 
-use crate::breaker::Breaker;
-use crate::breaker::permit::Permit;
+use super::Breaker;
+use super::permit::Permit;
 use crate::classify::{Classify, ErrorsFail, Outcome};
 use crate::engine::{Core, Engine};
 use crate::error::CallError;

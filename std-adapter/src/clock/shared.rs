@@ -6,8 +6,8 @@ use std::sync::Arc;
 use microbreaker::Clock;
 
 #[cfg(feature = "coarse-clock")]
-use super::CoarseClock;
-use super::MonotonicClock;
+use super::coarse::CoarseClock;
+use super::monotonic::MonotonicClock;
 
 /// A clock of the user's choice: milliseconds since the breaker was made.
 #[derive(Clone)]

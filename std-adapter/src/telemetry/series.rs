@@ -10,8 +10,6 @@ use metrics::{
 };
 use microbreaker::{Cause, Outcome, Phase};
 
-use crate::breaker::Breaker;
-use crate::engine::watch::Audience;
 use crate::snapshot::Snapshot;
 use crate::telemetry::counts::{Counters, Counts};
 use crate::telemetry::event::{Event, EventKind};
@@ -39,74 +37,96 @@ const POLICIES: [Cause; 5] = [
 
 const OUTCOMES: [&str; 3] = ["success", "failure", "ignored"];
 
-impl Breaker {
-    /// Hands what is measured to the recorder of `metrics`. Call it before each
-    /// scrape: between two nothing is written that calls would have to wait for.
-    ///
-    /// Every series has the label `breaker`, the name.
-    ///
-    /// | series | |
-    /// |---|---|
-    /// | `microbreaker_state{phase}` | 1 for the phase it is in, 0 for the others |
-    /// | `microbreaker_phase_seconds` | for how long it has been in it |
-    /// | `microbreaker_retry_after_seconds` | for how long it is open, 0 if it is not |
-    /// | `microbreaker_failure_ratio`, `microbreaker_slow_ratio` | of the calls in the window, 0 to 1; `NaN` where the snapshot has none |
-    /// | `microbreaker_calls_total{outcome}` | calls that ended: `success`, `failure`, `ignored` |
-    /// | `microbreaker_stale_calls_total` | those of them that ended after their phase |
-    /// | `microbreaker_rejections_total` | calls that were refused |
-    ///
-    /// Counted as they happen: `microbreaker_transitions_total{from,to,cause}` and,
-    /// in a dry run, `microbreaker_would_trip_total{cause}`.
-    ///
-    /// Install the recorder before the first of all: what it was not told of is not
-    /// told again.
-    pub fn publish_metrics(&self) {
-        describe();
-        self.publish();
+/// What a breaker reports to the recorder.
+pub(crate) struct Series {
+    measures_durations: bool,
+    /// Of successes, failures and ignored calls. Looked up once, because the
+    /// recorder takes longer to find them than to record.
+    durations: OnceLock<[Histogram; 3]>,
+    published: Published,
+}
+
+/// When a call began, if its duration is measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Stopwatch(Option<Instant>);
+
+impl Series {
+    pub(crate) fn new(measures_durations: bool) -> Self {
+        Self { measures_durations, durations: OnceLock::new(), published: Published::default() }
     }
 
-    pub(crate) fn publish(&self) {
-        self.publish_gauges(Some(self.snapshot()));
-        self.publish_counts();
+    pub(crate) const fn measures_durations(&self) -> bool {
+        self.measures_durations
+    }
+
+    #[inline]
+    pub(crate) fn start(&self) -> Stopwatch {
+        Stopwatch(self.measures_durations.then(Instant::now))
+    }
+
+    /// Records the duration of a call, which is `took` if the caller knows better
+    /// than the stopwatch.
+    #[inline]
+    pub(crate) fn stop(
+        &self,
+        stopwatch: Stopwatch,
+        name: &Arc<str>,
+        took: Option<Duration>,
+        outcome: Outcome,
+    ) {
+        if let Some(began) = stopwatch.0 {
+            self.record(name, took.unwrap_or_else(|| began.elapsed()), outcome);
+        }
+    }
+
+    #[cold]
+    fn record(&self, name: &Arc<str>, took: Duration, outcome: Outcome) {
+        let histograms = self.durations.get_or_init(|| {
+            describe_histogram!(DURATION, Unit::Seconds, "How long calls took, by outcome.");
+            OUTCOMES.map(|of| histogram!(DURATION, "breaker" => name.clone(), "outcome" => of))
+        });
+        let [successes, failures, ignored] = histograms;
+        let histogram = match outcome {
+            Outcome::Success => successes,
+            Outcome::Failure | Outcome::FailureOpenFor(_) => failures,
+            Outcome::Ignored => ignored,
+        };
+        histogram.record(took);
+    }
+
+    /// Counts a rare event as it happens.
+    pub(crate) fn event(&self, event: &Event) {
+        let (name, cause) = (event.name.clone(), event.cause.name());
+        match event.kind {
+            EventKind::Transition { from, to, .. } => counter!(
+                TRANSITIONS,
+                "breaker" => name, "from" => from.name(), "to" => to.name(), "cause" => cause
+            ),
+            EventKind::WouldTrip => would_trip(&name, event.cause),
+        }
+        .increment(1);
+    }
+
+    pub(crate) fn publish(&self, name: &Arc<str>, snapshot: Snapshot, counters: &Counters) {
+        publish_gauges(name, Some(snapshot));
+        self.publish_counts(name, counters);
     }
 
     /// Publishes a last time, if it ever was: a breaker that is gone is in no phase.
     #[cfg(feature = "registry")]
-    pub(crate) fn withdraw(&self) {
-        if self.inner().audience.published.is_anything() {
-            self.publish_gauges(None);
-            self.publish_counts();
+    pub(crate) fn withdraw(&self, name: &Arc<str>, counters: &Counters) {
+        if self.published.is_anything() {
+            publish_gauges(name, None);
+            self.publish_counts(name, counters);
         }
     }
 
-    fn publish_gauges(&self, snapshot: Option<Snapshot>) {
-        let labels = || [("breaker", self.name().to_string())];
-        let now = snapshot.map(|snapshot| snapshot.phase);
-        for &phase in Phase::ALL {
-            let value = if Some(phase) == now { 1.0 } else { 0.0 };
-            gauge!(STATE, "breaker" => self.name().clone(), "phase" => phase.name()).set(value);
-        }
-        let time = |time: Option<Duration>| time.unwrap_or_default();
-        gauge!(PHASE_SECONDS, &labels()).set(time(snapshot.map(|it| it.in_phase_for)));
-        gauge!(RETRY_AFTER, &labels()).set(time(snapshot.and_then(|it| it.retry_after)));
-        let ratio = |percent: Option<f64>| percent.map_or(f64::NAN, |percent| percent / 100.0);
-        gauge!(FAILURE_RATIO, &labels()).set(ratio(snapshot.and_then(|it| it.failure_rate)));
-        gauge!(SLOW_RATIO, &labels()).set(ratio(snapshot.and_then(|it| it.slow_rate)));
-        if now == Some(Phase::MetricsOnly) {
-            // A counter that begins at one has not increased to Prometheus.
-            for cause in POLICIES {
-                would_trip(self.name(), cause).increment(0);
-            }
-        }
-    }
-
-    fn publish_counts(&self) {
-        let labels = || [("breaker", self.name().to_string())];
-        let Audience { published, counters, .. } = &*self.inner().audience;
-        let new = published.add(counters);
+    fn publish_counts(&self, name: &Arc<str>, counters: &Counters) {
+        let labels = || [("breaker", name.to_string())];
+        let new = self.published.add(counters);
         let by_outcome = [new.successes, new.failures, new.ignored];
         for (outcome, count) in OUTCOMES.into_iter().zip(by_outcome) {
-            let calls = counter!(CALLS, "breaker" => self.name().clone(), "outcome" => outcome);
+            let calls = counter!(CALLS, "breaker" => name.clone(), "outcome" => outcome);
             calls.increment(count);
         }
         counter!(STALE, &labels()).increment(new.stale);
@@ -114,12 +134,44 @@ impl Breaker {
     }
 }
 
+impl fmt::Debug for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Series").field(&self.measures_durations).finish()
+    }
+}
+
+/// The gauges of a breaker that is gone if there is no snapshot.
+fn publish_gauges(name: &Arc<str>, snapshot: Option<Snapshot>) {
+    let labels = || [("breaker", name.to_string())];
+    let now = snapshot.map(|snapshot| snapshot.phase);
+    for &phase in Phase::ALL {
+        let value = if Some(phase) == now { 1.0 } else { 0.0 };
+        gauge!(STATE, "breaker" => name.clone(), "phase" => phase.name()).set(value);
+    }
+    let time = |time: Option<Duration>| time.unwrap_or_default();
+    gauge!(PHASE_SECONDS, &labels()).set(time(snapshot.map(|it| it.in_phase_for)));
+    gauge!(RETRY_AFTER, &labels()).set(time(snapshot.and_then(|it| it.retry_after)));
+    let ratio = |percent: Option<f64>| percent.map_or(f64::NAN, |percent| percent / 100.0);
+    gauge!(FAILURE_RATIO, &labels()).set(ratio(snapshot.and_then(|it| it.failure_rate)));
+    gauge!(SLOW_RATIO, &labels()).set(ratio(snapshot.and_then(|it| it.slow_rate)));
+    if now == Some(Phase::MetricsOnly) {
+        // To Prometheus a counter that begins at one has not increased.
+        for cause in POLICIES {
+            would_trip(name, cause).increment(0);
+        }
+    }
+}
+
+fn would_trip(name: &Arc<str>, cause: Cause) -> Counter {
+    counter!(WOULD_TRIP, "breaker" => name.clone(), "cause" => cause.name())
+}
+
 /// What has been published of what is counted, if anything.
 ///
 /// A recorder is told what is new and not the sums: another breaker of the same
 /// name may have been before, whose counts go on.
 #[derive(Debug, Default)]
-pub(crate) struct Published(Mutex<Option<Counts>>);
+struct Published(Mutex<Option<Counts>>);
 
 impl Published {
     /// Goes up to the sums now: what is new since the last time.
@@ -144,64 +196,6 @@ impl Published {
     fn lock(&self) -> MutexGuard<'_, Option<Counts>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// How long calls take, if that is measured.
-pub(crate) struct Durations {
-    are_measured: bool,
-    /// Of successes, failures and ignored calls. Looked up once, because the
-    /// recorder takes longer to find them than to record.
-    histograms: OnceLock<[Histogram; 3]>,
-}
-
-impl Durations {
-    pub(crate) const fn new(are_measured: bool) -> Self {
-        Self { are_measured, histograms: OnceLock::new() }
-    }
-
-    /// When a call begins, if it is to be measured.
-    #[inline]
-    pub(crate) fn begin(&self) -> Option<Instant> {
-        self.are_measured.then(Instant::now)
-    }
-
-    #[cold]
-    pub(crate) fn record(&self, name: &Arc<str>, took: Duration, outcome: Outcome) {
-        let histograms = self.histograms.get_or_init(|| {
-            describe_histogram!(DURATION, Unit::Seconds, "How long calls took, by outcome.");
-            OUTCOMES.map(|of| histogram!(DURATION, "breaker" => name.clone(), "outcome" => of))
-        });
-        let [successes, failures, ignored] = histograms;
-        let histogram = match outcome {
-            Outcome::Success => successes,
-            Outcome::Failure | Outcome::FailureOpenFor(_) => failures,
-            Outcome::Ignored => ignored,
-        };
-        histogram.record(took);
-    }
-}
-
-impl fmt::Debug for Durations {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Durations").field(&self.are_measured).finish()
-    }
-}
-
-/// Counts what happens rarely, as it happens.
-pub(crate) fn count(event: &Event) {
-    let (name, cause) = (event.name.clone(), event.cause.name());
-    match event.kind {
-        EventKind::Transition { from, to, .. } => counter!(
-            TRANSITIONS,
-            "breaker" => name, "from" => from.name(), "to" => to.name(), "cause" => cause
-        ),
-        EventKind::WouldTrip => would_trip(&name, event.cause),
-    }
-    .increment(1);
-}
-
-fn would_trip(name: &Arc<str>, cause: Cause) -> Counter {
-    counter!(WOULD_TRIP, "breaker" => name.clone(), "cause" => cause.name())
 }
 
 /// Says what the series mean.
