@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use microbreaker::{
-    Breaker, Clock, Config, CountWindow, ManualClock, Phase, TimeWindow, Window, WithSlow,
+    Breaker, Clock, Config, CountWindow, Phase, TimeWindow, WithSlow, clock::ManualClock,
+    window::Window,
 };
 use microbreaker_std::{CoarseClock, MonotonicClock, Striped};
 

@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use microbreaker::hal::{GuardedI2c, GuardedSpiDevice};
 use microbreaker::{
-    Breaker, CallError, Clock, Config, ConfigError, ConfigSource, CountWindow, Counters, History,
-    IllegalTransition, ManualClock, Observer, Outcome, Permit, Phase, Rejected, Tally, Token,
-    Transition,
+    Breaker, CallError, Clock, Config, ConfigError, CountWindow, Counters, History,
+    IllegalTransition, Observer, Outcome, Permit, Phase, Rejected, Tally, Token, Transition,
+    clock::ManualClock, config::ConfigSource,
 };
 
 /// Whether a type implements a trait: the constant of the type itself, which is

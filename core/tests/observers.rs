@@ -2,7 +2,7 @@
 //! is to one.
 
 use microbreaker::{
-    Breaker, Cause, Config, Counters, Counts, History, ManualClock, Observer, Outcome, Phase,
+    Breaker, Cause, Config, Counters, Counts, History, Observer, Outcome, Phase, clock::ManualClock,
 };
 use microbreaker_model::real::Recorder;
 

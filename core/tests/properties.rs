@@ -7,8 +7,9 @@
 use std::collections::VecDeque;
 
 use microbreaker::{
-    AfterProbeTimeout, CountWindow, Guard, ManualClock, Outcome, STEP_BACK, ShortWindow, Throttle,
-    ThrottleConfig, TimeWindow, WithSlow, elapsed,
+    AfterProbeTimeout, CountWindow, Gate, Outcome, ShortWindow, Throttle, ThrottleConfig,
+    TimeWindow, WithSlow,
+    clock::{ManualClock, STEP_BACK, elapsed},
 };
 use microbreaker_model::lockstep::{run, run_with};
 use microbreaker_model::real::{self, SharedClock};
@@ -230,7 +231,7 @@ fn history(window: impl Strategy<Value = Window> + 'static) -> impl Strategy<Val
 type Checked = Result<(), TestCaseError>;
 
 /// As a test of any window, but with a window of the kind that is named.
-fn agree<W: microbreaker::Window + Default + 'static>(history: &History) -> Checked {
+fn agree<W: microbreaker::window::Window + Default + 'static>(history: &History) -> Checked {
     let clock = SharedClock::new(ManualClock::new(history.start));
     let breaker = if history.settings.slow_rate.is_some() {
         let window = WithSlow::new(W::default(), W::default());
@@ -430,7 +431,7 @@ fn scatter(mut bits: u32) -> u32 {
 }
 
 /// Each call is made `after` so many ticks and ends at once.
-fn by_the_book<W: microbreaker::Window>(
+fn by_the_book<W: microbreaker::window::Window>(
     config: ThrottleConfig,
     window: W,
     mut book: Book,

@@ -6,8 +6,8 @@ pub(crate) mod versions;
 pub(crate) mod watch;
 
 use microbreaker::{
-    Breaker, Config, ConfigError, CountWindow, FailureWindow, Guard, IllegalTransition, Outcome,
-    Phase, Rejected, Snapshot, TimeWindow, Token, Window, WithSlow,
+    Breaker, Config, ConfigError, CountWindow, FailureWindow, Gate, IllegalTransition, Outcome,
+    Phase, Rejected, Snapshot, TimeWindow, Token, WithSlow, window::Window,
 };
 
 use self::striped::Striped;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use microbreaker::{Clock, Phase, elapsed};
+use microbreaker::{Clock, Phase, clock::elapsed};
 use papaya::HashMap;
 use wildmatch::WildMatch;
 

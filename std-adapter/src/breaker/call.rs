@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 
-use microbreaker::Window;
+use microbreaker::window::Window;
 
 use super::Breaker;
 use super::permit::Permit;

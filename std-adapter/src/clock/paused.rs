@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use microbreaker::{Clock, ManualClock};
+use microbreaker::{Clock, clock::ManualClock};
 
 use super::ticks::millis;
 

@@ -7,7 +7,10 @@ use loom::sync::atomic::fence;
 #[cfg(not(loom))]
 use std::sync::atomic::fence;
 
-use microbreaker::{Call, Kind, Span, Tally, Tenure, Window};
+use microbreaker::{
+    Tally,
+    window::{Kind, Reach, Record, Tenure, Window},
+};
 
 use crate::threads;
 
@@ -91,11 +94,11 @@ impl<W: Window, S: Fn() -> usize> Striped<W, S> {
         index: usize,
         own: Tally,
         tenure: Tenure<'_>,
-        span: &Span<impl Fn() -> u32>,
+        reach: &Reach<impl Fn() -> u32>,
     ) -> Tally {
         let others = self.stripes.iter().enumerate().filter(|(other, _)| *other != index);
         others.fold(own, |sum, (_, stripe)| {
-            let tally = stripe.0.tally(tenure, span);
+            let tally = stripe.0.tally(tenure, reach);
             Tally {
                 calls: sum.calls + tally.calls,
                 failed: sum.failed + tally.failed,
@@ -113,11 +116,11 @@ impl<W: Window, S: Fn() -> usize> Window for Striped<W, S> {
     fn record(
         &self,
         tenure: Tenure<'_>,
-        span: &Span<impl Fn() -> u32>,
-        call: Call,
+        reach: &Reach<impl Fn() -> u32>,
+        call: Record,
     ) -> Option<Tally> {
         let index = self.index();
-        let own = self.stripes[index].0.record(tenure, span, call)?;
+        let own = self.stripes[index].0.record(tenure, reach, call)?;
         if !(call.failed || call.slow) {
             return Some(own);
         }
@@ -125,21 +128,21 @@ impl<W: Window, S: Fn() -> usize> Window for Striped<W, S> {
         // recorded: this orders their recording before its tallying. Without it
         // each may tally the others' stripes as they were before.
         fence(std::sync::atomic::Ordering::SeqCst);
-        Some(self.with_others(index, own, tenure, span))
+        Some(self.with_others(index, own, tenure, reach))
     }
 
     #[inline]
-    fn is_quiet(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> bool {
-        self.own().is_quiet(tenure, span)
+    fn is_quiet(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> bool {
+        self.own().is_quiet(tenure, reach)
     }
 
-    fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally {
-        self.with_others(self.stripes.len(), Tally::default(), tenure, span)
+    fn tally(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> Tally {
+        self.with_others(self.stripes.len(), Tally::default(), tenure, reach)
     }
 
-    fn begin(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) {
+    fn begin(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) {
         for stripe in &self.stripes {
-            stripe.0.begin(tenure, span);
+            stripe.0.begin(tenure, reach);
         }
     }
 }

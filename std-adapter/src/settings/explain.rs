@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use microbreaker::{ConfigError, Field};
+use microbreaker::{ConfigError, config::Field};
 
 use super::error::BadSetting;
 use super::{BUCKETS, ProbeTimeout, Settings};

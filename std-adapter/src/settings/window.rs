@@ -1,6 +1,6 @@
 //! Which window settings ask for.
 
-use microbreaker::Field;
+use microbreaker::config::Field;
 
 use super::Settings;
 use super::error::BadSetting;

@@ -12,9 +12,7 @@ mod operation;
 
 use core::hint::black_box;
 
-use microbreaker::{
-    Breaker, Config, CountWindow, ManualClock, Throttle, ThrottleConfig, TimeWindow, WithSlow,
-};
+use microbreaker::{Breaker, Config, CountWindow, Throttle, ThrottleConfig, TimeWindow, WithSlow, clock::ManualClock};
 use semihosting::{println, process};
 
 use operation::{Site, Subject, breaker, throttle};

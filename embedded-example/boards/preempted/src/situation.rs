@@ -1,9 +1,6 @@
 //! What a breaker can be in the middle of.
 
-use microbreaker::{
-    AfterProbeTimeout, Breaker, Config, CountWindow, ManualClock, Outcome, Throttle,
-    ThrottleConfig, TimeWindow, Window, WithSlow,
-};
+use microbreaker::{AfterProbeTimeout, Breaker, Config, CountWindow, Outcome, Throttle, ThrottleConfig, TimeWindow, WithSlow, clock::ManualClock, window::Window};
 
 use crate::operation::{Observers, Operation, Perform, Stage, Subject};
 
