@@ -10,7 +10,7 @@ use tokio::sync::broadcast::{Sender, channel};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
-use crate::Event;
+use crate::telemetry::event::Event;
 
 /// How many events wait for the slowest reader.
 const WAITING: usize = 256;

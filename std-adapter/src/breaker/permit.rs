@@ -2,10 +2,14 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::grant::Grant;
-use crate::{Breaker, Outcome, Rejected};
+use super::{Breaker, Inner};
+use crate::classify::Outcome;
+use crate::clock::millis;
+use crate::engine::versions::Grant;
+use crate::error::Rejected;
+use crate::telemetry::series::Stopwatch;
 
 /// Leave to make one call, consumed by its outcome.
 ///
@@ -23,14 +27,41 @@ pub struct Permit<B: Borrow<Breaker> = Breaker> {
     /// `None` once it was consumed.
     grant: Option<Grant>,
     took: Option<Duration>,
-    began: Option<Instant>,
+    stopwatch: Stopwatch,
+}
+
+impl Breaker {
+    /// Asks for leave to make one call by hand; the outcome goes to the permit.
+    ///
+    /// # Errors
+    ///
+    /// The breaker refuses.
+    #[inline]
+    pub fn try_acquire(&self) -> Result<Permit<&Self>, Rejected> {
+        Permit::acquire(self)
+    }
+
+    /// The same with a permit that can be sent anywhere.
+    ///
+    /// # Errors
+    ///
+    /// The breaker refuses.
+    pub fn try_acquire_owned(&self) -> Result<Permit, Rejected> {
+        Permit::acquire(self.clone())
+    }
 }
 
 impl<B: Borrow<Breaker>> Permit<B> {
     #[inline]
-    pub(crate) fn acquire(breaker: B) -> Result<Self, Rejected> {
-        let grant = breaker.borrow().grant()?;
-        Ok(Self { grant: Some(grant), took: None, began: breaker.borrow().began(), breaker })
+    fn acquire(breaker: B) -> Result<Self, Rejected> {
+        let inner = breaker.borrow().inner();
+        match inner.engines.acquire() {
+            Ok(grant) => {
+                let stopwatch = inner.telemetry.series.start();
+                Ok(Self { grant: Some(grant), took: None, stopwatch, breaker })
+            }
+            Err(rejected) => Err(breaker.borrow().rejected(rejected)),
+        }
     }
 
     /// The breaker that gave it.
@@ -71,9 +102,9 @@ impl<B: Borrow<Breaker>> Permit<B> {
     #[inline]
     pub(crate) fn complete(&mut self, outcome: microbreaker::Outcome) {
         if let Some(grant) = self.grant.take() {
-            let breaker = self.breaker.borrow();
-            breaker.measure(self.began, self.took, outcome);
-            breaker.end(grant, self.took, outcome);
+            let Inner { engines, telemetry, .. } = self.breaker.borrow().inner();
+            telemetry.series.stop(self.stopwatch, &telemetry.name, self.took, outcome);
+            engines.end(grant, self.took.map(millis), outcome);
         }
     }
 }
@@ -82,7 +113,7 @@ impl<B: Borrow<Breaker>> Drop for Permit<B> {
     #[inline]
     fn drop(&mut self) {
         if let Some(grant) = self.grant {
-            self.complete(self.breaker().abandoned(grant));
+            self.complete(self.breaker().inner().engines.abandoned(grant));
         }
     }
 }

@@ -6,9 +6,11 @@ use std::pin::pin;
 
 use microbreaker::window::Window;
 
+use super::Breaker;
+use super::permit::Permit;
+use crate::classify::{Classify, ErrorsFail, Outcome};
 use crate::engine::{Core, Engine};
-use crate::permit::Permit;
-use crate::{Breaker, CallError, Classify, ErrorsFail, Outcome};
+use crate::error::CallError;
 
 impl Breaker {
     /// Makes a guarded call: an `Err` is a failure, and so is a panic, which goes

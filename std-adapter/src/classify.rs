@@ -1,8 +1,14 @@
 //! How a call ended, and who says so.
 
+#[cfg(feature = "http")]
+mod http;
+
 use std::time::Duration;
 
-use crate::millis;
+#[cfg(feature = "http")]
+pub use http::HttpResponses;
+
+use crate::clock::millis;
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

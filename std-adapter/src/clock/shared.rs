@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use microbreaker::Clock;
 
-use crate::{MonotonicClock, Settings};
+#[cfg(feature = "coarse-clock")]
+use super::coarse::CoarseClock;
+use super::monotonic::MonotonicClock;
 
 /// A clock of the user's choice: milliseconds since the breaker was made.
 #[derive(Clone)]
@@ -20,13 +21,13 @@ impl SharedClock {
         Self { start: clock.now(), clock: Arc::new(clock) }
     }
 
-    /// The clock that goes with `settings`: precise where calls are timed.
-    pub(crate) fn suitable(settings: &Settings) -> Self {
+    /// The clock that is read by default: precise where calls are timed.
+    pub(crate) fn suitable(calls_are_timed: bool) -> Self {
         #[cfg(feature = "coarse-clock")]
-        if settings.slow_after.is_none() {
-            return Self::new(crate::CoarseClock);
+        if !calls_are_timed {
+            return Self::new(CoarseClock);
         }
-        let _ = settings;
+        let _ = calls_are_timed;
         Self::new(MonotonicClock::new())
     }
 
@@ -47,9 +48,4 @@ impl fmt::Debug for SharedClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a clock")
     }
-}
-
-/// Ticks as time.
-pub(crate) fn duration(ticks: u32) -> Duration {
-    Duration::from_millis(ticks.into())
 }

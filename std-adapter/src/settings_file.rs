@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::engine;
 use crate::settings::{BadSetting, Settings};
 
 /// The settings of many breakers, as they stand in a file: TOML, YAML, JSON, or
@@ -134,7 +135,7 @@ impl Configuration {
                 (profile.map(|it| &it.defaults), format!("{prefix}defaults")),
                 (Some(&self.defaults), "defaults".to_owned()),
             ];
-            merged.settings(name).check().map_err(|bad| located(bad, &layers))?;
+            engine::check(&merged.settings(name)).map_err(|bad| located(bad, &layers))?;
         }
         // Defaults of nothing are for files that name every breaker.
         if merged.defaults != Settings::default() || merged.breakers.is_empty() {
@@ -142,7 +143,7 @@ impl Configuration {
                 (profile.map(|it| &it.defaults), format!("{prefix}defaults")),
                 (Some(&self.defaults), "defaults".to_owned()),
             ];
-            merged.defaults.check().map_err(|bad| located(bad, &layers))?;
+            engine::check(&merged.defaults).map_err(|bad| located(bad, &layers))?;
         }
         Ok(())
     }

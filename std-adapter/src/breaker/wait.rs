@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use crate::{Breaker, Permit, Rejected};
+use crate::breaker::Breaker;
+use crate::breaker::permit::Permit;
+use crate::error::Rejected;
 
 /// Nobody can know when the probes that are out will end, nor when somebody
 /// will reset the breaker by hand: it is asked again at least so often.

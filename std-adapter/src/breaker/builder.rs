@@ -5,10 +5,15 @@ use std::time::Duration;
 
 use microbreaker::{AfterProbeTimeout, Clock};
 
-use crate::event::{Event, Listeners};
+use super::Breaker;
+use crate::clock::SharedClock;
+use crate::engine;
+use crate::error::BuildError;
 use crate::settings::{Backoff, ProbeTimeout, Ramp, Settings};
-use crate::timing::SharedClock;
-use crate::{Breaker, BuildError};
+use crate::telemetry::Telemetry;
+use crate::telemetry::event::Event;
+use crate::telemetry::listeners::Listeners;
+use crate::telemetry::series::Series;
 
 /// Makes a [`Breaker`]: one setter after the other, then [`build`](Self::build).
 ///
@@ -34,7 +39,6 @@ pub struct Builder {
     pub(crate) clock: Option<SharedClock>,
     pub(crate) listeners: Listeners,
     pub(crate) of_registry: Option<Arc<Listeners>>,
-    #[cfg(feature = "metrics")]
     pub(crate) measures_durations: bool,
 }
 
@@ -49,8 +53,15 @@ macro_rules! setters {
     };
 }
 
+impl Breaker {
+    /// Begins a breaker of this name.
+    pub fn builder(name: impl Into<Arc<str>>) -> Builder {
+        Builder::new(name)
+    }
+}
+
 impl Builder {
-    pub(crate) fn new(name: impl Into<Arc<str>>) -> Self {
+    fn new(name: impl Into<Arc<str>>) -> Self {
         Self {
             name: name.into(),
             settings: Settings::default(),
@@ -58,7 +69,6 @@ impl Builder {
             clock: None,
             listeners: Listeners::default(),
             of_registry: None,
-            #[cfg(feature = "metrics")]
             measures_durations: false,
         }
     }
@@ -171,23 +181,29 @@ impl Builder {
         self
     }
 
-    /// Hands the duration of each call to the recorder of `metrics`, as the
-    /// histogram `microbreaker_call_duration_seconds{breaker,outcome}`. Costs two
-    /// readings of the precise clock and what the recorder takes. Install the
-    /// recorder before the first call.
-    #[cfg(feature = "metrics")]
-    pub fn measure_durations(mut self) -> Self {
-        self.measures_durations = true;
-        self
-    }
-
     /// A closed breaker.
     ///
     /// # Errors
     ///
     /// The first setting that cannot work, with its value and what is allowed.
     pub fn build(self) -> Result<Breaker, BuildError> {
-        let name = self.name.clone();
-        Breaker::new(self).map_err(|bad| BuildError { name, bad })
+        let Self { name, settings, seed, clock, listeners, of_registry, measures_durations } = self;
+        let clock = clock.map_or_else(
+            || SharedClock::suitable(settings.slow_after.is_some()),
+            SharedClock::restarted,
+        );
+        let series = Series::new(measures_durations);
+        let telemetry = Telemetry::new(name.clone(), listeners, of_registry, series);
+        let breaker = Breaker::new(settings, seed, clock, telemetry);
+        breaker.map_err(|bad| BuildError { name, bad })
+    }
+
+    /// Checks the settings as [`build`](Self::build) does, and builds nothing.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that cannot work, with its value and what is allowed.
+    pub fn check(&self) -> Result<(), BuildError> {
+        engine::check(&self.settings).map_err(|bad| BuildError { name: self.name.clone(), bad })
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::header::{HeaderMap, RETRY_AFTER};
 use http::{Response, StatusCode};
 
-use crate::{Classify, Outcome};
+use crate::classify::{Classify, Outcome};
 
 /// Classifies HTTP responses: a server error (5xx) is a failure, and so is every
 /// error of the call itself, such as a refused connection. A client error (4xx)

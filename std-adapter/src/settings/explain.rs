@@ -1,33 +1,11 @@
-//! What is wrong with settings, in the terms in which they were set.
+//! The core's errors in terms of the settings they come from.
 
-use std::fmt;
 use std::time::Duration;
 
 use microbreaker::{ConfigError, config::Field};
 
-use super::{ProbeTimeout, Settings};
-use crate::engine::BUCKETS;
-
-/// A setting that cannot work: which, its value, and what is allowed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BadSetting {
-    /// The setting, named after its setter.
-    pub setting: &'static str,
-    /// Its value.
-    pub value: String,
-    /// What is allowed: the rest of a sentence that begins with "must be".
-    pub allowed: String,
-}
-
-impl fmt::Display for BadSetting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { setting, value, allowed } = self;
-        write!(f, "{setting} is {value}, but must be {allowed}")
-    }
-}
-
-impl std::error::Error for BadSetting {}
+use super::error::BadSetting;
+use super::{BUCKETS, ProbeTimeout, Settings};
 
 impl Settings {
     /// What the core says of its own fields, in terms of these.
@@ -69,7 +47,7 @@ impl Settings {
     }
 
     /// The value of `field`, as it was set.
-    fn value_of(&self, field: Field) -> String {
+    pub(super) fn value_of(&self, field: Field) -> String {
         let number = |value: Option<u32>| value.map(|value| value.to_string());
         let time = |value: Option<Duration>| value.map(|value| format!("{value:?}"));
         let value = match field {
@@ -100,39 +78,8 @@ impl Settings {
         };
         value.unwrap_or_else(|| "not set".to_owned())
     }
-
-    /// What the core could not say well: it does not know of two windows.
-    pub(super) fn check_window(&self) -> Result<(), BadSetting> {
-        let bad = |field, allowed: &str| {
-            let (setting, value, allowed) =
-                (field_name(field), self.value_of(field), allowed.to_owned());
-            Err(BadSetting { setting, value, allowed })
-        };
-        if self.last_calls.is_some() && self.within.is_some() {
-            return bad(Field::Bucket, "left out where last_calls is set: there is one window");
-        }
-        if self.striped == Some(true) && self.within.is_none() {
-            return Err(BadSetting {
-                setting: "striped",
-                value: "true".to_owned(),
-                allowed: "left out where the window is not by time: within".to_owned(),
-            });
-        }
-        if self.last_calls.is_some() || self.within.is_some() {
-            return Ok(());
-        }
-        let in_window = [
-            (Field::FailuresInWindow, self.failures_in_window),
-            (Field::FailureRate, self.failure_rate),
-            (Field::SlowRate, self.slow_rate),
-        ];
-        match in_window.into_iter().find(|(_, value)| value.is_some()) {
-            Some((field, _)) => bad(field, "set together with a window: last_calls or within"),
-            None => Ok(()),
-        }
-    }
 }
 
-fn field_name(field: Field) -> &'static str {
+pub(super) fn field_name(field: Field) -> &'static str {
     if field == Field::Bucket { "within" } else { field.name() }
 }

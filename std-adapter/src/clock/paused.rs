@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use microbreaker::{Clock, clock::ManualClock};
 
-use crate::millis;
+use super::ticks::millis;
 
 /// A clock that stands still until it is told to go on: for tests.
 ///
