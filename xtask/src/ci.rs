@@ -104,7 +104,7 @@ fn commands(sh: &Shell) -> anyhow::Result<()> {
 
 fn histories(sh: &Shell) -> anyhow::Result<()> {
     let _cases = sh.push_env("PROPTEST_CASES", "3000");
-    Ok(cmd!(sh, "cargo test --release -p microbreaker --test properties").run()?)
+    Ok(cmd!(sh, "cargo test --release -p microbreaker-model --test properties").run()?)
 }
 
 fn lints(sh: &Shell) -> anyhow::Result<()> {
