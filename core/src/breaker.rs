@@ -216,12 +216,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         Tenure::new(&self.word, generation)
     }
 
-    fn reach(&self) -> Reach<impl Fn() -> u32 + '_> {
-        Reach {
-            last_calls: self.config().last(),
-            bucket: self.config().bucket_ticks(),
-            now: || self.clock.now(),
-        }
+    fn reach(&self) -> Reach<impl Fn() -> u32> {
+        self.config().window_length().reach(|| self.clock.now())
     }
 
     /// What `read` makes of a state that is still the same afterwards.

@@ -1,7 +1,7 @@
 //! Adaptive client-side throttling: another way to admit calls.
 
 use crate::clock::Clock;
-use crate::config::{ConfigError, Field, mix, within};
+use crate::config::{ConfigError, Field, mix, window_length_setters, within};
 use crate::error::Rejected;
 use crate::event::{Observer, Outcome};
 use crate::gate::{Gate, Permit};
@@ -83,21 +83,7 @@ impl ThrottleConfig {
         self
     }
 
-    /// A [`CountWindow`](crate::CountWindow) is the last `count` calls: 1 to
-    /// its capacity.
-    #[must_use]
-    pub const fn last_calls(mut self, count: u32) -> Self {
-        self.last_calls = count;
-        self
-    }
-
-    /// A bucket of a [`TimeWindow`](crate::TimeWindow) is `ticks` long; all of
-    /// them together at most 2^31 - 1. The book looks back two minutes.
-    #[must_use]
-    pub const fn bucket(mut self, ticks: u32) -> Self {
-        self.bucket = ticks;
-        self
-    }
+    window_length_setters!();
 
     /// Whether every value is in its range, for a throttle with a window `W`,
     /// which must remember calls.
@@ -112,13 +98,10 @@ impl ThrottleConfig {
         if let Err(error) = within(Field::Cap, self.cap, 1, 99) {
             return Err(error);
         }
-        match W::KIND {
-            Kind::Count { capacity } => within(Field::LastCalls, self.last_calls, 1, capacity),
-            Kind::Time { buckets, calls: true } => {
-                within(Field::Bucket, self.bucket, 1, ((1 << 31) - 1) / buckets)
-            }
-            Kind::Time { calls: false, .. } | Kind::None => within(Field::LastCalls, 0, 1, 0),
+        if let Kind::Time { calls: false, .. } = W::KIND {
+            return within(Field::LastCalls, 0, 1, 0);
         }
+        self.window_length().check::<W>(true)
     }
 
     /// Of 2^32 equally likely draws, how many refuse.
@@ -179,9 +162,8 @@ impl<W: Window, C: Clock, O: Observer> Throttle<W, C, O> {
         Tenure::new(&self.word, self.word.load().generation())
     }
 
-    fn reach(&self) -> Reach<impl Fn() -> u32 + '_> {
-        let bucket = if self.config.bucket == 0 { 1 } else { self.config.bucket };
-        Reach { last_calls: self.config.last_calls, bucket, now: || self.clock.now() }
+    fn reach(&self) -> Reach<impl Fn() -> u32> {
+        self.config.window_length().reach(|| self.clock.now())
     }
 }
 

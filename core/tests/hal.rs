@@ -134,7 +134,7 @@ fn no_i2c_transaction_while_open() {
     clock.advance(100);
     let mut sensor = Thermometer(GuardedI2c::new(bus, &breaker));
     assert_eq!(sensor.celsius(), Ok(0x42));
-    assert_eq!(sensor.0.guard().phase(), Phase::Closed);
+    assert_eq!(sensor.0.gate().phase(), Phase::Closed);
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn no_spi_transaction_while_open() {
     clock.advance(100);
     let mut flash = Flash(GuardedSpiDevice::new(device, &breaker));
     assert_eq!(flash.id(), Ok(0x42));
-    assert_eq!(flash.0.guard().phase(), Phase::Closed);
+    assert_eq!(flash.0.gate().phase(), Phase::Closed);
 }
 
 #[test]

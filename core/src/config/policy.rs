@@ -64,16 +64,6 @@ impl Config {
         }
     }
 
-    pub(crate) const fn last(&self) -> u32 {
-        self.last_calls
-    }
-
-    pub(crate) const fn bucket_ticks(&self) -> u32 {
-        // A window by time is never built with 0; this spares the division a
-        // check that could panic.
-        if self.bucket == 0 { 1 } else { self.bucket }
-    }
-
     pub(crate) const fn least_calls(&self) -> u32 {
         self.min_calls
     }

@@ -37,7 +37,7 @@ impl<I, G> GuardedI2c<I, G> {
     }
 }
 
-impl<E: Error> Error for CallError<E> {
+impl<E: Error, R: core::fmt::Debug> Error for CallError<E, R> {
     /// The bus error's kind; `Other` for a refusal.
     fn kind(&self) -> ErrorKind {
         match self {
