@@ -1,7 +1,7 @@
 //! Random configurations and histories: the breaker against the reference
 //! model, after every step. And the throttle against its formula.
 //!
-//! `PROPTEST_CASES=10000 cargo test --release -p microbreaker --test properties`
+//! `PROPTEST_CASES=10000 cargo test --release -p microbreaker-model --test properties`
 //! looks harder. What fails is printed as a scenario, too.
 
 use std::collections::VecDeque;
