@@ -162,7 +162,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Changes nothing. Lock-free.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.consistently(|state| self.apparent_phase(state).0)
+        self.consistently(|state| self.apparent(state).0.phase())
     }
 
     /// What the window holds of the current tenure; while the breaker is open,
@@ -178,21 +178,19 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.consistently(|state| {
-            let (phase, retry_after) = self.apparent_phase(state);
+            let (state, left) = self.apparent(state);
             let by_rate = self.config().judges_by_rate();
-            let (tally, least_calls) = match state.phase() {
-                // Nobody has entered the phase that it reads as.
-                before if before != phase => (Tally::default(), 1),
-                Phase::HalfOpen => (state.probes(by_rate).tally(), 1),
-                _ if state.reopened_by(by_rate).is_some() => (self.tally_of(state), 1),
-                _ => (self.tally_of(state), self.config().least_calls()),
+            let (tally, least_calls) = match state.reopened_by(by_rate) {
+                _ if state.is(Phase::HalfOpen) => (state.probes(by_rate).tally(), 1),
+                Some(probes) => (probes.tally(), 1),
+                None => (self.tally_of(state), self.config().least_calls()),
             };
             let watched = matches!(state.phase(), Phase::Closed | Phase::MetricsOnly);
             Snapshot {
-                phase,
+                phase: state.phase(),
                 generation: state.generation() as u8,
                 in_phase_for: if state.is_settled() { self.time_in_phase(state).1 } else { 0 },
-                retry_after,
+                retry_after: self.refuses_for(state, left),
                 tally,
                 rated: tally.calls >= least_calls,
                 timed: self.config().looks_for_slow(),

@@ -72,6 +72,7 @@ pub struct Config {
     successes: Option<u32>,
     probe_rate_after: Option<u32>,
     probe_timeout: ProbeTimeout,
+    longest_half_open: Option<u32>,
     after_probe_timeout: AfterProbeTimeout,
     ramp: Option<Ramp>,
     abandoned_fails: bool,
@@ -148,6 +149,7 @@ impl Config {
             successes: None,
             probe_rate_after: None,
             probe_timeout: ProbeTimeout::OpenFor,
+            longest_half_open: None,
             after_probe_timeout: AfterProbeTimeout::Open,
             ramp: None,
             abandoned_fails: false,
@@ -283,11 +285,14 @@ impl Config {
         self
     }
 
-    /// A breaker that has been half-open for this many ticks without a verdict
-    /// goes on as [`after_probe_timeout`](Self::after_probe_timeout) says, 1 to
-    /// 2^30. By default, [`open_for`](Self::open_for), but no longer than that.
+    /// Half-open is overdue when a probe is out and for this many ticks, 1 to 2^30,
+    /// none was given out and none has ended; the breaker then goes on as
+    /// [`after_probe_timeout`](Self::after_probe_timeout) says. By default,
+    /// [`open_for`](Self::open_for), but no longer than that.
     ///
-    /// Outcomes of probes that are still out are stale from then on.
+    /// Outcomes of the probes that are still out are stale from then on. With no probe
+    /// out nothing is overdue, however long the next call takes to come, and what the
+    /// probes have found so far stays.
     #[must_use]
     pub const fn probe_timeout(mut self, ticks: u32) -> Self {
         self.probe_timeout = ProbeTimeout::Ticks(ticks);
@@ -302,8 +307,18 @@ impl Config {
         self
     }
 
-    /// How the breaker goes on after [`probe_timeout`](Self::probe_timeout): by
-    /// default it opens again.
+    /// Half-open is overdue, too, when it has lasted for this many ticks without a
+    /// verdict, 1 to 8,323,071 (2.3 hours of milliseconds), whether probes are out or
+    /// not. By default it may last for ever.
+    #[must_use]
+    pub const fn longest_half_open(mut self, ticks: u32) -> Self {
+        self.longest_half_open = Some(ticks);
+        self
+    }
+
+    /// How the breaker goes on when half-open is overdue, by
+    /// [`probe_timeout`](Self::probe_timeout) or
+    /// [`longest_half_open`](Self::longest_half_open): by default it opens again.
     #[must_use]
     pub const fn after_probe_timeout(mut self, next: AfterProbeTimeout) -> Self {
         self.after_probe_timeout = next;

@@ -1,5 +1,7 @@
 //! Acquiring: who is admitted.
 
+use core::mem;
+
 use super::Breaker;
 use super::time::Answer;
 use crate::clock::Clock;
@@ -64,20 +66,17 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                         None => continue,
                     }
                 }
-                let probing = if due { state.half_open() } else { state };
-                if self.has_probe_beside(probing) {
-                    let to = probing.with_probe_out();
-                    let won = if due {
-                        self.transit(state, to, Cause::OpeningOver)
-                    } else {
-                        self.word.swap(state, to)
-                    };
-                    if won {
-                        return Answer { state: to, refused_for };
+                if due || self.has_probe_beside(state) {
+                    match self.give_probe(state) {
+                        Some(state) => return Answer { state, refused_for },
+                        None => continue,
                     }
+                }
+                // Until a probe that is out is overdue.
+                refused_for = self.ticks_left(state);
+                if refused_for == 0 {
                     continue;
                 }
-                refused_for = u32::MAX;
             }
             // What was read belongs to the state only if it is the same.
             if self.word.load() == state {
@@ -86,7 +85,21 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         }
     }
 
-    fn has_probe_beside(&self, state: State) -> bool {
+    /// The state after one more probe was given out. `None` if `state` was no longer
+    /// the state.
+    fn give_probe(&self, state: State) -> Option<State> {
+        let probing = state.with_probe_out(self.config().judges_by_rate());
+        let won = self.word.swap(state, probing);
+        won.then(|| {
+            // If the clock or the observer panics.
+            let place = Place { breaker: self, generation: probing.generation() };
+            self.entered(state, probing, Cause::OpeningOver, 0);
+            mem::forget(place);
+            probing
+        })
+    }
+
+    pub(super) fn has_probe_beside(&self, state: State) -> bool {
         self.config().has_probe_beside(state.probes(self.config().judges_by_rate()))
     }
 
@@ -106,5 +119,17 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         };
         let refused_for = if admits { 0 } else { u32::MAX };
         self.word.swap(state, to).then_some(Answer { state: to, refused_for })
+    }
+}
+
+/// The place of a probe for which there is no permit yet: dropped, it is handed back.
+struct Place<'a, W: Window, C: Clock, O: Observer, G: ConfigSource> {
+    breaker: &'a Breaker<W, C, O, G>,
+    generation: u32,
+}
+
+impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Drop for Place<'_, W, C, O, G> {
+    fn drop(&mut self) {
+        self.breaker.hand_back(self.generation);
     }
 }

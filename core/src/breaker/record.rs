@@ -78,7 +78,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     pub(super) fn hand_back(&self, generation: u32) -> bool {
         while let Some(state) = self.current(generation) {
             let probing = state.is(Phase::HalfOpen) && self.has_probe_out(state);
-            if !probing || self.word.swap(state, state.with_probe_back()) {
+            if !probing || self.progress(state, state.with_probe_back()) {
                 return true;
             }
         }
@@ -93,7 +93,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 
     /// Only a permit that outlived a whole period of generations finds none.
-    fn has_probe_out(&self, state: State) -> bool {
+    pub(super) fn has_probe_out(&self, state: State) -> bool {
         state.probes(self.config().judges_by_rate()).out > 0
     }
 
@@ -186,7 +186,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         let by_rate = self.config().judges_by_rate();
         let finished = state.with_probe_finished(by_rate, call);
         let (next, cause) = match self.config().judge(finished.probes(by_rate)) {
-            Verdict::Undecided => return self.word.swap(state, finished),
+            Verdict::Undecided => return self.progress(state, finished),
             Verdict::Close => (self.closing(state), Cause::ProbesSucceeded),
             Verdict::Reopen => (finished.reopen(by_rate), Cause::ProbesFailed),
         };

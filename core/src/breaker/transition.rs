@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::config::ConfigSource;
 use crate::event::{Cause, Observer, Transition};
 use crate::phase::Phase;
-use crate::state::{Length, State};
+use crate::state::{Kept, Length, State};
 use crate::window::Window;
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
@@ -16,6 +16,17 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         let won = self.word.swap(from, to);
         if won {
             self.entered(from, to, cause, 0);
+        }
+        won
+    }
+
+    /// Swaps `from` for `to`, half-open too, where the probes have made progress; if
+    /// that was won, the tick is set anew.
+    #[must_use]
+    pub(super) fn progress(&self, from: State, to: State) -> bool {
+        let won = self.word.swap(from, to);
+        if won {
+            self.settle();
         }
         won
     }
@@ -38,7 +49,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// What the winner of a transition does. `excess` are the ticks by which
     /// the opening's explicit length was rounded up.
-    fn entered(&self, from: State, to: State, cause: Cause, excess: u32) {
+    pub(super) fn entered(&self, from: State, to: State, cause: Cause, excess: u32) {
         let generation = to.generation();
         self.settle();
         let tick = self.clock.now();
@@ -70,6 +81,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                 self.begin(state.generation());
             }
         };
-        self.entered.settle(&self.word, || self.clock.now(), begin, G::EXPLICIT_LENGTHS)
+        let kept =
+            Kept { excess: G::EXPLICIT_LENGTHS, stay: self.config().longest_stay().is_some() };
+        self.entered.settle(&self.word, || self.clock.now(), begin, kept)
     }
 }

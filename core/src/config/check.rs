@@ -4,7 +4,7 @@ use super::{
     Backoff, Config, ConfigError, Field, MAX_COUNT, MAX_LEVEL, MAX_PROBE_TIMEOUT, MAX_SHARES,
     MAX_TICKS, ProbeTimeout, Ramp,
 };
-use crate::state::{MAX_CONSECUTIVE, MAX_PROBES, MAX_RATED_PROBES};
+use crate::state::{MAX_CONSECUTIVE, MAX_PROBES, MAX_RATED_PROBES, MAX_STAY};
 use crate::window::{Kind, Window};
 
 impl Config {
@@ -76,6 +76,7 @@ impl Config {
                 }
                 ProbeTimeout::OpenFor | ProbeTimeout::Never => Ok(()),
             },
+            optional(Field::LongestHalfOpen, self.longest_half_open, MAX_STAY),
             self.check_ramp(),
         ];
         let mut i = 0;

@@ -110,6 +110,8 @@ fields! {
     ProbeRateAfter probe_rate_after "must be 1 to probes, together with failure_rate or slow_rate"
     /// [`Config::probe_timeout`]
     ProbeTimeout probe_timeout "must be 1 to 2^30 (ticks)"
+    /// [`Config::longest_half_open`]
+    LongestHalfOpen longest_half_open "must be 1 to 8323071 (ticks)"
     /// [`Config::ramp`], a share
     RampShare ramp_share "must be 1 to 99 (percent), none smaller than the one before"
     /// [`ThrottleConfig::multiplier_tenths`](crate::ThrottleConfig::multiplier_tenths)

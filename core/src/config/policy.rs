@@ -131,14 +131,19 @@ impl Config {
         }
     }
 
-    /// How long the breaker stays half-open without a verdict, in ticks.
+    /// How long a probe may be out without any of them moving, in ticks.
     #[inline]
-    pub(crate) fn half_open_for(&self) -> Option<u32> {
+    pub(crate) fn probe_timeout_ticks(&self) -> Option<u32> {
         match self.probe_timeout {
             ProbeTimeout::OpenFor => Some(self.open_for.min(MAX_PROBE_TIMEOUT)),
             ProbeTimeout::Ticks(ticks) => Some(ticks),
             ProbeTimeout::Never => None,
         }
+    }
+
+    /// How long the breaker may be half-open without a verdict, in ticks.
+    pub(crate) const fn longest_stay(&self) -> Option<u32> {
+        self.longest_half_open
     }
 
     pub(crate) const fn next_after_probe_timeout(&self) -> AfterProbeTimeout {

@@ -7,7 +7,7 @@ use crate::window::{Recent, elapsed};
 
 /// The longest opening, in ticks; longer ones count as this.
 const LONGEST: u64 = (1 << 31) - 1;
-/// The longest probe timeout.
+/// The longest default of the probe timeout.
 const LONGEST_PROBING: u64 = 1 << 30;
 /// Where failures in a row and trips in a row are counted no further.
 const MOST_CONSECUTIVE: u32 = 255;
@@ -31,6 +31,8 @@ enum State {
         /// Probes that were given out and have not come back.
         out: u32,
         finished: Tally,
+        /// The tick at which the stay began, to which tenures may follow.
+        began: u64,
     },
     ForcedOpen,
     Disabled,
@@ -98,9 +100,7 @@ pub struct Transition {
     pub tick: u64,
 }
 
-/// The breaker at a glance. All but the phase, the tally and the time until it
-/// is worth asking belong to the tenure, also if its time is up and nobody has
-/// noticed.
+/// The breaker at a glance, as the next caller will find it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     pub phase: Phase,
@@ -123,7 +123,8 @@ pub struct Model {
     state: State,
     /// Number of the current tenure.
     pub generation: u64,
-    /// The tick from which the tenure is counted...
+    /// The tick from which the tenure is counted: at which it began, or a probe was
+    /// last given out or ended...
     since: u64,
     /// ...after so many more: it began when the one before became overdue.
     delay: u64,
@@ -154,11 +155,12 @@ impl Model {
 
     pub fn acquire(&mut self, now: u64) -> Result<Permit, Refusal> {
         self.notice_deadline(now);
-        let left = self.opening_left(now);
-        if left == Some(0) {
+        let due = self.opening_left(now) == Some(0);
+        if due {
             self.probe(Cause::OpeningOver, now);
         }
         let ticks = self.in_phase_for(now);
+        let refused_for = self.ticks_left(now);
         let admitted = match &mut self.state {
             State::Closed { credit, .. } => {
                 match (*credit, share_after(&self.settings, ticks)) {
@@ -173,22 +175,39 @@ impl Model {
                     }
                 }
             }
-            State::HalfOpen { out, finished } => {
-                // A finished probe's place is free again only if so configured.
-                let reuse = self.settings.reuse_probes_until.is_some();
-                let given = if reuse { *out } else { *out + finished.calls };
-                let free = given < self.settings.probes;
-                *out += u32::from(free);
-                free
-            }
+            State::HalfOpen { .. } => self.give_probe(due, now),
             State::Disabled | State::MetricsOnly { .. } => true,
             State::Open { .. } | State::ForcedOpen => false,
         };
         if admitted {
             Ok(Permit { generation: self.generation, started: now })
         } else {
-            Err(Refusal { phase: self.state.phase(), retry_after: left })
+            Err(Refusal { phase: self.state.phase(), retry_after: refused_for })
         }
+    }
+
+    /// Whether there is room for one more probe.
+    fn has_room(&self) -> bool {
+        let State::HalfOpen { out, finished, .. } = self.state else { return false };
+        // A finished probe's place is free again only if so configured.
+        let reuse = self.settings.reuse_probes_until.is_some();
+        let given = if reuse { out } else { out + finished.calls };
+        given < self.settings.probes
+    }
+
+    /// Gives out a probe, if there is room; `due` if half-open begins with it.
+    fn give_probe(&mut self, due: bool, now: u64) -> bool {
+        let room = self.has_room();
+        if let State::HalfOpen { out, .. } = &mut self.state
+            && room
+        {
+            // No permit of the tenure is left: the next one begins, with what the
+            // probes have found so far.
+            self.generation += u64::from(*out == 0 && !due);
+            *out += 1;
+            (self.since, self.delay) = (now, 0);
+        }
+        room
     }
 
     /// The call took `took` ticks, or as long as the clock says.
@@ -210,7 +229,7 @@ impl Model {
         let call = Record { failed: outcome != Outcome::Success, slow };
         match (&self.state, outcome) {
             (State::Disabled, _) => {}
-            (State::HalfOpen { .. }, Outcome::Ignored) => self.hand_back(),
+            (State::HalfOpen { .. }, Outcome::Ignored) => self.hand_back(now),
             (_, Outcome::Ignored) => {}
             (State::MetricsOnly { .. }, _) => self.watch_call(outcome, call, now),
             (_, Outcome::FailureOpenFor(ticks)) => {
@@ -281,13 +300,14 @@ impl Model {
         *reported = met.is_some() || *reported && still_met;
     }
 
-    fn hand_back(&mut self) {
+    fn hand_back(&mut self, now: u64) {
         let State::HalfOpen { out, .. } = &mut self.state else { unreachable!() };
         *out -= 1;
+        (self.since, self.delay) = (now, 0);
     }
 
     fn finish_probe(&mut self, call: Record, now: u64) {
-        self.hand_back();
+        self.hand_back(now);
         let settings = &self.settings;
         let State::HalfOpen { finished, .. } = &mut self.state else { unreachable!() };
         finished.calls += 1;
@@ -315,7 +335,7 @@ impl Model {
         }
     }
 
-    /// Ends a half-open tenure that has had no verdict in time.
+    /// Ends a half-open tenure that is overdue.
     pub(crate) fn notice_deadline(&mut self, now: u64) {
         if !self.is_overdue(now) {
             return;
@@ -323,11 +343,15 @@ impl Model {
         match self.settings.after_probe_timeout {
             // It has been open since the deadline.
             AfterProbeTimeout::Open => {
-                let (since, delay) = (self.since, self.probing().unwrap_or(0));
+                let (since, delay) = (self.since, self.deadline().unwrap_or(0));
                 self.open(None, Cause::ProbeTimeout, now);
                 (self.since, self.delay) = (since, delay);
             }
-            AfterProbeTimeout::FreshProbes => self.probe(Cause::ProbeTimeout, now),
+            // A tenure is left out.
+            AfterProbeTimeout::FreshProbes => {
+                self.generation += 1;
+                self.probe(Cause::ProbeTimeout, now);
+            }
             AfterProbeTimeout::Close => self.close_gradually(Cause::ProbeTimeout, now),
         }
     }
@@ -443,7 +467,7 @@ impl Model {
 impl Model {
     /// Eager: what an acquire at `now` would find.
     pub fn phase(&self, now: u64) -> Phase {
-        self.outlook(now).0
+        self.ahead(now).0.state.phase()
     }
 
     /// What the window holds, or that of the tenure before held, if it tripped.
@@ -459,34 +483,32 @@ impl Model {
     }
 
     pub fn snapshot(&self, now: u64) -> Snapshot {
-        let (phase, retry_after) = self.outlook(now);
+        let (ahead, began) = self.ahead(now);
         // `min_calls` does not apply to probes.
-        let (tally, least_calls) = match self.state {
-            // Nobody has entered the phase that it reads as.
-            _ if phase != self.state.phase() => (Tally::default(), 1),
+        let (tally, least_calls) = match ahead.state {
             State::HalfOpen { finished, .. }
             | State::Open { tripped: Tripped::Probes(finished), .. } => (finished, 1),
-            _ => (self.tally(now), self.settings.min_calls),
+            _ => (ahead.tally(now), ahead.settings.min_calls),
         };
         let permille = |bad| {
             (tally.calls >= least_calls && tally.calls > 0)
                 .then(|| (bad * 1_000 + tally.calls / 2) / tally.calls)
         };
-        let consecutive = match &self.state {
+        let consecutive = match &ahead.state {
             State::Closed { watch, .. } | State::MetricsOnly { watch, .. } => watch.consecutive,
             _ => 0,
         };
-        let counts_consecutive = self.settings.consecutive_failures.is_some();
+        let counts_consecutive = ahead.settings.consecutive_failures.is_some();
         Snapshot {
-            phase,
-            generation: self.generation,
-            in_phase_for: self.in_phase_for(now),
-            retry_after,
+            phase: ahead.state.phase(),
+            generation: ahead.generation,
+            in_phase_for: if began { ahead.in_phase_for(now) } else { 0 },
+            retry_after: ahead.ticks_left(now),
             tally,
             failure_permille: permille(tally.failed),
-            slow_permille: self.settings.slow_rate.and_then(|_| permille(tally.slow)),
+            slow_permille: ahead.settings.slow_rate.and_then(|_| permille(tally.slow)),
             consecutive_failures: if counts_consecutive { consecutive } else { 0 },
-            backoff_level: self.level,
+            backoff_level: ahead.level,
         }
     }
 
@@ -495,7 +517,7 @@ impl Model {
     pub fn edge(&self, now: u64) -> Option<u64> {
         let ticks = match &self.state {
             State::Open { .. } => Some(self.delay + self.opening()),
-            State::HalfOpen { .. } => self.probing(),
+            State::HalfOpen { .. } => self.deadline(),
             State::Closed { credit: Some(_), .. } => {
                 let step = u64::from(self.settings.ramp.as_ref()?.step);
                 Some((self.in_phase_for(now) / step + 1) * step)
@@ -505,16 +527,27 @@ impl Model {
         ticks.map(|ticks| self.since + ticks)
     }
 
-    /// The phase as it reads, and for how long it refuses if that is known.
-    fn outlook(&self, now: u64) -> (Phase, Option<u64>) {
-        if self.is_overdue(now) {
-            let mut ahead = self.clone();
-            ahead.notice_deadline(now);
-            return ahead.outlook(now);
+    /// The model as the next caller will find it, and whether its tenure has begun by
+    /// now.
+    fn ahead(&self, now: u64) -> (Self, bool) {
+        let mut ahead = self.clone();
+        ahead.notice_deadline(now);
+        let mut began =
+            ahead.generation == self.generation || matches!(ahead.state, State::Open { .. });
+        if ahead.opening_left(now) == Some(0) {
+            ahead.probe(Cause::OpeningOver, now);
+            began = false;
         }
-        match self.opening_left(now) {
-            Some(0) => (Phase::HalfOpen, None),
-            left => (self.state.phase(), left),
+        (ahead, began)
+    }
+
+    /// Ticks until it is worth asking, where that is known.
+    fn ticks_left(&self, now: u64) -> Option<u64> {
+        match self.state {
+            State::HalfOpen { .. } if !self.has_room() => {
+                self.deadline().map(|ticks| ticks.saturating_sub(self.in_phase_for(now)))
+            }
+            _ => self.opening_left(now),
         }
     }
 
@@ -548,18 +581,22 @@ impl Model {
         wait.min(LONGEST)
     }
 
-    /// How long the breaker stays half-open without a verdict.
-    fn probing(&self) -> Option<u64> {
-        match self.settings.probe_timeout {
+    /// Ticks from `since` to when half-open is overdue, if it can be.
+    fn deadline(&self) -> Option<u64> {
+        let State::HalfOpen { out, began, .. } = self.state else { return None };
+        let by_probe = match self.settings.probe_timeout {
             ProbeTimeout::OpenFor => Some(u64::from(self.settings.open_for).min(LONGEST_PROBING)),
             ProbeTimeout::Ticks(ticks) => Some(ticks.into()),
             ProbeTimeout::Never => None,
-        }
+        };
+        let stayed = elapsed(self.since, began);
+        let longest = self.settings.longest_half_open;
+        let by_stay = longest.map(|longest| u64::from(longest).saturating_sub(stayed));
+        by_probe.filter(|_| out > 0).into_iter().chain(by_stay).min()
     }
 
     pub(crate) fn is_overdue(&self, now: u64) -> bool {
-        let half_open = matches!(self.state, State::HalfOpen { .. });
-        half_open && self.probing().is_some_and(|most| self.in_phase_for(now) >= most)
+        self.deadline().is_some_and(|most| self.in_phase_for(now) >= most)
     }
 }
 
@@ -589,7 +626,8 @@ impl Model {
     }
 
     fn probe(&mut self, cause: Cause, now: u64) {
-        self.enter(State::HalfOpen { out: 0, finished: Tally::default() }, cause, now);
+        let half_open = State::HalfOpen { out: 0, finished: Tally::default(), began: now };
+        self.enter(half_open, cause, now);
     }
 
     fn close_gradually(&mut self, cause: Cause, now: u64) {

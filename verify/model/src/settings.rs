@@ -23,6 +23,8 @@ pub struct Settings {
     pub successes: Option<u32>,
     pub probe_rate_after: Option<u32>,
     pub probe_timeout: ProbeTimeout,
+    /// In ticks.
+    pub longest_half_open: Option<u32>,
     pub after_probe_timeout: AfterProbeTimeout,
     pub ramp: Option<Ramp>,
     pub abandoned_fails: bool,
@@ -92,6 +94,7 @@ impl Default for Settings {
             successes: None,
             probe_rate_after: None,
             probe_timeout: ProbeTimeout::OpenFor,
+            longest_half_open: None,
             after_probe_timeout: AfterProbeTimeout::Open,
             ramp: None,
             abandoned_fails: false,
@@ -118,7 +121,7 @@ impl Settings {
             Window::Count(calls) => config.last_calls(calls),
             Window::Time { ticks, .. } | Window::Failures { ticks, .. } => config.bucket(ticks),
         };
-        let optional: [(Option<u32>, Setter); 8] = [
+        let optional: [(Option<u32>, Setter); 9] = [
             (self.consecutive_failures, Config::consecutive_failures),
             (self.failures_in_window, Config::failures_in_window),
             (self.failure_rate, Config::failure_rate),
@@ -127,6 +130,7 @@ impl Settings {
             (self.reuse_probes_until, Config::reuse_probes_until),
             (self.successes, Config::successes),
             (self.probe_rate_after, Config::probe_rate_after),
+            (self.longest_half_open, Config::longest_half_open),
         ];
         for (value, set) in optional {
             if let Some(value) = value {

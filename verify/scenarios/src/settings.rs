@@ -137,16 +137,17 @@ fn half_open(half_open: &HalfOpen, acquires: u32, settings: &mut Settings) -> Re
     if half_open.scope == Scope::Inflight {
         settings.reuse_probes_until = Some(finished);
     }
+    // Nothing is overdue but the stay.
+    settings.probe_timeout = ProbeTimeout::Never;
     let max_wait = half_open.max_wait.filter(|&wait| wait > 0);
-    (settings.probe_timeout, settings.after_probe_timeout) =
+    (settings.longest_half_open, settings.after_probe_timeout) =
         match (max_wait, half_open.reprobe_every) {
-            (None, None) => (ProbeTimeout::Never, AfterProbeTimeout::Open),
-            (None, Some(every)) => (
-                ProbeTimeout::Ticks(ticks("reprobe_every", every)?),
-                AfterProbeTimeout::FreshProbes,
-            ),
+            (None, None) => (None, AfterProbeTimeout::Open),
+            (None, Some(every)) => {
+                (Some(ticks("reprobe_every", every)?), AfterProbeTimeout::FreshProbes)
+            }
             (Some(wait), None) => (
-                ProbeTimeout::Ticks(ticks("max_wait", wait)?),
+                Some(ticks("max_wait", wait)?),
                 match half_open.max_wait_to {
                     None | Some(MaxWaitTo::Open) => AfterProbeTimeout::Open,
                     Some(MaxWaitTo::Closed) => AfterProbeTimeout::Close,
