@@ -1,4 +1,5 @@
 //! What may be shared and sent: asserted for and against.
+#![cfg(all(feature = "embedded-hal", feature = "history"))]
 
 use std::cell::Cell;
 use std::panic::{RefUnwindSafe, UnwindSafe};

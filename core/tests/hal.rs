@@ -1,4 +1,5 @@
 //! Guarded buses, as a driver and the application above it see them.
+#![cfg(feature = "embedded-hal")]
 
 use embedded_hal::i2c::{self, I2c, NoAcknowledgeSource};
 use embedded_hal::spi::{self, SpiDevice};

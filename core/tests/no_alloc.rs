@@ -1,4 +1,5 @@
 //! Nothing that a breaker or a throttle does allocates, in any phase.
+#![cfg(feature = "history")]
 
 use microbreaker::{
     Breaker, Config, CountWindow, Counters, FailureWindow, Gate, History, Outcome, ShortWindow,

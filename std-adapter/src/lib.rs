@@ -1,3 +1,4 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
 //! The [`microbreaker`] circuit breaker for services: a handle with a name,
 //! guarded calls of functions and futures, and times as [`Duration`].

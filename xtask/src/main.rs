@@ -25,7 +25,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", disable_help_flag = false)]
 enum Command {
-    /// Compare the public interface of the core with core/api.txt
+    /// Compare the public interfaces of both crates with core/api.txt and std-adapter/api.txt
     Api,
     /// Measure the breakers beside their floors and other crates
     Bench(bench::Options),
