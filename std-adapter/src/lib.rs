@@ -28,73 +28,48 @@
 #[cfg(feature = "axum")]
 pub mod admin;
 mod breaker;
-mod builder;
-mod call;
+mod classify;
 mod clock;
-#[cfg(feature = "serde")]
-mod configuration;
-#[cfg(feature = "counts")]
-mod counts;
 mod engine;
 mod error;
-mod event;
-mod grant;
-#[cfg(feature = "http")]
-mod http;
+mod failover;
 mod last_good;
-#[cfg(feature = "tracing")]
-mod log;
-#[cfg(feature = "metrics")]
-mod metrics;
-mod outcome;
-mod paused;
-mod permit;
-mod pick;
-mod ready;
 #[cfg(feature = "registry")]
 mod registry;
-mod reload;
-mod service;
 mod settings;
+#[cfg(feature = "serde")]
+mod settings_file;
 mod snapshot;
-#[cfg(feature = "stream")]
-mod stream;
-mod striped;
+mod telemetry;
 mod threads;
-mod timing;
-#[cfg(feature = "tokio")]
-mod tokio_clock;
 #[cfg(feature = "tower")]
 pub mod tower;
-mod watch;
 
 pub use breaker::Breaker;
-pub use builder::Builder;
+pub use breaker::builder::Builder;
+pub use breaker::permit::Permit;
+#[cfg(feature = "http")]
+pub use classify::HttpResponses;
+pub use classify::{Classify, ErrorsFail, Outcome, failing_if};
 #[cfg(feature = "coarse-clock")]
 pub use clock::CoarseClock;
-pub use clock::{MonotonicClock, millis};
-#[cfg(feature = "serde")]
-pub use configuration::{Configuration, ConfigurationError};
-#[cfg(feature = "counts")]
-pub use counts::Counts;
+#[cfg(feature = "tokio")]
+pub use clock::TokioClock;
+pub use clock::{MonotonicClock, PausedClock, millis};
+pub use engine::reload::Reloaded;
+pub use engine::striped::Striped;
 pub use error::{BuildError, CallError, Rejected};
-pub use event::{Event, EventKind};
-#[cfg(feature = "http")]
-pub use http::HttpResponses;
+pub use failover::{Service, pick};
 pub use last_good::LastGood;
 pub use microbreaker::{AfterProbeTimeout, Cause, Clock, IllegalTransition, Phase, Tally};
-pub use outcome::{Classify, ErrorsFail, Outcome, failing_if};
-pub use paused::PausedClock;
-pub use permit::Permit;
-pub use pick::pick;
 #[cfg(feature = "registry")]
 pub use registry::Registry;
-pub use reload::Reloaded;
-pub use service::Service;
 pub use settings::{Backoff, BadSetting, ProbeTimeout, Ramp, Settings};
+#[cfg(feature = "serde")]
+pub use settings_file::{Configuration, ConfigurationError};
 pub use snapshot::Snapshot;
+#[cfg(feature = "counts")]
+pub use telemetry::counts::Counts;
+pub use telemetry::event::{Event, EventKind};
 #[cfg(feature = "stream")]
-pub use stream::{Events, Missed};
-pub use striped::Striped;
-#[cfg(feature = "tokio")]
-pub use tokio_clock::TokioClock;
+pub use telemetry::stream::{Events, Missed};

@@ -10,8 +10,11 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::call::InCall;
-use crate::{Breaker, Classify, ErrorsFail, Permit, Rejected};
+use crate::breaker::Breaker;
+use crate::breaker::call::InCall;
+use crate::breaker::permit::Permit;
+use crate::classify::{Classify, ErrorsFail};
+use crate::error::Rejected;
 
 /// What tower's own layers have for an error. A refused request has a
 /// [`Rejected`] in it: `error.downcast_ref::<Rejected>()`.

@@ -1,7 +1,7 @@
 //! Mistakes found in other circuit breakers, each by name, not made here.
 //!
 //! Those of callbacks are in `events.rs`, of registries in `registry.rs`, of memory in
-//! `no_alloc.rs`, and in `std-tests/tests` those of tower layers (`tower.rs`) and
+//! `no_alloc.rs`, and in `verify/integration/tests` those of tower layers (`tower.rs`) and
 //! metrics (`metrics.rs`).
 
 use std::future::{Future, pending};

@@ -168,7 +168,7 @@ fn std_features(sh: &Shell) -> anyhow::Result<()> {
         cmd!(sh, "cargo check --quiet -p microbreaker-std --lib --no-default-features --features {feature}").run()?;
     }
     cmd!(sh, "cargo test -p microbreaker-std --all-features").run()?;
-    Ok(cmd!(sh, "cargo test -p microbreaker-std-tests -p microbreaker-service-example").run()?)
+    Ok(cmd!(sh, "cargo test -p microbreaker-integration -p microbreaker-service-example").run()?)
 }
 
 fn alerts(sh: &Shell) -> anyhow::Result<()> {

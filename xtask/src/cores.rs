@@ -12,8 +12,8 @@ use xshell::Shell;
 
 use crate::tools::{self, Missing};
 
-/// The firmware's workspace.
-pub(crate) const BOARDS: &str = "embedded-example/boards";
+/// The workspace of firmware that needs a core, but no board.
+pub(crate) const PROGRAMS: &str = "verify/cores";
 
 /// No program runs longer, by far.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -129,11 +129,22 @@ impl Core {
         }
     }
 
-    /// Builds the firmware `package` for the core; its program `name`.
+    /// Builds `package` of [`PROGRAMS`] for the core; its program `name`.
     pub(crate) fn program(&self, sh: &Shell, package: &str, name: &str) -> anyhow::Result<PathBuf> {
+        self.build(sh, PROGRAMS, package, name)
+    }
+
+    /// Builds `package` of a `workspace` for the core; its program `name`.
+    pub(crate) fn build(
+        &self,
+        sh: &Shell,
+        workspace: &str,
+        package: &str,
+        name: &str,
+    ) -> anyhow::Result<PathBuf> {
         let target = self.target;
         let Ok(cargo) = tools::cargo_for(sh, target) else { bail!("no toolchain for {target}") };
-        let _boards = sh.push_dir(BOARDS);
+        let _workspace = sh.push_dir(workspace);
         let messages = cargo
             .args(["build", "--release", "--locked", "--package", package, "--bin", name])
             .args(["--target", target, "--message-format=json-render-diagnostics"])

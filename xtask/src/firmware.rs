@@ -12,10 +12,12 @@ mod story;
 
 use xshell::{Shell, cmd};
 
-use crate::cores::{BOARDS, M3, RISCV};
+use crate::cores::{M3, PROGRAMS, RISCV};
 use crate::{expect, tools};
 use board::Board;
 
+/// The example's board, a workspace of its own.
+const BOARD: &str = "embedded-example/boards/mps2-an385";
 const PACKAGE: &str = "mps2-an385";
 
 /// Options of `cargo xtask firmware`.
@@ -36,26 +38,36 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     tools::require(&sh, options.install, |sh| M3.missing(sh).collect())?;
     let root = sh.current_dir();
-    let elf = M3.program(&sh, PACKAGE, PACKAGE)?;
+    let elf = M3.build(&sh, BOARD, PACKAGE, PACKAGE)?;
     let mut board = Board::boot(&elf)?;
     story::tell(&mut board)?;
     let log = board.finish()?;
-    expect::same(&log, &root.join(BOARDS).join(PACKAGE).join("expected.log"))
+    expect::same(&log, &root.join(BOARD).join("expected.log"))
 }
 
-/// Checks the format of the firmware, and lints it: it is a workspace of its own.
+/// Checks the format of the firmware, and lints it: it is in workspaces of its own.
 pub(crate) fn lint(sh: &Shell) -> anyhow::Result<()> {
-    // Each has programs that are for it alone.
-    let lints = [(M3.target, &["harts"][..]), (RISCV.target, &[PACKAGE])];
-    let clippy = || {
-        lints.map(|(target, others)| {
-            let mut arguments = vec!["--workspace", "--locked", "--target", target];
-            others.iter().for_each(|other| arguments.extend(["--exclude", other]));
-            tools::clippy_for(sh, target, &arguments)
-        })
+    // Without the programs that another target has to itself.
+    let lints = [
+        (BOARD, M3.target, &[][..]),
+        (PROGRAMS, M3.target, &["--exclude", "harts"]),
+        (PROGRAMS, RISCV.target, &[]),
+    ];
+    let clippy = |target, exclude: &[&str]| {
+        let arguments = ["--workspace", "--locked", "--target", target];
+        tools::clippy_for(sh, target, &[&arguments, exclude].concat())
     };
-    tools::require(sh, true, |_| clippy().into_iter().filter_map(Result::err).collect())?;
-    let _boards = sh.push_dir(BOARDS);
-    cmd!(sh, "cargo fmt --check").run()?;
-    clippy().into_iter().flatten().try_for_each(|clippy| Ok(clippy.run()?))
+    let missing = |_: &Shell| {
+        lints.iter().filter_map(|(_, target, exclude)| clippy(target, exclude).err()).collect()
+    };
+    tools::require(sh, true, missing)?;
+    for workspace in [BOARD, PROGRAMS] {
+        let _workspace = sh.push_dir(workspace);
+        cmd!(sh, "cargo fmt --check").run()?;
+    }
+    for (workspace, target, exclude) in lints {
+        let _workspace = sh.push_dir(workspace);
+        clippy(target, exclude).into_iter().try_for_each(|clippy| clippy.run())?;
+    }
+    Ok(())
 }

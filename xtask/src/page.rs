@@ -11,5 +11,5 @@ pub(crate) fn run(sh: &Shell) -> anyhow::Result<()> {
         let browser = find("chromium", &["chromium"]);
         browser.into_iter().chain(find("chromedriver", &["chromium-driver"])).collect()
     })?;
-    Ok(cmd!(sh, "cargo test -p microbreaker-std-tests --test page -- --ignored").run()?)
+    Ok(cmd!(sh, "cargo test -p microbreaker-integration --test page -- --ignored").run()?)
 }

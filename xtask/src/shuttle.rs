@@ -16,7 +16,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let shell = tools::shell()?;
-    let models = models::build(&shell, "shuttle", "microbreaker-shuttle-tests", "target/shuttle")?;
+    let models = models::build(&shell, "shuttle", "microbreaker-shuttle", "target/shuttle")?;
     // The others try every schedule there is.
     let random = models.iter().filter(|model| model.to_string().starts_with("linearizable"));
     let each = options.schedules.div_ceil(random.count().max(1) as u32);

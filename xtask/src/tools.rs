@@ -142,7 +142,13 @@ pub(crate) fn require(
 /// Copies the project, as git knows it and as it is now; not what is a
 /// workspace of its own.
 pub(crate) fn copy_project(sh: &Shell, to: &Path) -> anyhow::Result<()> {
-    let here = [".", ":!fuzz", ":!embedded-example/boards", ":!loom-tests/example"];
+    let here = [
+        ".",
+        ":!embedded-example/boards",
+        ":!loom-tests/example",
+        ":!verify/cores",
+        ":!verify/fuzz",
+    ];
     let files = cmd!(sh, "git ls-files --cached --others --exclude-standard -- {here...}");
     for file in files.quiet().read()?.lines().filter(|file| sh.path_exists(file)) {
         let copy = to.join(file);
