@@ -2,6 +2,7 @@
 //! outside the workspace that use them.
 
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, ensure};
 use xshell::{Cmd, Shell, cmd};
@@ -13,6 +14,9 @@ const CRATES: [(&str, &str); 2] = [("microbreaker", "core"), ("microbreaker-std"
 
 /// What each has beside its sources. A licence must not be a link when unpacked.
 const FILES: [&str; 4] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
+
+/// Where they are packaged.
+const PACKAGED: &str = "target/packaged";
 
 /// The projects that use them.
 const CONSUMER: &str = "xtask/consumer";
@@ -32,11 +36,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
     tools::require(&sh, true, |sh| {
         TARGETS.iter().filter_map(|(target, _)| tools::cargo_for(sh, target).err()).collect()
     })?;
+    let packaged = package(&sh)?;
     sh.remove_path(COPY)?;
     copy(&sh, CONSUMER, COPY)?;
-    package(&sh)?;
     for (name, folder) in CRATES {
-        unpack(&sh, name, folder)?;
+        unpack(&sh, &packaged, name, folder)?;
     }
     let printed = sh.current_dir().join(CONSUMER).join("host/printed.txt");
     sh.change_dir(COPY);
@@ -46,26 +50,34 @@ pub(crate) fn run() -> anyhow::Result<()> {
 }
 
 /// Packages the crates as they are now, committed or not, and rehearses publishing.
-fn package(sh: &Shell) -> anyhow::Result<()> {
+/// Returns where they are.
+fn package(sh: &Shell) -> anyhow::Result<String> {
+    sh.remove_path(PACKAGED)?;
+    // The adapter is verified with a core from a registry in here. What cargo once has
+    // of a registry it takes for unchanged while the version is, so that no two runs
+    // may have the same one.
+    let target = format!("{PACKAGED}/{}", UNIX_EPOCH.elapsed()?.as_millis());
     let crates = CRATES.map(|(name, _)| ["-p", name]);
-    let crates = crates.as_flattened();
-    without_warnings(cmd!(sh, "cargo package --allow-dirty {crates...}"))?;
-    without_warnings(cmd!(sh, "cargo publish --dry-run --no-verify --allow-dirty {crates...}"))
+    let options = [crates.as_flattened(), &["--allow-dirty", "--target-dir", &target]].concat();
+    let options = options.as_slice();
+    without_warnings(cmd!(sh, "cargo package {options...}"))?;
+    without_warnings(cmd!(sh, "cargo publish --dry-run --no-verify {options...}"))?;
+    Ok(target + "/package")
 }
 
 /// Unpacks a crate into the copy, and checks that it is complete.
-fn unpack(sh: &Shell, name: &str, folder: &str) -> anyhow::Result<()> {
+fn unpack(sh: &Shell, packaged: &str, name: &str, folder: &str) -> anyhow::Result<()> {
     let id = cmd!(sh, "cargo pkgid -p {name}").read()?;
     let version = id.rsplit(['@', '#']).next().context("an id ends with a version")?;
     let unpacked = Path::new(COPY).join(name);
     sh.create_dir(&unpacked)?;
-    let archive = format!("target/package/{name}-{version}.crate");
+    let archive = format!("{packaged}/{name}-{version}.crate");
     cmd!(sh, "tar -xzf {archive} -C {unpacked} --strip-components 1").run()?;
     for file in FILES {
-        let packaged = sh.current_dir().join(&unpacked).join(file);
-        ensure!(!packaged.is_symlink(), "{name} has a link in place of {file}");
+        let unpacked = sh.current_dir().join(&unpacked).join(file);
+        ensure!(!unpacked.is_symlink(), "{name} has a link in place of {file}");
         let source = sh.read_file(Path::new(folder).join(file))?;
-        ensure!(sh.read_file(packaged)? == source, "{file} of {name} is another one");
+        ensure!(sh.read_file(unpacked)? == source, "{file} of {name} is another one");
     }
     Ok(())
 }
