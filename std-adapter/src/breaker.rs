@@ -10,7 +10,7 @@ mod wait;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use microbreaker::{IllegalTransition, Phase};
@@ -18,12 +18,12 @@ use microbreaker::{IllegalTransition, Phase};
 use crate::clock::{SharedClock, duration, millis};
 use crate::engine::Engine;
 use crate::engine::versions::Engines;
-use crate::engine::watch::{Watch, Watched};
+use crate::engine::watch::Watch;
 use crate::error::Rejected;
-use crate::settings::{BadSetting, Settings};
+use crate::settings::{SettingError, Settings};
 use crate::snapshot::Snapshot;
-use crate::telemetry::Telemetry;
 use crate::telemetry::event::Event;
+use crate::telemetry::{Reporter, Telemetry};
 
 /// A circuit breaker with a name: a handle, cheap to clone, to be shared by
 /// everyone who calls the same thing.
@@ -51,7 +51,7 @@ pub(crate) struct Inner {
     seed: u32,
 }
 
-impl Watched for Inner {
+impl Reporter for Inner {
     fn snapshot(&self) -> Snapshot {
         self.engines.in_use().snapshot().into()
     }
@@ -68,14 +68,14 @@ impl Breaker {
         seed: Option<u32>,
         clock: SharedClock,
         telemetry: Telemetry,
-    ) -> Result<Self, BadSetting> {
+    ) -> Result<Self, SettingError> {
         let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(&telemetry.name) as u32);
         let telemetry = Arc::new(telemetry);
         let watch = Watch::new(telemetry.clone());
         let engine = Engine::new(&settings, seed, clock.clone(), watch)?;
         let engines = Engines::new(settings, engine, telemetry.series.measures_durations());
         let breaker = Self(Arc::new(Inner { engines, telemetry, clock, seed }));
-        breaker.inner().engines.in_use().watch().attach(breaker.watched());
+        breaker.0.telemetry.attach(Arc::<Inner>::downgrade(&breaker.0));
         Ok(breaker)
     }
 
@@ -150,11 +150,6 @@ impl Breaker {
     #[inline]
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
-    }
-
-    /// What a watch needs of this breaker.
-    fn watched(&self) -> Weak<dyn Watched> {
-        Arc::<Inner>::downgrade(&self.0)
     }
 
     /// Whether there is a handle beside this one.

@@ -9,6 +9,8 @@ mod ticks;
 #[cfg(feature = "tokio")]
 mod tokio;
 
+pub use microbreaker::Clock;
+
 #[cfg(feature = "coarse-clock")]
 pub use self::coarse::CoarseClock;
 pub use self::monotonic::MonotonicClock;

@@ -14,7 +14,7 @@ use self::striped::Striped;
 use self::watch::Watch;
 use crate::clock::SharedClock;
 use crate::settings::window::WindowKind;
-use crate::settings::{BUCKETS, BadSetting, Settings};
+use crate::settings::{BUCKETS, SettingError, Settings};
 
 pub(crate) type Core<W> = Breaker<W, SharedClock, Watch>;
 type Count = CountWindow<64>;
@@ -118,7 +118,7 @@ impl ForWindow for Check {
 }
 
 /// Checks that an engine can be built from `settings`, without building one.
-pub(crate) fn check(settings: &Settings) -> Result<(), BadSetting> {
+pub(crate) fn check(settings: &Settings) -> Result<(), SettingError> {
     // The seed draws the jitter, and any is allowed.
     let check = Check { config: settings.config(0)? };
     for_window(settings.window(), check).map_err(|error| settings.explain(error))
@@ -130,7 +130,7 @@ impl Engine {
         seed: u32,
         clock: SharedClock,
         watch: Watch,
-    ) -> Result<Self, BadSetting> {
+    ) -> Result<Self, SettingError> {
         let build = Build { config: settings.config(seed)?, clock, watch };
         for_window(settings.window(), build).map_err(|error| settings.explain(error))
     }

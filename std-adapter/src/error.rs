@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use microbreaker::Phase;
 
-use crate::settings::BadSetting;
+use crate::settings::SettingError;
 
 /// A breaker refused a call, which was not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,12 +43,12 @@ pub struct BuildError {
     /// The breaker's name.
     pub name: Arc<str>,
     /// What is wrong.
-    pub bad: BadSetting,
+    pub problem: SettingError,
 }
 
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "circuit breaker {:?}: {}", self.name, self.bad)
+        write!(f, "circuit breaker {:?}: {}", self.name, self.problem)
     }
 }
 

@@ -16,17 +16,17 @@ use crate::error::{CallError, Rejected};
 /// first, and last those that are forced open. Equals stay in their order.
 ///
 /// ```
-/// use microbreaker_std::{Breaker, pick};
+/// use microbreaker_std::{Breaker, healthiest_first};
 /// use std::time::Duration;
 /// let backend = |name| Breaker::builder(name)
 ///     .consecutive_failures(1).open_for(Duration::from_secs(9)).build();
 /// let backends = [backend("a")?, backend("b")?];
 /// backends[0].trip();
-/// assert_eq!(&**pick(&backends)[0].name(), "b");
+/// assert_eq!(&**healthiest_first(&backends)[0].name(), "b");
 /// # Ok::<(), microbreaker_std::BuildError>(())
 /// ```
 #[must_use]
-pub fn pick<'a>(breakers: impl IntoIterator<Item = &'a Breaker>) -> Vec<&'a Breaker> {
+pub fn healthiest_first<'a>(breakers: impl IntoIterator<Item = &'a Breaker>) -> Vec<&'a Breaker> {
     let mut order: Vec<_> = breakers.into_iter().collect();
     order.sort_by_cached_key(|breaker| {
         let snapshot = breaker.snapshot();
@@ -44,29 +44,29 @@ pub fn pick<'a>(breakers: impl IntoIterator<Item = &'a Breaker>) -> Vec<&'a Brea
 /// behind the service's.
 ///
 /// A call asks the service's breaker, and then the instances' in the order of
-/// [`pick`]; the first that admits it gets it. The outcome counts for both: an
+/// [`healthiest_first`]; the first that admits it gets it. The outcome counts for both: an
 /// instance that fails is left out soon, and when too many calls fail whichever
 /// instance they go to, the service is. Only a demand to open for some time is
 /// the instance's alone, and a failure to the service.
 ///
 /// ```
-/// use microbreaker_std::{Breaker, Service};
+/// use microbreaker_std::{Breaker, Failover};
 /// use std::time::Duration;
 /// let breaker = |name| Breaker::builder(name)
 ///     .consecutive_failures(1).open_for(Duration::from_secs(9)).build();
-/// let users = Service::new(breaker("users")?, [breaker("users/a")?, breaker("users/b")?]);
+/// let users = Failover::new(breaker("users")?, [breaker("users/a")?, breaker("users/b")?]);
 /// users.instances()[0].trip();
 /// let asked = users.call(|instance| Ok::<_, ()>(instance.name().to_string()));
 /// assert_eq!(asked.unwrap(), "users/b");
 /// # Ok::<(), microbreaker_std::BuildError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Service {
+pub struct Failover {
     breaker: Breaker,
     instances: Vec<Breaker>,
 }
 
-impl Service {
+impl Failover {
     /// A service of these instances; of equal ones the first is asked first.
     ///
     /// # Panics
@@ -134,7 +134,7 @@ impl Service {
     fn acquire(&self) -> Result<(&Breaker, Both<'_>), Rejected> {
         let of_service = self.breaker.try_acquire()?;
         let mut refused = None;
-        for instance in pick(&self.instances) {
+        for instance in healthiest_first(&self.instances) {
             match instance.try_acquire() {
                 Ok(of_instance) => return Ok((instance, Both { of_service, of_instance })),
                 // The first is the soonest to ask again.

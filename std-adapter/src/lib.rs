@@ -29,47 +29,46 @@
 pub mod admin;
 mod breaker;
 mod classify;
-mod clock;
+pub mod clock;
 mod engine;
 mod error;
 mod failover;
 mod last_good;
 #[cfg(feature = "registry")]
 mod registry;
-mod settings;
+pub mod settings;
 #[cfg(feature = "serde")]
 mod settings_file;
 mod snapshot;
 mod telemetry;
 mod threads;
 #[cfg(feature = "tower")]
-pub mod tower;
+mod tower;
 
-pub use breaker::Breaker;
-pub use breaker::builder::Builder;
-pub use breaker::permit::Permit;
+pub use self::breaker::Breaker;
+pub use self::breaker::builder::Builder;
+pub use self::breaker::permit::Permit;
 #[cfg(feature = "http")]
-pub use classify::HttpResponses;
-pub use classify::{Classify, ErrorsFail, Outcome, failing_if};
-#[cfg(feature = "coarse-clock")]
-pub use clock::CoarseClock;
-#[cfg(feature = "tokio")]
-pub use clock::TokioClock;
-pub use clock::{MonotonicClock, PausedClock, millis};
-pub use engine::reload::Reloaded;
-pub use engine::striped::Striped;
-pub use error::{BuildError, CallError, Rejected};
-pub use failover::{Service, pick};
-pub use last_good::LastGood;
-pub use microbreaker::{AfterProbeTimeout, Cause, Clock, IllegalTransition, Phase, Tally};
+pub use self::classify::HttpResponses;
+pub use self::classify::{Classify, ErrorsFail, Outcome, failing_if};
+pub use self::clock::Clock;
+pub use self::engine::reload::Reloaded;
+pub use self::engine::striped::Striped;
+pub use self::error::{BuildError, CallError, Rejected};
+pub use self::failover::{Failover, healthiest_first};
+pub use self::last_good::LastGood;
 #[cfg(feature = "registry")]
-pub use registry::Registry;
-pub use settings::{Backoff, BadSetting, ProbeTimeout, Ramp, Settings};
+pub use self::registry::Registry;
+#[doc(inline)]
+pub use self::settings::Settings;
 #[cfg(feature = "serde")]
-pub use settings_file::{Configuration, ConfigurationError};
-pub use snapshot::Snapshot;
+pub use self::settings_file::{SettingsFile, SettingsFileError};
+pub use self::snapshot::Snapshot;
 #[cfg(feature = "counts")]
-pub use telemetry::counts::Counts;
-pub use telemetry::event::{Event, EventKind};
+pub use self::telemetry::counts::Counts;
+pub use self::telemetry::event::{Event, EventKind};
 #[cfg(feature = "stream")]
-pub use telemetry::stream::{Events, Missed};
+pub use self::telemetry::stream::{Events, Missed};
+#[cfg(feature = "tower")]
+pub use self::tower::{BreakerFuture, BreakerLayer, BreakerService};
+pub use microbreaker::{Cause, IllegalTransition, Phase, Tally};

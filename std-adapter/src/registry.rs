@@ -21,7 +21,7 @@ use crate::breaker::builder::Builder;
 use crate::clock::{SharedClock, duration};
 use crate::engine::reload::Reloaded;
 use crate::error::BuildError;
-use crate::settings::{BadSetting, Settings};
+use crate::settings::{SettingError, Settings};
 use crate::telemetry::event::Event;
 use crate::telemetry::listeners::Listeners;
 
@@ -157,8 +157,8 @@ impl Registry {
         let mut recipe = self.0.recipe.write().unwrap_or_else(PoisonError::into_inner);
         if self.find(&name).is_some() {
             let allowed = "one that the registry has no breaker of".to_owned();
-            let bad = BadSetting { setting: "name", value: format!("{name:?}"), allowed };
-            return Err(BuildError { name, bad });
+            let problem = SettingError { setting: "name", value: format!("{name:?}"), allowed };
+            return Err(BuildError { name, problem });
         }
         recipe.overridden(builder.clone()).check()?;
         recipe.inserted.insert(name.clone(), builder);

@@ -7,9 +7,9 @@ pub(crate) mod window;
 
 use std::time::Duration;
 
-use microbreaker::AfterProbeTimeout;
+pub use microbreaker::AfterProbeTimeout;
 
-pub use error::BadSetting;
+pub use self::error::SettingError;
 
 /// A window by time forgets a tenth of itself at a time, as in most breakers.
 pub(crate) const BUCKETS: u32 = 10;
@@ -138,7 +138,7 @@ impl Settings {
         first
     }
 
-    /// Whether `setting`, named as in [`BadSetting`], is set.
+    /// Whether `setting`, named as in [`SettingError`], is set.
     #[cfg(feature = "serde")]
     pub(crate) fn sets(&self, setting: &str) -> bool {
         let (group, _) = setting.split_once('.').unwrap_or((setting, ""));

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::engine;
-use crate::settings::{BadSetting, Settings};
+use crate::settings::{SettingError, Settings};
 
 /// The settings of many breakers, as they stand in a file: TOML, YAML, JSON, or
 /// whatever else has a deserializer. The names are the setters' of
@@ -35,7 +35,7 @@ use crate::settings::{BadSetting, Settings};
 /// the window, `last_calls` or `within` and `striped`, is one setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Configuration {
+pub struct SettingsFile {
     /// For all breakers.
     pub defaults: Settings,
     /// For those of these names.
@@ -54,32 +54,32 @@ struct Profile {
 /// Something in a configuration is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ConfigurationError {
+pub struct SettingsFileError {
     /// Where, like `breakers.search.open_for`.
     pub path: String,
     /// What is wrong there, and what is allowed.
     pub problem: String,
 }
 
-impl fmt::Display for ConfigurationError {
+impl fmt::Display for SettingsFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path, self.problem)
     }
 }
 
-impl std::error::Error for ConfigurationError {}
+impl std::error::Error for SettingsFileError {}
 
-impl Configuration {
+impl SettingsFile {
     /// Reads a configuration, and checks every breaker in every profile.
     ///
     /// # Errors
     ///
     /// The first thing that is wrong, and where: a name that is unknown, a value
     /// of another type, one out of its range, settings that do not go together.
-    pub fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Self, ConfigurationError> {
+    pub fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Self, SettingsFileError> {
         let read: Self = serde_path_to_error::deserialize(from).map_err(|error| {
             let (path, problem) = (error.path().to_string(), error.inner().to_string());
-            ConfigurationError { path, problem }
+            SettingsFileError { path, problem }
         })?;
         read.check("", None)?;
         for (name, profile) in &read.profiles {
@@ -93,14 +93,14 @@ impl Configuration {
     /// # Errors
     ///
     /// If there is no such profile: the names that there are.
-    pub fn in_profile(&self, name: Option<&str>) -> Result<Self, ConfigurationError> {
+    pub fn in_profile(&self, name: Option<&str>) -> Result<Self, SettingsFileError> {
         let Some(name) = name else { return Ok(self.with(None)) };
         match self.profiles.get(name) {
             Some(profile) => Ok(self.with(Some(profile))),
             None => {
                 let names: Vec<_> = self.profiles.keys().map(String::as_str).collect();
                 let problem = format!("there is no such profile, only: {}", names.join(", "));
-                Err(ConfigurationError { path: format!("profiles.{name}"), problem })
+                Err(SettingsFileError { path: format!("profiles.{name}"), problem })
             }
         }
     }
@@ -126,7 +126,7 @@ impl Configuration {
     }
 
     /// Checks every breaker in a profile, whose path begins with `prefix`.
-    fn check(&self, prefix: &str, profile: Option<&Profile>) -> Result<(), ConfigurationError> {
+    fn check(&self, prefix: &str, profile: Option<&Profile>) -> Result<(), SettingsFileError> {
         let merged = self.with(profile);
         for name in merged.breakers.keys() {
             let layers = [
@@ -151,12 +151,12 @@ impl Configuration {
 
 /// `bad` with the path to it: in the first of `layers` that sets it, or else in
 /// the first that there is.
-fn located(bad: BadSetting, layers: &[(Option<&Settings>, String)]) -> ConfigurationError {
+fn located(bad: SettingError, layers: &[(Option<&Settings>, String)]) -> SettingsFileError {
     let there_is = layers.iter().filter_map(|(layer, path)| layer.map(|layer| (layer, path)));
     let sets = there_is.clone().find(|(layer, _)| layer.sets(bad.setting));
     let path = sets.or(there_is.clone().next()).map_or("", |(_, path)| path);
-    let BadSetting { setting, value, allowed } = bad;
-    ConfigurationError {
+    let SettingError { setting, value, allowed } = bad;
+    SettingsFileError {
         path: format!("{path}.{setting}"),
         problem: format!("is {value}, but must be {allowed}"),
     }

@@ -6,8 +6,9 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use microbreaker_std::clock::PausedClock;
 use microbreaker_std::{
-    Breaker, CallError, ErrorsFail, Outcome, PausedClock, Phase, Service, pick,
+    Breaker, CallError, ErrorsFail, Failover, Outcome, Phase, healthiest_first,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -18,13 +19,13 @@ fn breaker(name: &str, failures: u32, clock: &PausedClock) -> Breaker {
 }
 
 /// Instances trip at the first failure, the service at the third.
-fn service() -> (Service, PausedClock) {
+fn service() -> (Failover, PausedClock) {
     let clock = PausedClock::new();
     let instances = ["a", "b"].map(|name| breaker(name, 1, &clock));
-    (Service::new(breaker("users", 3, &clock), instances), clock)
+    (Failover::new(breaker("users", 3, &clock), instances), clock)
 }
 
-fn ask(service: &Service, answer: Result<(), ()>) -> Result<String, CallError<()>> {
+fn ask(service: &Failover, answer: Result<(), ()>) -> Result<String, CallError<()>> {
     service.call(|instance| answer.map(|()| instance.name().to_string()))
 }
 
@@ -40,7 +41,8 @@ fn backends_are_picked_closed_first_and_then_by_the_soonest_retry() {
     clock.advance(SECOND);
     late.trip_for(3 * SECOND);
     soon.trip_for(2 * SECOND);
-    let order: Vec<_> = pick(&all).into_iter().map(|breaker| breaker.name().to_string()).collect();
+    let order: Vec<_> =
+        healthiest_first(&all).into_iter().map(|breaker| breaker.name().to_string()).collect();
     assert_eq!(order, ["closed", "dry", "due", "soon", "late", "forced"]);
 }
 

@@ -174,7 +174,7 @@ impl Builder {
     }
 
     /// Reads milliseconds from this clock. By default it is the coarse one,
-    /// `CoarseClock`; or the precise one, [`MonotonicClock`](crate::MonotonicClock),
+    /// `CoarseClock`; or the precise one, [`MonotonicClock`](crate::clock::MonotonicClock),
     /// if slow calls are measured or without the feature `coarse-clock`.
     pub fn clock(mut self, clock: impl Clock + Send + Sync + 'static) -> Self {
         self.clock = Some(SharedClock::new(clock));
@@ -195,7 +195,7 @@ impl Builder {
         let series = Series::new(measures_durations);
         let telemetry = Telemetry::new(name.clone(), listeners, of_registry, series);
         let breaker = Breaker::new(settings, seed, clock, telemetry);
-        breaker.map_err(|bad| BuildError { name, bad })
+        breaker.map_err(|problem| BuildError { name, problem })
     }
 
     /// Checks the settings as [`build`](Self::build) does, and builds nothing.
@@ -204,6 +204,7 @@ impl Builder {
     ///
     /// The first setting that cannot work, with its value and what is allowed.
     pub fn check(&self) -> Result<(), BuildError> {
-        engine::check(&self.settings).map_err(|bad| BuildError { name: self.name.clone(), bad })
+        engine::check(&self.settings)
+            .map_err(|problem| BuildError { name: self.name.clone(), problem })
     }
 }

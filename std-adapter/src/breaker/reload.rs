@@ -33,10 +33,9 @@ impl Breaker {
         let inner = self.inner();
         let make = || {
             let watch = Watch::new(inner.telemetry.clone());
-            watch.attach(self.watched());
             Engine::new(settings, inner.seed, inner.clock.clone(), watch)
         };
         let reloaded = inner.engines.reload(settings, make);
-        reloaded.map_err(|bad| BuildError { name: self.name().clone(), bad })
+        reloaded.map_err(|problem| BuildError { name: self.name().clone(), problem })
     }
 }

@@ -13,7 +13,7 @@ use microbreaker::Clock;
 ///
 /// ```
 /// use microbreaker::{Breaker, Config};
-/// use microbreaker_std::CoarseClock;
+/// use microbreaker_std::clock::CoarseClock;
 ///
 /// static UPSTREAM: Breaker<(), CoarseClock> =
 ///     Breaker::new(Config::new().consecutive_failures(5).open_for(30_000), (), CoarseClock);

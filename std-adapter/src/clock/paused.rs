@@ -10,7 +10,8 @@ use super::ticks::millis;
 /// A clock that stands still until it is told to go on: for tests.
 ///
 /// ```
-/// use microbreaker_std::{Breaker, PausedClock, Phase};
+/// use microbreaker_std::{Breaker, Phase};
+/// use microbreaker_std::clock::PausedClock;
 /// use std::time::Duration;
 /// let clock = PausedClock::new();
 /// let breaker = Breaker::builder("users")

@@ -8,7 +8,7 @@ use microbreaker::{Phase, Snapshot};
 use super::Engine;
 use super::versions::Engines;
 use crate::clock::duration;
-use crate::settings::{BadSetting, Settings};
+use crate::settings::{SettingError, Settings};
 
 /// What became of a breaker whose settings were changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +55,8 @@ impl Engines {
     pub(crate) fn reload(
         &self,
         settings: &Settings,
-        make: impl Fn() -> Result<Engine, BadSetting>,
-    ) -> Result<Reloaded, BadSetting> {
+        make: impl Fn() -> Result<Engine, SettingError>,
+    ) -> Result<Reloaded, SettingError> {
         let _one_at_a_time = self.change();
         let turn = self.current();
         if self.settings() == settings {

@@ -20,7 +20,8 @@ use crate::threads;
 ///
 /// ```
 /// use microbreaker::{Breaker, Config, TimeWindow};
-/// use microbreaker_std::{MonotonicClock, Striped};
+/// use microbreaker_std::Striped;
+/// use microbreaker_std::clock::MonotonicClock;
 ///
 /// let config = Config::new().failure_rate(50).min_calls(20).bucket(1_000).open_for(5_000);
 /// let window = Striped::new(TimeWindow::<10>::new);

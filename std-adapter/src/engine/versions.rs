@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use microbreaker::{Outcome, Rejected, Token};
 
 use super::Engine;
-use crate::settings::{BadSetting, Settings};
+use crate::settings::{SettingError, Settings};
 
 /// The engines that a breaker has had, one for each of its settings.
 ///
@@ -168,8 +168,8 @@ impl Engines {
     pub(super) fn number_of(
         &self,
         settings: &Settings,
-        make: impl Fn() -> Result<Engine, BadSetting>,
-    ) -> Result<usize, BadSetting> {
+        make: impl Fn() -> Result<Engine, SettingError>,
+    ) -> Result<usize, SettingError> {
         let (mut number, mut version) = (0, &self.first);
         while version.settings != *settings {
             version = match version.next.get() {
@@ -181,7 +181,7 @@ impl Engines {
             };
             number += 1;
             if number == Turn::NUMBERS {
-                return Err(BadSetting {
+                return Err(SettingError {
                     setting: "settings",
                     value: format!("the {number}th that this breaker has had"),
                     allowed: format!("one of the first {number}"),

@@ -1,23 +1,14 @@
 //! The observer of an engine: it counts calls and tells of events.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
-use std::time::SystemTime;
 
 use microbreaker::{Cause, Observer, Outcome, Phase, Rejected, Transition};
 
-use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 use crate::telemetry::counts::Counters;
-use crate::telemetry::event::{Event, EventKind};
+use crate::telemetry::event::EventKind;
 use crate::threads;
-
-/// The breaker that a watch belongs to. A trait, because the breaker is made of
-/// engines, and an engine has a watch.
-pub(crate) trait Watched: Send + Sync {
-    /// The breaker now.
-    fn snapshot(&self) -> Snapshot;
-}
 
 /// The observer of a breaker of the core.
 #[derive(Debug)]
@@ -25,8 +16,6 @@ pub(crate) struct Watch {
     telemetry: Arc<Telemetry>,
     /// The telemetry's, at hand.
     counters: Counters,
-    /// Set once, before any other thread can have the breaker.
-    breaker: OnceLock<Weak<dyn Watched>>,
     /// The number of the thread that acts quietly, or `NOBODY`.
     quiet: AtomicUsize,
     /// Whether another engine has taken the place of this one, which refuses
@@ -42,15 +31,9 @@ impl Watch {
         Self {
             counters: telemetry.counters.clone(),
             telemetry,
-            breaker: OnceLock::new(),
             quiet: AtomicUsize::new(NOBODY),
             replaced: AtomicBool::new(false),
         }
-    }
-
-    /// Sets the breaker that this belongs to.
-    pub(crate) fn attach(&self, breaker: Weak<dyn Watched>) {
-        self.breaker.get_or_init(|| breaker);
     }
 
     /// Does something to the engine without telling of it. What other threads do
@@ -68,14 +51,9 @@ impl Watch {
     }
 
     fn tell(&self, kind: EventKind, cause: Cause) {
-        if self.quiet.load(Ordering::Relaxed) == threads::number() {
-            return;
+        if self.quiet.load(Ordering::Relaxed) != threads::number() {
+            self.telemetry.tell(kind, cause);
         }
-        let at = SystemTime::now();
-        // If the breaker is gone, nobody is left to tell.
-        let Some(breaker) = self.breaker.get().and_then(Weak::upgrade) else { return };
-        let name = self.telemetry.name.clone();
-        self.telemetry.tell(&Event { name, at, kind, cause, snapshot: breaker.snapshot() });
     }
 }
 

@@ -2,13 +2,13 @@
 
 use microbreaker::Config;
 
-use super::error::BadSetting;
+use super::error::SettingError;
 use super::{BUCKETS, Backoff, ProbeTimeout, Ramp, Settings};
 use crate::clock::millis;
 
 impl Settings {
     /// The core's configuration; `seed` draws the jitter.
-    pub(crate) fn config(&self, seed: u32) -> Result<Config, BadSetting> {
+    pub(crate) fn config(&self, seed: u32) -> Result<Config, SettingError> {
         self.check_window()?;
         let mut config = Config::new()
             .open_for(self.open_for.map_or(0, millis))
@@ -53,7 +53,7 @@ impl Settings {
 }
 
 /// `config` with a ramp. The core takes arrays, and there are 1 to 7 shares.
-fn ramped(config: Config, ramp: &Ramp) -> Result<Config, BadSetting> {
+fn ramped(config: Config, ramp: &Ramp) -> Result<Config, SettingError> {
     let step = millis(ramp.step);
     Ok(match *ramp.shares {
         [a] => config.ramp([a], step),
@@ -64,7 +64,7 @@ fn ramped(config: Config, ramp: &Ramp) -> Result<Config, BadSetting> {
         [a, b, c, d, e, f] => config.ramp([a, b, c, d, e, f], step),
         [a, b, c, d, e, f, g] => config.ramp([a, b, c, d, e, f, g], step),
         _ => {
-            return Err(BadSetting {
+            return Err(SettingError {
                 setting: "ramp.shares",
                 value: format!("{:?}", ramp.shares),
                 allowed: "1 to 7 shares".to_owned(),

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use microbreaker::{ConfigError, config::Field};
 
-use super::error::BadSetting;
+use super::error::SettingError;
 use super::{BUCKETS, ProbeTimeout, Settings};
 
 impl Settings {
     /// What the core says of its own fields, in terms of these.
-    pub(crate) fn explain(&self, error: ConfigError) -> BadSetting {
+    pub(crate) fn explain(&self, error: ConfigError) -> SettingError {
         let time = |ticks: u32| format!("{:?}", Duration::from_millis(ticks.into()));
         let ConfigError { field, least, most, .. } = error;
         let between = |least: String, most: String| format!("{least} to {most}");
@@ -43,7 +43,7 @@ impl Settings {
             ),
             _ => (field.name(), between(least.to_string(), most.to_string())),
         };
-        BadSetting { setting, value: self.value_of(field), allowed }
+        SettingError { setting, value: self.value_of(field), allowed }
     }
 
     /// The value of `field`, as it was set.

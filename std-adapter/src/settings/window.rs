@@ -3,7 +3,7 @@
 use microbreaker::config::Field;
 
 use super::Settings;
-use super::error::BadSetting;
+use super::error::SettingError;
 use super::explain::field_name;
 
 /// The kind of window that settings need.
@@ -38,17 +38,17 @@ impl Settings {
     }
 
     /// What the core could not say well: it does not know of two windows.
-    pub(super) fn check_window(&self) -> Result<(), BadSetting> {
+    pub(super) fn check_window(&self) -> Result<(), SettingError> {
         let bad = |field, allowed: &str| {
             let (setting, value, allowed) =
                 (field_name(field), self.value_of(field), allowed.to_owned());
-            Err(BadSetting { setting, value, allowed })
+            Err(SettingError { setting, value, allowed })
         };
         if self.last_calls.is_some() && self.within.is_some() {
             return bad(Field::Bucket, "left out where last_calls is set: there is one window");
         }
         if self.striped == Some(true) && self.within.is_none() {
-            return Err(BadSetting {
+            return Err(SettingError {
                 setting: "striped",
                 value: "true".to_owned(),
                 allowed: "left out where the window is not by time: within".to_owned(),
