@@ -205,6 +205,16 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         &self.observer
     }
 
+    /// Whether a call was slow that was `started` then, and `took` so long if the caller
+    /// knows better than the clock.
+    #[inline]
+    fn is_slow(&self, started: u32, took: Option<u32>) -> bool {
+        W::SLOW && {
+            let took = took.unwrap_or_else(|| elapsed(self.clock.now(), started));
+            self.config().is_slow(took)
+        }
+    }
+
     #[inline]
     fn config(&self) -> &Config {
         self.config.config()
@@ -248,21 +258,21 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Gate for Breaker<W, C, O
     #[inline]
     fn complete(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome) {
         let generation = token.generation();
-        let slow = W::SLOW && {
-            let took = took.unwrap_or_else(|| elapsed(self.clock.now(), started));
-            self.config().is_slow(took)
-        };
+        let slow = self.is_slow(started, took);
         let recorded = match outcome {
             Outcome::Success => self.finish(generation, Record { failed: false, slow }),
-            Outcome::Failure => self.finish(generation, Record { failed: true, slow }),
+            // A demand of nothing is none.
+            Outcome::Failure | Outcome::FailureOpenFor(0) => {
+                self.finish(generation, Record { failed: true, slow })
+            }
             Outcome::FailureOpenFor(ticks) => self.demand(generation, slow, ticks),
             Outcome::Ignored => self.hand_back(generation),
         };
         self.observer.outcome(outcome, !recorded);
     }
 
-    fn abandoned(&self) -> Outcome {
-        if self.config().does_abandoned_fail() { Outcome::Failure } else { Outcome::Ignored }
+    fn abandoned(&self, token: Token, started: u32, took: Option<u32>) -> Outcome {
+        self.config().abandoned(self.is_slow(started, took), token.is_probe())
     }
 }
 

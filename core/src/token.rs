@@ -1,6 +1,7 @@
 //! A permit as a plain integer.
 
-use crate::state::GENERATIONS;
+use crate::phase::Phase;
+use crate::state::State;
 
 /// A permit as a plain integer: for a call that is started here and ends in an
 /// interrupt handler or another task.
@@ -14,25 +15,37 @@ use crate::state::GENERATIONS;
 pub struct Token(u32);
 
 impl Token {
+    /// What sets the integer apart from others, such as 0 and `u32::MAX`.
+    const MARK: u32 = 0x6d62_0000;
+
     #[inline]
-    pub(crate) const fn new(generation: u32) -> Self {
-        Self(generation)
+    pub(crate) const fn new(state: State) -> Self {
+        Self(state.tenure())
     }
 
     #[inline]
     pub(crate) const fn generation(self) -> u32 {
-        self.0
+        State::of_tenure(self.0).generation()
     }
 
-    /// The integer, to be kept in an atomic or in a peripheral's context word.
+    /// Whether the call is a probe: given out while half-open.
+    #[must_use]
+    pub const fn is_probe(self) -> bool {
+        State::of_tenure(self.0).is(Phase::HalfOpen)
+    }
+
+    /// The integer, to be kept in an atomic or in a peripheral's context word: never 0
+    /// and never `u32::MAX`.
     #[must_use]
     pub const fn to_bits(self) -> u32 {
-        self.0
+        Self::MARK | self.0
     }
 
-    /// The token that [`to_bits`](Self::to_bits) gave.
+    /// The token that [`to_bits`](Self::to_bits) gave; `None` for an integer that it
+    /// cannot have given.
     #[must_use]
-    pub const fn from_bits(bits: u32) -> Self {
-        Self(bits % GENERATIONS)
+    pub const fn from_bits(bits: u32) -> Option<Self> {
+        let tenure = bits ^ Self::MARK;
+        if tenure >> State::TENURE_BITS == 0 { Some(Self(tenure)) } else { None }
     }
 }

@@ -37,7 +37,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                 return Err(rejected);
             }
         }
-        Ok(self.resume(Token::new(state.generation())))
+        Ok(self.resume(Token::new(state)))
     }
 
     /// Turns a token of this breaker into a permit again.
@@ -45,8 +45,9 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Where slow calls are watched the call counts as started now; say how
     /// long it took with [`Permit::took`].
     pub fn resume(&self, token: Token) -> Permit<'_, Self> {
-        let started = if W::SLOW { self.clock.now() } else { 0 };
-        Permit::new(self, token, started)
+        // There is a permit before the clock is read, which may panic.
+        let permit = Permit::new(self, token);
+        if W::SLOW { permit.started_at(self.clock.now()) } else { permit }
     }
 
     /// `try_acquire` where not every call is admitted.

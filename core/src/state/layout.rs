@@ -6,7 +6,7 @@
 //! | generation | level| phase|U | payload                       |
 //! +------------+------+------+--+-------------------------------+
 //!   Closed       ramping (1)  | ramp credit (7) | consecutive failures (8)
-//!   MetricsOnly  reported (1)                   | consecutive failures (8)
+//!   MetricsOnly  reported policies (8)          | consecutive failures (8)
 //!   Open         its length, rounded up (15)                | explicit length (1)
 //!                or how a half-open phase became overdue (15)               | 1
 //!                or the finished probes that opened it again, as in HalfOpen
@@ -19,6 +19,7 @@
 //! ended. A new breaker is all zeros, so that a static costs no flash.
 
 use super::Length;
+use crate::event::Causes;
 use crate::phase::Phase;
 use crate::tally::{Record, Tally};
 
@@ -68,6 +69,7 @@ const GENERATION: Field = LEVEL.above(8);
 const CONSECUTIVE: Field = Field::lowest(8);
 const CREDIT: Field = CONSECUTIVE.above(7);
 const FLAG: Field = CREDIT.above(1);
+const REPORTED: Field = CONSECUTIVE.above(8);
 // Open: an explicit length, of which the two longest are never met and say that
 // half-open became overdue, with a probe out or without; or if there is none, the
 // finished probes that opened it again, as in `HalfOpen`, with none out
@@ -146,6 +148,21 @@ impl State {
 
     pub(crate) const fn bits(self) -> u32 {
         self.0
+    }
+
+    /// How many bits [`tenure`](Self::tenure) has.
+    pub(crate) const TENURE_BITS: u32 = u32::BITS - PHASE.shift;
+
+    /// What is the same for a whole tenure: generation, level and phase.
+    #[inline]
+    pub(crate) const fn tenure(self) -> u32 {
+        self.0 >> PHASE.shift
+    }
+
+    /// A state of this [`tenure`](Self::tenure).
+    #[inline]
+    pub(crate) const fn of_tenure(tenure: u32) -> Self {
+        Self(tenure << PHASE.shift)
     }
 
     pub(crate) const fn phase(self) -> Phase {
@@ -238,9 +255,9 @@ impl State {
         CREDIT.get(self.0)
     }
 
-    /// Whether a policy was met and that has been reported (`MetricsOnly`).
-    pub(crate) const fn is_reported(self) -> bool {
-        self.0 & FLAG.mask() != 0
+    /// The policies that are met and have been reported (`MetricsOnly`).
+    pub(crate) const fn reported(self) -> Causes {
+        Causes::from_bits(REPORTED.get(self.0))
     }
 
     /// The probes (`HalfOpen`).
@@ -286,9 +303,9 @@ impl State {
         Self(CREDIT.with(FLAG.with(self.0, 0), 0))
     }
 
-    /// The same `MetricsOnly`, reported or not.
-    pub(crate) const fn with_reported(self, reported: bool) -> Self {
-        Self(FLAG.with(self.0, reported as u32))
+    /// The same `MetricsOnly` with these policies reported.
+    pub(crate) const fn with_reported(self, reported: Causes) -> Self {
+        Self(REPORTED.with(self.0, reported.bits()))
     }
 
     /// One more probe out, for which there must be room: of the same `HalfOpen`, or

@@ -24,5 +24,5 @@ pub mod scenario;
 pub use any_window::{AnyTimeWindow, MOST_BUCKETS};
 pub use lockstep::{Command, History, Step};
 pub use model::{Effect, Model, Permit, Refusal, Snapshot, Transition};
-pub use settings::{Backoff, Jitter, ProbeTimeout, Ramp, Settings, Window};
+pub use settings::{Abandoned, Backoff, Jitter, ProbeTimeout, Ramp, Ratio, Settings, Window};
 pub use window::elapsed;

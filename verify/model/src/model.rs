@@ -2,7 +2,7 @@
 
 use microbreaker::{AfterProbeTimeout, Cause, Outcome, Phase, Tally, window::Record};
 
-use crate::settings::{Backoff, Jitter, ProbeTimeout, Ramp, Settings};
+use crate::settings::{Abandoned, Backoff, Jitter, ProbeTimeout, Ramp, Ratio, Settings};
 use crate::window::{Recent, elapsed};
 
 /// The longest opening, in ticks; longer ones count as this.
@@ -38,8 +38,8 @@ enum State {
     Disabled,
     MetricsOnly {
         watch: Watch,
-        /// A policy is met, and that has been reported.
-        reported: bool,
+        /// Policies that are met, and have been reported.
+        reported: Vec<Cause>,
     },
 }
 
@@ -64,9 +64,7 @@ struct Watch {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entered {
     call: Record,
-    met: Option<Cause>,
-    /// Failures in a window by time.
-    failures_left: Option<u32>,
+    tally: Tally,
 }
 
 /// Leave to make one call.
@@ -74,6 +72,7 @@ pub(crate) struct Entered {
 pub struct Permit {
     pub generation: u64,
     pub started: u64,
+    pub is_probe: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,7 +179,8 @@ impl Model {
             State::Open { .. } | State::ForcedOpen => false,
         };
         if admitted {
-            Ok(Permit { generation: self.generation, started: now })
+            let is_probe = self.state.phase() == Phase::HalfOpen;
+            Ok(Permit { generation: self.generation, started: now, is_probe })
         } else {
             Err(Refusal { phase: self.state.phase(), retry_after: refused_for })
         }
@@ -224,15 +224,14 @@ impl Model {
         if permit.generation != self.generation {
             return Effect::Stale;
         }
-        let took = took.unwrap_or_else(|| elapsed(now, permit.started));
-        let slow = self.settings.slow_after.is_some_and(|after| took > u64::from(after));
+        let slow = self.is_slow(permit, took, now);
         let call = Record { failed: outcome != Outcome::Success, slow };
         match (&self.state, outcome) {
             (State::Disabled, _) => {}
             (State::HalfOpen { .. }, Outcome::Ignored) => self.hand_back(now),
             (_, Outcome::Ignored) => {}
             (State::MetricsOnly { .. }, _) => self.watch_call(outcome, call, now),
-            (_, Outcome::FailureOpenFor(ticks)) => {
+            (_, Outcome::FailureOpenFor(ticks @ 1..)) => {
                 self.open(Some(ticks.into()), Cause::Demanded, now);
             }
             (State::Closed { .. }, _) => self.finish_call(call, now),
@@ -244,13 +243,28 @@ impl Model {
 
     /// The permit was dropped without an outcome.
     pub fn cancel(&mut self, permit: Permit, now: u64) -> Effect {
-        let outcome = self.abandoned();
+        let outcome = self.abandoned(permit, None, now);
         self.finish(permit, outcome, None, now)
     }
 
     /// What a permit that is dropped without an outcome counts as.
-    pub fn abandoned(&self) -> Outcome {
-        if self.settings.abandoned_fails { Outcome::Failure } else { Outcome::Ignored }
+    pub fn abandoned(&self, permit: Permit, took: Option<u64>, now: u64) -> Outcome {
+        match self.settings.abandoned {
+            Abandoned::Failed => Outcome::Failure,
+            Abandoned::ByTime if self.is_slow(permit, took, now) => {
+                if permit.is_probe {
+                    Outcome::Failure
+                } else {
+                    Outcome::Success
+                }
+            }
+            Abandoned::Ignored | Abandoned::ByTime => Outcome::Ignored,
+        }
+    }
+
+    fn is_slow(&self, permit: Permit, took: Option<u64>, now: u64) -> bool {
+        let took = took.unwrap_or_else(|| elapsed(now, permit.started));
+        self.settings.slow_after.is_some_and(|after| took > u64::from(after))
     }
 
     fn finish_call(&mut self, call: Record, now: u64) {
@@ -261,13 +275,13 @@ impl Model {
     /// The first half of ending a call of a closed breaker: it enters the window.
     pub(crate) fn enter_window(&mut self, call: Record, now: u64) -> Entered {
         let State::Closed { watch, .. } = &mut self.state else { unreachable!() };
-        watch.enter(&self.settings, call, now)
+        watch.enter(call, now)
     }
 
     /// The second half: it is counted, and trips.
     pub(crate) fn count(&mut self, entered: Entered, now: u64) {
         let State::Closed { watch, .. } = &mut self.state else { unreachable!() };
-        if let Some(cause) = watch.count(&self.settings, entered) {
+        if let Some(&cause) = watch.count(&self.settings, entered).first() {
             self.open(None, cause, now);
         }
     }
@@ -286,18 +300,17 @@ impl Model {
     /// A call of a dry run.
     fn watch_call(&mut self, outcome: Outcome, call: Record, now: u64) {
         let State::MetricsOnly { watch, reported } = &mut self.state else { unreachable!() };
-        let entered = watch.enter(&self.settings, call, now);
-        let demanded = matches!(outcome, Outcome::FailureOpenFor(_)).then_some(Cause::Demanded);
-        let met = demanded.or(watch.count(&self.settings, entered));
-        // It has recovered when no policy is met, whatever the last call was.
+        let entered = watch.enter(call, now);
+        let demanded = matches!(outcome, Outcome::FailureOpenFor(1..)).then_some(Cause::Demanded);
+        let counted = watch.count(&self.settings, entered);
+        let met: Vec<_> = demanded.into_iter().chain(counted).collect();
+        // One has recovered when it is not met, whatever the last call was.
         let any_call = Record { failed: true, slow: true };
-        let still_met = watch.window_policy_met(&self.settings, any_call, now).is_some();
-        if let Some(cause) = met
-            && !*reported
-        {
-            self.would_trips.push(cause);
-        }
-        *reported = met.is_some() || *reported && still_met;
+        let still_met = watch.met(&self.settings, any_call, watch.window.tally(now));
+        let told = met.iter().filter(|cause| !reported.contains(cause));
+        self.would_trips.extend(told);
+        reported.retain(|cause| still_met.contains(cause));
+        reported.extend(met);
     }
 
     fn hand_back(&mut self, now: u64) {
@@ -363,46 +376,46 @@ impl Watch {
         Self { window: Recent::new(settings, now), consecutive: 0 }
     }
 
-    fn enter(&mut self, settings: &Settings, call: Record, now: u64) -> Entered {
+    fn enter(&mut self, call: Record, now: u64) -> Entered {
         self.window.record(call, now);
-        let met = self.window_policy_met(settings, call, now);
-        let failures_left = self.window.is_by_time().then(|| self.window.tally(now).failed);
-        Entered { call, met, failures_left }
+        Entered { call, tally: self.window.tally(now) }
     }
 
-    /// The policy that is met after the call that `entered`.
-    fn count(&mut self, settings: &Settings, entered: Entered) -> Option<Cause> {
-        let Entered { call, met, failures_left } = entered;
+    /// The policies that are met after the call that `entered`, the first one first.
+    fn count(&mut self, settings: &Settings, entered: Entered) -> Vec<Cause> {
+        let Entered { call, tally } = entered;
         self.consecutive =
             if call.failed { (self.consecutive + 1).min(MOST_CONSECUTIVE) } else { 0 };
-        let in_a_row = settings.consecutive_failures.is_some_and(|threshold| {
-            let in_window = failures_left.is_none_or(|failures| failures >= threshold);
-            call.failed && self.consecutive >= threshold && in_window
-        });
-        met.or(in_a_row.then_some(Cause::ConsecutiveFailures))
+        self.met(settings, call, tally)
     }
 
-    fn window_policy_met(&self, settings: &Settings, call: Record, now: u64) -> Option<Cause> {
-        let Tally { calls, failed, slow } = self.window.tally(now);
+    /// The policies that are met after `call`, with `tally` in the window.
+    fn met(&self, settings: &Settings, call: Record, tally: Tally) -> Vec<Cause> {
+        let Tally { calls, failed, slow } = tally;
         let enough = calls >= settings.min_calls;
         // `min_calls` goes for rates; where there is none, for the count.
         let has_rate = settings.failure_rate.is_some() || settings.slow_rate.is_some();
         let count_met = settings.failures_in_window.is_some_and(|threshold| failed >= threshold);
-        if call.failed && (enough || has_rate) && count_met {
-            Some(Cause::FailuresInWindow)
-        } else if call.failed && enough && reached(settings.failure_rate, failed, calls) {
-            Some(Cause::FailureRate)
-        } else if call.slow && enough && reached(settings.slow_rate, slow, calls) {
-            Some(Cause::SlowRate)
-        } else {
-            None
-        }
+        let row_met = settings.consecutive_failures.is_some_and(|threshold| {
+            let aged = settings.consecutive_within_window && failed < threshold;
+            self.consecutive >= threshold && !aged
+        });
+        let by_rate = |rate, bad| calls > 0 && enough && reached(rate, bad, calls);
+        let met = [
+            (call.failed && (enough || has_rate) && count_met, Cause::FailuresInWindow),
+            (call.failed && by_rate(settings.failure_rate, failed), Cause::FailureRate),
+            (call.slow && by_rate(settings.slow_rate, slow), Cause::SlowRate),
+            (call.failed && row_met, Cause::ConsecutiveFailures),
+        ];
+        met.into_iter().filter(|(met, _)| *met).map(|(_, cause)| cause).collect()
     }
 }
 
-/// Whether `bad` of `calls` are at least `percent`.
-fn reached(percent: Option<u32>, bad: u32, calls: u32) -> bool {
-    percent.is_some_and(|percent| bad * 100 >= percent * calls)
+/// Whether `bad` of `calls` are at least `part` of `whole`.
+fn reached(ratio: Option<Ratio>, bad: u32, calls: u32) -> bool {
+    ratio.is_some_and(|Ratio { part, whole }| {
+        u64::from(bad) * u64::from(whole) >= u64::from(part) * u64::from(calls)
+    })
 }
 
 /// The share of calls admitted `ticks` after closing; `None` for all.
@@ -419,7 +432,11 @@ impl Model {
         self.open(None, Cause::Manual, now);
     }
 
+    /// For 0 ticks nothing is demanded.
     pub fn trip_for(&mut self, ticks: u32, now: u64) {
+        if ticks == 0 {
+            return;
+        }
         self.open(Some(ticks.into()), Cause::Manual, now);
     }
 
@@ -443,7 +460,7 @@ impl Model {
     pub fn metrics_only(&mut self, now: u64) {
         if !matches!(self.state, State::MetricsOnly { .. }) {
             let watch = Watch::new(&self.settings, Some(now));
-            self.enter(State::MetricsOnly { watch, reported: false }, Cause::Manual, now);
+            self.enter(State::MetricsOnly { watch, reported: Vec::new() }, Cause::Manual, now);
         }
     }
 
@@ -569,7 +586,8 @@ impl Model {
         let mut wait = u64::from(self.settings.open_for);
         if let Some(Backoff { factor, max }) = self.settings.backoff {
             for _ in 0..self.level {
-                wait = (wait * u64::from(factor)).min(max.into());
+                let product = wait * u64::from(factor.part) / u64::from(factor.whole);
+                wait = product.min(max.into());
             }
         }
         if let Some(Jitter { percent, seed }) = self.settings.jitter {
