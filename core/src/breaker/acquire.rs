@@ -1,7 +1,5 @@
 //! Acquiring: who is admitted.
 
-use core::mem;
-
 use super::Breaker;
 use super::time::Answer;
 use crate::clock::Clock;
@@ -29,9 +27,9 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         if !state.is_closed() {
             let answer = self.acquire_unhealthy();
             state = answer.state;
-            if answer.refused_for > 0 {
-                let known = answer.refused_for != u32::MAX;
-                let retry_after = known.then_some(answer.refused_for);
+            if answer.ticks > 0 {
+                let known = answer.ticks != u32::MAX;
+                let retry_after = known.then_some(answer.ticks);
                 let rejected = Rejected { phase: state.phase(), retry_after };
                 self.observer.rejection(&rejected);
                 return Err(rejected);
@@ -54,50 +52,32 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     #[cold]
     fn acquire_unhealthy(&self) -> Answer {
         loop {
-            let Answer { state, mut refused_for } = self.refresh(GENERATIONS);
-            if refused_for == 0 {
-                let due = state.is(Phase::Open);
-                if !due && !state.is(Phase::HalfOpen) {
-                    if !self.config().has_ramp() || !state.is_ramping() || !state.is(Phase::Closed)
-                    {
-                        return Answer { state, refused_for };
-                    }
-                    match self.acquire_ramping(state) {
-                        Some(answer) => return answer,
-                        None => continue,
-                    }
+            let Answer { state, ticks } = self.refresh(GENERATIONS);
+            let due = state.is(Phase::Open) && ticks == 0;
+            if due || state.is(Phase::HalfOpen) && self.has_probe_beside(state) {
+                let probing = state.with_probe_out(self.config().judges_by_rate());
+                if self.transit(state, probing, Cause::OpeningOver) {
+                    return Answer { state: probing, ticks: 0 };
                 }
-                if due || self.has_probe_beside(state) {
-                    match self.give_probe(state) {
-                        Some(state) => return Answer { state, refused_for },
-                        None => continue,
-                    }
+                continue;
+            }
+            let refuses = state.is(Phase::Open)
+                || state.is(Phase::HalfOpen)
+                || G::MANUAL_PHASES && state.is(Phase::ForcedOpen);
+            if !refuses {
+                if !self.config().has_ramp() || !state.is_ramping() || !state.is(Phase::Closed) {
+                    return Answer { state, ticks: 0 };
                 }
-                // Until a probe that is out is overdue.
-                refused_for = self.ticks_left(state);
-                if refused_for == 0 {
-                    continue;
+                match self.acquire_ramping(state) {
+                    Some(answer) => return answer,
+                    None => continue,
                 }
             }
             // What was read belongs to the state only if it is the same.
             if self.word.load() == state {
-                return Answer { state, refused_for };
+                return Answer { state, ticks };
             }
         }
-    }
-
-    /// The state after one more probe was given out. `None` if `state` was no longer
-    /// the state.
-    fn give_probe(&self, state: State) -> Option<State> {
-        let probing = state.with_probe_out(self.config().judges_by_rate());
-        let won = self.word.swap(state, probing);
-        won.then(|| {
-            // If the clock or the observer panics.
-            let place = Place { breaker: self, generation: probing.generation() };
-            self.entered(state, probing, Cause::OpeningOver, 0);
-            mem::forget(place);
-            probing
-        })
     }
 
     pub(super) fn has_probe_beside(&self, state: State) -> bool {
@@ -118,19 +98,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                 (state.with_credit(if admits { credit - 100 } else { credit }), admits)
             }
         };
-        let refused_for = if admits { 0 } else { u32::MAX };
-        self.word.swap(state, to).then_some(Answer { state: to, refused_for })
-    }
-}
-
-/// The place of a probe for which there is no permit yet: dropped, it is handed back.
-struct Place<'a, W: Window, C: Clock, O: Observer, G: ConfigSource> {
-    breaker: &'a Breaker<W, C, O, G>,
-    generation: u32,
-}
-
-impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Drop for Place<'_, W, C, O, G> {
-    fn drop(&mut self) {
-        self.breaker.hand_back(self.generation);
+        let ticks = if admits { 0 } else { u32::MAX };
+        self.word.swap(state, to).then_some(Answer { state: to, ticks })
     }
 }

@@ -14,37 +14,34 @@ use crate::window::Window;
 #[derive(Clone, Copy)]
 pub(super) struct Answer {
     pub(super) state: State,
-    /// Ticks for which `state` refuses; 0 if it admits, `u32::MAX` if unknown.
-    pub(super) refused_for: u32,
+    /// Ticks until `state` is over by itself, `u32::MAX` if unknown; for a refusal those
+    /// until it is worth asking again, and 0 for leave.
+    pub(super) ticks: u32,
 }
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     shared_in_flash! {
         elsewhere inline(always);
 
-        /// The state, settled and not overdue, and for how long it refuses every
-        /// call: 0 if it does not, or if it is open and due. Where `generation` is
-        /// over it is just the state, settled.
+        /// The state, settled and not overdue, and the ticks until it is over by itself:
+        /// 0 if it is open and due. Where `generation` is over it is just the state,
+        /// settled.
         ///
-        /// True if the state is still the same afterwards.
+        /// Valid only if a second load finds the state unchanged.
         pub(super) fn refresh(&self, generation: u32) -> Answer {
             loop {
                 let state = self.settled();
-                if state.generation() != generation && generation != GENERATIONS {
-                    return Answer { state, refused_for: 0 };
-                }
-                let mut refused_for =
-                    if G::MANUAL_PHASES && state.is(Phase::ForcedOpen) { u32::MAX } else { 0 };
-                if state.is(Phase::Open) || state.is(Phase::HalfOpen) {
-                    let left = self.ticks_left(state);
-                    if state.is(Phase::Open) {
-                        refused_for = left;
-                    } else if left == 0 {
+                let mut ticks = u32::MAX;
+                if (state.is(Phase::Open) || state.is(Phase::HalfOpen))
+                    && (generation == GENERATIONS || generation == state.generation())
+                {
+                    ticks = self.ticks_left(state);
+                    if ticks == 0 && state.is(Phase::HalfOpen) {
                         self.expire(state);
                         continue;
                     }
                 }
-                return Answer { state, refused_for };
+                return Answer { state, ticks };
             }
         }
     }
@@ -117,7 +114,12 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     pub(super) fn time_in_phase(&self, state: State) -> (u32, u32) {
         let tick = self.entered.tick();
         let ticks = elapsed(self.clock.now(), tick);
-        match state.overdue() {
+        let overdue = match state.overdue() {
+            // Without a longest stay only a probe can have been overdue.
+            Some(_) if self.config().longest_stay().is_none() => Some(true),
+            overdue => overdue,
+        };
+        match overdue {
             Some(probe_was_out) => {
                 let before = state.generation().wrapping_sub(1) % GENERATIONS;
                 let most = self.half_open_for(before, tick, probe_was_out);

@@ -1,5 +1,7 @@
 //! Transitions: a swap of the state, and what its winner does then.
 
+use core::mem;
+
 use super::Breaker;
 use crate::clock::Clock;
 use crate::config::ConfigSource;
@@ -15,7 +17,9 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     pub(super) fn transit(&self, from: State, to: State, cause: Cause) -> bool {
         let won = self.word.swap(from, to);
         if won {
+            let place = Place { breaker: self, to };
             self.entered(from, to, cause, 0);
+            mem::forget(place);
         }
         won
     }
@@ -49,7 +53,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// What the winner of a transition does. `excess` are the ticks by which
     /// the opening's explicit length was rounded up.
-    pub(super) fn entered(&self, from: State, to: State, cause: Cause, excess: u32) {
+    fn entered(&self, from: State, to: State, cause: Cause, excess: u32) {
         let generation = to.generation();
         self.settle();
         let tick = self.clock.now();
@@ -84,5 +88,21 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         let kept =
             Kept { excess: G::EXPLICIT_LENGTHS, stay: self.config().longest_stay().is_some() };
         self.entered.settle(&self.word, || self.clock.now(), begin, kept)
+    }
+}
+
+/// The place of the probe that a transition `to` half-open gives out, if it does. There
+/// is no permit for it yet: dropped when the clock or the observer panics, it is handed
+/// back.
+struct Place<'a, W: Window, C: Clock, O: Observer, G: ConfigSource> {
+    breaker: &'a Breaker<W, C, O, G>,
+    to: State,
+}
+
+impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Drop for Place<'_, W, C, O, G> {
+    fn drop(&mut self) {
+        if self.to.is(Phase::HalfOpen) && self.breaker.has_probe_out(self.to) {
+            self.breaker.hand_back(self.to.generation());
+        }
     }
 }
