@@ -1,4 +1,4 @@
-//! How a call ended, and who says so.
+//! How calls end, and classifiers that tell it by their results.
 
 #[cfg(feature = "http")]
 mod http;
@@ -13,16 +13,16 @@ use crate::clock::millis;
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It did what it should.
+    /// The call succeeded.
     Success,
-    /// It failed.
+    /// The call failed.
     Failure,
-    /// It failed, and said how long it is not worth asking again, as with a
-    /// `Retry-After`. Opens the breaker for exactly that long, rounded up to a
-    /// millisecond and at most 24.8 days, whatever the policies say.
+    /// The call failed, and its answer said when to try again, as `Retry-After` does.
+    /// Opens the breaker for exactly that long, rounded up to a millisecond and at
+    /// most 24.8 days, whatever the policies say.
     FailureOpenFor(Duration),
-    /// It says nothing about what is guarded, like a bad argument: the permit is
-    /// handed back and nothing is counted.
+    /// The call says nothing about the service, because of a bad argument for example.
+    /// The permit is handed back, and nothing is recorded.
     Ignored,
 }
 
@@ -38,7 +38,7 @@ impl Outcome {
     }
 }
 
-/// Tells what a call's result means for the breaker. Closures are classifiers.
+/// Says what the result of a call means for the breaker. Closures implement it.
 pub trait Classify<T, E> {
     /// How a call with this result ended.
     fn classify(&self, result: &Result<T, E>) -> Outcome;
@@ -62,8 +62,8 @@ impl<T, E> Classify<T, E> for ErrorsFail {
     }
 }
 
-/// Those errors fail of which `is_failure` says so. With any other error the
-/// callee has answered, which is a success: "not found", for example.
+/// A classifier by which only errors that `is_failure` accepts are failures. Any
+/// other error, "not found" for example, is an answer, so a success.
 pub fn failing_if<T, E>(is_failure: impl Fn(&E) -> bool) -> impl Fn(&Result<T, E>) -> Outcome {
     move |result| match result {
         Err(error) if is_failure(error) => Outcome::Failure,
