@@ -63,6 +63,26 @@ type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Option<Response> + Send + 
 
 /// The breakers of a registry over HTTP.
 ///
+/// ```
+/// use axum::{body::Body, http::{Request, StatusCode}};
+/// use microbreaker_std::{Breaker, Registry, admin::Admin};
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let template = Breaker::builder("template").consecutive_failures(5);
+/// let registry = Registry::new(template.open_for(std::time::Duration::from_secs(30)))?;
+/// registry.get("users").trip();
+/// let admin = axum::Router::new().nest("/admin", Admin::new(registry).router());
+///
+/// let request = Request::get("/admin/breakers/users").body(Body::empty())?;
+/// assert_eq!(admin.clone().oneshot(request).await?.status(), StatusCode::OK);
+/// // Nobody was allowed to control it.
+/// let request = Request::post("/admin/breakers/users/reset").body(Body::empty())?;
+/// assert_eq!(admin.oneshot(request).await?.status(), StatusCode::FORBIDDEN);
+/// # Ok(())
+/// # }
+/// ```
 /// | route | |
 /// |---|---|
 /// | `GET /dashboard` | a page that shows all breakers live |

@@ -28,6 +28,25 @@ macro_rules! all_settings {
 /// What makes a breaker trip, and how it recovers: the settings of a
 /// [`Builder`](crate::Builder) as data, each named after its setter. `None` means the
 /// default that the setter documents, or that the setting is not used.
+///
+/// ```
+/// use microbreaker_std::{Breaker, Settings};
+/// use std::time::Duration;
+///
+/// let defaults = Settings {
+///     consecutive_failures: Some(3),
+///     open_for: Some(Duration::from_secs(30)),
+///     ..Settings::default()
+/// };
+/// let patient = Settings { consecutive_failures: Some(10), ..Settings::default() };
+///
+/// let reports = Breaker::builder("reports").settings(patient.over(&defaults)).build()?;
+/// assert_eq!(reports.settings().consecutive_failures, Some(10));
+/// assert_eq!(reports.settings().open_for, Some(Duration::from_secs(30)));
+///
+/// reports.reload(&defaults)?; // while it is in use
+/// # Ok::<(), microbreaker_std::BuildError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]

@@ -7,6 +7,21 @@ use microbreaker::{Phase, Tally};
 use crate::clock::duration;
 
 /// A breaker at one moment, consistent for one generation.
+///
+/// ```
+/// use microbreaker_std::{Breaker, Phase};
+///
+/// let users = Breaker::builder("users")
+///     .failure_rate(80).min_calls(2).last_calls(20)
+///     .open_for(std::time::Duration::from_secs(30))
+///     .build()?;
+/// let _ = users.call(|| "42".parse::<u32>());
+/// let _ = users.call(|| "x".parse::<u32>());
+///
+/// let now = users.snapshot();
+/// assert_eq!((now.phase, now.failure_rate), (Phase::Closed, Some(50.0)));
+/// # Ok::<(), microbreaker_std::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Snapshot {

@@ -21,6 +21,42 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Guards services with a [`Breaker`].
 ///
+/// ```
+/// use microbreaker_std::{Breaker, BreakerLayer, Rejected};
+/// use tower_layer::Layer;
+/// use tower_service::Service;
+/// # #[derive(Clone)]
+/// # struct Upstream;
+/// # impl Service<u32> for Upstream {
+/// #     type Response = u32;
+/// #     type Error = std::io::Error;
+/// #     type Future = std::future::Ready<Result<u32, std::io::Error>>;
+/// #     fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<std::io::Result<()>> {
+/// #         std::task::Poll::Ready(Ok(()))
+/// #     }
+/// #     fn call(&mut self, _: u32) -> Self::Future {
+/// #         std::future::ready(Err(std::io::ErrorKind::TimedOut.into()))
+/// #     }
+/// # }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), microbreaker_std::BuildError> {
+/// let users = Breaker::builder("users")
+///     .consecutive_failures(1)
+///     .open_for(std::time::Duration::from_secs(30))
+///     .build()?;
+/// let mut service = BreakerLayer::new(users).layer(Upstream);
+///
+/// std::future::poll_fn(|context| service.poll_ready(context)).await.unwrap();
+/// let failed = service.call(42).await.unwrap_err();
+/// assert!(failed.is::<std::io::Error>());
+///
+/// std::future::poll_fn(|context| service.poll_ready(context)).await.unwrap();
+/// let refused = service.call(42).await.unwrap_err();
+/// assert!(refused.is::<Rejected>());
+/// # Ok(())
+/// # }
+/// ```
 /// A refused request fails with a [`Rejected`] in its `tower::BoxError`:
 /// `error.downcast_ref::<Rejected>()`.
 ///

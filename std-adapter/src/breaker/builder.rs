@@ -22,6 +22,27 @@ use crate::telemetry::series::Series;
 /// soon as one of them is met. All but `consecutive_failures` need a window:
 /// [`last_calls`] or [`within`]. Times are rounded up to milliseconds.
 ///
+/// ```
+/// use microbreaker_std::Breaker;
+/// use std::time::Duration;
+///
+/// const SECOND: Duration = Duration::from_secs(1);
+/// let builder = Breaker::builder("users")
+///     .failure_rate(50).min_calls(10)
+///     .slow_rate(80).slow_after(2 * SECOND)
+///     .within(60 * SECOND)
+///     .open_for(10 * SECOND).backoff(2, 300 * SECOND).jitter(20)
+///     .probes(3)
+///     .on_event(|event| println!("{event:?}"));
+/// let users = builder.clone().build()?;
+/// assert_eq!(&**users.name(), "users");
+///
+/// let error = builder.failure_rate(150).build().unwrap_err();
+/// let text = r#"circuit breaker "users": failure_rate is 150, but must be 1 to 100"#;
+/// assert_eq!(error.to_string(), text);
+/// # Ok::<(), microbreaker_std::BuildError>(())
+/// ```
+///
 /// [`consecutive_failures`]: Self::consecutive_failures
 /// [`failures_in_window`]: Self::failures_in_window
 /// [`failure_rate`]: Self::failure_rate

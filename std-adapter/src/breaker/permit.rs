@@ -21,6 +21,25 @@ use crate::telemetry::series::Stopwatch;
 ///
 /// `Permit<&Breaker>` borrows the breaker and costs nothing extra. `Permit` owns a
 /// handle and can be sent anywhere.
+///
+/// ```
+/// use microbreaker_std::{Breaker, Phase};
+/// use std::thread;
+///
+/// let jobs = Breaker::builder("jobs")
+///     .consecutive_failures(1)
+///     .open_for(std::time::Duration::from_secs(30))
+///     .build()?;
+///
+/// let permit = jobs.try_acquire_owned()?;
+/// let worker = thread::spawn(move || match "x".parse::<u32>() {
+///     Ok(_) => permit.success(),
+///     Err(_) => permit.failure(),
+/// });
+/// worker.join().unwrap();
+/// assert_eq!(jobs.phase(), Phase::Open);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "a permit that is dropped at once abandons the call it was given for"]
 pub struct Permit<B: Borrow<Breaker> = Breaker> {
     breaker: B,

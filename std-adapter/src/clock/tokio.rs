@@ -7,6 +7,21 @@ use tokio::time::Instant;
 /// it and `tokio::time::advance` advances it, so that tests need not wait.
 ///
 /// Outside of a runtime it is the precise clock of the operating system.
+///
+/// ```
+/// use microbreaker_std::{Breaker, Phase, clock::TokioClock};
+/// use std::time::Duration;
+///
+/// #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// async fn main() -> Result<(), microbreaker_std::BuildError> {
+///     let users = Breaker::builder("users").consecutive_failures(1);
+///     let users = users.open_for(Duration::from_secs(30)).clock(TokioClock::new()).build()?;
+///     users.trip();
+///     tokio::time::advance(Duration::from_secs(30)).await;
+///     assert_eq!(users.phase(), Phase::HalfOpen);
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct TokioClock {
     start: Instant,

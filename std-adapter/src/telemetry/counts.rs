@@ -10,6 +10,19 @@ use microbreaker::Outcome;
 use crate::threads;
 
 /// How many calls a breaker has seen since it was built.
+///
+/// ```
+/// use microbreaker_std::Breaker;
+///
+/// let users = Breaker::builder("users")
+///     .consecutive_failures(3)
+///     .open_for(std::time::Duration::from_secs(30))
+///     .build()?;
+/// let _ = users.call(|| "42".parse::<u32>());
+/// let _ = users.call(|| "x".parse::<u32>());
+/// assert_eq!((users.counts().successes, users.counts().failures), (1, 1));
+/// # Ok::<(), microbreaker_std::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {

@@ -8,6 +8,23 @@ use microbreaker::{Cause, Phase};
 use crate::snapshot::Snapshot;
 
 /// Something that happened to a breaker.
+///
+/// ```
+/// use microbreaker_std::{Breaker, EventKind};
+///
+/// let users = Breaker::builder("users")
+///     .consecutive_failures(3)
+///     .open_for(std::time::Duration::from_secs(30))
+///     .on_event(|event| match event.kind {
+///         EventKind::Transition { from, to, .. } => {
+///             println!("{}: {from} to {to}, {}", event.name, event.cause.name());
+///         }
+///         EventKind::WouldTrip => println!("{}: would have tripped", event.name),
+///     })
+///     .build()?;
+/// users.trip();
+/// # Ok::<(), microbreaker_std::BuildError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Event {

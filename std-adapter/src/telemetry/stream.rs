@@ -19,6 +19,25 @@ const WAITING: usize = 256;
 ///
 /// Up to 256 events wait for a reader. A reader that falls behind further misses the
 /// oldest, and gets their number: [`Missed`].
+///
+/// ```
+/// use microbreaker_std::{Breaker, EventKind, Phase};
+/// use tokio_stream::StreamExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let users = Breaker::builder("users")
+///     .consecutive_failures(3)
+///     .open_for(std::time::Duration::from_secs(30))
+///     .build()?;
+/// let mut events = users.events();
+/// users.trip();
+///
+/// let event = events.next().await.expect("the breaker is still there")?;
+/// assert!(matches!(event.kind, EventKind::Transition { to: Phase::Open, .. }));
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Events(BroadcastStream<Event>);
 
