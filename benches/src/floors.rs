@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use microbreaker::Clock;
-use microbreaker_std::CoarseClock;
+use microbreaker_std::clock::CoarseClock;
 
 use crate::{Contender, Reads, Side, work};
 

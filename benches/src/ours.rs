@@ -3,9 +3,11 @@
 use std::time::Instant;
 
 use microbreaker::{
-    Breaker, Clock, Config, CountWindow, ManualClock, Phase, TimeWindow, Window, WithSlow,
+    Breaker, Clock, Config, CountWindow, Phase, TimeWindow, WithSlow, clock::ManualClock,
+    window::Window,
 };
-use microbreaker_std::{CoarseClock, MonotonicClock, Striped};
+use microbreaker_std::Striped;
+use microbreaker_std::clock::{CoarseClock, MonotonicClock};
 
 use crate::{Contender, Reads, Scenario, Side, work};
 

@@ -1,7 +1,7 @@
 //! How cost grows, with the length of the window and with threads.
 
 use microbreaker::{Breaker, Config, CountWindow};
-use microbreaker_std::MonotonicClock;
+use microbreaker_std::clock::MonotonicClock;
 
 use crate::measure::{Effort, measure};
 use crate::ours::{LAST_100, LAST_100_STRIPED};

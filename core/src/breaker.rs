@@ -12,13 +12,14 @@ use crate::clock::{Clock, elapsed};
 use crate::config::{Config, ConfigError, ConfigSource, ConstConfig, Fixed};
 use crate::error::{CallError, Rejected};
 use crate::event::{Observer, Outcome};
-use crate::guard::Guard;
-use crate::permit::{Permit, Token};
+use crate::gate::{Gate, Permit};
 use crate::phase::Phase;
 use crate::snapshot::Snapshot;
 use crate::state::{Entered, GENERATIONS, State, Word};
 use crate::sync::const_fn;
-use crate::window::{Call, Span, Tally, Tenure, Window};
+use crate::tally::{Record, Tally};
+use crate::token::Token;
+use crate::window::{Reach, Tenure, Window};
 
 /// A circuit breaker, shared through `&self`: put it into a `static`.
 ///
@@ -128,7 +129,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// The call's own, or that it was refused and not made.
     #[inline]
     pub fn call<T, E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<T, CallError<E>> {
-        Guard::call(self, f)
+        Gate::call(self, f)
     }
 
     /// Makes a guarded call whose result `classify` turns into an outcome, so
@@ -153,7 +154,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         f: impl FnOnce() -> Result<T, E>,
         classify: impl FnOnce(&Result<T, E>) -> Outcome,
     ) -> Result<T, CallError<E>> {
-        Guard::call_classified(self, f, classify)
+        Gate::call_classified(self, f, classify)
     }
 
     /// The phase now. An opening that is over reads as half-open.
@@ -161,7 +162,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Changes nothing. Lock-free.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.consistently(|state| self.outlook(state).0)
+        self.consistently(|state| self.apparent_phase(state).0)
     }
 
     /// What the window holds of the current tenure; while the breaker is open,
@@ -177,7 +178,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.consistently(|state| {
-            let (phase, retry_after) = self.outlook(state);
+            let (phase, retry_after) = self.apparent_phase(state);
             let by_rate = self.config().judges_by_rate();
             let (tally, least_calls) = match state.phase() {
                 // Nobody has entered the phase that it reads as.
@@ -215,12 +216,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         Tenure::new(&self.word, generation)
     }
 
-    fn span(&self) -> Span<impl Fn() -> u32 + '_> {
-        Span {
-            last_calls: self.config().last(),
-            bucket: self.config().bucket_ticks(),
-            now: || self.clock.now(),
-        }
+    fn reach(&self) -> Reach<impl Fn() -> u32> {
+        self.config().window_length().reach(|| self.clock.now())
     }
 
     /// What `read` makes of a state that is still the same afterwards.
@@ -240,11 +237,11 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         }
         let open = matches!(state.phase(), Phase::Open);
         let generation = state.generation().wrapping_sub(open as u32) % GENERATIONS;
-        self.window.tally(self.tenure(generation), &self.span())
+        self.window.tally(self.tenure(generation), &self.reach())
     }
 }
 
-impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Guard for Breaker<W, C, O, G> {
+impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Gate for Breaker<W, C, O, G> {
     #[inline]
     fn try_acquire(&self) -> Result<Permit<'_, Self>, Rejected> {
         Breaker::try_acquire(self)
@@ -258,8 +255,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Guard for Breaker<W, C, 
             self.config().is_slow(took)
         };
         let recorded = match outcome {
-            Outcome::Success => self.finish(generation, Call { failed: false, slow }),
-            Outcome::Failure => self.finish(generation, Call { failed: true, slow }),
+            Outcome::Success => self.finish(generation, Record { failed: false, slow }),
+            Outcome::Failure => self.finish(generation, Record { failed: true, slow }),
             Outcome::FailureOpenFor(ticks) => self.demand(generation, slow, ticks),
             Outcome::Ignored => self.hand_back(generation),
         };

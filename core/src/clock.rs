@@ -40,7 +40,7 @@ pub const STEP_BACK: u32 = 1 << 16;
 /// A step back of up to [`STEP_BACK`] ticks reads as 0.
 ///
 /// ```
-/// use microbreaker::elapsed;
+/// use microbreaker::clock::elapsed;
 /// assert_eq!(elapsed(7, 5), 2);
 /// assert_eq!(elapsed(1, u32::MAX), 2);
 /// assert_eq!(elapsed(5, 7), 0);
@@ -58,7 +58,7 @@ pub const fn elapsed(now: u32, since: u32) -> u32 {
 /// Reading it is one load. 4 bytes.
 ///
 /// ```
-/// use microbreaker::{Clock, ManualClock};
+/// use microbreaker::{Clock, clock::ManualClock};
 /// static MILLIS: ManualClock = ManualClock::new(0);
 /// MILLIS.advance(5); // from the timer interrupt
 /// assert_eq!((&MILLIS).now(), 5);

@@ -3,12 +3,14 @@
 mod check;
 mod error;
 mod fixed;
+mod length;
 mod policy;
 mod source;
 
 pub(crate) use check::within;
 pub use error::{ConfigError, Field};
 pub use fixed::{ConstConfig, Fixed};
+pub(crate) use length::{WindowLength, window_length_setters};
 pub(crate) use policy::{Verdict, mix};
 pub use source::ConfigSource;
 
@@ -206,21 +208,7 @@ impl Config {
         self
     }
 
-    /// A [`CountWindow`](crate::CountWindow) is the last `count` calls,
-    /// exactly: 1 to its capacity.
-    #[must_use]
-    pub const fn last_calls(mut self, count: u32) -> Self {
-        self.last_calls = count;
-        self
-    }
-
-    /// A bucket of a [`TimeWindow`](crate::TimeWindow) is `ticks` long; all of
-    /// them together at most 2^31 - 1.
-    #[must_use]
-    pub const fn bucket(mut self, ticks: u32) -> Self {
-        self.bucket = ticks;
-        self
-    }
+    window_length_setters!();
 
     /// Calls are refused for this many ticks after a trip, 1 to 2^31 - 1.
     #[must_use]

@@ -1,5 +1,6 @@
 //! Why a call did not get through.
 
+use core::error::Error;
 use core::fmt;
 
 use crate::phase::Phase;
@@ -26,21 +27,23 @@ impl fmt::Display for Rejected {
     }
 }
 
-impl core::error::Error for Rejected {}
+impl Error for Rejected {}
 
 /// A guarded call failed, or was not made at all.
+///
+/// `E` is the call's own error, `R` the refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum CallError<E> {
-    /// The breaker refused it; it was not made.
-    Rejected(Rejected),
+pub enum CallError<E, R = Rejected> {
+    /// It was refused, and not made.
+    Rejected(R),
     /// It was made and returned this error.
     Failed(E),
 }
 
-impl<E> CallError<E> {
-    /// The rejection, if the breaker refused the call.
-    pub const fn rejected(&self) -> Option<&Rejected> {
+impl<E, R> CallError<E, R> {
+    /// The refusal, if the call was refused.
+    pub const fn rejected(&self) -> Option<&R> {
         match self {
             Self::Rejected(rejected) => Some(rejected),
             Self::Failed(_) => None,
@@ -48,13 +51,13 @@ impl<E> CallError<E> {
     }
 }
 
-impl<E> From<Rejected> for CallError<E> {
-    fn from(rejected: Rejected) -> Self {
+impl<E, R> From<R> for CallError<E, R> {
+    fn from(rejected: R) -> Self {
         Self::Rejected(rejected)
     }
 }
 
-impl<E: fmt::Display> fmt::Display for CallError<E> {
+impl<E: fmt::Display, R: fmt::Display> fmt::Display for CallError<E, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rejected(rejected) => rejected.fmt(f),
@@ -63,10 +66,10 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
     }
 }
 
-impl<E: core::error::Error> core::error::Error for CallError<E> {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+impl<E: Error, R: Error> Error for CallError<E, R> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Rejected(_) => None,
+            Self::Rejected(rejected) => rejected.source(),
             Self::Failed(error) => error.source(),
         }
     }
@@ -89,4 +92,4 @@ impl fmt::Display for IllegalTransition {
     }
 }
 
-impl core::error::Error for IllegalTransition {}
+impl Error for IllegalTransition {}

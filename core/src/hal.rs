@@ -31,15 +31,15 @@ pub use spi::GuardedSpiDevice;
 
 use crate::error::CallError;
 use crate::event::Outcome;
-use crate::guard::Guard;
+use crate::gate::Gate;
 
 /// Makes a guarded call whose errors `classify` turns into outcomes.
-fn guarded<B: Guard, T, E>(
-    guard: &B,
+fn guarded<G: Gate, T, E>(
+    gate: &G,
     call: impl FnOnce() -> Result<T, E>,
     classify: impl FnOnce(&E) -> Outcome,
 ) -> Result<T, CallError<E>> {
-    guard.call_classified(call, |result| match result {
+    gate.call_classified(call, |result| match result {
         Ok(_) => Outcome::Success,
         Err(error) => classify(error),
     })

@@ -1,36 +1,37 @@
 #![cfg_attr(not(test), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]
 #![deny(missing_docs)]
-#![doc = include_str!("../../README.md")]
+#![doc = include_str!("../README.md")]
 
 mod breaker;
-mod clock;
-mod config;
+pub mod clock;
+pub mod config;
 mod error;
 mod event;
-mod guard;
+mod footprint;
+mod gate;
 #[cfg(feature = "embedded-hal")]
 pub mod hal;
-mod permit;
 mod phase;
 mod snapshot;
 mod state;
 mod sync;
+mod tally;
 mod throttle;
-mod window;
+mod token;
+pub mod window;
 
 pub use breaker::Breaker;
-pub use clock::{Clock, ManualClock, STEP_BACK, elapsed};
-pub use config::{AfterProbeTimeout, Config, ConfigError, ConfigSource, ConstConfig, Field, Fixed};
+pub use clock::Clock;
+pub use config::{AfterProbeTimeout, Config, ConfigError};
 pub use error::{CallError, IllegalTransition, Rejected};
 #[cfg(feature = "history")]
 pub use event::History;
 pub use event::{Cause, Counters, Counts, Observer, Outcome, Transition};
-pub use guard::Guard;
-pub use permit::{Permit, Token};
+pub use gate::{Gate, Permit};
 pub use phase::Phase;
 pub use snapshot::Snapshot;
+pub use tally::Tally;
 pub use throttle::{Throttle, ThrottleConfig};
-pub use window::{
-    Call, CountWindow, FailureWindow, Kind, ShortWindow, Span, Tally, Tenure, TimeWindow, Window,
-    WithSlow,
-};
+pub use token::Token;
+pub use window::{CountWindow, FailureWindow, ShortWindow, TimeWindow, WithSlow};

@@ -1,7 +1,7 @@
 //! A breaker at a glance.
 
 use crate::phase::Phase;
-use crate::window::Tally;
+use crate::tally::Tally;
 
 /// What a breaker was at one moment, consistent for one generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

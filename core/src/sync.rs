@@ -4,6 +4,8 @@
 #[cfg(loom)]
 mod thorough;
 
+use crate::footprint::shared_in_flash;
+
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::Ordering;
 #[cfg(not(any(loom, shuttle)))]
@@ -13,17 +15,19 @@ pub(crate) use shuttle::sync::atomic::{AtomicU32, Ordering};
 #[cfg(loom)]
 pub(crate) use thorough::AtomicU32;
 
-/// Swaps `from` for `to` in `word`, unless somebody came first.
-///
-/// It releases, so that whoever acquires what was swapped in sees what was done
-/// before; and it acquires, so that a probe that takes another's place sees what
-/// that has done, even if it had loaded the same state before. A relaxed load that
-/// a swap checks afterwards relies on that too: without it, it could see what
-/// comes only after the swap.
-#[cfg_attr(target_os = "none", inline(never))]
-#[cfg_attr(not(target_os = "none"), inline)]
-pub(crate) fn swap(word: &AtomicU32, from: u32, to: u32) -> bool {
-    word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+shared_in_flash! {
+    elsewhere inline;
+
+    /// Swaps `from` for `to` in `word`, unless somebody came first.
+    ///
+    /// It releases, so that whoever acquires what was swapped in sees what was done
+    /// before; and it acquires, so that a probe that takes another's place sees what
+    /// that has done, even if it had loaded the same state before. A relaxed load that
+    /// a swap checks afterwards relies on that too: without it, it could see what
+    /// comes only after the swap.
+    pub(crate) fn swap(word: &AtomicU32, from: u32, to: u32) -> bool {
+        word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
 }
 
 /// Declares constructors that are `const` except under loom, whose atomics
@@ -40,3 +44,18 @@ macro_rules! const_fn {
     )+};
 }
 pub(crate) use const_fn;
+
+/// `[value; length]` of atomics, in such a constructor.
+#[cfg(not(loom))]
+macro_rules! atomics {
+    [$value:expr; $length:expr] => {
+        [const { $crate::sync::AtomicU32::new($value) }; $length]
+    };
+}
+#[cfg(loom)]
+macro_rules! atomics {
+    [$value:expr; $length:expr] => {
+        core::array::from_fn::<_, { $length }, _>(|_| $crate::sync::AtomicU32::new($value))
+    };
+}
+pub(crate) use atomics;

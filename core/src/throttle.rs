@@ -1,15 +1,16 @@
 //! Adaptive client-side throttling: another way to admit calls.
 
 use crate::clock::Clock;
-use crate::config::{ConfigError, Field, mix, within};
+use crate::config::{ConfigError, Field, mix, window_length_setters, within};
 use crate::error::Rejected;
 use crate::event::{Observer, Outcome};
-use crate::guard::Guard;
-use crate::permit::{Permit, Token};
+use crate::gate::{Gate, Permit};
 use crate::phase::Phase;
 use crate::state::Word;
 use crate::sync::{AtomicU32, Ordering, const_fn};
-use crate::window::{Call, Kind, Span, Tally, Tenure, Window};
+use crate::tally::{Record, Tally};
+use crate::token::Token;
+use crate::window::{Kind, Reach, Tenure, Window};
 
 /// Refuses a share of calls that grows as the callee accepts fewer.
 ///
@@ -30,7 +31,7 @@ use crate::window::{Call, Kind, Span, Tally, Tenure, Window};
 /// configuration.
 ///
 /// ```
-/// use microbreaker::{Guard, Throttle, ThrottleConfig, TimeWindow};
+/// use microbreaker::{Gate, Throttle, ThrottleConfig, TimeWindow};
 /// static UPSTREAM: Throttle<TimeWindow<10>, fn() -> u32> =
 ///     Throttle::new(ThrottleConfig::new(0x5eed).bucket(12_000), TimeWindow::new(), || 0);
 /// let answer = UPSTREAM.call(|| Ok::<_, ()>(42));
@@ -82,21 +83,7 @@ impl ThrottleConfig {
         self
     }
 
-    /// A [`CountWindow`](crate::CountWindow) is the last `count` calls: 1 to
-    /// its capacity.
-    #[must_use]
-    pub const fn last_calls(mut self, count: u32) -> Self {
-        self.last_calls = count;
-        self
-    }
-
-    /// A bucket of a [`TimeWindow`](crate::TimeWindow) is `ticks` long; all of
-    /// them together at most 2^31 - 1. The book looks back two minutes.
-    #[must_use]
-    pub const fn bucket(mut self, ticks: u32) -> Self {
-        self.bucket = ticks;
-        self
-    }
+    window_length_setters!();
 
     /// Whether every value is in its range, for a throttle with a window `W`,
     /// which must remember calls.
@@ -111,13 +98,10 @@ impl ThrottleConfig {
         if let Err(error) = within(Field::Cap, self.cap, 1, 99) {
             return Err(error);
         }
-        match W::KIND {
-            Kind::Count { capacity } => within(Field::LastCalls, self.last_calls, 1, capacity),
-            Kind::Time { buckets, calls: true } => {
-                within(Field::Bucket, self.bucket, 1, ((1 << 31) - 1) / buckets)
-            }
-            Kind::Time { calls: false, .. } | Kind::None => within(Field::LastCalls, 0, 1, 0),
+        if let Kind::Time { calls: false, .. } = W::KIND {
+            return within(Field::LastCalls, 0, 1, 0);
         }
+        self.window_length().check::<W>(true)
     }
 
     /// Of 2^32 equally likely draws, how many refuse.
@@ -166,7 +150,7 @@ impl<W: Window, C: Clock, O: Observer> Throttle<W, C, O> {
     /// What the window holds: `failed` counts failures and local refusals.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        self.window.tally(self.tenure(), &self.span())
+        self.window.tally(self.tenure(), &self.reach())
     }
 
     /// The observer.
@@ -178,20 +162,19 @@ impl<W: Window, C: Clock, O: Observer> Throttle<W, C, O> {
         Tenure::new(&self.word, self.word.load().generation())
     }
 
-    fn span(&self) -> Span<impl Fn() -> u32 + '_> {
-        let bucket = if self.config.bucket == 0 { 1 } else { self.config.bucket };
-        Span { last_calls: self.config.last_calls, bucket, now: || self.clock.now() }
+    fn reach(&self) -> Reach<impl Fn() -> u32> {
+        self.config.window_length().reach(|| self.clock.now())
     }
 }
 
-impl<W: Window, C: Clock, O: Observer> Guard for Throttle<W, C, O> {
+impl<W: Window, C: Clock, O: Observer> Gate for Throttle<W, C, O> {
     fn try_acquire(&self) -> Result<Permit<'_, Self>, Rejected> {
         let refusals = self.config.refusals(self.tally());
         if refusals > 0 {
             let draw = self.draws.fetch_add(1, Ordering::Relaxed);
             if mix(self.config.seed ^ mix(draw)) < refusals {
-                let refused = Call { failed: true, slow: false };
-                self.window.record(self.tenure(), &self.span(), refused);
+                let refused = Record { failed: true, slow: false };
+                self.window.record(self.tenure(), &self.reach(), refused);
                 let rejected = Rejected { phase: Phase::Closed, retry_after: None };
                 self.observer.rejection(&rejected);
                 return Err(rejected);
@@ -202,8 +185,8 @@ impl<W: Window, C: Clock, O: Observer> Guard for Throttle<W, C, O> {
 
     fn complete(&self, _: Token, _: u32, _: Option<u32>, outcome: Outcome) {
         if outcome != Outcome::Ignored {
-            let call = Call { failed: outcome != Outcome::Success, slow: false };
-            self.window.record(self.tenure(), &self.span(), call);
+            let call = Record { failed: outcome != Outcome::Success, slow: false };
+            self.window.record(self.tenure(), &self.reach(), call);
         }
         self.observer.outcome(outcome, false);
     }

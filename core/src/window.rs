@@ -11,40 +11,14 @@ pub use short::ShortWindow;
 pub use slow::WithSlow;
 pub use time::{FailureWindow, TimeWindow};
 
+pub use crate::tally::Record;
+
 use crate::state::Word;
-
-/// What a window holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Tally {
-    /// Outcomes in the window.
-    pub calls: u32,
-    /// Those of them that failed.
-    pub failed: u32,
-    /// Those of them that were slow, where slow calls are watched.
-    pub slow: u32,
-}
-
-/// What a window records of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// It failed.
-    pub failed: bool,
-    /// It was slow.
-    pub slow: bool,
-}
-
-impl Call {
-    #[inline]
-    pub(crate) const fn counts_against(self) -> bool {
-        self.failed || self.slow
-    }
-}
+use crate::tally::Tally;
 
 /// How far back a window reaches: what its configuration says, and the clock.
 #[derive(Clone, Copy)]
-pub struct Span<N> {
+pub struct Reach<N> {
     /// Calls in a window by count.
     pub last_calls: u32,
     /// Ticks in a bucket of a window by time.
@@ -53,9 +27,9 @@ pub struct Span<N> {
     pub now: N,
 }
 
-impl<N> core::fmt::Debug for Span<N> {
+impl<N> core::fmt::Debug for Reach<N> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Span")
+        f.debug_struct("Reach")
             .field("last_calls", &self.last_calls)
             .field("bucket", &self.bucket)
             .finish_non_exhaustive()
@@ -144,44 +118,44 @@ pub trait Window {
     fn record(
         &self,
         tenure: Tenure<'_>,
-        span: &Span<impl Fn() -> u32>,
-        call: Call,
+        reach: &Reach<impl Fn() -> u32>,
+        call: Record,
     ) -> Option<Tally>;
 
     /// Whether one more success would change nothing: the window is one of
     /// `tenure`, full, and holds nothing that counts against a policy. At most
     /// one load for each window it consists of.
-    fn is_quiet(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> bool {
-        let _ = (tenure, span);
+    fn is_quiet(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> bool {
+        let _ = (tenure, reach);
         false
     }
 
     /// Tallies the window of `tenure`.
-    fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally;
+    fn tally(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> Tally;
 
     /// Starts `tenure` with an empty window, unless it is over or was started.
     ///
     /// Recording does so by itself; a breaker does it before anybody can leave
     /// the tenure, except where it opens: so for at least every other tenure, and
     /// no window sleeps through a period of generations.
-    fn begin(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>);
+    fn begin(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>);
 }
 
 /// No window: for breakers that only count consecutive failures. 0 bytes.
 impl Window for () {
     const KIND: Kind = Kind::None;
 
-    fn record(&self, _: Tenure<'_>, _: &Span<impl Fn() -> u32>, _: Call) -> Option<Tally> {
+    fn record(&self, _: Tenure<'_>, _: &Reach<impl Fn() -> u32>, _: Record) -> Option<Tally> {
         Some(Tally::default())
     }
 
-    fn is_quiet(&self, _: Tenure<'_>, _: &Span<impl Fn() -> u32>) -> bool {
+    fn is_quiet(&self, _: Tenure<'_>, _: &Reach<impl Fn() -> u32>) -> bool {
         true
     }
 
-    fn tally(&self, _: Tenure<'_>, _: &Span<impl Fn() -> u32>) -> Tally {
+    fn tally(&self, _: Tenure<'_>, _: &Reach<impl Fn() -> u32>) -> Tally {
         Tally::default()
     }
 
-    fn begin(&self, _: Tenure<'_>, _: &Span<impl Fn() -> u32>) {}
+    fn begin(&self, _: Tenure<'_>, _: &Reach<impl Fn() -> u32>) {}
 }

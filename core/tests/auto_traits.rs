@@ -1,4 +1,5 @@
 //! What may be shared and sent: asserted for and against.
+#![cfg(all(feature = "embedded-hal", feature = "history"))]
 
 use std::cell::Cell;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -6,9 +7,9 @@ use std::rc::Rc;
 
 use microbreaker::hal::{GuardedI2c, GuardedSpiDevice};
 use microbreaker::{
-    Breaker, CallError, Clock, Config, ConfigError, ConfigSource, CountWindow, Counters, History,
-    IllegalTransition, ManualClock, Observer, Outcome, Permit, Phase, Rejected, Tally, Token,
-    Transition,
+    Breaker, CallError, Clock, Config, ConfigError, CountWindow, Counters, History,
+    IllegalTransition, Observer, Outcome, Permit, Phase, Rejected, Tally, Token, Transition,
+    clock::ManualClock, config::ConfigSource,
 };
 
 /// Whether a type implements a trait: the constant of the type itself, which is

@@ -1,9 +1,10 @@
 //! Guarded buses, as a driver and the application above it see them.
+#![cfg(feature = "embedded-hal")]
 
 use embedded_hal::i2c::{self, I2c, NoAcknowledgeSource};
 use embedded_hal::spi::{self, SpiDevice};
 use microbreaker::hal::{GuardedI2c, GuardedSpiDevice};
-use microbreaker::{Breaker, CallError, Config, Counters, ManualClock, Outcome, Phase};
+use microbreaker::{Breaker, CallError, Config, Counters, Outcome, Phase, clock::ManualClock};
 
 type Guarding<'a> = Breaker<(), &'a ManualClock, Counters>;
 
@@ -133,7 +134,7 @@ fn no_i2c_transaction_while_open() {
     clock.advance(100);
     let mut sensor = Thermometer(GuardedI2c::new(bus, &breaker));
     assert_eq!(sensor.celsius(), Ok(0x42));
-    assert_eq!(sensor.0.guard().phase(), Phase::Closed);
+    assert_eq!(sensor.0.gate().phase(), Phase::Closed);
 }
 
 #[test]
@@ -240,7 +241,7 @@ fn no_spi_transaction_while_open() {
     clock.advance(100);
     let mut flash = Flash(GuardedSpiDevice::new(device, &breaker));
     assert_eq!(flash.id(), Ok(0x42));
-    assert_eq!(flash.0.guard().phase(), Phase::Closed);
+    assert_eq!(flash.0.gate().phase(), Phase::Closed);
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use microbreaker::{
-    Breaker, Call, Config, CountWindow, FailureWindow, Kind, ManualClock, ShortWindow, Span, Tally,
-    Tenure, Window, WithSlow,
+    Breaker, Config, CountWindow, FailureWindow, ShortWindow, Tally, WithSlow,
+    clock::ManualClock,
+    window::{Kind, Reach, Record, Tenure, Window},
 };
 
 /// A window that counts what is recorded.
@@ -22,23 +23,23 @@ impl<W: Window> Window for Counted<W> {
     fn record(
         &self,
         tenure: Tenure<'_>,
-        span: &Span<impl Fn() -> u32>,
-        call: Call,
+        reach: &Reach<impl Fn() -> u32>,
+        call: Record,
     ) -> Option<Tally> {
         self.records.set(self.records.get() + 1);
-        self.window.record(tenure, span, call)
+        self.window.record(tenure, reach, call)
     }
 
-    fn is_quiet(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> bool {
-        self.window.is_quiet(tenure, span)
+    fn is_quiet(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> bool {
+        self.window.is_quiet(tenure, reach)
     }
 
-    fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally {
-        self.window.tally(tenure, span)
+    fn tally(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> Tally {
+        self.window.tally(tenure, reach)
     }
 
-    fn begin(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) {
-        self.window.begin(tenure, span);
+    fn begin(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) {
+        self.window.begin(tenure, reach);
     }
 }
 

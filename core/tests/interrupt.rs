@@ -8,8 +8,9 @@ use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use microbreaker::{
-    Breaker, Call, Cause, Clock, Config, CountWindow, Counters, FailureWindow, Kind, Observer,
-    Phase, ShortWindow, Span, Tally, Tenure, TimeWindow, Window, WithSlow,
+    Breaker, Cause, Clock, Config, CountWindow, Counters, FailureWindow, Observer, Phase,
+    ShortWindow, Tally, TimeWindow, WithSlow,
+    window::{Kind, Reach, Record, Tenure, Window},
 };
 
 /// Far from 0, so that a tick that was never set would show.
@@ -127,7 +128,7 @@ fn an_opening_is_whole_before_its_tick_is_known() {
 /// knows by how much: a handler is never let in early, and in the end the length
 /// is exact.
 #[test]
-fn an_own_length_is_never_cut_short_and_exact_in_the_end() {
+fn an_explicit_length_is_never_cut_short_and_exact_in_the_end() {
     const LONG: u32 = (1 << 30) + 1;
     let refused: Operation = |breaker| assert!(refused_for(breaker) >= Some(LONG));
     interrupt(
@@ -281,18 +282,18 @@ mod overtaken {
         fn record(
             &self,
             tenure: Tenure<'_>,
-            span: &Span<impl Fn() -> u32>,
-            call: Call,
+            reach: &Reach<impl Fn() -> u32>,
+            call: Record,
         ) -> Option<Tally> {
-            self.let_in().record(tenure, span, call)
+            self.let_in().record(tenure, reach, call)
         }
 
-        fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally {
-            self.let_in().tally(tenure, span)
+        fn tally(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> Tally {
+            self.let_in().tally(tenure, reach)
         }
 
-        fn begin(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) {
-            self.let_in().begin(tenure, span);
+        fn begin(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) {
+            self.let_in().begin(tenure, reach);
         }
     }
 

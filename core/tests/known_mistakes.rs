@@ -6,8 +6,10 @@ use std::sync::{Barrier, Mutex};
 use std::thread;
 
 use microbreaker::{
-    Breaker, CallError, Cause, Config, CountWindow, Counters, Field, ManualClock, Observer, Phase,
-    STEP_BACK, Token, Transition, Window,
+    Breaker, CallError, Cause, Config, CountWindow, Counters, Observer, Phase, Token, Transition,
+    clock::{ManualClock, STEP_BACK},
+    config::Field,
+    window::Window,
 };
 
 /// Where tests start that do not care; far from 0, so that a tick that was

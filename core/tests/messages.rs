@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use microbreaker::{Breaker, CallError, Cause, Config, ManualClock, Phase, Rejected};
+use microbreaker::{Breaker, CallError, Cause, Config, Phase, Rejected, clock::ManualClock};
 
 static CLOCK: ManualClock = ManualClock::new(0);
 

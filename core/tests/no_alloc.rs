@@ -1,8 +1,9 @@
 //! Nothing that a breaker or a throttle does allocates, in any phase.
+#![cfg(feature = "history")]
 
 use microbreaker::{
-    Breaker, Config, CountWindow, Counters, FailureWindow, Guard, History, ManualClock, Outcome,
-    ShortWindow, Throttle, ThrottleConfig, TimeWindow, Window, WithSlow,
+    Breaker, Config, CountWindow, Counters, FailureWindow, Gate, History, Outcome, ShortWindow,
+    Throttle, ThrottleConfig, TimeWindow, WithSlow, clock::ManualClock, window::Window,
 };
 
 /// Allocations while `f` runs in this thread.

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use microbreaker::{
-    Breaker, Config, Guard, ManualClock, Outcome, ShortWindow, Tally, Token, WithSlow,
+    Breaker, Config, Gate, Outcome, ShortWindow, Tally, Token, WithSlow, clock::ManualClock,
 };
 
 const CONFIG: Config =

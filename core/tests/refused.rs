@@ -5,8 +5,8 @@
 use std::error::Error;
 
 use microbreaker::{
-    Breaker, Config, ConfigError, CountWindow, FailureWindow, Field, ManualClock, Throttle,
-    ThrottleConfig, TimeWindow, Window, WithSlow,
+    Breaker, Config, ConfigError, CountWindow, FailureWindow, Throttle, ThrottleConfig, TimeWindow,
+    WithSlow, clock::ManualClock, config::Field, window::Window,
 };
 
 static CLOCK: ManualClock = ManualClock::new(0);

@@ -1,8 +1,8 @@
-//! A breaker without overrides and own lengths of openings does what a full one
-//! does whose overrides and own lengths are not used.
+//! A breaker without overrides and explicit lengths of openings does what a full one
+//! does whose overrides and explicit lengths are not used.
 
 use microbreaker::{
-    Breaker, Config, ConfigSource, ManualClock, Outcome, Permit, Phase, ShortWindow,
+    Breaker, Config, Outcome, Permit, Phase, ShortWindow, clock::ManualClock, config::ConfigSource,
 };
 use proptest::prelude::*;
 
@@ -10,8 +10,8 @@ use proptest::prelude::*;
 struct Lean(Config);
 
 impl ConfigSource for Lean {
-    const OVERRIDES: bool = false;
-    const OWN_LENGTHS: bool = false;
+    const MANUAL_PHASES: bool = false;
+    const EXPLICIT_LENGTHS: bool = false;
 
     fn config(&self) -> &Config {
         &self.0

@@ -3,8 +3,10 @@
 use std::cell::Cell;
 
 use microbreaker::{
-    Breaker, Cause, Config, CountWindow, Kind, ManualClock, Observer, Outcome, Phase, ShortWindow,
-    TimeWindow, Window, WithSlow,
+    Breaker, Cause, Config, CountWindow, Observer, Outcome, Phase, ShortWindow, TimeWindow,
+    WithSlow,
+    clock::ManualClock,
+    window::{Kind, Window},
 };
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -16,7 +16,7 @@ pub use tapped::TappedI2c;
 use embedded_hal::i2c::I2c;
 use lm75::{Error, Lm75, ic};
 use microbreaker::hal::GuardedI2c;
-use microbreaker::{CallError, Guard};
+use microbreaker::{CallError, Gate};
 
 /// Where the sensor is on the bus.
 pub const SENSOR_ADDRESS: u8 = 0x48;
@@ -56,7 +56,7 @@ pub struct Thermometer<I, B> {
     report: Report,
 }
 
-impl<I: I2c, B: Guard> Thermometer<I, B> {
+impl<I: I2c, B: Gate> Thermometer<I, B> {
     /// The sensor on `bus`, guarded by `breaker`.
     pub fn new(bus: I, breaker: B) -> Self {
         let sensor = Lm75::new_pct2075(GuardedI2c::new(bus, breaker), SENSOR_ADDRESS);

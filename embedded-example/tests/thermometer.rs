@@ -9,7 +9,7 @@ use embedded_example::{
 };
 use embedded_hal::i2c::{ErrorKind, NoAcknowledgeSource};
 use embedded_hal_mock::eh1::i2c::{Mock, Transaction};
-use microbreaker::{Breaker, ManualClock, Phase};
+use microbreaker::{Breaker, Phase, clock::ManualClock};
 
 const FRESH: Option<Reading> = Some(Reading { celsius: 21.5, stale: false });
 const STALE: Option<Reading> = Some(Reading { celsius: 21.5, stale: true });

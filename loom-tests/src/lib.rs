@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use loom::sync::atomic::{AtomicU32, Ordering};
 use microbreaker::{
-    Breaker, Cause, Clock, Config, Observer, Outcome, Phase, Rejected, Token, Transition, Window,
+    Breaker, Cause, Clock, Config, Observer, Outcome, Phase, Rejected, Token, Transition,
+    window::Window,
 };
 
 /// Runs `f` in every interleaving.

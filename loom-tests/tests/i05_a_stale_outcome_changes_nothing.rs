@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use microbreaker::{Clock, Config, CountWindow, Phase, Tally, Token, Window};
+use microbreaker::{Clock, Config, CountWindow, Phase, Tally, Token, window::Window};
 use microbreaker_loom_tests::*;
 
 /// A breaker that trips at the second failure, and two permits it has out.

@@ -126,7 +126,7 @@ fn the_first_probe_is_admitted_when_the_opening_is_over_and_not_before() {
 }
 
 #[test]
-fn an_own_length_beside_a_caller() {
+fn an_explicit_length_beside_a_caller() {
     model_with(2, || {
         let breaker = still(config(), ());
         let (_, held) = race(&breaker, |b| b.trip_for(100), |b| b.hold());
@@ -138,7 +138,7 @@ fn an_own_length_beside_a_caller() {
 }
 
 #[test]
-fn an_own_length_demanded_by_an_outcome_beside_callers() {
+fn an_explicit_length_demanded_by_an_outcome_beside_callers() {
     model_with(1, || {
         let breaker = still(config(), ());
         let token = breaker.hold().unwrap();
@@ -156,7 +156,7 @@ fn an_own_length_demanded_by_an_outcome_beside_callers() {
 }
 
 #[test]
-fn an_own_length_in_the_past_of_a_failure() {
+fn an_explicit_length_in_the_past_of_a_failure() {
     model_with(2, || {
         let breaker = still(config(), ());
         let token = breaker.hold().unwrap();
@@ -183,7 +183,7 @@ fn a_longer_opening_beside_a_shorter_demand() {
 }
 
 #[test]
-fn two_own_lengths_by_hand() {
+fn two_explicit_lengths_by_hand() {
     model_with(2, || {
         let breaker = still(config(), ());
         race(&breaker, |b| b.trip_for(100), |b| b.trip_for(50));
@@ -193,7 +193,7 @@ fn two_own_lengths_by_hand() {
 
 /// Neither winner says by how much the other's was rounded up.
 #[test]
-fn two_own_lengths_too_long_for_the_word() {
+fn two_explicit_lengths_too_long_for_the_word() {
     const LONG: [u32; 2] = [20_000_001, 30_000_003];
     model_with(2, || {
         let breaker = still(config(), ());
@@ -204,7 +204,7 @@ fn two_own_lengths_too_long_for_the_word() {
 }
 
 #[test]
-fn an_own_length_that_is_replaced_beside_a_caller() {
+fn an_explicit_length_that_is_replaced_beside_a_caller() {
     model_with(2, || {
         let (breaker, ticks) = ticking(config(), ());
         breaker.trip_for(100);
@@ -216,7 +216,7 @@ fn an_own_length_that_is_replaced_beside_a_caller() {
 }
 
 #[test]
-fn an_own_length_that_is_replaced_beside_a_reader() {
+fn an_explicit_length_that_is_replaced_beside_a_reader() {
     model_with(2, || {
         let (breaker, ticks) = ticking(config(), ());
         breaker.trip_for(100);
@@ -227,7 +227,7 @@ fn an_own_length_that_is_replaced_beside_a_reader() {
 }
 
 #[test]
-fn an_own_length_beside_a_trip() {
+fn an_explicit_length_beside_a_trip() {
     model_with(2, || {
         let breaker = still(config(), ());
         race(&breaker, |b| b.trip_for(100), |b| b.trip());
@@ -239,7 +239,7 @@ fn an_own_length_beside_a_trip() {
 }
 
 #[test]
-fn an_own_length_beside_a_reset() {
+fn an_explicit_length_beside_a_reset() {
     model_with(2, || {
         let breaker = still(config(), ());
         race(&breaker, |b| b.trip_for(100), |b| b.reset());
@@ -253,7 +253,7 @@ fn an_own_length_beside_a_reset() {
 }
 
 #[test]
-fn an_own_length_beside_force_open() {
+fn an_explicit_length_beside_force_open() {
     model_with(2, || {
         let breaker = still(config(), ());
         race(&breaker, |b| b.trip_for(100), |b| b.force_open());
@@ -265,7 +265,7 @@ fn an_own_length_beside_force_open() {
 }
 
 #[test]
-fn an_own_length_too_long_for_ticks_is_exact_beside_a_failure() {
+fn an_explicit_length_too_long_for_ticks_is_exact_beside_a_failure() {
     const LONG: u32 = 20_000_001;
     model_with(2, || {
         let breaker = still(Config::new().consecutive_failures(9).open_for(OPEN_FOR), ());

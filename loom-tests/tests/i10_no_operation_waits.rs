@@ -98,7 +98,7 @@ fn open() {
 }
 
 #[test]
-fn open_for_an_own_length() {
+fn open_for_an_explicit_length() {
     every_pair(|breaker, _| {
         let held = hold_two(breaker);
         breaker.trip_for(70);

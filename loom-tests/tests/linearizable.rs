@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use microbreaker::{CountWindow, Outcome, ShortWindow, TimeWindow, Window};
+use microbreaker::{CountWindow, Outcome, ShortWindow, TimeWindow, window::Window};
 use microbreaker_loom_tests::*;
 use microbreaker_model::Window as Kind;
 use microbreaker_model::concurrent::{Bench, Operation, Thread};

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use microbreaker::{Cause, Config, CountWindow, Outcome, Phase, Window};
+use microbreaker::{Cause, Config, CountWindow, Outcome, Phase, window::Window};
 use microbreaker_loom_tests::*;
 
 fn dry<W: Window>(config: Config, window: W) -> Arc<Observed<W>> {

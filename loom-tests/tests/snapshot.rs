@@ -28,7 +28,7 @@ fn beside_an_opening_that_starts_anew() {
 }
 
 #[test]
-fn of_an_own_length_beside_a_trip() {
+fn of_an_explicit_length_beside_a_trip() {
     model_with(2, || {
         let breaker = still(Config::new().consecutive_failures(1).open_for(OPEN_FOR), ());
         breaker.trip_for(LONG);

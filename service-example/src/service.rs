@@ -10,13 +10,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::RETRY_AFTER;
-use microbreaker_std::tower::{BoxError, BreakerLayer};
-use microbreaker_std::{Breaker, Classify, HttpResponses, LastGood, Outcome, Rejected};
+use microbreaker_std::{
+    Breaker, BreakerLayer, Classify, HttpResponses, LastGood, Outcome, Rejected,
+};
 use reqwest::Client;
 use tower::retry::Policy;
 use tower::retry::budget::{Budget, TpsBudget};
 use tower::util::BoxCloneSyncService;
-use tower::{ServiceBuilder, ServiceExt};
+use tower::{BoxError, ServiceBuilder, ServiceExt};
 
 /// How long an attempt may take.
 pub const TIMEOUT: Duration = Duration::from_millis(250);

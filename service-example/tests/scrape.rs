@@ -7,7 +7,8 @@ use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use microbreaker_service_example::upstream::{Fault, Upstream};
 use microbreaker_service_example::{metrics, service};
-use microbreaker_std::{Breaker, PausedClock, Registry};
+use microbreaker_std::clock::PausedClock;
+use microbreaker_std::{Breaker, Registry};
 use tower::ServiceExt;
 
 async fn get(app: &Router, path: &str) -> String {

@@ -7,7 +7,8 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
 use microbreaker_service_example::service::{self, TIMEOUT};
 use microbreaker_service_example::upstream::{Fault, Upstream};
-use microbreaker_std::{Breaker, PausedClock, Phase};
+use microbreaker_std::clock::PausedClock;
+use microbreaker_std::{Breaker, Phase};
 use tower::ServiceExt;
 
 const OPEN_FOR: Duration = Duration::from_secs(30);

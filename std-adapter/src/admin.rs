@@ -49,7 +49,8 @@ use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use wildmatch::WildMatch;
 
-use crate::{Breaker, Registry};
+use crate::breaker::Breaker;
+use crate::registry::Registry;
 
 pub use command::Command;
 use history::History;

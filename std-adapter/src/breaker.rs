@@ -1,21 +1,29 @@
 //! The handle.
 
+pub(crate) mod builder;
+pub(crate) mod call;
+pub(crate) mod permit;
+mod publish;
+mod reload;
+mod wait;
+
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use microbreaker::{IllegalTransition, Phase};
 
+use crate::clock::{SharedClock, duration, millis};
 use crate::engine::Engine;
-use crate::event::{Event, Listeners};
-use crate::permit::Permit;
-use crate::reload::Engines;
-use crate::settings::{BadSetting, Settings};
-use crate::timing::{SharedClock, duration};
-use crate::watch::{Audience, Watch};
-use crate::{Builder, Rejected, Snapshot, millis};
+use crate::engine::versions::Engines;
+use crate::engine::watch::Watch;
+use crate::error::Rejected;
+use crate::settings::{SettingError, Settings};
+use crate::snapshot::Snapshot;
+use crate::telemetry::event::Event;
+use crate::telemetry::{Reporter, Telemetry};
 
 /// A circuit breaker with a name: a handle, cheap to clone, to be shared by
 /// everyone who calls the same thing.
@@ -38,114 +46,63 @@ pub struct Breaker(Arc<Inner>);
 /// What all handles share.
 pub(crate) struct Inner {
     pub(crate) engines: Engines,
-    pub(crate) audience: Arc<Audience>,
+    pub(crate) telemetry: Arc<Telemetry>,
     clock: SharedClock,
     seed: u32,
 }
 
-impl Inner {
-    #[inline]
-    pub(crate) fn engine(&self) -> &Engine {
-        self.engines.engine(self.engines.current())
+impl Reporter for Inner {
+    fn snapshot(&self) -> Snapshot {
+        self.engines.in_use().snapshot().into()
     }
 }
 
-// Nothing is left half done when somebody panics; only the compiler cannot see
-// that through the pointer to the clock.
+// A panic leaves nothing half done. The compiler cannot see that through the
+// pointer to the clock.
 impl UnwindSafe for Breaker {}
 impl RefUnwindSafe for Breaker {}
 
 impl Breaker {
-    /// Begins a breaker of this name.
-    pub fn builder(name: impl Into<Arc<str>>) -> Builder {
-        Builder::new(name)
-    }
-
-    pub(crate) fn new(builder: Builder) -> Result<Self, BadSetting> {
-        let Builder { name, settings, seed, clock, listeners, of_registry, .. } = builder;
-        let clock = clock.map_or_else(|| SharedClock::suitable(&settings), SharedClock::restarted);
-        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(&name) as u32);
-        #[cfg(feature = "metrics")]
-        let timed = builder.measures_durations;
-        #[cfg(not(feature = "metrics"))]
-        let timed = false;
-        let audience = Audience {
-            name,
-            listeners,
-            of_registry,
-            #[cfg(feature = "counts")]
-            counters: crate::counts::Counters::default(),
-            #[cfg(feature = "metrics")]
-            durations: crate::metrics::Durations::new(timed),
-            #[cfg(feature = "metrics")]
-            published: crate::metrics::Published::default(),
-            #[cfg(feature = "tracing")]
-            rejection_logged: std::sync::atomic::AtomicBool::new(false),
-        };
-        let audience = Arc::new(audience);
-        let engine = Engine::new(&settings, seed, clock.clone(), Watch::new(audience.clone()))?;
-        let engines = Engines::new(settings, engine, timed);
-        let breaker = Self(Arc::new(Inner { engines, audience, clock, seed }));
-        breaker.0.engine().watch().attach(Arc::downgrade(&breaker.0));
+    fn new(
+        settings: Settings,
+        seed: Option<u32>,
+        clock: SharedClock,
+        telemetry: Telemetry,
+    ) -> Result<Self, SettingError> {
+        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(&telemetry.name) as u32);
+        let telemetry = Arc::new(telemetry);
+        let watch = Watch::new(telemetry.clone());
+        let engine = Engine::new(&settings, seed, clock.clone(), watch)?;
+        let engines = Engines::new(settings, engine, telemetry.series.measures_durations());
+        let breaker = Self(Arc::new(Inner { engines, telemetry, clock, seed }));
+        breaker.0.telemetry.attach(Arc::<Inner>::downgrade(&breaker.0));
         Ok(breaker)
     }
 
     /// The name.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
-        &self.0.audience.name
+        &self.0.telemetry.name
     }
 
     /// Tells `listener` of every event from now on, for as long as there is the
     /// breaker: on the thread whose call caused it, holding nothing, so that it
     /// may use the breaker. It should be brief. A panic in it harms nobody.
     pub fn on_event(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {
-        self.listeners().add(listener);
-    }
-
-    /// The events from now on, as a stream on any executor.
-    #[cfg(feature = "stream")]
-    pub fn events(&self) -> crate::Events {
-        self.listeners().stream.subscribe()
-    }
-
-    /// How many calls there were, summed over the threads that made them.
-    #[cfg(feature = "counts")]
-    #[must_use]
-    pub fn counts(&self) -> crate::Counts {
-        self.0.audience.counters.sum()
-    }
-
-    /// Asks for leave to make one call by hand; the outcome goes to the permit.
-    ///
-    /// # Errors
-    ///
-    /// The breaker refuses.
-    #[inline]
-    pub fn try_acquire(&self) -> Result<Permit<&Self>, Rejected> {
-        Permit::acquire(self)
-    }
-
-    /// The same with a permit that can be sent anywhere.
-    ///
-    /// # Errors
-    ///
-    /// The breaker refuses.
-    pub fn try_acquire_owned(&self) -> Result<Permit, Rejected> {
-        Permit::acquire(self.clone())
+        self.0.telemetry.listeners.add(listener);
     }
 
     /// The phase now. An opening that is over reads as half-open. Changes
     /// nothing.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.0.engine().phase()
+        self.0.engines.in_use().phase()
     }
 
     /// The breaker at a glance. Changes nothing.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.0.engine().snapshot().into()
+        self.0.snapshot()
     }
 
     /// Opens by hand, for the normal time.
@@ -195,49 +152,17 @@ impl Breaker {
         &self.0
     }
 
-    /// Another engine with these settings.
-    pub(crate) fn engine_of(&self, settings: &Settings) -> Result<Engine, BadSetting> {
-        let Inner { audience, clock, seed, .. } = &*self.0;
-        let watch = Watch::new(audience.clone());
-        watch.attach(Arc::downgrade(&self.0));
-        Engine::new(settings, *seed, clock.clone(), watch)
-    }
-
-    /// Whether anybody has a handle beside this one.
+    /// Whether there is a handle beside this one.
     #[cfg(feature = "registry")]
     pub(crate) fn is_held(&self) -> bool {
         Arc::strong_count(&self.0) > 1
     }
 
-    /// When a call begins, if durations are measured.
-    #[inline]
-    pub(crate) fn began(&self) -> Option<Instant> {
-        #[cfg(feature = "metrics")]
-        return self.0.audience.durations.begin();
-        #[cfg(not(feature = "metrics"))]
-        None
-    }
-
-    /// Measures a call that began at `began`, and took `took` if the caller knows
-    /// better.
-    #[inline]
-    pub(crate) fn measure(
-        &self,
-        began: Option<Instant>,
-        took: Option<Duration>,
-        outcome: microbreaker::Outcome,
-    ) {
-        #[cfg(feature = "metrics")]
-        if let Some(began) = began {
-            let took = took.unwrap_or_else(|| began.elapsed());
-            self.0.audience.durations.record(self.name(), took, outcome);
-        }
-        #[cfg(not(feature = "metrics"))]
-        let _ = (began, took, outcome);
-    }
-
-    fn listeners(&self) -> &Listeners {
-        &self.0.audience.listeners
+    /// Publishes metrics a last time, if they ever were.
+    #[cfg(feature = "registry")]
+    pub(crate) fn withdraw(&self) {
+        let telemetry = &self.0.telemetry;
+        telemetry.series.withdraw(&telemetry.name, &telemetry.counters);
     }
 
     #[cold]

@@ -1,17 +1,20 @@
 //! The core's breaker, with a window that is chosen at run time.
 
+pub(crate) mod reload;
+pub(crate) mod striped;
+pub(crate) mod versions;
+pub(crate) mod watch;
+
 use microbreaker::{
-    Breaker, CountWindow, FailureWindow, Guard, IllegalTransition, Outcome, Phase, Rejected,
-    Snapshot, TimeWindow, Token, Window, WithSlow,
+    Breaker, Config, ConfigError, CountWindow, FailureWindow, Gate, IllegalTransition, Outcome,
+    Phase, Rejected, Snapshot, TimeWindow, Token, WithSlow, window::Window,
 };
 
-use crate::Striped;
-use crate::settings::{self, BadSetting, Settings};
-use crate::timing::SharedClock;
-use crate::watch::Watch;
-
-/// A window by time forgets a tenth of itself at a time, as in most breakers.
-pub(crate) const BUCKETS: u32 = 10;
+use self::striped::Striped;
+use self::watch::Watch;
+use crate::clock::SharedClock;
+use crate::settings::window::WindowKind;
+use crate::settings::{BUCKETS, SettingError, Settings};
 
 pub(crate) type Core<W> = Breaker<W, SharedClock, Watch>;
 type Count = CountWindow<64>;
@@ -48,42 +51,88 @@ macro_rules! each {
     };
 }
 
+/// A task for the type of window that settings ask for.
+trait ForWindow {
+    type Done;
+
+    /// `window` makes the window, `engine` the engine of a core breaker that has it.
+    fn with<W: Window>(
+        self,
+        window: impl FnOnce() -> W,
+        engine: impl FnOnce(Core<W>) -> Engine,
+    ) -> Self::Done;
+}
+
+/// The one place where a kind of window becomes a type.
+fn for_window<T: ForWindow>(kind: WindowKind, task: T) -> T::Done {
+    let slow_count = || WithSlow::new(Count::new(), Count::new());
+    let slow_time = || WithSlow::new(Time::new(), Time::new());
+    match kind {
+        WindowKind::None => task.with(|| (), Engine::Plain),
+        WindowKind::Count { slow: false } => task.with(Count::new, Engine::Count),
+        WindowKind::Count { slow: true } => task.with(slow_count, Engine::SlowCount),
+        WindowKind::Time { slow: false } => task.with(Time::new, Engine::Time),
+        WindowKind::Time { slow: true } => task.with(slow_time, Engine::SlowTime),
+        WindowKind::Striped { slow: false } => {
+            task.with(|| Striped::new(Time::new), Engine::Striped)
+        }
+        WindowKind::Striped { slow: true } => {
+            task.with(|| Striped::new(slow_time), Engine::SlowStriped)
+        }
+        WindowKind::Failures => task.with(Failures::new, Engine::Failures),
+    }
+}
+
+struct Build {
+    config: Config,
+    clock: SharedClock,
+    watch: Watch,
+}
+
+impl ForWindow for Build {
+    type Done = Result<Engine, ConfigError>;
+
+    fn with<W: Window>(
+        self,
+        window: impl FnOnce() -> W,
+        engine: impl FnOnce(Core<W>) -> Engine,
+    ) -> Self::Done {
+        Core::try_new(self.config, window(), self.clock, self.watch).map(engine)
+    }
+}
+
+struct Check {
+    config: Config,
+}
+
+impl ForWindow for Check {
+    type Done = Result<(), ConfigError>;
+
+    fn with<W: Window>(
+        self,
+        _: impl FnOnce() -> W,
+        _: impl FnOnce(Core<W>) -> Engine,
+    ) -> Self::Done {
+        self.config.check::<W>()
+    }
+}
+
+/// Checks that an engine can be built from `settings`, without building one.
+pub(crate) fn check(settings: &Settings) -> Result<(), SettingError> {
+    // The seed draws the jitter, and any is allowed.
+    let check = Check { config: settings.config(0)? };
+    for_window(settings.window(), check).map_err(|error| settings.explain(error))
+}
+
 impl Engine {
     pub(crate) fn new(
         settings: &Settings,
         seed: u32,
         clock: SharedClock,
         watch: Watch,
-    ) -> Result<Self, BadSetting> {
-        let config = settings.config(seed)?;
-        let engine = match settings.window() {
-            settings::Window::None => Core::try_new(config, (), clock, watch).map(Self::Plain),
-            settings::Window::Count { slow: false } => {
-                Core::try_new(config, Count::new(), clock, watch).map(Self::Count)
-            }
-            settings::Window::Count { slow: true } => {
-                let window = WithSlow::new(Count::new(), Count::new());
-                Core::try_new(config, window, clock, watch).map(Self::SlowCount)
-            }
-            settings::Window::Time { slow: false } => {
-                Core::try_new(config, Time::new(), clock, watch).map(Self::Time)
-            }
-            settings::Window::Time { slow: true } => {
-                let window = WithSlow::new(Time::new(), Time::new());
-                Core::try_new(config, window, clock, watch).map(Self::SlowTime)
-            }
-            settings::Window::Striped { slow: false } => {
-                Core::try_new(config, Striped::new(Time::new), clock, watch).map(Self::Striped)
-            }
-            settings::Window::Striped { slow: true } => {
-                let window = Striped::new(|| WithSlow::new(Time::new(), Time::new()));
-                Core::try_new(config, window, clock, watch).map(Self::SlowStriped)
-            }
-            settings::Window::Failures => {
-                Core::try_new(config, Failures::new(), clock, watch).map(Self::Failures)
-            }
-        };
-        engine.map_err(|error| settings.explain(error))
+    ) -> Result<Self, SettingError> {
+        let build = Build { config: settings.config(seed)?, clock, watch };
+        for_window(settings.window(), build).map_err(|error| settings.explain(error))
     }
 
     /// Leave to make one call, and the tick at which it was given where the

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use microbreaker::Phase;
 
-use crate::settings::BadSetting;
+use crate::settings::SettingError;
 
 /// A breaker refused a call, which was not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,48 +33,8 @@ impl fmt::Display for Rejected {
 
 impl std::error::Error for Rejected {}
 
-/// A guarded call failed, or was not made at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CallError<E> {
-    /// The breaker refused it; it was not made.
-    Rejected(Rejected),
-    /// It was made and returned this error.
-    Failed(E),
-}
-
-impl<E> CallError<E> {
-    /// The rejection, if the breaker refused the call.
-    pub const fn rejected(&self) -> Option<&Rejected> {
-        match self {
-            Self::Rejected(rejected) => Some(rejected),
-            Self::Failed(_) => None,
-        }
-    }
-}
-
-impl<E> From<Rejected> for CallError<E> {
-    fn from(rejected: Rejected) -> Self {
-        Self::Rejected(rejected)
-    }
-}
-
-impl<E: fmt::Display> fmt::Display for CallError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rejected(rejected) => rejected.fmt(f),
-            Self::Failed(error) => error.fmt(f),
-        }
-    }
-}
-
-impl<E: std::error::Error> std::error::Error for CallError<E> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Rejected(_) => None,
-            Self::Failed(error) => error.source(),
-        }
-    }
-}
+/// A guarded call failed, or was refused and not made.
+pub type CallError<E> = microbreaker::CallError<E, Rejected>;
 
 /// A breaker cannot be made of its settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,12 +43,12 @@ pub struct BuildError {
     /// The breaker's name.
     pub name: Arc<str>,
     /// What is wrong.
-    pub bad: BadSetting,
+    pub problem: SettingError,
 }
 
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "circuit breaker {:?}: {}", self.name, self.bad)
+        write!(f, "circuit breaker {:?}: {}", self.name, self.problem)
     }
 }
 

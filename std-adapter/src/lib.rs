@@ -1,3 +1,4 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
 //! The [`microbreaker`] circuit breaker for services: a handle with a name,
 //! guarded calls of functions and futures, and times as [`Duration`].
@@ -27,73 +28,47 @@
 #[cfg(feature = "axum")]
 pub mod admin;
 mod breaker;
-mod builder;
-mod call;
-mod clock;
-#[cfg(feature = "serde")]
-mod configuration;
-#[cfg(feature = "counts")]
-mod counts;
+mod classify;
+pub mod clock;
 mod engine;
 mod error;
-mod event;
-mod grant;
-#[cfg(feature = "http")]
-mod http;
+mod failover;
 mod last_good;
-#[cfg(feature = "tracing")]
-mod log;
-#[cfg(feature = "metrics")]
-mod metrics;
-mod outcome;
-mod paused;
-mod permit;
-mod pick;
-mod ready;
 #[cfg(feature = "registry")]
 mod registry;
-mod reload;
-mod service;
-mod settings;
-mod snapshot;
-#[cfg(feature = "stream")]
-mod stream;
-mod striped;
-mod threads;
-mod timing;
-#[cfg(feature = "tokio")]
-mod tokio_clock;
-#[cfg(feature = "tower")]
-pub mod tower;
-mod watch;
-
-pub use breaker::Breaker;
-pub use builder::Builder;
-#[cfg(feature = "coarse-clock")]
-pub use clock::CoarseClock;
-pub use clock::{MonotonicClock, millis};
+pub mod settings;
 #[cfg(feature = "serde")]
-pub use configuration::{Configuration, ConfigurationError};
-#[cfg(feature = "counts")]
-pub use counts::Counts;
-pub use error::{BuildError, CallError, Rejected};
-pub use event::{Event, EventKind};
+mod settings_file;
+mod snapshot;
+mod telemetry;
+mod threads;
+#[cfg(feature = "tower")]
+mod tower;
+
+pub use self::breaker::Breaker;
+pub use self::breaker::builder::Builder;
+pub use self::breaker::permit::Permit;
 #[cfg(feature = "http")]
-pub use http::HttpResponses;
-pub use last_good::LastGood;
-pub use microbreaker::{AfterProbeTimeout, Cause, Clock, IllegalTransition, Phase, Tally};
-pub use outcome::{Classify, ErrorsFail, Outcome, failing_if};
-pub use paused::PausedClock;
-pub use permit::Permit;
-pub use pick::pick;
+pub use self::classify::HttpResponses;
+pub use self::classify::{Classify, ErrorsFail, Outcome, failing_if};
+pub use self::clock::Clock;
+pub use self::engine::reload::Reloaded;
+pub use self::engine::striped::Striped;
+pub use self::error::{BuildError, CallError, Rejected};
+pub use self::failover::{Failover, healthiest_first};
+pub use self::last_good::LastGood;
 #[cfg(feature = "registry")]
-pub use registry::Registry;
-pub use reload::Reloaded;
-pub use service::Service;
-pub use settings::{Backoff, BadSetting, ProbeTimeout, Ramp, Settings};
-pub use snapshot::Snapshot;
+pub use self::registry::Registry;
+#[doc(inline)]
+pub use self::settings::Settings;
+#[cfg(feature = "serde")]
+pub use self::settings_file::{SettingsFile, SettingsFileError};
+pub use self::snapshot::Snapshot;
+#[cfg(feature = "counts")]
+pub use self::telemetry::counts::Counts;
+pub use self::telemetry::event::{Event, EventKind};
 #[cfg(feature = "stream")]
-pub use stream::{Events, Missed};
-pub use striped::Striped;
-#[cfg(feature = "tokio")]
-pub use tokio_clock::TokioClock;
+pub use self::telemetry::stream::{Events, Missed};
+#[cfg(feature = "tower")]
+pub use self::tower::{BreakerFuture, BreakerLayer, BreakerService};
+pub use microbreaker::{Cause, IllegalTransition, Phase, Tally};

@@ -1,19 +1,29 @@
 //! Breakers by name.
 
+mod entry;
+mod publish;
+mod recipe;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use microbreaker::{Clock, Phase, elapsed};
+use microbreaker::{Clock, Phase, clock::elapsed};
 use papaya::HashMap;
 use wildmatch::WildMatch;
 
-use crate::event::{Event, Listeners};
-use crate::settings::{BadSetting, Settings};
-use crate::timing::{SharedClock, duration};
-use crate::{Breaker, BuildError, Builder, Reloaded};
+use self::entry::Entry;
+use self::recipe::Recipe;
+use crate::breaker::Breaker;
+use crate::breaker::builder::Builder;
+use crate::clock::{SharedClock, duration};
+use crate::engine::reload::Reloaded;
+use crate::error::BuildError;
+use crate::settings::{SettingError, Settings};
+use crate::telemetry::event::Event;
+use crate::telemetry::listeners::Listeners;
 
 /// As many breakers as a registry holds for nobody, unless it is told otherwise.
 const MOST_IDLE: usize = 10_000;
@@ -58,70 +68,6 @@ struct Shared {
     look_at: AtomicUsize,
 }
 
-/// What breakers are made of. It has been checked: everything in it can be built.
-struct Recipe {
-    template: Builder,
-    /// In place of the template, for those that were inserted.
-    inserted: BTreeMap<Arc<str>, Builder>,
-    overrides: BTreeMap<Arc<str>, Settings>,
-}
-
-struct Entry {
-    breaker: Breaker,
-    /// The tick at which it was last asked for.
-    asked: AtomicU32,
-    /// Whether it is to be evicted unless somebody holds it.
-    leaving: AtomicBool,
-}
-
-impl Entry {
-    /// Its breaker, unless that is about to be evicted: who holds one must find the
-    /// same one again.
-    fn handle(&self) -> Option<Breaker> {
-        let breaker = self.breaker.clone();
-        // Either this sees that it is leaving, or `leave` sees the handle.
-        fence(Ordering::SeqCst);
-        (!self.leaving.load(Ordering::Relaxed)).then_some(breaker)
-    }
-
-    /// Lets nobody have a handle any more, unless somebody has one.
-    fn leave(&self) -> bool {
-        self.leaving.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        let leaves = !self.breaker.is_held();
-        self.leaving.store(leaves, Ordering::Relaxed);
-        leaves
-    }
-
-    /// Its breaker, which is not the registry's any more.
-    fn taken_out(&self) -> Breaker {
-        #[cfg(feature = "metrics")]
-        self.breaker.withdraw();
-        self.breaker.clone()
-    }
-}
-
-impl Recipe {
-    fn builder(&self, name: &Arc<str>) -> Builder {
-        let of_name = || Builder { name: name.clone(), ..self.template.clone() };
-        self.overridden(self.inserted.get(name).cloned().unwrap_or_else(of_name))
-    }
-
-    fn overridden(&self, mut builder: Builder) -> Builder {
-        if let Some(settings) = self.overrides.get(&builder.name) {
-            builder.settings = settings.over(&builder.settings);
-        }
-        builder
-    }
-
-    /// The first thing in it that cannot be built, if there is one.
-    fn check(&self) -> Result<(), BuildError> {
-        self.template.clone().build()?;
-        let mut names = self.inserted.keys().chain(self.overrides.keys());
-        names.try_for_each(|name| self.builder(name).build().map(|_| ()))
-    }
-}
-
 impl Registry {
     /// No breakers yet; they will be made as `template` says, each under its own
     /// name.
@@ -131,7 +77,8 @@ impl Registry {
     /// If the template cannot be built.
     pub fn new(template: Builder) -> Result<Self, BuildError> {
         let clock = template.clock.clone();
-        let clock = clock.unwrap_or_else(|| SharedClock::suitable(&template.settings));
+        let clock =
+            clock.unwrap_or_else(|| SharedClock::suitable(template.settings.slow_after.is_some()));
         let listeners = Arc::new(Listeners::default());
         let template = Builder { of_registry: Some(listeners.clone()), ..template };
         let recipe = Recipe { template, inserted: BTreeMap::new(), overrides: BTreeMap::new() };
@@ -182,10 +129,9 @@ impl Registry {
         // Who changes what breakers are made of finds this one, or it is made of
         // what has changed. And nobody evicts any meanwhile.
         let recipe = self.0.recipe.read().unwrap_or_else(PoisonError::into_inner);
-        let entry = breakers.get_or_insert_with(name.clone(), || Entry {
-            breaker: recipe.builder(&name).build().expect("it was checked when it was set"),
-            asked: AtomicU32::new(now),
-            leaving: AtomicBool::new(false),
+        let entry = breakers.get_or_insert_with(name.clone(), || {
+            let breaker = recipe.builder(&name).build();
+            Entry::new(breaker.expect("it was checked when it was set"), now)
         });
         let breaker = entry.breaker.clone();
         drop(recipe);
@@ -211,10 +157,10 @@ impl Registry {
         let mut recipe = self.0.recipe.write().unwrap_or_else(PoisonError::into_inner);
         if self.find(&name).is_some() {
             let allowed = "one that the registry has no breaker of".to_owned();
-            let bad = BadSetting { setting: "name", value: format!("{name:?}"), allowed };
-            return Err(BuildError { name, bad });
+            let problem = SettingError { setting: "name", value: format!("{name:?}"), allowed };
+            return Err(BuildError { name, problem });
         }
-        recipe.overridden(builder.clone()).build()?;
+        recipe.overridden(builder.clone()).check()?;
         recipe.inserted.insert(name.clone(), builder);
         drop(recipe);
         Ok(self.get(&name))
@@ -273,7 +219,7 @@ impl Registry {
         let before = recipe.overrides.insert(name.clone(), settings);
         let builder = recipe.builder(&name);
         let settings = builder.settings.clone();
-        if let Err(error) = builder.build() {
+        if let Err(error) = builder.check() {
             match before {
                 Some(before) => recipe.overrides.insert(name, before),
                 None => recipe.overrides.remove(&name),
@@ -314,19 +260,6 @@ impl Registry {
     /// [`Breaker::on_event`].
     pub fn on_event(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {
         self.0.listeners.add(listener);
-    }
-
-    /// The events of all breakers from now on, as a stream on any executor.
-    #[cfg(feature = "stream")]
-    pub fn events(&self) -> crate::Events {
-        self.0.listeners.stream.subscribe()
-    }
-
-    /// [`Breaker::publish_metrics`] of all breakers.
-    #[cfg(feature = "metrics")]
-    pub fn publish_metrics(&self) {
-        crate::metrics::describe();
-        self.0.breakers.pin().values().for_each(|entry| entry.breaker.publish());
     }
 
     /// The breaker of `entry`, unless it was evicted.

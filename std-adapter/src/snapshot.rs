@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use microbreaker::{Phase, Tally};
 
-use crate::timing::duration;
+use crate::clock::duration;
 
 /// What a breaker was at one moment, consistent for one generation.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,14 +10,19 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::call::InCall;
-use crate::{Breaker, Classify, ErrorsFail, Permit, Rejected};
+use crate::breaker::Breaker;
+use crate::breaker::call::InCall;
+use crate::breaker::permit::Permit;
+use crate::classify::{Classify, ErrorsFail};
+use crate::error::Rejected;
 
-/// What tower's own layers have for an error. A refused request has a
-/// [`Rejected`] in it: `error.downcast_ref::<Rejected>()`.
-pub type BoxError = Box<dyn Error + Send + Sync>;
+/// `tower::BoxError`, the error of tower's own layers.
+type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Guards services with a [`Breaker`].
+///
+/// A refused request fails with a [`Rejected`] in its `tower::BoxError`:
+/// `error.downcast_ref::<Rejected>()`.
 ///
 /// All services that one layer, or a clone of it, makes share the breaker. A
 /// request is admitted before the inner service is called; while the breaker is
@@ -104,7 +109,7 @@ where
 {
     type Response = S::Response;
     type Error = BoxError;
-    type Future = ResponseFuture<S::Future, C>;
+    type Future = BreakerFuture<S::Future, C>;
 
     /// Ready at once while the breaker is open: the request will be refused.
     /// Otherwise when the inner service is. Takes no permit, so that a service
@@ -154,14 +159,14 @@ where
             }
             Err(rejected) => State::Refused { rejected: Some(rejected) },
         };
-        ResponseFuture { state }
+        BreakerFuture { state }
     }
 }
 
 pin_project! {
     /// The response of a [`BreakerService`]. Dropped half-way, the request counts
     /// as abandoned; a panic in it is a failure.
-    pub struct ResponseFuture<F, C> {
+    pub struct BreakerFuture<F, C> {
         #[pin]
         state: State<F, C>,
     }
@@ -175,7 +180,7 @@ pin_project! {
     }
 }
 
-impl<F, C, T, E> Future for ResponseFuture<F, C>
+impl<F, C, T, E> Future for BreakerFuture<F, C>
 where
     F: Future<Output = Result<T, E>>,
     E: Into<BoxError>,

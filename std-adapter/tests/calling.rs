@@ -8,9 +8,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use microbreaker_std::{
-    Breaker, Builder, CallError, LastGood, Outcome, PausedClock, Permit, Phase, failing_if,
-};
+use microbreaker_std::clock::PausedClock;
+use microbreaker_std::{Breaker, Builder, CallError, LastGood, Outcome, Permit, Phase, failing_if};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -4,7 +4,8 @@ use std::panic::catch_unwind;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use microbreaker_std::{Breaker, Builder, Cause, Event, EventKind, PausedClock, Phase};
+use microbreaker_std::clock::PausedClock;
+use microbreaker_std::{Breaker, Builder, Cause, Event, EventKind, Phase};
 
 const SECOND: Duration = Duration::from_secs(1);
 

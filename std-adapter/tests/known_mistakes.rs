@@ -12,7 +12,8 @@ use std::sync::{Arc, Barrier};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use microbreaker_std::{Breaker, Builder, EventKind, PausedClock, Phase};
+use microbreaker_std::clock::PausedClock;
+use microbreaker_std::{Breaker, Builder, EventKind, Phase};
 
 const SECOND: Duration = Duration::from_secs(1);
 

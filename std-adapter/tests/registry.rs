@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use microbreaker_std::{Breaker, Builder, PausedClock, Phase, Registry, Reloaded, Settings};
+use microbreaker_std::clock::PausedClock;
+use microbreaker_std::{Breaker, Builder, Phase, Registry, Reloaded, Settings};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use microbreaker_std::{Breaker, Outcome, PausedClock, Phase, Reloaded, Settings};
+use microbreaker_std::clock::PausedClock;
+use microbreaker_std::{Breaker, Outcome, Phase, Reloaded, Settings};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 
 use microbreaker::{
-    Breaker, Config, CountWindow, ManualClock, Outcome, Phase, Tally, TimeWindow, Window, WithSlow,
+    Breaker, Config, CountWindow, Outcome, Phase, Tally, TimeWindow, WithSlow, clock::ManualClock,
+    window::Window,
 };
 use microbreaker_std::Striped;
 use proptest::prelude::*;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use xshell::{Shell, cmd};
 
-use crate::tools;
+use crate::tools::{self, BOOTSTRAP_TARGET};
 
 /// The core's features; they are additive, so every subset must build on the
 /// host, and none and all together on bare metal.
@@ -36,7 +36,7 @@ const BARE_TARGETS: [(&str, bool); 4] = [
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 25] = [
+const STEPS: [(&str, Step); 26] = [
     ("format", format),
     ("the README's test command", test),
     ("the commands' own tests", commands),
@@ -50,7 +50,8 @@ const STEPS: [(&str, Step); 25] = [
         crate::load::run(&crate::load::Options { seconds: 10, debug: true })
     }),
     ("the page in a browser", crate::page::run),
-    ("the public interface", |_| crate::api::run()),
+    ("the public interfaces", |_| crate::api::run()),
+    ("packages", |_| crate::packages::run()),
     ("the oldest versions of dependencies", oldest_dependencies),
     ("a breaker in a user's own loom model", users_model),
     ("what a loom build depends on", loom_dependencies),
@@ -104,7 +105,7 @@ fn commands(sh: &Shell) -> anyhow::Result<()> {
 
 fn histories(sh: &Shell) -> anyhow::Result<()> {
     let _cases = sh.push_env("PROPTEST_CASES", "3000");
-    Ok(cmd!(sh, "cargo test --release -p microbreaker --test properties").run()?)
+    Ok(cmd!(sh, "cargo test --release -p microbreaker-model --test properties").run()?)
 }
 
 fn lints(sh: &Shell) -> anyhow::Result<()> {
@@ -113,8 +114,13 @@ fn lints(sh: &Shell) -> anyhow::Result<()> {
 }
 
 fn documentation(sh: &Shell) -> anyhow::Result<()> {
-    let _flags = sh.push_env("RUSTDOCFLAGS", "-D warnings");
-    Ok(cmd!(sh, "cargo doc --no-deps --all-features -p microbreaker -p microbreaker-std").run()?)
+    let _flags = sh.push_env("RUSTDOCFLAGS", "-D warnings --cfg docsrs");
+    // As docs.rs does it, whose compiler may note which feature gives an item; a
+    // stable one does so only when told that it is bootstrapping.
+    let _bootstrap = sh.push_env("RUSTC_BOOTSTRAP", "1");
+    let crates = ["-p", "microbreaker", "-p", "microbreaker-std"];
+    Ok(cmd!(sh, "cargo doc --no-deps --all-features {crates...} --target-dir {BOOTSTRAP_TARGET}")
+        .run()?)
 }
 
 /// Every subset of the core's features, as a list for cargo.

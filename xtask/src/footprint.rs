@@ -23,7 +23,7 @@ const WINDOWLESS: &str = "consecutive";
 const BREAKERS: [(&str, &str); 4] = [
     (WINDOWLESS, "3 failures in a row"),
     ("last16", "5 of the last 16 failed"),
-    ("last16_full", "the same, with overrides and own lengths"),
+    ("last16_full", "the same, with overrides and explicit lengths"),
     ("last100", "50 % of the last 100 failed"),
 ];
 /// What `instructions` counts, and what it is.

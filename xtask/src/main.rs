@@ -11,6 +11,7 @@ mod load;
 mod loom;
 mod models;
 mod mutants;
+mod packages;
 mod page;
 mod pictures;
 mod scenarios;
@@ -25,7 +26,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", disable_help_flag = false)]
 enum Command {
-    /// Compare the public interface of the core with core/api.txt
+    /// Compare the public interfaces of both crates with core/api.txt and std-adapter/api.txt
     Api,
     /// Measure the breakers beside their floors and other crates
     Bench(bench::Options),
@@ -41,6 +42,8 @@ enum Command {
     Loom(loom::Options),
     /// Change the core in a thousand ways, and list what its tests do not notice: takes hours
     Mutants(mutants::Options),
+    /// Package the crates as for publishing, and build projects that use them
+    Packages,
     /// Test the page that shows breakers in a real, headless browser
     Page,
     /// Draw the pictures of docs/policies.md
@@ -65,6 +68,7 @@ fn main() -> anyhow::Result<()> {
         Command::Load(options) => load::run(&options),
         Command::Loom(options) => loom::run(&options),
         Command::Mutants(options) => mutants::run(&options),
+        Command::Packages => packages::run(),
         Command::Page => page::run(&tools::shell()?),
         Command::Pictures => pictures::run(),
         Command::Scenarios(options) => scenarios::run(&options),

@@ -25,7 +25,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     ensure!(here, "cargo-mutants is not installed: cargo install --locked cargo-mutants");
     let arguments = &options.arguments;
     let own = ["--package", "microbreaker", "--output", "target", "--gitignore", "true"];
-    let mutants = cmd!(sh, "cargo mutants {own...} {arguments...}");
+    // The model's tests compare the core with it.
+    let tests = ["--test-package", "microbreaker,microbreaker-model"];
+    let mutants = cmd!(sh, "cargo mutants {own...} {tests...} {arguments...}");
     // What is noticed need not be made small.
     let mutants = mutants.env("PROPTEST_MAX_SHRINK_ITERS", "0");
     let status = Command::from(mutants).status()?;

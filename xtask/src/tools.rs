@@ -38,6 +38,11 @@ const DISTRIBUTION: [&str; 4] = [
 /// The distribution's clippy, in a package of its own.
 const CLIPPY_DRIVER: &str = "/usr/bin/clippy-driver";
 
+/// Where a stable compiler builds what it takes for a bootstrap's. Not where the
+/// rest is built: build scripts look for the same features, and what they found is
+/// not asked again.
+pub(crate) const BOOTSTRAP_TARGET: &str = "target/bootstrap";
+
 /// Whether the toolchain in use has `core` for `target`.
 fn has_target(sh: &Shell, target: &str) -> bool {
     let libraries = cmd!(sh, "rustc --print target-libdir --target {target}");

@@ -6,9 +6,10 @@ use crate::clock::Clock;
 use crate::config::ConfigSource;
 use crate::error::Rejected;
 use crate::event::{Cause, Observer};
-use crate::permit::{Permit, Token};
+use crate::gate::Permit;
 use crate::phase::Phase;
 use crate::state::{GENERATIONS, State};
+use crate::token::Token;
 use crate::window::Window;
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
@@ -50,7 +51,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     #[cold]
     fn acquire_unhealthy(&self) -> Answer {
         loop {
-            let Answer { state, mut refused_for } = self.live(GENERATIONS);
+            let Answer { state, mut refused_for } = self.refresh(GENERATIONS);
             if refused_for == 0 {
                 let due = state.is(Phase::Open);
                 if !due && !state.is(Phase::HalfOpen) {

@@ -18,7 +18,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// Opens by hand for `ticks`, up to 2^31 - 1. Lock-free.
     pub fn trip_for(&self, ticks: u32) {
-        const { assert!(G::OWN_LENGTHS, "trip_for needs ConstConfig::OWN_LENGTHS") };
+        const { assert!(G::EXPLICIT_LENGTHS, "trip_for needs ConstConfig::EXPLICIT_LENGTHS") };
         self.open_by_hand(|state| self.open_for(state, ticks, Cause::Manual));
     }
 
@@ -45,7 +45,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// If the breaker is closed, disabled or records metrics only.
     pub fn half_open(&self) -> Result<(), IllegalTransition> {
         loop {
-            let state = self.live(GENERATIONS).state;
+            let state = self.refresh(GENERATIONS).state;
             match state.phase() {
                 // What was read belongs to the state only if it is the same.
                 Phase::HalfOpen if self.word.load() == state => return Ok(()),
@@ -70,23 +70,23 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// Refuses every call until told otherwise. Lock-free.
     pub fn force_open(&self) {
-        self.override_by(Phase::ForcedOpen, State::forced_open);
+        self.enter_by_hand(Phase::ForcedOpen, State::forced_open);
     }
 
     /// Admits every call and records nothing until told otherwise. Lock-free.
     pub fn disable(&self) {
-        self.override_by(Phase::Disabled, State::disabled);
+        self.enter_by_hand(Phase::Disabled, State::disabled);
     }
 
     /// A dry run: admits and records every call, and tells the observer when
     /// the breaker would have tripped, until told otherwise. Lock-free.
     pub fn metrics_only(&self) {
-        self.override_by(Phase::MetricsOnly, State::metrics_only);
+        self.enter_by_hand(Phase::MetricsOnly, State::metrics_only);
     }
 
     /// Enters a phase that only a hand enters.
-    fn override_by(&self, phase: Phase, to: fn(State) -> State) {
-        const { assert!(G::OVERRIDES, "this phase needs ConstConfig::OVERRIDES") };
+    fn enter_by_hand(&self, phase: Phase, to: fn(State) -> State) {
+        const { assert!(G::MANUAL_PHASES, "this phase needs ConstConfig::MANUAL_PHASES") };
         self.command(|state| (!state.is(phase)).then(|| to(state)));
     }
 

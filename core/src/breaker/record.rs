@@ -4,45 +4,51 @@ use super::Breaker;
 use crate::clock::Clock;
 use crate::config::{ConfigSource, MAX_COUNT, Verdict};
 use crate::event::{Cause, Observer};
+use crate::footprint::FLASH_IS_SCARCE;
 use crate::phase::Phase;
 use crate::state::State;
-use crate::window::{Call, Kind, Tally, Tenure, Window};
+use crate::tally::{Record, Tally};
+use crate::window::{Kind, Tenure, Window};
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Ends a call of `generation`. False if the outcome is stale.
     #[inline]
-    pub(super) fn finish(&self, generation: u32, call: Call) -> bool {
+    pub(super) fn finish(&self, generation: u32, call: Record) -> bool {
         let healthy = !call.counts_against() && self.word.load().is_healthy(generation);
-        healthy && self.window.is_quiet(self.tenure(generation), &self.span())
-            || self.count(generation, call, healthy)
+        healthy && self.window.is_quiet(self.tenure(generation), &self.reach())
+            // Where flash is scarce one body serves for both.
+            || if FLASH_IS_SCARCE {
+                self.count_unhealthy(generation, call)
+            } else {
+                self.count(generation, call, healthy)
+            }
     }
 
     /// Ends a call of `generation` that changes something: that is not a success
     /// of a `healthy` breaker whose window is quiet. False if the outcome is
     /// stale.
-    #[cfg_attr(target_os = "none", inline)]
-    #[cfg_attr(not(target_os = "none"), inline(never))]
-    fn count(&self, generation: u32, call: Call, healthy: bool) -> bool {
-        // `count_unhealthy` would do the same, more slowly but without more code.
-        if cfg!(not(target_os = "none")) && healthy {
-            return self.window.record(self.tenure(generation), &self.span(), call).is_some();
+    #[inline(never)]
+    fn count(&self, generation: u32, call: Record, healthy: bool) -> bool {
+        if healthy {
+            self.window.record(self.tenure(generation), &self.reach(), call).is_some()
+        } else {
+            self.count_unhealthy(generation, call)
         }
-        self.count_unhealthy(generation, call)
     }
 
     #[inline(never)]
-    fn count_unhealthy(&self, generation: u32, call: Call) -> bool {
+    fn count_unhealthy(&self, generation: u32, call: Record) -> bool {
         while let Some(state) = self.current(generation) {
-            if G::OVERRIDES && state.is(Phase::Disabled) {
+            if G::MANUAL_PHASES && state.is(Phase::Disabled) {
                 return true;
             }
-            if G::OVERRIDES && state.is(Phase::MetricsOnly) {
-                return self.rehearse(generation, call, None);
+            if G::MANUAL_PHASES && state.is(Phase::MetricsOnly) {
+                return self.record_dry_run(generation, call, None);
             }
             if !state.is(Phase::HalfOpen) {
                 return self.record(generation, call);
             }
-            if self.probed(state, call) {
+            if self.finish_probe(state, call) {
                 return true;
             }
         }
@@ -54,11 +60,11 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     #[cold]
     pub(super) fn demand(&self, generation: u32, slow: bool, ticks: u32) -> bool {
         while let Some(state) = self.current(generation) {
-            if G::OVERRIDES && state.is(Phase::MetricsOnly) {
-                let call = Call { failed: true, slow };
-                return self.rehearse(generation, call, Some(Cause::Demanded));
+            if G::MANUAL_PHASES && state.is(Phase::MetricsOnly) {
+                let call = Record { failed: true, slow };
+                return self.record_dry_run(generation, call, Some(Cause::Demanded));
             }
-            let disabled = G::OVERRIDES && state.is(Phase::Disabled);
+            let disabled = G::MANUAL_PHASES && state.is(Phase::Disabled);
             if disabled || self.open_for(state, ticks, Cause::Demanded) {
                 return true;
             }
@@ -81,8 +87,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// The state, settled, if calls of `generation` still concern it.
     fn current(&self, generation: u32) -> Option<State> {
-        let state = self.live(generation).state;
-        let refuses = state.is(Phase::Open) || G::OVERRIDES && state.is(Phase::ForcedOpen);
+        let state = self.refresh(generation).state;
+        let refuses = state.is(Phase::Open) || G::MANUAL_PHASES && state.is(Phase::ForcedOpen);
         (state.generation() == generation && !refuses).then_some(state)
     }
 
@@ -92,10 +98,10 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 
     /// Records a call in `Closed`, and trips if that meets a policy.
-    fn record(&self, generation: u32, call: Call) -> bool {
+    fn record(&self, generation: u32, call: Record) -> bool {
         let config = self.config();
         let tenure = self.tenure(generation);
-        let Some(tally) = self.window.record(tenure, &self.span(), call) else { return false };
+        let Some(tally) = self.window.record(tenure, &self.reach(), call) else { return false };
         let met = config.met_by(tally, call);
         if met.is_none() && !config.counts_consecutive() {
             return true;
@@ -122,10 +128,10 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 
     /// Records a call in `MetricsOnly`, and reports if that would have tripped.
-    fn rehearse(&self, generation: u32, call: Call, demanded: Option<Cause>) -> bool {
+    fn record_dry_run(&self, generation: u32, call: Record, demanded: Option<Cause>) -> bool {
         let config = self.config();
         let tenure = self.tenure(generation);
-        let Some(tally) = self.window.record(tenure, &self.span(), call) else { return false };
+        let Some(tally) = self.window.record(tenure, &self.reach(), call) else { return false };
         let met = demanded.or(config.met_by(tally, call));
         let in_window = Self::failures_left(tally);
         let mut stale = false;
@@ -152,9 +158,9 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// Whether no policy is met any more, whatever the last call was.
     fn has_recovered(&self, tenure: Tenure<'_>, consecutive: u32) -> bool {
-        let tally = self.window.tally(tenure, &self.span());
+        let tally = self.window.tally(tenure, &self.reach());
         let in_window = Self::failures_left(tally);
-        let either = Call { failed: true, slow: true };
+        let either = Record { failed: true, slow: true };
         (tally.calls == 0 || self.config().met_by(tally, either).is_none())
             && !self.config().met_by_consecutive(consecutive, in_window)
     }
@@ -167,13 +173,13 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 
     /// Failures in a row after `call`, where they are counted.
-    fn consecutive(&self, state: State, call: Call) -> u32 {
+    fn consecutive(&self, state: State, call: Record) -> u32 {
         if call.failed && self.config().counts_consecutive() { state.consecutive() + 1 } else { 0 }
     }
 
     /// Counts a probe, and decides if that settles it. False if `state` was no
     /// longer the state.
-    fn probed(&self, state: State, call: Call) -> bool {
+    fn finish_probe(&self, state: State, call: Record) -> bool {
         if !self.has_probe_out(state) {
             return true;
         }

@@ -4,6 +4,7 @@ use super::Breaker;
 use crate::clock::{Clock, elapsed};
 use crate::config::{AfterProbeTimeout, ConfigSource};
 use crate::event::{Cause, Observer};
+use crate::footprint::shared_in_flash;
 use crate::phase::Phase;
 use crate::state::{GENERATIONS, State};
 use crate::window::Window;
@@ -18,31 +19,33 @@ pub(super) struct Answer {
 }
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
-    /// The state, settled and not overdue, and for how long it refuses every
-    /// call: 0 if it does not, or if it is open and due. Where `generation` is
-    /// over it is just the state, settled.
-    ///
-    /// True if the state is still the same afterwards.
-    #[cfg_attr(target_os = "none", inline(never))]
-    #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(super) fn live(&self, generation: u32) -> Answer {
-        loop {
-            let state = self.settled();
-            if state.generation() != generation && generation != GENERATIONS {
-                return Answer { state, refused_for: 0 };
-            }
-            let mut refused_for =
-                if G::OVERRIDES && state.is(Phase::ForcedOpen) { u32::MAX } else { 0 };
-            if state.is(Phase::Open) || state.is(Phase::HalfOpen) {
-                let left = self.left(state);
-                if state.is(Phase::Open) {
-                    refused_for = left;
-                } else if left == 0 {
-                    self.expire(state);
-                    continue;
+    shared_in_flash! {
+        elsewhere inline(always);
+
+        /// The state, settled and not overdue, and for how long it refuses every
+        /// call: 0 if it does not, or if it is open and due. Where `generation` is
+        /// over it is just the state, settled.
+        ///
+        /// True if the state is still the same afterwards.
+        pub(super) fn refresh(&self, generation: u32) -> Answer {
+            loop {
+                let state = self.settled();
+                if state.generation() != generation && generation != GENERATIONS {
+                    return Answer { state, refused_for: 0 };
                 }
+                let mut refused_for =
+                    if G::MANUAL_PHASES && state.is(Phase::ForcedOpen) { u32::MAX } else { 0 };
+                if state.is(Phase::Open) || state.is(Phase::HalfOpen) {
+                    let left = self.ticks_left(state);
+                    if state.is(Phase::Open) {
+                        refused_for = left;
+                    } else if left == 0 {
+                        self.expire(state);
+                        continue;
+                    }
+                }
+                return Answer { state, refused_for };
             }
-            return Answer { state, refused_for };
         }
     }
 
@@ -51,11 +54,11 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     ///
     /// True if the state is still the same afterwards.
     #[inline(always)]
-    fn left(&self, state: State) -> u32 {
+    fn ticks_left(&self, state: State) -> u32 {
         let (since, ticks) = self.time_in_phase(state);
-        let length = match state.own_length() {
+        let length = match state.explicit_length() {
             _ if state.is(Phase::HalfOpen) => self.config().half_open_for().unwrap_or(u32::MAX),
-            Some(rounded) if G::OWN_LENGTHS => {
+            Some(rounded) if G::EXPLICIT_LENGTHS => {
                 rounded.ticks().saturating_sub(self.entered.excess(state.generation()))
             }
             _ => self.config().opening(state.level(), state.generation(), since),
@@ -64,17 +67,17 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 
     /// The phase as it reads now, and for how many ticks it refuses if known.
-    pub(super) fn outlook(&self, state: State) -> (Phase, Option<u32>) {
+    pub(super) fn apparent_phase(&self, state: State) -> (Phase, Option<u32>) {
         let phase = state.phase();
         let can_end = matches!(phase, Phase::Open | Phase::HalfOpen);
         if !can_end || !state.is_settled() {
             return (phase, None);
         }
-        match self.left(state) {
+        match self.ticks_left(state) {
             left if left > 0 => (phase, (phase == Phase::Open).then_some(left)),
             _ if phase == Phase::Open => (Phase::HalfOpen, None),
             _ => match self.config().next_after_probe_timeout() {
-                AfterProbeTimeout::Open => match self.left(state.open_overdue()) {
+                AfterProbeTimeout::Open => match self.ticks_left(state.open_overdue()) {
                     0 => (Phase::HalfOpen, None),
                     left => (Phase::Open, Some(left)),
                 },

@@ -24,7 +24,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// longer the state.
     #[must_use]
     pub(super) fn open_for(&self, from: State, ticks: u32, cause: Cause) -> bool {
-        if !G::OWN_LENGTHS {
+        if !G::EXPLICIT_LENGTHS {
             return self.transit(from, from.open(), cause);
         }
         let (length, excess) = Length::round_up(ticks);
@@ -37,7 +37,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 
     /// What the winner of a transition does. `excess` are the ticks by which
-    /// the opening's own length was rounded up.
+    /// the opening's explicit length was rounded up.
     fn entered(&self, from: State, to: State, cause: Cause, excess: u32) {
         let generation = to.generation();
         self.settle();
@@ -53,7 +53,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 
     pub(super) fn begin(&self, generation: u32) {
-        self.window.begin(self.tenure(generation), &self.span());
+        self.window.begin(self.tenure(generation), &self.reach());
     }
 
     /// The state, once it is known when it began.
@@ -70,6 +70,6 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                 self.begin(state.generation());
             }
         };
-        self.entered.settle(&self.word, || self.clock.now(), begin, G::OWN_LENGTHS)
+        self.entered.settle(&self.word, || self.clock.now(), begin, G::EXPLICIT_LENGTHS)
     }
 }

@@ -20,20 +20,12 @@ impl Config {
         if self.consecutive_failures.is_none() && !in_window {
             return Err(ConfigError { field: Field::Policies, value: 0, least: 1, most: 4 });
         }
-        // What does not go with the window at hand must not be set.
-        let no_calls = within(Field::LastCalls, self.last_calls, 0, 0);
-        let no_bucket = within(Field::Bucket, self.bucket, 0, 0);
-        let (window, other, bound) = match W::KIND {
-            Kind::None if in_window => {
-                (within(Field::LastCalls, self.last_calls, 1, 0), no_bucket, 0)
-            }
-            Kind::None => (no_calls, no_bucket, self.min_calls),
-            Kind::Count { capacity } => {
-                (within(Field::LastCalls, self.last_calls, 1, capacity), no_bucket, self.last_calls)
-            }
-            Kind::Time { buckets, .. } => {
-                (within(Field::Bucket, self.bucket, 1, MAX_TICKS / buckets), no_calls, MAX_COUNT)
-            }
+        // As many calls or failures as can be told.
+        let bound = match W::KIND {
+            Kind::None if in_window => 0,
+            Kind::None => self.min_calls,
+            Kind::Count { .. } => self.last_calls,
+            Kind::Time { .. } => MAX_COUNT,
         };
         // What only a window that remembers all calls, or times them, can tell.
         let counted = match W::KIND {
@@ -50,8 +42,7 @@ impl Config {
             None => self.probes,
         };
         let checks = [
-            window,
-            other,
+            self.window_length().check::<W>(in_window),
             within(Field::MinCalls, self.min_calls, 1, if counted == 0 { 1 } else { bound }),
             optional(Field::ConsecutiveFailures, self.consecutive_failures, MAX_CONSECUTIVE),
             optional(Field::FailuresInWindow, self.failures_in_window, bound),

@@ -14,20 +14,20 @@ pub trait ConstConfig {
     /// [`disable`](crate::Breaker::disable) and
     /// [`metrics_only`](crate::Breaker::metrics_only) do not compile, and take
     /// no flash.
-    const OVERRIDES: bool = true;
+    const MANUAL_PHASES: bool = true;
 
     /// Whether openings may have a length of their own. Without it
     /// [`trip_for`](crate::Breaker::trip_for) does not compile, and
     /// [`Outcome::FailureOpenFor`](crate::Outcome::FailureOpenFor) opens for the
     /// configured time.
-    const OWN_LENGTHS: bool = true;
+    const EXPLICIT_LENGTHS: bool = true;
 }
 
 /// The configuration of `S`, known to the compiler: it takes no RAM, and the
 /// policies that it does not use take no flash either.
 ///
 /// ```
-/// use microbreaker::{Breaker, Config, ConstConfig, Fixed, ShortWindow};
+/// use microbreaker::{Breaker, Config, ShortWindow, config::{ConstConfig, Fixed}};
 ///
 /// struct Pressure;
 /// impl ConstConfig for Pressure {
@@ -46,8 +46,8 @@ impl<S: ConstConfig> Fixed<S> {
 }
 
 impl<S: ConstConfig> ConfigSource for Fixed<S> {
-    const OVERRIDES: bool = S::OVERRIDES;
-    const OWN_LENGTHS: bool = S::OWN_LENGTHS;
+    const MANUAL_PHASES: bool = S::MANUAL_PHASES;
+    const EXPLICIT_LENGTHS: bool = S::EXPLICIT_LENGTHS;
 
     #[inline]
     fn config(&self) -> &Config {

@@ -3,7 +3,7 @@
 use super::{AfterProbeTimeout, Backoff, Config, MAX_PROBE_TIMEOUT, MAX_TICKS, ProbeTimeout, Ramp};
 use crate::event::Cause;
 use crate::state::Probes;
-use crate::window::{Call, Tally};
+use crate::tally::{Record, Tally};
 
 /// What the probes finished so far decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Config {
 
     /// Which of the window's policies `tally` meets, after a call that counts
     /// as `call`.
-    pub(crate) const fn met_by(&self, tally: Tally, call: Call) -> Option<Cause> {
+    pub(crate) const fn met_by(&self, tally: Tally, call: Record) -> Option<Cause> {
         let enough = self.min_calls <= 1 || tally.calls >= self.min_calls;
         let has_rate = self.failure_rate.is_some() || self.slow_rate.is_some();
         if call.failed
@@ -62,16 +62,6 @@ impl Config {
             Some(after) => ticks > after,
             None => false,
         }
-    }
-
-    pub(crate) const fn last(&self) -> u32 {
-        self.last_calls
-    }
-
-    pub(crate) const fn bucket_ticks(&self) -> u32 {
-        // A window by time is never built with 0; this spares the division a
-        // check that could panic.
-        if self.bucket == 0 { 1 } else { self.bucket }
     }
 
     pub(crate) const fn least_calls(&self) -> u32 {

@@ -3,13 +3,13 @@
 use super::Config;
 
 /// Where a breaker finds its configuration: a [`Config`] of its own, a reference
-/// to one in flash, or its type ([`Fixed`](crate::Fixed)).
+/// to one in flash, or its type ([`Fixed`](super::Fixed)).
 pub trait ConfigSource {
-    /// As [`ConstConfig::OVERRIDES`](crate::ConstConfig::OVERRIDES).
-    const OVERRIDES: bool = true;
+    /// As [`ConstConfig::MANUAL_PHASES`](super::ConstConfig::MANUAL_PHASES).
+    const MANUAL_PHASES: bool = true;
 
-    /// As [`ConstConfig::OWN_LENGTHS`](crate::ConstConfig::OWN_LENGTHS).
-    const OWN_LENGTHS: bool = true;
+    /// As [`ConstConfig::EXPLICIT_LENGTHS`](super::ConstConfig::EXPLICIT_LENGTHS).
+    const EXPLICIT_LENGTHS: bool = true;
 
     /// The configuration, always the same.
     fn config(&self) -> &Config;
@@ -23,8 +23,8 @@ impl ConfigSource for Config {
 }
 
 impl<G: ConfigSource + ?Sized> ConfigSource for &G {
-    const OVERRIDES: bool = G::OVERRIDES;
-    const OWN_LENGTHS: bool = G::OWN_LENGTHS;
+    const MANUAL_PHASES: bool = G::MANUAL_PHASES;
+    const EXPLICIT_LENGTHS: bool = G::EXPLICIT_LENGTHS;
 
     #[inline]
     fn config(&self) -> &Config {

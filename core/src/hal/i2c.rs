@@ -5,30 +5,30 @@ use embedded_hal::i2c::{AddressMode, Error, ErrorKind, ErrorType, I2c, Operation
 use super::guarded;
 use crate::error::CallError;
 use crate::event::Outcome;
-use crate::guard::Guard;
+use crate::gate::Gate;
 
-/// An I2C bus behind a guard, each transaction one call.
+/// An I2C bus behind a gate, each transaction one call.
 #[derive(Debug)]
-pub struct GuardedI2c<I, B> {
+pub struct GuardedI2c<I, G> {
     bus: I,
-    guard: B,
+    gate: G,
     classify: fn(ErrorKind) -> Outcome,
 }
 
-impl<I, B> GuardedI2c<I, B> {
+impl<I, G> GuardedI2c<I, G> {
     /// Guards `bus`; every error is a failure.
-    pub const fn new(bus: I, guard: B) -> Self {
-        Self::classified(bus, guard, |_| Outcome::Failure)
+    pub const fn new(bus: I, gate: G) -> Self {
+        Self::classified(bus, gate, |_| Outcome::Failure)
     }
 
     /// Guards `bus`; `classify` says what each kind of error counts as.
-    pub const fn classified(bus: I, guard: B, classify: fn(ErrorKind) -> Outcome) -> Self {
-        Self { bus, guard, classify }
+    pub const fn classified(bus: I, gate: G, classify: fn(ErrorKind) -> Outcome) -> Self {
+        Self { bus, gate, classify }
     }
 
-    /// The guard.
-    pub const fn guard(&self) -> &B {
-        &self.guard
+    /// The gate.
+    pub const fn gate(&self) -> &G {
+        &self.gate
     }
 
     /// The bare bus.
@@ -37,7 +37,7 @@ impl<I, B> GuardedI2c<I, B> {
     }
 }
 
-impl<E: Error> Error for CallError<E> {
+impl<E: Error, R: core::fmt::Debug> Error for CallError<E, R> {
     /// The bus error's kind; `Other` for a refusal.
     fn kind(&self) -> ErrorKind {
         match self {
@@ -47,22 +47,22 @@ impl<E: Error> Error for CallError<E> {
     }
 }
 
-impl<I: ErrorType, B> ErrorType for GuardedI2c<I, B> {
+impl<I: ErrorType, G> ErrorType for GuardedI2c<I, G> {
     type Error = CallError<I::Error>;
 }
 
-impl<A: AddressMode, I: I2c<A>, B: Guard> I2c<A> for GuardedI2c<I, B> {
+impl<A: AddressMode, I: I2c<A>, G: Gate> I2c<A> for GuardedI2c<I, G> {
     fn read(&mut self, address: A, read: &mut [u8]) -> Result<(), Self::Error> {
-        guarded(&self.guard, || self.bus.read(address, read), |e| (self.classify)(e.kind()))
+        guarded(&self.gate, || self.bus.read(address, read), |e| (self.classify)(e.kind()))
     }
 
     fn write(&mut self, address: A, write: &[u8]) -> Result<(), Self::Error> {
-        guarded(&self.guard, || self.bus.write(address, write), |e| (self.classify)(e.kind()))
+        guarded(&self.gate, || self.bus.write(address, write), |e| (self.classify)(e.kind()))
     }
 
     fn write_read(&mut self, address: A, write: &[u8], read: &mut [u8]) -> Result<(), Self::Error> {
         guarded(
-            &self.guard,
+            &self.gate,
             || self.bus.write_read(address, write, read),
             |e| (self.classify)(e.kind()),
         )
@@ -74,7 +74,7 @@ impl<A: AddressMode, I: I2c<A>, B: Guard> I2c<A> for GuardedI2c<I, B> {
         operations: &mut [Operation<'_>],
     ) -> Result<(), Self::Error> {
         guarded(
-            &self.guard,
+            &self.gate,
             || self.bus.transaction(address, operations),
             |e| (self.classify)(e.kind()),
         )

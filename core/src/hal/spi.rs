@@ -5,30 +5,30 @@ use embedded_hal::spi::{Error, ErrorKind, ErrorType, Operation, SpiDevice};
 use super::guarded;
 use crate::error::CallError;
 use crate::event::Outcome;
-use crate::guard::Guard;
+use crate::gate::Gate;
 
-/// An SPI device behind a guard, each transaction one call.
+/// An SPI device behind a gate, each transaction one call.
 #[derive(Debug)]
-pub struct GuardedSpiDevice<D, B> {
+pub struct GuardedSpiDevice<D, G> {
     device: D,
-    guard: B,
+    gate: G,
     classify: fn(ErrorKind) -> Outcome,
 }
 
-impl<D, B> GuardedSpiDevice<D, B> {
+impl<D, G> GuardedSpiDevice<D, G> {
     /// Guards `device`; every error is a failure.
-    pub const fn new(device: D, guard: B) -> Self {
-        Self::classified(device, guard, |_| Outcome::Failure)
+    pub const fn new(device: D, gate: G) -> Self {
+        Self::classified(device, gate, |_| Outcome::Failure)
     }
 
     /// Guards `device`; `classify` says what each kind of error counts as.
-    pub const fn classified(device: D, guard: B, classify: fn(ErrorKind) -> Outcome) -> Self {
-        Self { device, guard, classify }
+    pub const fn classified(device: D, gate: G, classify: fn(ErrorKind) -> Outcome) -> Self {
+        Self { device, gate, classify }
     }
 
-    /// The guard.
-    pub const fn guard(&self) -> &B {
-        &self.guard
+    /// The gate.
+    pub const fn gate(&self) -> &G {
+        &self.gate
     }
 
     /// The bare device.
@@ -37,7 +37,7 @@ impl<D, B> GuardedSpiDevice<D, B> {
     }
 }
 
-impl<E: Error> Error for CallError<E> {
+impl<E: Error, R: core::fmt::Debug> Error for CallError<E, R> {
     /// The bus error's kind; `Other` for a refusal.
     fn kind(&self) -> ErrorKind {
         match self {
@@ -47,30 +47,28 @@ impl<E: Error> Error for CallError<E> {
     }
 }
 
-impl<D: ErrorType, B> ErrorType for GuardedSpiDevice<D, B> {
+impl<D: ErrorType, G> ErrorType for GuardedSpiDevice<D, G> {
     type Error = CallError<D::Error>;
 }
 
-impl<Word: Copy + 'static, D: SpiDevice<Word>, B: Guard> SpiDevice<Word>
-    for GuardedSpiDevice<D, B>
-{
+impl<Word: Copy + 'static, D: SpiDevice<Word>, G: Gate> SpiDevice<Word> for GuardedSpiDevice<D, G> {
     fn transaction(&mut self, operations: &mut [Operation<'_, Word>]) -> Result<(), Self::Error> {
-        guarded(&self.guard, || self.device.transaction(operations), |e| (self.classify)(e.kind()))
+        guarded(&self.gate, || self.device.transaction(operations), |e| (self.classify)(e.kind()))
     }
 
     fn read(&mut self, buf: &mut [Word]) -> Result<(), Self::Error> {
-        guarded(&self.guard, || self.device.read(buf), |e| (self.classify)(e.kind()))
+        guarded(&self.gate, || self.device.read(buf), |e| (self.classify)(e.kind()))
     }
 
     fn write(&mut self, buf: &[Word]) -> Result<(), Self::Error> {
-        guarded(&self.guard, || self.device.write(buf), |e| (self.classify)(e.kind()))
+        guarded(&self.gate, || self.device.write(buf), |e| (self.classify)(e.kind()))
     }
 
     fn transfer(&mut self, read: &mut [Word], write: &[Word]) -> Result<(), Self::Error> {
-        guarded(&self.guard, || self.device.transfer(read, write), |e| (self.classify)(e.kind()))
+        guarded(&self.gate, || self.device.transfer(read, write), |e| (self.classify)(e.kind()))
     }
 
     fn transfer_in_place(&mut self, buf: &mut [Word]) -> Result<(), Self::Error> {
-        guarded(&self.guard, || self.device.transfer_in_place(buf), |e| (self.classify)(e.kind()))
+        guarded(&self.gate, || self.device.transfer_in_place(buf), |e| (self.classify)(e.kind()))
     }
 }

@@ -1,4 +1,4 @@
-//! When the current phase began, and the rest of an opening's own length.
+//! When the current phase began, and the rest of an opening's explicit length.
 //!
 //! Neither fits into the state word, so a transition publishes the phase *not
 //! settled*, and whoever comes by first settles it: normally the winner of the
@@ -22,6 +22,7 @@
 //!   it, publishes it. Until then the length is the rounded one.
 
 use super::{State, Word};
+use crate::footprint::shared_in_flash;
 use crate::sync::{AtomicU32, Ordering, const_fn, swap};
 
 const TAG_SHIFT: u32 = 24;
@@ -56,40 +57,42 @@ impl Entered {
         if word >> TAG_SHIFT == generation { word & ((1 << TAG_SHIFT) - 1) } else { 0 }
     }
 
-    /// The state, once it is settled, which is done here if need be; and before
-    /// it is, `begin` has been called with a state of its generation.
-    ///
-    /// Lock-free: every retry means that another thread settled, or another
-    /// transition got through.
-    #[cfg_attr(not(target_os = "none"), cold)]
-    #[inline(never)]
-    pub(crate) fn settle(
-        &self,
-        word: &Word,
-        now: impl Fn() -> u32,
-        begin: impl Fn(State),
-        own_lengths: bool,
-    ) -> State {
-        loop {
-            let state = word.load();
-            if state.is_settled() {
-                return state;
-            }
-            let tick = self.tick();
-            // Relaxed: if it is of a later generation, that began before the swap
-            // below, or else it could not be seen here; so the swap fails.
-            let excess = if own_lengths { self.excess.load(Ordering::Relaxed) } else { 0 };
-            // The clock is read after the words and before the check: a tick
-            // read in this generation, or thrown away. Checked by a swap: a load
-            // could be older than the clock's tick.
-            let now = now();
-            begin(state);
-            if word.swap(state, state)
-                && swap(&self.tick, tick, now)
-                && (!own_lengths || swap(&self.excess, excess, tagged(state.generation(), 0)))
-                && word.swap(state, state.settled())
-            {
-                return state.settled();
+    shared_in_flash! {
+        elsewhere cold, inline(never);
+
+        /// The state, once it is settled, which is done here if need be; and before
+        /// it is, `begin` has been called with a state of its generation.
+        ///
+        /// Lock-free: every retry means that another thread settled, or another
+        /// transition got through.
+        pub(crate) fn settle(
+            &self,
+            word: &Word,
+            now: impl Fn() -> u32,
+            begin: impl Fn(State),
+            explicit_lengths: bool,
+        ) -> State {
+            loop {
+                let state = word.load();
+                if state.is_settled() {
+                    return state;
+                }
+                let tick = self.tick();
+                // Relaxed: if it is of a later generation, that began before the swap
+                // below, or else it could not be seen here; so the swap fails.
+                let excess = if explicit_lengths { self.excess.load(Ordering::Relaxed) } else { 0 };
+                // The clock is read after the words and before the check: a tick
+                // read in this generation, or thrown away. Checked by a swap: a load
+                // could be older than the clock's tick.
+                let now = now();
+                begin(state);
+                if word.swap(state, state)
+                    && swap(&self.tick, tick, now)
+                    && (!explicit_lengths || swap(&self.excess, excess, tagged(state.generation(), 0)))
+                    && word.swap(state, state.settled())
+                {
+                    return state.settled();
+                }
             }
         }
     }

@@ -7,7 +7,7 @@
 //! +------------+------+------+--+-------------------------------+
 //!   Closed       ramping (1)  | ramp credit (7) | consecutive failures (8)
 //!   MetricsOnly  reported (1)                   | consecutive failures (8)
-//!   Open         its length, rounded up (15)                | own length (1)
+//!   Open         its length, rounded up (15)                | explicit length (1)
 //!                or the finished probes that opened it again, as in HalfOpen
 //!   HalfOpen          failed (5) | succeeded (5)            | out (5)
 //!     by rate:        slow (4)   | failed (4) | succeeded (4) | out (4)
@@ -18,7 +18,7 @@
 
 use super::Length;
 use crate::phase::Phase;
-use crate::window::{Call, Tally};
+use crate::tally::{Record, Tally};
 
 /// A run of bits.
 #[derive(Clone, Copy)]
@@ -68,8 +68,8 @@ const CREDIT: Field = CONSECUTIVE.above(7);
 const FLAG: Field = CREDIT.above(1);
 // Open: a length of its own, unless it is `OVERDUE`; without one, the finished
 // probes that opened it again, as in `HalfOpen`, with none out
-const OWN_LENGTH: Field = Field::lowest(1);
-const LENGTH: Field = OWN_LENGTH.above(Length::BITS);
+const EXPLICIT_LENGTH: Field = Field::lowest(1);
+const LENGTH: Field = EXPLICIT_LENGTH.above(Length::BITS);
 const OVERDUE: u32 = LENGTH.max();
 // HalfOpen
 const OUT: Field = Field::lowest(5);
@@ -94,7 +94,7 @@ const _: () = {
     assert!(LENGTH.shift + LENGTH.bits <= PAYLOAD.bits);
     assert!(FAILED.shift + FAILED.bits <= PAYLOAD.bits);
     assert!(RATED_SLOW.shift + RATED_SLOW.bits <= PAYLOAD.bits);
-    assert!(OWN_LENGTH.mask() & OUT.mask() & RATED_OUT.mask() == OWN_LENGTH.mask());
+    assert!(EXPLICIT_LENGTH.mask() & OUT.mask() & RATED_OUT.mask() == EXPLICIT_LENGTH.mask());
     assert!(GENERATION.max() + 1 == GENERATIONS);
 };
 
@@ -194,8 +194,8 @@ impl State {
     }
 
     /// The length of its own that the opening has, rounded up (`Open`).
-    pub(crate) const fn own_length(self) -> Option<Length> {
-        if OWN_LENGTH.get(self.0) == 1 && LENGTH.get(self.0) != OVERDUE {
+    pub(crate) const fn explicit_length(self) -> Option<Length> {
+        if EXPLICIT_LENGTH.get(self.0) == 1 && LENGTH.get(self.0) != OVERDUE {
             Some(Length::from_bits(LENGTH.get(self.0)))
         } else {
             None
@@ -204,7 +204,7 @@ impl State {
 
     /// The finished probes that opened it again, if probes did (`Open`).
     pub(crate) const fn reopened_by(self, by_rate: bool) -> Option<Probes> {
-        if self.is(Phase::Open) && OWN_LENGTH.get(self.0) == 0 && PAYLOAD.get(self.0) != 0 {
+        if self.is(Phase::Open) && EXPLICIT_LENGTH.get(self.0) == 0 && PAYLOAD.get(self.0) != 0 {
             Some(self.probes(by_rate))
         } else {
             None
@@ -294,7 +294,7 @@ impl State {
     }
 
     /// The same `HalfOpen` with a probe, which was out, finished as `call`.
-    pub(crate) const fn with_probe_finished(self, by_rate: bool, call: Call) -> Self {
+    pub(crate) const fn with_probe_finished(self, by_rate: bool, call: Record) -> Self {
         let back = self.with_probe_back().0;
         Self(match (by_rate, call.failed, call.slow) {
             (false, false, false) => back + (1 << SUCCEEDED.shift),
@@ -344,7 +344,7 @@ impl State {
 
     /// [`open`](Self::open), for a `length` of its own.
     pub(crate) const fn open_for(self, length: Length) -> Self {
-        Self(self.open().0 | OWN_LENGTH.mask() | length.bits() << LENGTH.shift)
+        Self(self.open().0 | EXPLICIT_LENGTH.mask() | length.bits() << LENGTH.shift)
     }
 
     /// `HalfOpen` opened again since it became overdue. Settled: the entered-at

@@ -3,8 +3,9 @@
 use core::hint;
 
 use super::ring::{Head, MAX_BITS, MAX_WORDS, Ring};
-use super::{Call, Kind, Span, Tally, Tenure, Window};
-use crate::sync::AtomicU32;
+use super::{Kind, Reach, Tenure, Window};
+use crate::sync::{AtomicU32, atomics, const_fn};
+use crate::tally::{Record, Tally};
 
 /// The last N calls, exactly, in a ring of `WORDS` words. For up to 23 take a
 /// [`ShortWindow`](crate::ShortWindow).
@@ -35,26 +36,16 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
         assert!(BITS >= 1 && BITS <= MAX_BITS, "a word holds 1 to 20 outcomes");
     };
 
-    /// An empty window.
-    #[cfg(not(loom))]
-    #[must_use]
-    pub const fn new() -> Self {
-        let () = Self::CHECKED;
-        Self(Ring {
-            cursor: AtomicU32::new(0),
-            words: [const { AtomicU32::new(Ring::<WORDS, BITS>::EMPTY_WORD) }; WORDS],
-        })
-    }
-
-    /// An empty window.
-    #[cfg(loom)]
-    #[must_use]
-    pub fn new() -> Self {
-        let () = Self::CHECKED;
-        Self(Ring {
-            cursor: AtomicU32::new(0),
-            words: core::array::from_fn(|_| AtomicU32::new(Ring::<WORDS, BITS>::EMPTY_WORD)),
-        })
+    const_fn! {
+        /// An empty window.
+        #[must_use]
+        pub const fn new() -> Self {
+            let () = Self::CHECKED;
+            Self(Ring {
+                cursor: AtomicU32::new(0),
+                words: atomics![Ring::<WORDS, BITS>::EMPTY_WORD; WORDS],
+            })
+        }
     }
 
     /// The most calls it can remember.
@@ -144,29 +135,29 @@ impl<const WORDS: usize, const BITS: u32> Window for CountWindow<WORDS, BITS> {
     fn record(
         &self,
         tenure: Tenure<'_>,
-        span: &Span<impl Fn() -> u32>,
-        call: Call,
+        reach: &Reach<impl Fn() -> u32>,
+        call: Record,
     ) -> Option<Tally> {
         if call.failed {
-            self.append_failure(tenure, span.last_calls)
+            self.append_failure(tenure, reach.last_calls)
         } else {
-            self.append_success(tenure, span.last_calls).then(Tally::default)
+            self.append_success(tenure, reach.last_calls).then(Tally::default)
         }
     }
 
     #[inline]
-    fn is_quiet(&self, tenure: Tenure<'_>, _: &Span<impl Fn() -> u32>) -> bool {
+    fn is_quiet(&self, tenure: Tenure<'_>, _: &Reach<impl Fn() -> u32>) -> bool {
         self.0.cursor().is_quiet_in(tenure)
     }
 
-    fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally {
+    fn tally(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> Tally {
         loop {
             let cursor = self.0.cursor();
             if cursor.generation() != tenure.generation() {
                 return Tally::default();
             }
             if let Some(head) = self.0.look(cursor) {
-                let tally = self.scan(head, span.last_calls);
+                let tally = self.scan(head, reach.last_calls);
                 if self.0.cursor() == cursor {
                     return tally;
                 }
@@ -174,7 +165,7 @@ impl<const WORDS: usize, const BITS: u32> Window for CountWindow<WORDS, BITS> {
         }
     }
 
-    fn begin(&self, tenure: Tenure<'_>, _: &Span<impl Fn() -> u32>) {
+    fn begin(&self, tenure: Tenure<'_>, _: &Reach<impl Fn() -> u32>) {
         self.0.begin(tenure);
     }
 }

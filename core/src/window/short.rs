@@ -2,8 +2,10 @@
 
 use core::num::NonZeroU32;
 
-use super::{Call, Kind, Span, Tally, Tenure, Window};
+use super::{Kind, Reach, Tenure, Window};
+use crate::footprint::shared_in_flash;
 use crate::sync::{AtomicU32, Ordering, const_fn, swap};
+use crate::tally::{Record, Tally};
 
 const TAG_SHIFT: u32 = 24;
 
@@ -48,16 +50,19 @@ impl ShortWindow {
     /// The most calls it can remember.
     pub const CAPACITY: u32 = TAG_SHIFT - 1;
 
-    /// Appends an outcome, if there is one, to the outcomes of `tenure`, which
-    /// begins if it has not; returns the word after that. `None` if the tenure
-    /// is over.
-    #[cfg_attr(target_os = "none", inline(never))]
-    fn append(&self, tenure: Tenure<'_>, last: u32, failed: Option<bool>) -> Option<NonZeroU32> {
-        loop {
-            let (found, word) = self.look(tenure)?;
-            let next = failed.map_or(word, |failed| push(word, last, failed));
-            if swap(&self.word, found, next) {
-                return NonZeroU32::new(next);
+    shared_in_flash! {
+        elsewhere inline;
+
+        /// Appends an outcome, if there is one, to the outcomes of `tenure`, which
+        /// begins if it has not; returns the word after that. `None` if the tenure
+        /// is over.
+        fn append(&self, tenure: Tenure<'_>, last: u32, failed: Option<bool>) -> Option<NonZeroU32> {
+            loop {
+                let (found, word) = self.look(tenure)?;
+                let next = failed.map_or(word, |failed| push(word, last, failed));
+                if swap(&self.word, found, next) {
+                    return NonZeroU32::new(next);
+                }
             }
         }
     }
@@ -111,26 +116,26 @@ impl Window for ShortWindow {
     fn record(
         &self,
         tenure: Tenure<'_>,
-        span: &Span<impl Fn() -> u32>,
-        call: Call,
+        reach: &Reach<impl Fn() -> u32>,
+        call: Record,
     ) -> Option<Tally> {
-        let word = self.append(tenure, span.last_calls, Some(call.failed))?;
+        let word = self.append(tenure, reach.last_calls, Some(call.failed))?;
         Some(if call.failed { tally(word.get()) } else { Tally::default() })
     }
 
     #[inline]
-    fn is_quiet(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> bool {
-        let full = 1 << (span.last_calls % TAG_SHIFT);
+    fn is_quiet(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> bool {
+        let full = 1 << (reach.last_calls % TAG_SHIFT);
         // Relaxed: this one value says it all.
         self.word.load(Ordering::Relaxed) == tag(tenure) | full
     }
 
-    fn tally(&self, tenure: Tenure<'_>, _: &Span<impl Fn() -> u32>) -> Tally {
+    fn tally(&self, tenure: Tenure<'_>, _: &Reach<impl Fn() -> u32>) -> Tally {
         self.look(tenure).map_or(Tally::default(), |(_, word)| tally(word))
     }
 
-    fn begin(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) {
-        self.append(tenure, span.last_calls, None);
+    fn begin(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) {
+        self.append(tenure, reach.last_calls, None);
     }
 }
 

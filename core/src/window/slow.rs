@@ -1,6 +1,7 @@
 //! A window that watches slow calls beside failures.
 
-use super::{Call, Kind, Span, Tally, Tenure, Window};
+use super::{Kind, Reach, Tenure, Window};
+use crate::tally::{Record, Tally};
 
 /// Two windows of the same kind: one of failures, one of slow calls.
 ///
@@ -9,7 +10,7 @@ use super::{Call, Kind, Span, Tally, Tenure, Window};
 /// both rates are then taken of the larger number.
 ///
 /// ```
-/// use microbreaker::{Breaker, Config, CountWindow, ManualClock, Phase, WithSlow};
+/// use microbreaker::{Breaker, Config, CountWindow, Phase, WithSlow, clock::ManualClock};
 /// static CLOCK: ManualClock = ManualClock::new(0);
 /// static SENSOR: Breaker<WithSlow<CountWindow<3>>, &ManualClock> = Breaker::new(
 ///     Config::new().slow_rate(50).slow_after(20).last_calls(16).open_for(500),
@@ -43,26 +44,26 @@ impl<W: Window> Window for WithSlow<W> {
     fn record(
         &self,
         tenure: Tenure<'_>,
-        span: &Span<impl Fn() -> u32>,
-        call: Call,
+        reach: &Reach<impl Fn() -> u32>,
+        call: Record,
     ) -> Option<Tally> {
-        let failures = self.failures.record(tenure, span, call)?;
-        let slow = self.slow.record(tenure, span, Call { failed: call.slow, slow: false })?;
+        let failures = self.failures.record(tenure, reach, call)?;
+        let slow = self.slow.record(tenure, reach, Record { failed: call.slow, slow: false })?;
         Some(combine(failures, slow))
     }
 
     #[inline]
-    fn is_quiet(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> bool {
-        self.failures.is_quiet(tenure, span) && self.slow.is_quiet(tenure, span)
+    fn is_quiet(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> bool {
+        self.failures.is_quiet(tenure, reach) && self.slow.is_quiet(tenure, reach)
     }
 
-    fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally {
-        combine(self.failures.tally(tenure, span), self.slow.tally(tenure, span))
+    fn tally(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> Tally {
+        combine(self.failures.tally(tenure, reach), self.slow.tally(tenure, reach))
     }
 
-    fn begin(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) {
-        self.failures.begin(tenure, span);
-        self.slow.begin(tenure, span);
+    fn begin(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) {
+        self.failures.begin(tenure, reach);
+        self.slow.begin(tenure, reach);
     }
 }
 

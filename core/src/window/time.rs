@@ -4,9 +4,10 @@ mod layout;
 
 use layout::{Bucket, Cursor, aligned, buckets_between, next_start};
 
-use super::{Call, Kind, Span, Tally, Tenure, Window};
+use super::{Kind, Reach, Tenure, Window};
 use crate::clock::elapsed;
-use crate::sync::{AtomicU32, Ordering, swap};
+use crate::sync::{AtomicU32, Ordering, atomics, const_fn, swap};
+use crate::tally::{Record, Tally};
 
 /// The last `BUCKETS` buckets of [`Config::bucket`](crate::Config::bucket)
 /// ticks each, the newest one still filling.
@@ -75,27 +76,16 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
     const CHECKED: () =
         assert!(BUCKETS >= 1 && BUCKETS <= MAX_BUCKETS, "a TimeWindow has 1 to 126 buckets");
 
-    /// An empty window.
-    #[cfg(not(loom))]
-    #[must_use]
-    pub const fn new() -> Self {
-        let () = Self::CHECKED;
-        Self {
-            cursor: AtomicU32::new(Cursor::<BUCKETS>::INITIAL.0),
-            buckets: [const { AtomicU32::new(0) }; BUCKETS],
-            spare: AtomicU32::new(0),
-        }
-    }
-
-    /// An empty window.
-    #[cfg(loom)]
-    #[must_use]
-    pub fn new() -> Self {
-        let () = Self::CHECKED;
-        Self {
-            cursor: AtomicU32::new(Cursor::<BUCKETS>::INITIAL.0),
-            buckets: core::array::from_fn(|_| AtomicU32::new(0)),
-            spare: AtomicU32::new(0),
+    const_fn! {
+        /// An empty window.
+        #[must_use]
+        pub const fn new() -> Self {
+            let () = Self::CHECKED;
+            Self {
+                cursor: AtomicU32::new(Cursor::<BUCKETS>::INITIAL.0),
+                buckets: atomics![0; BUCKETS],
+                spare: AtomicU32::new(0),
+            }
         }
     }
 
@@ -134,7 +124,11 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
 
     /// The newest bucket of `tenure` now, ready for an outcome. `None` if the
     /// tenure is over.
-    fn newest(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Option<Newest<BUCKETS>> {
+    fn newest(
+        &self,
+        tenure: Tenure<'_>,
+        reach: &Reach<impl Fn() -> u32>,
+    ) -> Option<Newest<BUCKETS>> {
         loop {
             let seen = self.look();
             // Checked after that: if what was seen is of a later tenure, the state
@@ -145,23 +139,23 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
             let (cursor, bucket) = seen;
             // Read after the bucket: it cannot be earlier than that by more
             // than a step back.
-            let now = (span.now)();
-            let mut start = aligned(now, span.bucket);
+            let now = (reach.now)();
+            let mut start = aligned(now, reach.bucket);
             let mut from = None;
             if cursor.is_of(tenure) {
-                let newest = Self::newest_at(tenure, seen, span.bucket, now);
+                let newest = Self::newest_at(tenure, seen, reach.bucket, now);
                 if newest.passed == 0 {
                     if !bucket.is_frozen() {
                         return Some(newest);
                     }
                     // Somebody whose clock is ahead has frozen it: go along.
-                    start = next_start(newest.start, span.bucket);
+                    start = next_start(newest.start, reach.bucket);
                 }
                 from = Some(newest.start);
             }
             // So that nothing more is recorded in it.
             if (bucket.is_frozen() || swap(self.slot(cursor.slot()), bucket.0, bucket.frozen().0))
-                && let Some(newest) = self.move_on(tenure, span.bucket, cursor, from, start)
+                && let Some(newest) = self.move_on(tenure, reach.bucket, cursor, from, start)
             {
                 return Some(newest);
             }
@@ -244,14 +238,14 @@ impl<const BUCKETS: usize, const CALLS: bool> Window for TimeWindow<BUCKETS, CAL
     fn record(
         &self,
         tenure: Tenure<'_>,
-        span: &Span<impl Fn() -> u32>,
-        call: Call,
+        reach: &Reach<impl Fn() -> u32>,
+        call: Record,
     ) -> Option<Tally> {
         if !CALLS && !call.failed {
             return Some(Tally::default());
         }
         loop {
-            let newest = self.newest(tenure, span)?;
+            let newest = self.newest(tenure, reach)?;
             let bucket = newest.bucket.push(call.failed);
             // Tallied before it is swapped in: if the swap succeeds, nothing
             // entered in between, and the tally is exact.
@@ -264,17 +258,17 @@ impl<const BUCKETS: usize, const CALLS: bool> Window for TimeWindow<BUCKETS, CAL
     }
 
     #[inline]
-    fn is_quiet(&self, _: Tenure<'_>, _: &Span<impl Fn() -> u32>) -> bool {
+    fn is_quiet(&self, _: Tenure<'_>, _: &Reach<impl Fn() -> u32>) -> bool {
         !CALLS
     }
 
-    fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally {
+    fn tally(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> Tally {
         let mut seen = self.look();
         loop {
             if !seen.0.is_of(tenure) {
                 return Tally::default();
             }
-            let newest = Self::newest_at(tenure, seen, span.bucket, (span.now)());
+            let newest = Self::newest_at(tenure, seen, reach.bucket, (reach.now)());
             let tally = self.scan(newest);
             seen = self.look();
             // None was emptied meanwhile: before that, the newest is frozen.
@@ -284,8 +278,8 @@ impl<const BUCKETS: usize, const CALLS: bool> Window for TimeWindow<BUCKETS, CAL
         }
     }
 
-    fn begin(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) {
-        self.newest(tenure, span);
+    fn begin(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) {
+        self.newest(tenure, reach);
     }
 }
 

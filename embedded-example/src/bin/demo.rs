@@ -12,7 +12,7 @@ use embedded_example::{
     LATE_AFTER, Reading, Report, SENSOR_ADDRESS, TappedI2c, Thermometer, policy, window,
 };
 use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
-use microbreaker::{Breaker, Clock, ManualClock, Observer, Phase, Tally, Transition};
+use microbreaker::{Breaker, Clock, Observer, Phase, Tally, Transition, clock::ManualClock};
 
 /// A reading is asked for this often, in ticks of a millisecond.
 const PERIOD: u32 = 100;

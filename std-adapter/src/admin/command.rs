@@ -3,7 +3,7 @@
 use microbreaker::IllegalTransition;
 use serde::Serialize;
 
-use crate::Breaker;
+use crate::breaker::Breaker;
 
 /// What can be done to a breaker by hand. In addresses its name has hyphens:
 /// `force-open`.

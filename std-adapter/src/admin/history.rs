@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use futures_util::{Stream, stream};
 use tokio::sync::watch::{self, Receiver, Sender};
 
-use crate::{Event, Registry};
+use crate::registry::Registry;
+use crate::telemetry::event::Event;
 
 /// How many events are remembered.
 const REMEMBERED: usize = 1_000;

@@ -4,7 +4,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use tower::util::MapResponseLayer;
 
-use crate::Breaker;
+use crate::breaker::Breaker;
 
 const HEADER: HeaderName = HeaderName::from_static("circuit-breaker");
 

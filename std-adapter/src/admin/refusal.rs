@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use microbreaker::IllegalTransition;
 use serde::Serialize;
 
-use super::Command;
+use super::command::Command;
 
 /// What was wrong, and what is allowed.
 #[derive(Debug, Serialize)]

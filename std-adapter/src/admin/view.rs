@@ -7,10 +7,13 @@ use axum::response::sse;
 use microbreaker::{Cause, Phase, Tally};
 use serde::{Serialize, Serializer};
 
-use super::Command;
+use super::command::Command;
 use super::history::{Told, unix};
 use super::refusal::Refusal;
-use crate::{Breaker, Event, EventKind, Settings, Snapshot};
+use crate::breaker::Breaker;
+use crate::settings::Settings;
+use crate::snapshot::Snapshot;
+use crate::telemetry::event::{Event, EventKind};
 
 /// Breakers now, and what can be done to them.
 #[derive(Serialize)]

@@ -13,7 +13,7 @@ use microbreaker::Clock;
 ///
 /// ```
 /// use microbreaker::{Breaker, Config};
-/// use microbreaker_std::CoarseClock;
+/// use microbreaker_std::clock::CoarseClock;
 ///
 /// static UPSTREAM: Breaker<(), CoarseClock> =
 ///     Breaker::new(Config::new().consecutive_failures(5).open_for(30_000), (), CoarseClock);
@@ -34,8 +34,8 @@ impl Clock for CoarseClock {
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     fn now(&self) -> u32 {
-        static CLOCK: std::sync::LazyLock<super::MonotonicClock> =
-            std::sync::LazyLock::new(super::MonotonicClock::new);
+        static CLOCK: std::sync::LazyLock<super::monotonic::MonotonicClock> =
+            std::sync::LazyLock::new(super::monotonic::MonotonicClock::new);
         CLOCK.now()
     }
 }

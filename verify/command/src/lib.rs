@@ -3,7 +3,7 @@
 
 #![no_std]
 
-use microbreaker::{Breaker, Clock, IllegalTransition, Observer, Window};
+use microbreaker::{Breaker, Clock, IllegalTransition, Observer, window::Window};
 
 /// What can be done to a breaker by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use libfuzzer_sys::{Corpus, fuzz_target};
-use microbreaker::{AfterProbeTimeout, ManualClock, Outcome, ShortWindow};
+use microbreaker::{AfterProbeTimeout, Outcome, ShortWindow, clock::ManualClock};
 use microbreaker_model::{
     Backoff, Command, History, Jitter, ProbeTimeout, Ramp, Settings, Step, Window, lockstep, real,
 };

@@ -8,7 +8,8 @@ use axum::http::{Request, Response, StatusCode};
 use axum::routing::get;
 use futures_util::{FutureExt, StreamExt};
 use microbreaker_std::admin::{Admin, Command, phase_header};
-use microbreaker_std::{Breaker, PausedClock, Phase, Registry};
+use microbreaker_std::clock::PausedClock;
+use microbreaker_std::{Breaker, Phase, Registry};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 

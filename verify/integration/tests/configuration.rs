@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use microbreaker_std::{
-    AfterProbeTimeout, Backoff, Breaker, Configuration, ConfigurationError, ProbeTimeout, Ramp,
-    Registry, Settings,
-};
+use microbreaker_std::settings::{AfterProbeTimeout, Backoff, ProbeTimeout, Ramp};
+use microbreaker_std::{Breaker, Registry, Settings, SettingsFile, SettingsFileError};
 
 const TOML: &str = r#"
 [defaults]
@@ -64,8 +62,8 @@ profiles:
       payments: { consecutive_failures: 3 }
 ";
 
-fn read(toml: &str) -> Result<Configuration, ConfigurationError> {
-    Configuration::read(toml::Deserializer::parse(toml).expect("the test's TOML is well-formed"))
+fn read(toml: &str) -> Result<SettingsFile, SettingsFileError> {
+    SettingsFile::read(toml::Deserializer::parse(toml).expect("the test's TOML is well-formed"))
 }
 
 fn defaults() -> Settings {
@@ -104,10 +102,10 @@ fn a_file_says_what_the_builder_can() {
 #[test]
 fn toml_yaml_and_json_say_the_same() {
     let toml = read(TOML).unwrap();
-    let yaml = Configuration::read(serde_yaml_ng::Deserializer::from_str(YAML)).unwrap();
+    let yaml = SettingsFile::read(serde_yaml_ng::Deserializer::from_str(YAML)).unwrap();
     assert_eq!(yaml, toml);
     let json = serde_json::to_string(&toml).unwrap();
-    let json = Configuration::read(&mut serde_json::Deserializer::from_str(&json)).unwrap();
+    let json = SettingsFile::read(&mut serde_json::Deserializer::from_str(&json)).unwrap();
     assert_eq!(json, toml);
 }
 
@@ -198,7 +196,7 @@ fn what_is_wrong_is_told_with_its_path_and_what_is_allowed() {
     ];
     for (addition, complaint) in cases {
         let text = format!("{addition}\n{good}");
-        let ConfigurationError { path, problem, .. } = read(&text).expect_err(addition);
+        let SettingsFileError { path, problem, .. } = read(&text).expect_err(addition);
         let (where_, what) = complaint.split_once(": ").unwrap();
         assert_eq!(path, where_, "{addition}");
         assert!(problem.contains(what), "{addition}: {problem}");
@@ -234,7 +232,7 @@ fn a_registry_is_reloaded_from_a_file() {
     let registry = Registry::new(template).unwrap();
     let (users, search) = (registry.get("users"), registry.get("search"));
     users.force_open();
-    let Configuration { defaults, breakers, .. } =
+    let SettingsFile { defaults, breakers, .. } =
         configuration.in_profile(Some("production")).unwrap();
     let outcome = registry.reload(defaults, breakers).unwrap();
     let told: Vec<_> =

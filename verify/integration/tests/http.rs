@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use microbreaker_std::{Breaker, CallError, HttpResponses, PausedClock, Phase};
+use microbreaker_std::clock::PausedClock;
+use microbreaker_std::{Breaker, CallError, HttpResponses, Phase};
 use reqwest::{Client, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use metrics::with_local_recorder;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use microbreaker_std::{Breaker, Builder, Outcome, PausedClock, Registry};
+use microbreaker_std::clock::PausedClock;
+use microbreaker_std::{Breaker, Builder, Outcome, Registry};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use metrics::with_local_recorder;
 use metrics_exporter_otel::OpenTelemetryRecorder;
-use microbreaker_std::{Breaker, PausedClock};
+use microbreaker_std::Breaker;
+use microbreaker_std::clock::PausedClock;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry::trace::TracerProvider;

@@ -11,7 +11,8 @@ use axum::Router;
 use axum::http::StatusCode;
 use browser::Driver;
 use microbreaker_std::admin::Admin;
-use microbreaker_std::{Breaker, PausedClock, Phase, Registry};
+use microbreaker_std::clock::PausedClock;
+use microbreaker_std::{Breaker, Phase, Registry};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 

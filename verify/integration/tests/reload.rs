@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use microbreaker_std::{Breaker, EventKind, PausedClock, Phase};
+use microbreaker_std::clock::PausedClock;
+use microbreaker_std::{Breaker, EventKind, Phase};
 
 thread_local!(static TRIPS: Cell<u32> = const { Cell::new(0) });
 

@@ -8,10 +8,12 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use microbreaker_std::tower::{BoxError, BreakerLayer, BreakerService};
-use microbreaker_std::{Breaker, HttpResponses, Outcome, PausedClock, Phase, Rejected, TokioClock};
+use microbreaker_std::clock::{PausedClock, TokioClock};
+use microbreaker_std::{
+    Breaker, BreakerLayer, BreakerService, HttpResponses, Outcome, Phase, Rejected,
+};
 use tower::retry::Policy;
-use tower::{Layer, Service, ServiceBuilder, ServiceExt, load_shed, timeout};
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, load_shed, timeout};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use microbreaker_std::{Breaker, PausedClock};
+use microbreaker_std::Breaker;
+use microbreaker_std::clock::PausedClock;
 use tracing::Level;
 use tracing::subscriber::with_default;
 

@@ -1,7 +1,8 @@
 //! A window by time whose number of buckets is known at run time only.
 
 use microbreaker::{
-    Call, Config, ConfigError, Kind, Span, Tally, Tenure, TimeWindow, Window, WithSlow,
+    Config, ConfigError, Tally, TimeWindow, WithSlow,
+    window::{Kind, Reach, Record, Tenure, Window},
 };
 
 /// The most buckets there can be.
@@ -14,28 +15,28 @@ pub struct AnyTimeWindow<const CALLS: bool>(Box<dyn Timed>);
 /// [`Window`], with a clock behind a pointer.
 trait Timed {
     fn check(&self, config: &Config, slow: bool) -> Result<(), ConfigError>;
-    fn record(&self, tenure: Tenure<'_>, span: &DynSpan<'_>, call: Call) -> Option<Tally>;
-    fn tally(&self, tenure: Tenure<'_>, span: &DynSpan<'_>) -> Tally;
-    fn begin(&self, tenure: Tenure<'_>, span: &DynSpan<'_>);
+    fn record(&self, tenure: Tenure<'_>, reach: &DynReach<'_>, call: Record) -> Option<Tally>;
+    fn tally(&self, tenure: Tenure<'_>, reach: &DynReach<'_>) -> Tally;
+    fn begin(&self, tenure: Tenure<'_>, reach: &DynReach<'_>);
 }
 
-type DynSpan<'a> = Span<&'a dyn Fn() -> u32>;
+type DynReach<'a> = Reach<&'a dyn Fn() -> u32>;
 
 impl<const BUCKETS: usize, const CALLS: bool> Timed for TimeWindow<BUCKETS, CALLS> {
     fn check(&self, config: &Config, slow: bool) -> Result<(), ConfigError> {
         if slow { config.check::<WithSlow<Self>>() } else { config.check::<Self>() }
     }
 
-    fn record(&self, tenure: Tenure<'_>, span: &DynSpan<'_>, call: Call) -> Option<Tally> {
-        Window::record(self, tenure, span, call)
+    fn record(&self, tenure: Tenure<'_>, reach: &DynReach<'_>, call: Record) -> Option<Tally> {
+        Window::record(self, tenure, reach, call)
     }
 
-    fn tally(&self, tenure: Tenure<'_>, span: &DynSpan<'_>) -> Tally {
-        Window::tally(self, tenure, span)
+    fn tally(&self, tenure: Tenure<'_>, reach: &DynReach<'_>) -> Tally {
+        Window::tally(self, tenure, reach)
     }
 
-    fn begin(&self, tenure: Tenure<'_>, span: &DynSpan<'_>) {
-        Window::begin(self, tenure, span);
+    fn begin(&self, tenure: Tenure<'_>, reach: &DynReach<'_>) {
+        Window::begin(self, tenure, reach);
     }
 }
 
@@ -70,9 +71,9 @@ impl<const CALLS: bool> AnyTimeWindow<CALLS> {
     }
 }
 
-/// `span` with its clock behind a pointer.
-fn pointed(span: &Span<impl Fn() -> u32>) -> DynSpan<'_> {
-    Span { last_calls: span.last_calls, bucket: span.bucket, now: &span.now }
+/// `reach` with its clock behind a pointer.
+fn pointed(reach: &Reach<impl Fn() -> u32>) -> DynReach<'_> {
+    Reach { last_calls: reach.last_calls, bucket: reach.bucket, now: &reach.now }
 }
 
 impl<const CALLS: bool> Window for AnyTimeWindow<CALLS> {
@@ -82,17 +83,17 @@ impl<const CALLS: bool> Window for AnyTimeWindow<CALLS> {
     fn record(
         &self,
         tenure: Tenure<'_>,
-        span: &Span<impl Fn() -> u32>,
-        call: Call,
+        reach: &Reach<impl Fn() -> u32>,
+        call: Record,
     ) -> Option<Tally> {
-        self.0.record(tenure, &pointed(span), call)
+        self.0.record(tenure, &pointed(reach), call)
     }
 
-    fn tally(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) -> Tally {
-        self.0.tally(tenure, &pointed(span))
+    fn tally(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> Tally {
+        self.0.tally(tenure, &pointed(reach))
     }
 
-    fn begin(&self, tenure: Tenure<'_>, span: &Span<impl Fn() -> u32>) {
-        self.0.begin(tenure, &pointed(span));
+    fn begin(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) {
+        self.0.begin(tenure, &pointed(reach));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use microbreaker::{Breaker, Clock, Observer, Outcome, Phase, Tally, Token, Window};
+use microbreaker::{Breaker, Clock, Observer, Outcome, Phase, Tally, Token, window::Window};
 use microbreaker_command::Command;
 
 use crate::lockstep::refusal;

@@ -22,7 +22,7 @@
 
 use std::collections::HashSet;
 
-use microbreaker::{Call, Outcome, Phase};
+use microbreaker::{Outcome, Phase, window::Record};
 use microbreaker_command::Command;
 
 use crate::concurrent::{Answer, Entry, Operation, Seen};
@@ -250,8 +250,8 @@ impl Place {
     }
 }
 
-fn call(outcome: Outcome) -> Call {
-    Call { failed: outcome != Outcome::Success, slow: false }
+fn call(outcome: Outcome) -> Record {
+    Record { failed: outcome != Outcome::Success, slow: false }
 }
 
 /// What the model sees, and says as much of it as was `answered`.

@@ -5,7 +5,10 @@ use std::fmt::Debug;
 use std::mem;
 use std::rc::Rc;
 
-use microbreaker::{Cause, ManualClock, Outcome, Phase, STEP_BACK, Token};
+use microbreaker::{
+    Cause, Outcome, Phase, Token,
+    clock::{ManualClock, STEP_BACK},
+};
 use microbreaker_command::Command;
 
 use crate::model::{Effect, Model, Permit, Refusal, Snapshot};

@@ -1,6 +1,6 @@
 //! The model.
 
-use microbreaker::{AfterProbeTimeout, Call, Cause, Outcome, Phase, Tally};
+use microbreaker::{AfterProbeTimeout, Cause, Outcome, Phase, Tally, window::Record};
 use microbreaker_command::Command;
 
 use crate::settings::{Backoff, Jitter, ProbeTimeout, Ramp, Settings};
@@ -24,7 +24,7 @@ enum State {
     },
     Open {
         /// A length of its own, in ticks.
-        own_length: Option<u64>,
+        explicit_length: Option<u64>,
         /// What tripped it.
         tripped: Tripped,
     },
@@ -62,7 +62,7 @@ struct Watch {
 /// A call that has entered the window, and what it met there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entered {
-    call: Call,
+    call: Record,
     met: Option<Cause>,
     /// Failures in a window by time.
     failures_left: Option<u32>,
@@ -208,7 +208,7 @@ impl Model {
         }
         let took = took.unwrap_or_else(|| elapsed(now, permit.started));
         let slow = self.settings.slow_after.is_some_and(|after| took > u64::from(after));
-        let call = Call { failed: outcome != Outcome::Success, slow };
+        let call = Record { failed: outcome != Outcome::Success, slow };
         match (&self.state, outcome) {
             (State::Disabled, _) => {}
             (State::HalfOpen { .. }, Outcome::Ignored) => self.hand_back(),
@@ -235,13 +235,13 @@ impl Model {
         if self.settings.abandoned_fails { Outcome::Failure } else { Outcome::Ignored }
     }
 
-    fn finish_call(&mut self, call: Call, now: u64) {
+    fn finish_call(&mut self, call: Record, now: u64) {
         let entered = self.enter_window(call, now);
         self.count(entered, now);
     }
 
     /// The first half of ending a call of a closed breaker: it enters the window.
-    pub(crate) fn enter_window(&mut self, call: Call, now: u64) -> Entered {
+    pub(crate) fn enter_window(&mut self, call: Record, now: u64) -> Entered {
         let State::Closed { watch, .. } = &mut self.state else { unreachable!() };
         watch.enter(&self.settings, call, now)
     }
@@ -266,13 +266,13 @@ impl Model {
     }
 
     /// A call of a dry run.
-    fn watch_call(&mut self, outcome: Outcome, call: Call, now: u64) {
+    fn watch_call(&mut self, outcome: Outcome, call: Record, now: u64) {
         let State::MetricsOnly { watch, reported } = &mut self.state else { unreachable!() };
         let entered = watch.enter(&self.settings, call, now);
         let demanded = matches!(outcome, Outcome::FailureOpenFor(_)).then_some(Cause::Demanded);
         let met = demanded.or(watch.count(&self.settings, entered));
         // It has recovered when no policy is met, whatever the last call was.
-        let any_call = Call { failed: true, slow: true };
+        let any_call = Record { failed: true, slow: true };
         let still_met = watch.window_policy_met(&self.settings, any_call, now).is_some();
         if let Some(cause) = met
             && !*reported
@@ -287,7 +287,7 @@ impl Model {
         *out -= 1;
     }
 
-    fn finish_probe(&mut self, call: Call, now: u64) {
+    fn finish_probe(&mut self, call: Record, now: u64) {
         self.hand_back();
         let settings = &self.settings;
         let State::HalfOpen { finished, .. } = &mut self.state else { unreachable!() };
@@ -340,7 +340,7 @@ impl Watch {
         Self { window: Recent::new(settings, now), consecutive: 0 }
     }
 
-    fn enter(&mut self, settings: &Settings, call: Call, now: u64) -> Entered {
+    fn enter(&mut self, settings: &Settings, call: Record, now: u64) -> Entered {
         self.window.record(call, now);
         let met = self.window_policy_met(settings, call, now);
         let failures_left = self.window.is_by_time().then(|| self.window.tally(now).failed);
@@ -359,7 +359,7 @@ impl Watch {
         met.or(in_a_row.then_some(Cause::ConsecutiveFailures))
     }
 
-    fn window_policy_met(&self, settings: &Settings, call: Call, now: u64) -> Option<Cause> {
+    fn window_policy_met(&self, settings: &Settings, call: Record, now: u64) -> Option<Cause> {
         let Tally { calls, failed, slow } = self.window.tally(now);
         let enough = calls >= settings.min_calls;
         // `min_calls` goes for rates; where there is none, for the count.
@@ -532,7 +532,7 @@ impl Model {
 
     /// How long the opening lasts.
     fn opening(&self) -> u64 {
-        if let State::Open { own_length: Some(length), .. } = self.state {
+        if let State::Open { explicit_length: Some(length), .. } = self.state {
             return length.min(LONGEST);
         }
         let mut wait = u64::from(self.settings.open_for);
@@ -574,7 +574,7 @@ fn mix(mut bits: u32) -> u32 {
 
 // Transitions.
 impl Model {
-    fn open(&mut self, own_length: Option<u64>, cause: Cause, now: u64) {
+    fn open(&mut self, explicit_length: Option<u64>, cause: Cause, now: u64) {
         let tripped = match &self.state {
             State::Closed { watch, .. } | State::MetricsOnly { watch, .. } => {
                 Tripped::Window(watch.window.clone())
@@ -587,7 +587,7 @@ impl Model {
         if matches!(self.state, State::HalfOpen { .. }) {
             self.level = (self.level + 1).min(MOST_LEVEL);
         }
-        self.enter(State::Open { own_length, tripped }, cause, now);
+        self.enter(State::Open { explicit_length, tripped }, cause, now);
     }
 
     fn probe(&mut self, cause: Cause, now: u64) {

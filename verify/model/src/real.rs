@@ -5,8 +5,8 @@ use std::fmt;
 use std::rc::Rc;
 
 use microbreaker::{
-    Breaker, Cause, Clock, ConfigError, CountWindow, IllegalTransition, ManualClock, Observer,
-    Outcome, Permit, Phase, Rejected, Snapshot, Tally, Token, Transition, WithSlow,
+    Breaker, Cause, Clock, ConfigError, CountWindow, IllegalTransition, Observer, Outcome, Permit,
+    Phase, Rejected, Snapshot, Tally, Token, Transition, WithSlow, clock::ManualClock,
 };
 use microbreaker_command::Command;
 
@@ -70,7 +70,7 @@ pub trait Finish {
     fn into_token(self: Box<Self>) -> Token;
 }
 
-impl<B: microbreaker::Guard> Finish for Permit<'_, B> {
+impl<B: microbreaker::Gate> Finish for Permit<'_, B> {
     fn finish(self: Box<Self>, outcome: Outcome, took: Option<u32>) {
         let permit = match took {
             Some(ticks) => (*self).took(ticks),
@@ -100,7 +100,7 @@ impl fmt::Debug for dyn Finish + '_ {
     }
 }
 
-impl<W: microbreaker::Window, C: Clock> Subject for Breaker<W, C, Recorder> {
+impl<W: microbreaker::window::Window, C: Clock> Subject for Breaker<W, C, Recorder> {
     fn try_acquire(&self) -> Result<AnyPermit<'_>, Rejected> {
         Ok(Box::new(self.try_acquire()?))
     }
@@ -157,7 +157,7 @@ impl<W: microbreaker::Window, C: Clock> Subject for Breaker<W, C, Recorder> {
 /// # Errors
 ///
 /// If the configuration is refused.
-pub fn with_window<W: microbreaker::Window + 'static>(
+pub fn with_window<W: microbreaker::window::Window + 'static>(
     settings: &Settings,
     window: W,
     clock: SharedClock,

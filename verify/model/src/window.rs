@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use microbreaker::{Call, STEP_BACK, Tally};
+use microbreaker::{Tally, clock::STEP_BACK, window::Record};
 
 use crate::settings::{Settings, Window};
 
@@ -24,7 +24,7 @@ pub(crate) enum Recent {
     None,
     Count {
         last: usize,
-        calls: VecDeque<Call>,
+        calls: VecDeque<Record>,
     },
     Time {
         buckets: u64,
@@ -32,7 +32,7 @@ pub(crate) enum Recent {
         failures_only: bool,
         /// The start of the newest bucket, once there is one.
         newest: Option<u64>,
-        calls: VecDeque<(u64, Call)>,
+        calls: VecDeque<(u64, Record)>,
     },
 }
 
@@ -53,7 +53,7 @@ impl Recent {
         Self::Time { buckets, ticks, failures_only, newest, calls: VecDeque::new() }
     }
 
-    pub(crate) fn record(&mut self, call: Call, now: u64) {
+    pub(crate) fn record(&mut self, call: Record, now: u64) {
         match self {
             Self::None => {}
             Self::Count { last, calls } => {
@@ -74,7 +74,7 @@ impl Recent {
 
     pub(crate) fn tally(&self, now: u64) -> Tally {
         let mut tally = Tally::default();
-        let mut add = |call: &Call| {
+        let mut add = |call: &Record| {
             tally.calls += 1;
             tally.failed += u32::from(call.failed);
             tally.slow += u32::from(call.slow);

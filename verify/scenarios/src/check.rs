@@ -3,7 +3,7 @@
 use std::fmt;
 use std::rc::Rc;
 
-use microbreaker::{ManualClock, Throttle, ThrottleConfig};
+use microbreaker::{Throttle, ThrottleConfig, clock::ManualClock};
 use microbreaker_model::AnyTimeWindow;
 use microbreaker_model::real::{self, SharedClock};
 use microbreaker_model::{Model, Settings, Window};

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use microbreaker::{Cause, ManualClock};
+use microbreaker::{Cause, clock::ManualClock};
 use microbreaker_model::{Command, Settings, real};
 
 use crate::case::{Case, Move};

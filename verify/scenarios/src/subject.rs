@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use microbreaker::{Cause, Clock, Guard as _, Outcome, Phase, Tally, Throttle, Window};
+use microbreaker::{Cause, Clock, Gate as _, Outcome, Phase, Tally, Throttle, window::Window};
 use microbreaker_model::real::{AnyPermit, SharedClock, Subject as Real};
 use microbreaker_model::{Command, Effect, Model, Permit};
 

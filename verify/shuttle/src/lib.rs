@@ -11,7 +11,7 @@ pub use switches::Switches;
 
 use std::sync::Arc;
 
-use microbreaker::Window;
+use microbreaker::window::Window;
 use microbreaker_model::Settings;
 use microbreaker_model::concurrent::{Bench, Operation, Subject, Thread};
 use microbreaker_model::linear::explain;

@@ -3,7 +3,7 @@
 //! interrupted, one after the other. The model explains what both were answered.
 #![cfg(shuttle)]
 
-use microbreaker::{CountWindow, Outcome, ShortWindow, TimeWindow, Window};
+use microbreaker::{CountWindow, Outcome, ShortWindow, TimeWindow, window::Window};
 use microbreaker_model::Window as Kind;
 use microbreaker_model::concurrent::Operation;
 use microbreaker_model::{Command, ProbeTimeout, Settings};

@@ -4,7 +4,7 @@
 #![cfg(shuttle)]
 
 use microbreaker::{
-    AfterProbeTimeout, CountWindow, FailureWindow, Outcome, ShortWindow, TimeWindow, Window,
+    AfterProbeTimeout, CountWindow, FailureWindow, Outcome, ShortWindow, TimeWindow, window::Window,
 };
 use microbreaker_model::Window as Kind;
 use microbreaker_model::concurrent::Operation;

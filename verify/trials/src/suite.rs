@@ -1,6 +1,8 @@
 //! Tests that run on the host and on every core: the first panic ends them.
 
-use microbreaker::{Breaker, Clock, Config, CountWindow, ManualClock, Phase, Rejected, TimeWindow};
+use microbreaker::{
+    Breaker, Clock, Config, CountWindow, Phase, Rejected, TimeWindow, clock::ManualClock,
+};
 
 use crate::trace::{Answer, Head, Step, play};
 

@@ -5,8 +5,8 @@ use core::array;
 use core::cell::Cell;
 
 use microbreaker::{
-    Breaker, Config, CountWindow, Counters, Counts, ManualClock, Observer, Outcome, Permit,
-    Snapshot, Tally, TimeWindow, Transition, Window, WithSlow,
+    Breaker, Config, CountWindow, Counters, Counts, Observer, Outcome, Permit, Snapshot, Tally,
+    TimeWindow, Transition, WithSlow, clock::ManualClock, window::Window,
 };
 use microbreaker_command::Command;
 use serde::{Deserialize, Serialize};

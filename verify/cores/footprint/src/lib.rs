@@ -9,7 +9,10 @@
 use core::hint::black_box;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use microbreaker::{Breaker, Clock, Config, ConstConfig, CountWindow, Fixed, ShortWindow};
+use microbreaker::{
+    Breaker, Clock, Config, CountWindow, ShortWindow,
+    config::{ConstConfig, Fixed},
+};
 
 /// Where a breaker's ticks come from; firmware without one has it, too.
 pub struct Ticks;
@@ -55,8 +58,8 @@ pub struct InARow;
 
 impl ConstConfig for InARow {
     const CONFIG: Config = Config::new().consecutive_failures(3).open_for(500);
-    const OVERRIDES: bool = false;
-    const OWN_LENGTHS: bool = false;
+    const MANUAL_PHASES: bool = false;
+    const EXPLICIT_LENGTHS: bool = false;
 }
 
 /// The breaker of the bin `consecutive`.
@@ -67,8 +70,8 @@ pub struct OfTheLast16;
 
 impl ConstConfig for OfTheLast16 {
     const CONFIG: Config = Config::new().failures_in_window(5).last_calls(16).open_for(500);
-    const OVERRIDES: bool = false;
-    const OWN_LENGTHS: bool = false;
+    const MANUAL_PHASES: bool = false;
+    const EXPLICIT_LENGTHS: bool = false;
 }
 
 /// The breaker of the bin `last16`.
@@ -90,8 +93,8 @@ pub struct OfTheLast100;
 impl ConstConfig for OfTheLast100 {
     const CONFIG: Config =
         Config::new().failure_rate(50).min_calls(20).last_calls(100).open_for(500);
-    const OVERRIDES: bool = false;
-    const OWN_LENGTHS: bool = false;
+    const MANUAL_PHASES: bool = false;
+    const EXPLICIT_LENGTHS: bool = false;
 }
 
 /// The breaker of the bin `last100`.

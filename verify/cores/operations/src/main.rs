@@ -13,7 +13,8 @@ mod operation;
 use core::hint::black_box;
 
 use microbreaker::{
-    Breaker, Config, CountWindow, ManualClock, Throttle, ThrottleConfig, TimeWindow, WithSlow,
+    Breaker, Config, CountWindow, Throttle, ThrottleConfig, TimeWindow, WithSlow,
+    clock::ManualClock,
 };
 use semihosting::{println, process};
 

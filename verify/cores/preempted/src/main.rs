@@ -17,7 +17,7 @@ use core::cell::Cell;
 use core::hint::black_box;
 
 use emulator::{hundred_nops, interrupted};
-use microbreaker::ManualClock;
+use microbreaker::clock::ManualClock;
 use semihosting::{println, process};
 
 use operation::Operation::Abandon;

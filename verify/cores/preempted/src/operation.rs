@@ -3,8 +3,8 @@
 use core::cell::Cell;
 
 use microbreaker::{
-    self as breaker, Breaker, Counters, Guard, History, IllegalTransition, ManualClock, Outcome,
-    Permit, Rejected, Throttle, Token, Window,
+    self as breaker, Breaker, Counters, Gate, History, IllegalTransition, Outcome, Permit,
+    Rejected, Throttle, Token, clock::ManualClock, window::Window,
 };
 use microbreaker_command::Command;
 
@@ -72,7 +72,7 @@ pub(crate) const TOLD: usize = 16;
 pub(crate) type Observers = (Counters, History<TOLD>);
 
 /// A breaker of any window, or a throttle.
-pub(crate) trait Subject: Guard {
+pub(crate) trait Subject: Gate {
     /// An operation without a permit; `None` if the subject has no such operation.
     fn perform(&self, operation: Operation) -> Option<Answer>;
     fn observer(&self) -> &Observers;

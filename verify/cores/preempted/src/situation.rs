@@ -1,8 +1,8 @@
 //! What a breaker can be in the middle of.
 
 use microbreaker::{
-    AfterProbeTimeout, Breaker, Config, CountWindow, ManualClock, Outcome, Throttle,
-    ThrottleConfig, TimeWindow, Window, WithSlow,
+    AfterProbeTimeout, Breaker, Config, CountWindow, Outcome, Throttle, ThrottleConfig, TimeWindow,
+    WithSlow, clock::ManualClock, window::Window,
 };
 use microbreaker_command::Command;
 

@@ -7,7 +7,7 @@ use core::hint::black_box;
 
 use emulator::instructions;
 use footprint::{CONSECUTIVE, LAST16, LAST16_FULL, LAST100};
-use microbreaker::{Guard, Phase};
+use microbreaker::{Gate, Phase};
 use semihosting::{println, process};
 
 /// More than the longest window holds.
@@ -24,7 +24,7 @@ fn main() -> ! {
 }
 
 /// Prints what the operations of `breaker` take, which trips at so many failures.
-fn operations(name: &str, breaker: &'static impl Guard, phase: fn() -> Phase, trips_at: u32) {
+fn operations(name: &str, breaker: &'static impl Gate, phase: fn() -> Phase, trips_at: u32) {
     let mut good = || _ = black_box(breaker.call(|| black_box(Ok::<(), ()>(()))).is_ok());
     let mut bad = || _ = black_box(breaker.call(|| black_box(Err::<(), ()>(()))).is_ok());
     for _ in 0..FILL {

@@ -1,0 +1,71 @@
+//! How long a window is: what the configurations of a breaker and of a throttle share.
+
+use super::{ConfigError, Field, MAX_TICKS, within};
+use crate::window::{Kind, Reach, Window};
+
+/// The length of a window, by count or by time; the other one is 0.
+#[derive(Clone, Copy)]
+pub(crate) struct WindowLength {
+    /// Calls in a window by count.
+    pub(crate) last_calls: u32,
+    /// Ticks in a bucket of a window by time.
+    pub(crate) bucket: u32,
+}
+
+impl WindowLength {
+    /// Whether a window `W` can be this long, and the other length is not set. Without
+    /// a window nothing is, and none may be `needed`.
+    pub(crate) const fn check<W: Window>(self, needed: bool) -> Result<(), ConfigError> {
+        let no_calls = within(Field::LastCalls, self.last_calls, 0, 0);
+        let no_bucket = within(Field::Bucket, self.bucket, 0, 0);
+        let (own, other) = match W::KIND {
+            Kind::None if needed => (within(Field::LastCalls, self.last_calls, 1, 0), no_bucket),
+            Kind::None => (no_calls, no_bucket),
+            Kind::Count { capacity } => {
+                (within(Field::LastCalls, self.last_calls, 1, capacity), no_bucket)
+            }
+            Kind::Time { buckets, .. } => {
+                (within(Field::Bucket, self.bucket, 1, MAX_TICKS / buckets), no_calls)
+            }
+        };
+        if own.is_err() { own } else { other }
+    }
+
+    /// How far back the window reaches, `now` telling the tick.
+    #[inline]
+    pub(crate) fn reach<N: Fn() -> u32>(self, now: N) -> Reach<N> {
+        // A window by time is never built with 0; this spares the division a check
+        // that could panic.
+        let bucket = if self.bucket == 0 { 1 } else { self.bucket };
+        Reach { last_calls: self.last_calls, bucket, now }
+    }
+}
+
+/// The two setters of a window's length.
+macro_rules! window_length_setters {
+    () => {
+        /// A [`CountWindow`](crate::CountWindow) or a
+        /// [`ShortWindow`](crate::ShortWindow) is the last `count` calls, exactly: 1
+        /// to its capacity.
+        #[must_use]
+        pub const fn last_calls(mut self, count: u32) -> Self {
+            self.last_calls = count;
+            self
+        }
+
+        /// A bucket of a [`TimeWindow`](crate::TimeWindow) is `ticks` long; all of
+        /// them together at most 2^31 - 1.
+        #[must_use]
+        pub const fn bucket(mut self, ticks: u32) -> Self {
+            self.bucket = ticks;
+            self
+        }
+
+        #[inline]
+        pub(crate) const fn window_length(&self) -> $crate::config::WindowLength {
+            let Self { last_calls, bucket, .. } = *self;
+            $crate::config::WindowLength { last_calls, bucket }
+        }
+    };
+}
+pub(crate) use window_length_setters;

@@ -1,0 +1,218 @@
+//! What admits calls, and the leave that it gives.
+
+use core::fmt;
+use core::mem;
+
+use crate::error::{CallError, Rejected};
+use crate::event::Outcome;
+use crate::token::Token;
+
+/// Something that gives leave to make calls and hears how they end.
+///
+/// [`Breaker`](crate::Breaker) and [`Throttle`](crate::Throttle) are gates;
+/// whatever wraps a call can take either.
+pub trait Gate: Sized {
+    /// Asks for leave to make one call.
+    ///
+    /// # Errors
+    ///
+    /// The gate refuses, says in which phase, and for how long if it knows.
+    fn try_acquire(&self) -> Result<Permit<'_, Self>, Rejected>;
+
+    /// Ends the call of `token`, started at tick `started`, with `outcome`:
+    /// what [`Permit::finish`] calls.
+    ///
+    /// `took` is its duration in ticks if the caller knows better.
+    fn complete(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome);
+
+    /// What becomes of a permit that is dropped without an outcome.
+    fn abandoned(&self) -> Outcome;
+
+    /// Makes a guarded call whose result `classify` turns into an outcome.
+    ///
+    /// Unwinding is a failure.
+    ///
+    /// # Errors
+    ///
+    /// The call's own, or that it was refused and not made.
+    #[inline]
+    fn call_classified<T, E>(
+        &self,
+        f: impl FnOnce() -> Result<T, E>,
+        classify: impl FnOnce(&Result<T, E>) -> Outcome,
+    ) -> Result<T, CallError<E>> {
+        self.try_acquire()?.call_classified(f, classify).map_err(CallError::Failed)
+    }
+
+    /// Makes a guarded call: an `Err` is a failure, and so is unwinding.
+    ///
+    /// # Errors
+    ///
+    /// The call's own, or that it was refused and not made.
+    #[inline]
+    fn call<T, E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<T, CallError<E>> {
+        self.call_classified(f, |result| match result {
+            Ok(_) => Outcome::Success,
+            Err(_) => Outcome::Failure,
+        })
+    }
+}
+
+impl<G: Gate> Gate for &G {
+    #[inline]
+    fn try_acquire(&self) -> Result<Permit<'_, Self>, Rejected> {
+        (**self).try_acquire().map(|permit| permit.through(self))
+    }
+
+    #[inline]
+    fn complete(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome) {
+        (**self).complete(token, started, took, outcome);
+    }
+
+    fn abandoned(&self) -> Outcome {
+        (**self).abandoned()
+    }
+}
+
+/// Leave to make one call, consumed by its outcome.
+///
+/// Dropped without one it counts as cancelled: it is handed back and nothing
+/// is recorded, unless [`Config::abandoned_fails`](crate::Config::abandoned_fails).
+/// [`into_token`](Self::into_token) turns it into a plain integer for a call
+/// that ends in another context.
+#[must_use = "a permit that is dropped at once cancels the call it was given for"]
+pub struct Permit<'a, G: Gate> {
+    gate: &'a G,
+    token: Token,
+    started: u32,
+    took: Option<u32>,
+}
+
+impl<'a, G: Gate> Permit<'a, G> {
+    #[inline]
+    pub(crate) const fn new(gate: &'a G, token: Token, started: u32) -> Self {
+        Self { gate, token, started, took: None }
+    }
+
+    /// The same permit, given through a reference to its gate.
+    pub(crate) fn through<'b>(self, gate: &'b &'a G) -> Permit<'b, &'a G> {
+        let Self { token, started, took, .. } = self;
+        mem::forget(self);
+        Permit { gate, token, started, took }
+    }
+
+    /// The call did what it should.
+    #[inline]
+    pub fn success(self) {
+        self.finish(Outcome::Success);
+    }
+
+    /// The call failed.
+    #[inline]
+    pub fn failure(self) {
+        self.finish(Outcome::Failure);
+    }
+
+    /// The call says nothing about what is guarded.
+    #[inline]
+    pub fn ignore(self) {
+        self.finish(Outcome::Ignored);
+    }
+
+    /// The tick at which it was given where slow calls are watched, and 0
+    /// elsewhere: what [`Gate::complete`] asks for beside the token.
+    #[must_use]
+    #[inline]
+    pub const fn started(&self) -> u32 {
+        self.started
+    }
+
+    /// The call took `ticks`, whatever the gate's clock says.
+    pub const fn took(mut self, ticks: u32) -> Self {
+        self.took = Some(ticks);
+        self
+    }
+
+    /// The call ended with `outcome`.
+    ///
+    /// Lock-free. A stale outcome, of a permit whose tenure is over, changes
+    /// nothing; only a permit that outlives exactly a multiple of 256
+    /// transitions is taken for a fresh one.
+    #[inline]
+    pub fn finish(self, outcome: Outcome) {
+        let Self { gate, token, started, took } = self;
+        mem::forget(self);
+        gate.complete(token, started, took, outcome);
+    }
+
+    /// Makes the call that it was given for, whose result `classify` turns into
+    /// an outcome. Unwinding is a failure.
+    ///
+    /// # Errors
+    ///
+    /// The call's own.
+    #[inline]
+    pub fn call_classified<T, E>(
+        self,
+        f: impl FnOnce() -> Result<T, E>,
+        classify: impl FnOnce(&Result<T, E>) -> Outcome,
+    ) -> Result<T, E> {
+        let in_call = InCall::new(self);
+        let result = f();
+        let outcome = classify(&result);
+        in_call.finish(outcome);
+        result
+    }
+
+    /// The permit as a plain integer, not handed back.
+    #[must_use = "a token that is lost is a call that never reports"]
+    pub fn into_token(self) -> Token {
+        let token = self.token;
+        mem::forget(self);
+        token
+    }
+}
+
+impl<G: Gate> Drop for Permit<'_, G> {
+    fn drop(&mut self) {
+        self.gate.complete(self.token, self.started, self.took, self.gate.abandoned());
+    }
+}
+
+impl<G: Gate> fmt::Debug for Permit<'_, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Permit").field(&self.token.to_bits()).finish()
+    }
+}
+
+/// A call in progress: unwinding through it is a failure.
+///
+/// A permit taken to pieces, so that all of it stays in registers.
+struct InCall<'a, G: Gate> {
+    gate: &'a G,
+    token: Token,
+    started: u32,
+    took: Option<u32>,
+}
+
+impl<'a, G: Gate> InCall<'a, G> {
+    #[inline]
+    fn new(permit: Permit<'a, G>) -> Self {
+        let Permit { gate, token, started, took } = permit;
+        mem::forget(permit);
+        Self { gate, token, started, took }
+    }
+
+    #[inline]
+    fn finish(self, outcome: Outcome) {
+        let Self { gate, token, started, took } = self;
+        mem::forget(self);
+        gate.complete(token, started, took, outcome);
+    }
+}
+
+impl<G: Gate> Drop for InCall<'_, G> {
+    fn drop(&mut self) {
+        self.gate.complete(self.token, self.started, self.took, Outcome::Failure);
+    }
+}

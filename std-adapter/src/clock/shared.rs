@@ -1,0 +1,51 @@
+//! From the clock and the ticks of the core to those of `std`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use microbreaker::Clock;
+
+#[cfg(feature = "coarse-clock")]
+use super::coarse::CoarseClock;
+use super::monotonic::MonotonicClock;
+
+/// A clock of the user's choice: milliseconds since the breaker was made.
+#[derive(Clone)]
+pub(crate) struct SharedClock {
+    clock: Arc<dyn Clock + Send + Sync>,
+    start: u32,
+}
+
+impl SharedClock {
+    pub(crate) fn new(clock: impl Clock + Send + Sync + 'static) -> Self {
+        Self { start: clock.now(), clock: Arc::new(clock) }
+    }
+
+    /// The clock that is read by default: precise where calls are timed.
+    pub(crate) fn suitable(calls_are_timed: bool) -> Self {
+        #[cfg(feature = "coarse-clock")]
+        if !calls_are_timed {
+            return Self::new(CoarseClock);
+        }
+        let _ = calls_are_timed;
+        Self::new(MonotonicClock::new())
+    }
+
+    /// The same clock, beginning now.
+    pub(crate) fn restarted(self) -> Self {
+        Self { start: self.clock.now(), ..self }
+    }
+}
+
+impl Clock for SharedClock {
+    #[inline]
+    fn now(&self) -> u32 {
+        self.clock.now().wrapping_sub(self.start)
+    }
+}
+
+impl fmt::Debug for SharedClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a clock")
+    }
+}

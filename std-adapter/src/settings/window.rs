@@ -1,0 +1,70 @@
+//! Which window settings ask for.
+
+use microbreaker::config::Field;
+
+use super::Settings;
+use super::error::SettingError;
+use super::explain::field_name;
+
+/// The kind of window that settings need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WindowKind {
+    None,
+    Count {
+        slow: bool,
+    },
+    Time {
+        slow: bool,
+    },
+    /// By time, with a stripe for each core.
+    Striped {
+        slow: bool,
+    },
+    Failures,
+}
+
+impl Settings {
+    pub(crate) fn window(&self) -> WindowKind {
+        let slow = self.slow_rate.is_some() || self.slow_after.is_some();
+        let failures_only =
+            !slow && self.failure_rate.is_none() && self.min_calls.unwrap_or(1) == 1;
+        match (self.last_calls, self.within) {
+            (None, None) => WindowKind::None,
+            (Some(_), _) => WindowKind::Count { slow },
+            (None, Some(_)) if self.striped == Some(true) => WindowKind::Striped { slow },
+            (None, Some(_)) if failures_only => WindowKind::Failures,
+            (None, Some(_)) => WindowKind::Time { slow },
+        }
+    }
+
+    /// What the core could not say well: it does not know of two windows.
+    pub(super) fn check_window(&self) -> Result<(), SettingError> {
+        let bad = |field, allowed: &str| {
+            let (setting, value, allowed) =
+                (field_name(field), self.value_of(field), allowed.to_owned());
+            Err(SettingError { setting, value, allowed })
+        };
+        if self.last_calls.is_some() && self.within.is_some() {
+            return bad(Field::Bucket, "left out where last_calls is set: there is one window");
+        }
+        if self.striped == Some(true) && self.within.is_none() {
+            return Err(SettingError {
+                setting: "striped",
+                value: "true".to_owned(),
+                allowed: "left out where the window is not by time: within".to_owned(),
+            });
+        }
+        if self.last_calls.is_some() || self.within.is_some() {
+            return Ok(());
+        }
+        let in_window = [
+            (Field::FailuresInWindow, self.failures_in_window),
+            (Field::FailureRate, self.failure_rate),
+            (Field::SlowRate, self.slow_rate),
+        ];
+        match in_window.into_iter().find(|(_, value)| value.is_some()) {
+            Some((field, _)) => bad(field, "set together with a window: last_calls or within"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Settings from a file.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::engine;
+use crate::settings::{SettingError, Settings};
+
+/// The settings of many breakers, as they stand in a file: TOML, YAML, JSON, or
+/// whatever else has a deserializer. The names are the setters' of
+/// [`Builder`](crate::Builder), times are written like `"30s"` or `"1m 30s"`.
+///
+/// ```toml
+/// [defaults]
+/// failure_rate = 50
+/// min_calls = 10
+/// last_calls = 100
+/// open_for = "30s"
+/// backoff = { factor = 2, max = "5m" }
+///
+/// [breakers.search]
+/// open_for = "5s"
+///
+/// [profiles.production.defaults]
+/// min_calls = 50
+///
+/// [profiles.production.breakers.search]
+/// probe_timeout = "never"
+/// ```
+///
+/// What is more special goes first: a profile's breakers before `breakers`, then
+/// the profile's `defaults` and last `defaults`, each setting for itself. Only
+/// the window, `last_calls` or `within` and `striped`, is one setting.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SettingsFile {
+    /// For all breakers.
+    pub defaults: Settings,
+    /// For those of these names.
+    pub breakers: BTreeMap<String, Settings>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    profiles: BTreeMap<String, Profile>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Profile {
+    defaults: Settings,
+    breakers: BTreeMap<String, Settings>,
+}
+
+/// Something in a configuration is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SettingsFileError {
+    /// Where, like `breakers.search.open_for`.
+    pub path: String,
+    /// What is wrong there, and what is allowed.
+    pub problem: String,
+}
+
+impl fmt::Display for SettingsFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.problem)
+    }
+}
+
+impl std::error::Error for SettingsFileError {}
+
+impl SettingsFile {
+    /// Reads a configuration, and checks every breaker in every profile.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong, and where: a name that is unknown, a value
+    /// of another type, one out of its range, settings that do not go together.
+    pub fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Self, SettingsFileError> {
+        let read: Self = serde_path_to_error::deserialize(from).map_err(|error| {
+            let (path, problem) = (error.path().to_string(), error.inner().to_string());
+            SettingsFileError { path, problem }
+        })?;
+        read.check("", None)?;
+        for (name, profile) in &read.profiles {
+            read.check(&format!("profiles.{name}."), Some(profile))?;
+        }
+        Ok(read)
+    }
+
+    /// The configuration in a profile, with none left; `None` without any.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such profile: the names that there are.
+    pub fn in_profile(&self, name: Option<&str>) -> Result<Self, SettingsFileError> {
+        let Some(name) = name else { return Ok(self.with(None)) };
+        match self.profiles.get(name) {
+            Some(profile) => Ok(self.with(Some(profile))),
+            None => {
+                let names: Vec<_> = self.profiles.keys().map(String::as_str).collect();
+                let problem = format!("there is no such profile, only: {}", names.join(", "));
+                Err(SettingsFileError { path: format!("profiles.{name}"), problem })
+            }
+        }
+    }
+
+    /// The settings of the breaker of this name, in no profile.
+    #[must_use]
+    pub fn settings(&self, name: &str) -> Settings {
+        let own = self.breakers.get(name);
+        own.map_or_else(|| self.defaults.clone(), |own| own.over(&self.defaults))
+    }
+
+    fn with(&self, profile: Option<&Profile>) -> Self {
+        let Some(profile) = profile else {
+            return Self { profiles: BTreeMap::new(), ..self.clone() };
+        };
+        let mut breakers = self.breakers.clone();
+        for (name, settings) in &profile.breakers {
+            let general = breakers.entry(name.clone()).or_default();
+            *general = settings.over(general);
+        }
+        let defaults = profile.defaults.over(&self.defaults);
+        Self { defaults, breakers, profiles: BTreeMap::new() }
+    }
+
+    /// Checks every breaker in a profile, whose path begins with `prefix`.
+    fn check(&self, prefix: &str, profile: Option<&Profile>) -> Result<(), SettingsFileError> {
+        let merged = self.with(profile);
+        for name in merged.breakers.keys() {
+            let layers = [
+                (profile.and_then(|it| it.breakers.get(name)), format!("{prefix}breakers.{name}")),
+                (self.breakers.get(name), format!("breakers.{name}")),
+                (profile.map(|it| &it.defaults), format!("{prefix}defaults")),
+                (Some(&self.defaults), "defaults".to_owned()),
+            ];
+            engine::check(&merged.settings(name)).map_err(|bad| located(bad, &layers))?;
+        }
+        // Defaults of nothing are for files that name every breaker.
+        if merged.defaults != Settings::default() || merged.breakers.is_empty() {
+            let layers = [
+                (profile.map(|it| &it.defaults), format!("{prefix}defaults")),
+                (Some(&self.defaults), "defaults".to_owned()),
+            ];
+            engine::check(&merged.defaults).map_err(|bad| located(bad, &layers))?;
+        }
+        Ok(())
+    }
+}
+
+/// `bad` with the path to it: in the first of `layers` that sets it, or else in
+/// the first that there is.
+fn located(bad: SettingError, layers: &[(Option<&Settings>, String)]) -> SettingsFileError {
+    let there_is = layers.iter().filter_map(|(layer, path)| layer.map(|layer| (layer, path)));
+    let sets = there_is.clone().find(|(layer, _)| layer.sets(bad.setting));
+    let path = sets.or(there_is.clone().next()).map_or("", |(_, path)| path);
+    let SettingError { setting, value, allowed } = bad;
+    SettingsFileError {
+        path: format!("{path}.{setting}"),
+        problem: format!("is {value}, but must be {allowed}"),
+    }
+}

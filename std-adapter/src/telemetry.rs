@@ -1,0 +1,81 @@
+//! What a breaker reports: events to listeners and streams, logs, counts and
+//! metrics.
+//!
+//! Features switch these on in this file only. Where one is off, a twin in `off/`
+//! takes its place, with the same methods and nothing in them.
+
+#[cfg_attr(not(feature = "counts"), path = "telemetry/off/counts.rs")]
+pub(crate) mod counts;
+pub(crate) mod event;
+pub(crate) mod listeners;
+#[cfg_attr(not(feature = "tracing"), path = "telemetry/off/log.rs")]
+pub(crate) mod log;
+#[cfg_attr(not(feature = "metrics"), path = "telemetry/off/series.rs")]
+pub(crate) mod series;
+#[cfg_attr(not(feature = "stream"), path = "telemetry/off/stream.rs")]
+pub(crate) mod stream;
+
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::SystemTime;
+
+use microbreaker::Cause;
+
+use self::counts::Counters;
+use self::event::{Event, EventKind};
+use self::listeners::Listeners;
+use self::log::Log;
+use self::series::Series;
+use crate::snapshot::Snapshot;
+
+/// What all engines of a breaker report to.
+#[derive(Debug)]
+pub(crate) struct Telemetry {
+    pub(crate) name: Arc<str>,
+    pub(crate) listeners: Listeners,
+    /// Those of the registry that the breaker is in.
+    pub(crate) of_registry: Option<Arc<Listeners>>,
+    pub(crate) counters: Counters,
+    pub(crate) series: Series,
+    pub(crate) log: Log,
+    /// Set once, before any other thread can have the breaker.
+    breaker: OnceLock<Weak<dyn Reporter>>,
+}
+
+/// The breaker, as its own telemetry sees it. A trait, so that this layer need not
+/// know the handle, which is above it.
+pub(crate) trait Reporter: Send + Sync {
+    /// The breaker now.
+    fn snapshot(&self) -> Snapshot;
+}
+
+impl Telemetry {
+    pub(crate) fn new(
+        name: Arc<str>,
+        listeners: Listeners,
+        of_registry: Option<Arc<Listeners>>,
+        series: Series,
+    ) -> Self {
+        let (counters, log) = Default::default();
+        Self { name, listeners, of_registry, counters, series, log, breaker: OnceLock::new() }
+    }
+
+    /// Sets the breaker that reports here.
+    pub(crate) fn attach(&self, breaker: Weak<dyn Reporter>) {
+        self.breaker.get_or_init(|| breaker);
+    }
+
+    /// Tells everyone what has just happened to the breaker.
+    pub(crate) fn tell(&self, kind: EventKind, cause: Cause) {
+        let at = SystemTime::now();
+        // Once its handles are gone, nobody can look at the breaker any more.
+        let Some(breaker) = self.breaker.get().and_then(Weak::upgrade) else { return };
+        let event =
+            Event { name: self.name.clone(), at, kind, cause, snapshot: breaker.snapshot() };
+        self.log.event(&event);
+        self.series.event(&event);
+        self.listeners.tell(&event);
+        if let Some(registry) = &self.of_registry {
+            registry.tell(&event);
+        }
+    }
+}

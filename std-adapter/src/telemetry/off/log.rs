@@ -1,0 +1,17 @@
+//! No logs, because the feature `tracing` is off.
+
+use microbreaker::Rejected;
+
+use crate::telemetry::event::Event;
+
+#[derive(Debug, Default)]
+pub(crate) struct Log;
+
+impl Log {
+    pub(crate) const fn new_phase(&self) {}
+
+    pub(crate) const fn event(&self, _: &Event) {}
+
+    #[inline]
+    pub(crate) const fn rejection(&self, _name: &str, _: &Rejected) {}
+}

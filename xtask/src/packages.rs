@@ -1,0 +1,130 @@
+//! `cargo xtask packages`: the crates as they would be published, and projects
+//! outside the workspace that use them.
+
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use anyhow::{Context as _, ensure};
+use xshell::{Cmd, Shell, cmd};
+
+use crate::{expect, tools};
+
+/// The published crates, and where each is.
+const CRATES: [(&str, &str); 2] = [("microbreaker", "core"), ("microbreaker-std", "std-adapter")];
+
+/// What each has beside its sources. A licence must not be a link when unpacked.
+const FILES: [&str; 4] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
+
+/// Where they are packaged.
+const PACKAGED: &str = "target/packaged";
+
+/// The projects that use them.
+const CONSUMER: &str = "xtask/consumer";
+
+/// A copy of those, and the unpacked crates beside them.
+const COPY: &str = "target/consumer";
+
+/// Where firmware is built for, and the features without which it cannot be.
+const TARGETS: [(&str, &str); 2] =
+    [("thumbv7m-none-eabi", ""), ("thumbv6m-none-eabi", "critical-section")];
+
+/// All that `cargo publish` may complain about.
+const NOT_UPLOADED: &str = "warning: aborting upload due to dry run";
+
+pub(crate) fn run() -> anyhow::Result<()> {
+    let sh = tools::shell()?;
+    tools::require(&sh, true, |sh| {
+        TARGETS.iter().filter_map(|(target, _)| tools::cargo_for(sh, target).err()).collect()
+    })?;
+    let packaged = package(&sh)?;
+    sh.remove_path(COPY)?;
+    copy(&sh, CONSUMER, COPY)?;
+    for (name, folder) in CRATES {
+        unpack(&sh, &packaged, name, folder)?;
+    }
+    let printed = sh.current_dir().join(CONSUMER).join("host/printed.txt");
+    sh.change_dir(COPY);
+    cmd!(sh, "cargo fmt --check -p host -p firmware").run()?;
+    host(&sh, &printed)?;
+    TARGETS.iter().try_for_each(|(target, needed)| firmware(&sh, target, needed))
+}
+
+/// Packages the crates as they are now, committed or not, and rehearses publishing.
+/// Returns where they are.
+fn package(sh: &Shell) -> anyhow::Result<String> {
+    sh.remove_path(PACKAGED)?;
+    // The adapter is verified with a core from a registry in here. What cargo once has
+    // of a registry it takes for unchanged while the version is, so that no two runs
+    // may have the same one.
+    let target = format!("{PACKAGED}/{}", UNIX_EPOCH.elapsed()?.as_millis());
+    let crates = CRATES.map(|(name, _)| ["-p", name]);
+    let options = [crates.as_flattened(), &["--allow-dirty", "--target-dir", &target]].concat();
+    let options = options.as_slice();
+    without_warnings(cmd!(sh, "cargo package {options...}"))?;
+    without_warnings(cmd!(sh, "cargo publish --dry-run --no-verify {options...}"))?;
+    Ok(target + "/package")
+}
+
+/// Unpacks a crate into the copy, and checks that it is complete.
+fn unpack(sh: &Shell, packaged: &str, name: &str, folder: &str) -> anyhow::Result<()> {
+    let id = cmd!(sh, "cargo pkgid -p {name}").read()?;
+    let version = id.rsplit(['@', '#']).next().context("an id ends with a version")?;
+    let unpacked = Path::new(COPY).join(name);
+    sh.create_dir(&unpacked)?;
+    let archive = format!("{packaged}/{name}-{version}.crate");
+    cmd!(sh, "tar -xzf {archive} -C {unpacked} --strip-components 1").run()?;
+    for file in FILES {
+        let unpacked = sh.current_dir().join(&unpacked).join(file);
+        ensure!(!unpacked.is_symlink(), "{name} has a link in place of {file}");
+        let source = sh.read_file(Path::new(folder).join(file))?;
+        ensure!(sh.read_file(unpacked)? == source, "{file} of {name} is another one");
+    }
+    Ok(())
+}
+
+/// What comes with the crates compiles, and the host's program prints what it should.
+fn host(sh: &Shell, printed: &Path) -> anyhow::Result<()> {
+    let crates = CRATES.map(|(name, _)| ["-p", name]);
+    let crates = crates.as_flattened();
+    without_warnings(cmd!(sh, "cargo check --all-targets {crates...}"))?;
+    without_warnings(cmd!(sh, "cargo check --all-targets --all-features {crates...}"))?;
+    for features in [&[][..], &["--features", "full"]] {
+        without_warnings(cmd!(sh, "cargo build -p host {features...}"))?;
+        let lines = cmd!(sh, "cargo run --quiet -p host {features...}").read()?;
+        expect::same(&format!("{lines}\n"), printed)?;
+    }
+    Ok(())
+}
+
+/// Firmware links, with the features that `target` needs and with all.
+fn firmware(sh: &Shell, target: &str, needed: &str) -> anyhow::Result<()> {
+    for features in [needed, &format!("full,{needed}")] {
+        let Ok(cargo) = tools::cargo_for(sh, target) else {
+            anyhow::bail!("no toolchain for {target}: `cargo xtask firmware --install`");
+        };
+        let arguments = ["build", "-p", "firmware", "--target-dir", "target/bare"];
+        without_warnings(cargo.args(arguments).args(["--target", target, "--features", features]))?;
+    }
+    Ok(())
+}
+
+/// Runs a command of cargo's, which must succeed and warn of nothing.
+fn without_warnings(command: Cmd<'_>) -> anyhow::Result<()> {
+    let output = command.env("CARGO_TERM_COLOR", "never").ignore_status().output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    eprint!("{said}");
+    ensure!(output.status.success(), "it failed: {}", output.status);
+    let warned = said.lines().any(|line| line.starts_with("warning") && line != NOT_UPLOADED);
+    ensure!(!warned, "it must not warn");
+    Ok(())
+}
+
+/// Copies a folder with all that is in it.
+fn copy(sh: &Shell, from: impl AsRef<Path>, to: impl AsRef<Path>) -> anyhow::Result<()> {
+    sh.create_dir(&to)?;
+    for entry in sh.read_dir(from)? {
+        let to = to.as_ref().join(entry.file_name().context("entries have names")?);
+        if entry.is_dir() { copy(sh, &entry, to)? } else { sh.copy_file(&entry, to)? }
+    }
+    Ok(())
+}
