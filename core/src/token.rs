@@ -10,6 +10,34 @@ use crate::state::State;
 /// Unlike a permit it can be copied and forgotten: resume each at most once,
 /// and know that a probe whose token is lost keeps its place until
 /// [`probe_timeout`](crate::Config::probe_timeout).
+/// ```
+/// use core::sync::atomic::{AtomicU32, Ordering};
+/// use microbreaker::{Breaker, Config, Rejected, ShortWindow, Token};
+///
+/// static BUS: Breaker<ShortWindow, fn() -> u32> = Breaker::new(
+///     Config::new().failures_in_window(5).last_calls(16).open_for(500),
+///     ShortWindow::new(),
+///     || 0,
+/// );
+/// static PENDING: AtomicU32 = AtomicU32::new(0);
+///
+/// fn start_transfer() -> Result<(), Rejected> {
+///     PENDING.store(BUS.try_acquire()?.into_token().to_bits(), Ordering::Release);
+///     // ... and sets the peripheral going.
+///     Ok(())
+/// }
+///
+/// fn transfer_interrupt(succeeded: bool) {
+///     let Some(token) = Token::from_bits(PENDING.swap(0, Ordering::AcqRel)) else { return };
+///     let permit = BUS.resume(token);
+///     if succeeded { permit.success() } else { permit.failure() }
+/// }
+///
+/// start_transfer()?;
+/// transfer_interrupt(false);
+/// assert_eq!(BUS.tally().failed, 1);
+/// # Ok::<(), Rejected>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Token(u32);
@@ -21,6 +49,18 @@ impl Token {
     #[inline]
     pub(crate) const fn new(state: State) -> Self {
         Self(state.tenure())
+    }
+
+    /// How many bits a token has.
+    pub(crate) const BITS: u32 = State::TENURE_BITS;
+
+    /// A token as the bits that tell it from others.
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) const fn of_bits(bits: u32) -> Self {
+        Self(bits)
     }
 
     #[inline]
@@ -46,6 +86,6 @@ impl Token {
     #[must_use]
     pub const fn from_bits(bits: u32) -> Option<Self> {
         let tenure = bits ^ Self::MARK;
-        if tenure >> State::TENURE_BITS == 0 { Some(Self(tenure)) } else { None }
+        if tenure >> Self::BITS == 0 { Some(Self(tenure)) } else { None }
     }
 }

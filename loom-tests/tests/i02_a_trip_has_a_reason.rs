@@ -1,23 +1,35 @@
 //! A trip happens only if some order of the recorded outcomes meets a policy.
 #![cfg(loom)]
 
-use microbreaker::{Config, CountWindow, Phase};
+use microbreaker::{Config, CountWindow, Phase, Window};
 use microbreaker_loom_tests::*;
+
+/// Two of the last two.
+const TWO_OF_TWO: Config = Config::new().failures_in_window(2).last_calls(2).open_for(10);
+
+/// Between the first failure and the second there is a success, whatever the order.
+fn two_failures_with_a_success_between_them<W: Window + Send + Sync + 'static>(
+    config: Config,
+    window: W,
+) {
+    let breaker = still(config, window);
+    breaker.fail();
+    race(
+        &breaker,
+        |b| b.succeed(),
+        |b| {
+            b.succeed();
+            b.fail();
+        },
+    );
+    assert_eq!(breaker.phase(), Phase::Closed);
+}
 
 #[test]
 fn a_success_between_two_failures_ends_the_run() {
     model_with(2, || {
-        let breaker = still(Config::new().consecutive_failures(2).open_for(10), ());
-        breaker.fail();
-        race(
-            &breaker,
-            |b| b.succeed(),
-            |b| {
-                b.succeed();
-                b.fail();
-            },
-        );
-        assert_eq!(breaker.phase(), Phase::Closed);
+        let config = Config::new().consecutive_failures(2).open_for(10);
+        two_failures_with_a_success_between_them(config, ());
     });
 }
 
@@ -35,26 +47,14 @@ fn a_failure_is_counted_once() {
 #[test]
 fn two_failures_with_a_success_between_them_are_not_two_of_two() {
     model_with(2, || {
-        let config = Config::new().failures_in_window(2).last_calls(2).open_for(10);
-        let breaker = still(config, CountWindow::<4, 1>::new());
-        breaker.fail();
-        race(
-            &breaker,
-            |b| b.succeed(),
-            |b| {
-                b.succeed();
-                b.fail();
-            },
-        );
-        assert_eq!(breaker.phase(), Phase::Closed);
+        two_failures_with_a_success_between_them(TWO_OF_TWO, CountWindow::<4, 1>::new());
     });
 }
 
 #[test]
 fn a_failure_that_has_left_the_window_counts_no_more() {
     model_with(2, || {
-        let config = Config::new().failures_in_window(2).last_calls(2).open_for(10);
-        let breaker = still(config, CountWindow::<4, 2>::new());
+        let breaker = still(TWO_OF_TWO, CountWindow::<4, 2>::new());
         breaker.fail();
         breaker.succeed();
         race(&breaker, |b| b.succeed(), |b| b.fail());
@@ -77,8 +77,7 @@ fn a_rate_below_the_threshold_does_not_trip() {
 #[test]
 fn a_failure_before_a_reset_does_not_count_after_it() {
     model_with(2, || {
-        let config =
-            Config::new().consecutive_failures(2).failures_in_window(2).last_calls(2).open_for(10);
+        let config = TWO_OF_TWO.consecutive_failures(2);
         let breaker = still(config, CountWindow::<4, 1>::new());
         let before = breaker.hold().unwrap();
         race(

@@ -12,6 +12,16 @@ use microbreaker_loom_tests::*;
 /// Buckets begin at multiples of 10, and [`Still::NOW`] is one.
 const TWO_FAILURES: Config = Config::new().failures_in_window(2).bucket(10).open_for(100);
 
+/// A breaker that two failures trip, and the clock it reads.
+fn tripping<const BUCKETS: usize>() -> (Arc<Observed<TimeWindow<BUCKETS>, Ticks>>, Ticks) {
+    ticking(TWO_FAILURES, TimeWindow::new())
+}
+
+/// A breaker that no model trips, and the clock it reads.
+fn recording<const BUCKETS: usize>() -> (Arc<Observed<TimeWindow<BUCKETS>, Ticks>>, Ticks) {
+    ticking(TWO_FAILURES.failures_in_window(9), TimeWindow::new())
+}
+
 #[test]
 fn failures_in_one_bucket() {
     model_with(2, || {
@@ -25,7 +35,7 @@ fn failures_in_one_bucket() {
 #[test]
 fn failures_while_a_bucket_ends() {
     model_with(2, || {
-        let (breaker, ticks) = ticking(TWO_FAILURES, TimeWindow::<2>::new());
+        let (breaker, ticks) = tripping::<2>();
         breaker.succeed();
         race(
             &breaker,
@@ -54,6 +64,15 @@ impl Apart {
     fn advance(&self, ticks: u32) {
         self.now.fetch_add(ticks, Ordering::Relaxed);
     }
+
+    /// A breaker that reads this clock.
+    fn breaker<const BUCKETS: usize>(
+        &self,
+        config: Config,
+    ) -> Arc<Observed<TimeWindow<BUCKETS>, Self>> {
+        let (window, journal) = (TimeWindow::new(), Journal::default());
+        Arc::new(Breaker::observed(config, window, self.clone(), journal))
+    }
 }
 
 impl Clock for Apart {
@@ -67,10 +86,7 @@ impl Clock for Apart {
 #[test]
 fn failures_at_ticks_that_are_a_bucket_apart() {
     model_with(2, || {
-        let clock = Apart::at(Still::NOW);
-        let window = TimeWindow::<2>::new();
-        let breaker = Breaker::observed(TWO_FAILURES, window, clock, Journal::default());
-        let breaker = Arc::new(breaker);
+        let breaker = Apart::at(Still::NOW).breaker::<2>(TWO_FAILURES);
         breaker.succeed();
         race(
             &breaker,
@@ -92,10 +108,7 @@ fn outcomes_that_each_begin_another_bucket() {
     const BUCKET: u32 = 1 << 22;
     model_with(2, || {
         let clock = Apart::at(2 * BUCKET + 1);
-        let config = Config::new().failures_in_window(2).bucket(BUCKET).open_for(100);
-        let window = TimeWindow::<3>::new();
-        let breaker = Breaker::observed(config, window, clock.clone(), Journal::default());
-        let breaker = Arc::new(breaker);
+        let breaker = clock.breaker::<3>(TWO_FAILURES.bucket(BUCKET));
         breaker.fail();
         clock.advance(2 * BUCKET - 1);
         race(&breaker, |b| b.fail(), |b| b.succeed());
@@ -106,7 +119,7 @@ fn outcomes_that_each_begin_another_bucket() {
 #[test]
 fn failures_that_each_find_the_window_over() {
     model_with(2, || {
-        let (breaker, ticks) = ticking(TWO_FAILURES, TimeWindow::<2>::new());
+        let (breaker, ticks) = tripping::<2>();
         breaker.fail();
         ticks.advance(100);
         race(&breaker, |b| b.fail(), |b| b.fail());
@@ -117,7 +130,7 @@ fn failures_that_each_find_the_window_over() {
 #[test]
 fn a_failure_that_is_over_counts_for_nothing() {
     model_with(2, || {
-        let (breaker, ticks) = ticking(TWO_FAILURES, TimeWindow::<2>::new());
+        let (breaker, ticks) = tripping::<2>();
         breaker.fail();
         ticks.advance(20);
         race(&breaker, |b| b.fail(), |b| b.succeed());
@@ -130,7 +143,7 @@ fn a_failure_that_is_over_counts_for_nothing() {
 #[test]
 fn a_failure_and_a_reset_while_a_bucket_ends() {
     model_with(2, || {
-        let (breaker, ticks) = ticking(TWO_FAILURES, TimeWindow::<1>::new());
+        let (breaker, ticks) = tripping::<1>();
         breaker.fail();
         race(
             &breaker,
@@ -148,7 +161,7 @@ fn a_failure_and_a_reset_while_a_bucket_ends() {
 #[test]
 fn a_trip_and_a_success_of_the_tenure_before() {
     model_with(2, || {
-        let (breaker, ticks) = ticking(TWO_FAILURES, TimeWindow::<1>::new());
+        let (breaker, ticks) = tripping::<1>();
         let old = breaker.hold().unwrap();
         race(
             &breaker,
@@ -168,8 +181,7 @@ fn a_trip_and_a_success_of_the_tenure_before() {
 #[test]
 fn a_recorder_that_slept_through_a_window() {
     model_with(1, || {
-        let config = Config::new().failures_in_window(9).bucket(10).open_for(100);
-        let (breaker, ticks) = ticking(config, TimeWindow::<1>::new());
+        let (breaker, ticks) = recording::<1>();
         breaker.succeed();
         race(
             &breaker,
@@ -191,7 +203,7 @@ fn a_recorder_that_slept_through_a_window() {
 #[test]
 fn a_failure_that_slept_through_a_window() {
     model_with(1, || {
-        let (breaker, ticks) = ticking(TWO_FAILURES, TimeWindow::<2>::new());
+        let (breaker, ticks) = tripping::<2>();
         breaker.fail();
         ticks.advance(10);
         breaker.succeed();
@@ -214,8 +226,7 @@ fn a_failure_that_slept_through_a_window() {
 #[test]
 fn a_tally_is_of_one_moment() {
     model_with(1, || {
-        let config = Config::new().failures_in_window(9).bucket(10).open_for(100);
-        let (breaker, ticks) = ticking(config, TimeWindow::<2>::new());
+        let (breaker, ticks) = recording::<2>();
         breaker.succeed();
         ticks.advance(10);
         breaker.succeed();
@@ -240,8 +251,7 @@ fn a_tally_is_of_one_moment() {
 #[test]
 fn a_tally_beside_a_jump_is_of_one_moment() {
     model_with(2, || {
-        let config = Config::new().failures_in_window(9).bucket(10).open_for(100);
-        let (breaker, ticks) = ticking(config, TimeWindow::<2>::new());
+        let (breaker, ticks) = recording::<2>();
         breaker.fail();
         ticks.advance(10);
         breaker.fail();

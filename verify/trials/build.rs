@@ -12,7 +12,7 @@ use microbreaker::Outcome;
 use microbreaker_model::{Settings, Window};
 use microbreaker_scenarios::case;
 use microbreaker_scenarios::pictures::cases;
-use microbreaker_scenarios::record::{Act, Command, End, Handle, record};
+use microbreaker_scenarios::record::{Act, End, Handle, record};
 use trace::{Action, Head, PLACES, Shape, Step, play};
 
 fn main() {
@@ -77,15 +77,7 @@ fn steps(acts: &[Act]) -> Vec<Step> {
                 End::Cancelled => Action::Cancel(place),
             }
         }
-        Act::Command(command) => match command {
-            Command::Trip => Action::Trip,
-            Command::TripFor(ticks) => Action::TripFor(ticks),
-            Command::HalfOpen => Action::HalfOpen,
-            Command::Reset => Action::Reset,
-            Command::ForceOpen => Action::ForceOpen,
-            Command::Disable => Action::Disable,
-            Command::MetricsOnly => Action::MetricsOnly,
-        },
+        Act::Command(command) => Action::Command(command),
     };
     let mut steps: Vec<Step> = Vec::new();
     for &act in acts {

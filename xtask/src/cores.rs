@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub(crate) struct Core {
 
 /// One of QEMU's programs.
 pub(crate) struct Qemu {
-    pub(crate) program: &'static str,
+    program: &'static str,
     packages: &'static [&'static str],
 }
 
@@ -91,6 +91,21 @@ impl Qemu {
         let elsewhere = format!("brew install qemu, dnf install {}", self.program);
         tools::find(self.program, self.packages, &elsewhere)
     }
+
+    /// Starts a machine with `program` in its memory. What the program prints goes
+    /// to a pipe.
+    pub(crate) fn start(&self, machine: &[&str], program: &Path) -> anyhow::Result<Child> {
+        Command::new(self.program)
+            .args(machine)
+            .args(["-display", "none", "-monitor", "none"])
+            .args(["-semihosting-config", "enable=on,target=native"])
+            .arg("-kernel")
+            .arg(program)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", self.program))
+    }
 }
 
 impl Core {
@@ -102,16 +117,7 @@ impl Core {
 
     /// Runs a program to its end; what it printed.
     pub(crate) fn run(&self, program: &Path) -> anyhow::Result<String> {
-        let mut qemu = Command::new(self.qemu.program)
-            .args(self.machine)
-            .args(["-display", "none", "-monitor", "none", "-serial", "none"])
-            .args(["-semihosting-config", "enable=on,target=native"])
-            .arg("-kernel")
-            .arg(program)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {}", self.qemu.program))?;
+        let mut qemu = self.qemu.start(&[self.machine, &["-serial", "none"]].concat(), program)?;
         let output = qemu.stdout.take().context("QEMU has no output")?;
         let printed = thread::spawn(move || io::read_to_string(output));
         let status = qemu.wait_timeout(PATIENCE)?;

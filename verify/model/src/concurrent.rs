@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use microbreaker::{Breaker, Clock, Observer, Outcome, Phase, Tally, Token, window::Window};
+use microbreaker_command::Command;
 
-use crate::lockstep::{Command, refusal};
+use crate::lockstep::refusal;
 use crate::model::{Effect, Refusal, Transition};
 use crate::settings::Settings;
 
@@ -31,7 +32,7 @@ pub enum Answer {
     Refused(Refusal),
     Ended(Effect),
     Seen(Seen),
-    HalfOpened(Result<(), Phase>),
+    Commanded(Result<(), Phase>),
     Done,
 }
 
@@ -165,7 +166,9 @@ impl Thread {
                 bench.tick.fetch_add(ticks, Ordering::Relaxed);
                 Answer::Done
             }
-            Operation::Manual(command) => by_hand(breaker, command),
+            Operation::Manual(command) => {
+                Answer::Commanded(command.apply(breaker).map_err(|refused| refused.from))
+            }
         }
     }
 }
@@ -181,19 +184,4 @@ fn see(snapshot: microbreaker::Snapshot) -> Seen {
         consecutive_failures: snapshot.consecutive_failures,
         backoff_level: snapshot.backoff_level,
     }
-}
-
-fn by_hand<W: Window>(breaker: &Subject<W>, command: Command) -> Answer {
-    match command {
-        Command::HalfOpen => {
-            return Answer::HalfOpened(breaker.half_open().map_err(|refused| refused.from));
-        }
-        Command::Trip => breaker.trip(),
-        Command::TripFor(ticks) => breaker.trip_for(ticks),
-        Command::Reset => breaker.reset(),
-        Command::ForceOpen => breaker.force_open(),
-        Command::Disable => breaker.disable(),
-        Command::MetricsOnly => breaker.metrics_only(),
-    }
-    Answer::Done
 }

@@ -23,9 +23,9 @@
 use std::collections::HashSet;
 
 use microbreaker::{Outcome, Phase, window::Record};
+use microbreaker_command::Command;
 
 use crate::concurrent::{Answer, Entry, Operation, Seen};
-use crate::lockstep::Command;
 use crate::model::{Effect, Entered, Model, Permit, Transition};
 use crate::settings::Settings;
 
@@ -231,7 +231,7 @@ impl Moment {
             }
             (Operation::Finish(_) | Operation::Cancel, None) => Answer::Done,
             (Operation::Snapshot, _) => Answer::Seen(see(model, now, entry.answer)),
-            (Operation::Manual(command), _) => by_hand(model, command, now),
+            (Operation::Manual(command), _) => Answer::Commanded(model.command(command, now)),
             (Operation::Advance(ticks), _) => {
                 to.now += u64::from(ticks);
                 Answer::Done
@@ -268,17 +268,4 @@ fn see(model: &Model, now: u64, answered: Answer) -> Seen {
         consecutive_failures: seen.consecutive_failures,
         backoff_level: seen.backoff_level,
     }
-}
-
-fn by_hand(model: &mut Model, command: Command, now: u64) -> Answer {
-    match command {
-        Command::HalfOpen => return Answer::HalfOpened(model.half_open(now)),
-        Command::Trip => model.trip(now),
-        Command::TripFor(ticks) => model.trip_for(ticks, now),
-        Command::Reset => model.reset(now),
-        Command::ForceOpen => model.force_open(now),
-        Command::Disable => model.disable(now),
-        Command::MetricsOnly => model.metrics_only(now),
-    }
-    Answer::Done
 }

@@ -9,6 +9,7 @@ use microbreaker::{
     Cause, Outcome, Phase, Token,
     clock::{ManualClock, STEP_BACK},
 };
+use microbreaker_command::Command;
 
 use crate::model::{Effect, Model, Permit, Refusal, Snapshot};
 use crate::real::{self, AnyPermit, SharedClock, Subject};
@@ -41,17 +42,6 @@ pub enum Step {
     /// Up to 2^16 ticks, and never more behind the latest there was.
     Back(u32),
     Manual(Command),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    HalfOpen,
-    Trip,
-    TripFor(u32),
-    Reset,
-    ForceOpen,
-    Disable,
-    MetricsOnly,
 }
 
 /// Takes a breaker of the history's settings through it.
@@ -216,46 +206,17 @@ impl Pair<'_> {
     }
 
     fn command(&mut self, command: Command) -> Checked {
-        let Self { breaker, model, now, .. } = self;
-        let mut arg = None;
-        let op = match command {
-            Command::Trip => {
-                breaker.trip();
-                model.trip(*now);
-                "open"
-            }
-            Command::TripFor(ticks) => {
-                breaker.trip_for(ticks);
-                model.trip_for(ticks, *now);
-                arg = Some(ticks);
-                "open_for"
-            }
-            Command::Reset => {
-                breaker.reset();
-                model.reset(*now);
-                "reset"
-            }
-            Command::ForceOpen => {
-                breaker.force_open();
-                model.force_open(*now);
-                "force_open"
-            }
-            Command::Disable => {
-                breaker.disable();
-                model.disable(*now);
-                "disable"
-            }
-            Command::MetricsOnly => {
-                breaker.metrics_only();
-                model.metrics_only(*now);
-                "metrics_only"
-            }
-            Command::HalfOpen => {
-                let refused = breaker.half_open().map_err(|refused| (refused.from, refused.to));
-                let expected = model.half_open(*now).map_err(|from| (from, Phase::HalfOpen));
-                same("half_open", refused, expected)?;
-                "half_open"
-            }
+        let got = self.breaker.command(command).map_err(|refused| (refused.from, refused.to));
+        let expected = self.model.command(command, self.now);
+        same("by hand", got, expected.map_err(|from| (from, Phase::HalfOpen)))?;
+        let (op, arg) = match command {
+            Command::Trip => ("open", None),
+            Command::TripFor(ticks) => ("open_for", Some(ticks)),
+            Command::HalfOpen => ("half_open", None),
+            Command::Reset => ("reset", None),
+            Command::ForceOpen => ("force_open", None),
+            Command::Disable => ("disable", None),
+            Command::MetricsOnly => ("metrics_only", None),
         };
         self.note(op).arg = arg;
         Ok(())

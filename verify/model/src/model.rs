@@ -1,6 +1,7 @@
 //! The model.
 
 use microbreaker::{AfterProbeTimeout, Cause, Outcome, Phase, Tally, window::Record};
+use microbreaker_command::Command;
 
 use crate::settings::{Abandoned, Backoff, Jitter, ProbeTimeout, Ramp, Ratio, Settings};
 use crate::window::{Recent, elapsed};
@@ -428,44 +429,43 @@ fn share_after(settings: &Settings, ticks: u64) -> Option<u32> {
 // replace whatever there is. Only `half_open` cares, because whether it has
 // anything to do depends on it.
 impl Model {
-    pub fn trip(&mut self, now: u64) {
-        self.open(None, Cause::Manual, now);
-    }
-
-    /// For 0 ticks nothing is demanded.
-    pub fn trip_for(&mut self, ticks: u32, now: u64) {
-        if ticks == 0 {
-            return;
+    /// Refused, with the phase that there is, if it makes no sense.
+    pub fn command(&mut self, command: Command, now: u64) -> Result<(), Phase> {
+        match command {
+            Command::Trip => self.open(None, Cause::Manual, now),
+            // Nothing is demanded.
+            Command::TripFor(0) => {}
+            Command::TripFor(ticks) => self.open(Some(ticks.into()), Cause::Manual, now),
+            Command::HalfOpen => return self.half_open(now),
+            // Always a fresh tenure, even when closed already.
+            Command::Reset => self.close(None, Cause::Manual, now),
+            Command::ForceOpen => self.force_open(now),
+            Command::Disable => self.disable(now),
+            Command::MetricsOnly => self.metrics_only(now),
         }
-        self.open(Some(ticks.into()), Cause::Manual, now);
+        Ok(())
     }
 
-    /// Always a fresh tenure, even when closed already.
-    pub fn reset(&mut self, now: u64) {
-        self.close(None, Cause::Manual, now);
-    }
-
-    pub fn force_open(&mut self, now: u64) {
+    fn force_open(&mut self, now: u64) {
         if !matches!(self.state, State::ForcedOpen) {
             self.enter(State::ForcedOpen, Cause::Manual, now);
         }
     }
 
-    pub fn disable(&mut self, now: u64) {
+    fn disable(&mut self, now: u64) {
         if !matches!(self.state, State::Disabled) {
             self.enter(State::Disabled, Cause::Manual, now);
         }
     }
 
-    pub fn metrics_only(&mut self, now: u64) {
+    fn metrics_only(&mut self, now: u64) {
         if !matches!(self.state, State::MetricsOnly { .. }) {
             let watch = Watch::new(&self.settings, Some(now));
             self.enter(State::MetricsOnly { watch, reported: Vec::new() }, Cause::Manual, now);
         }
     }
 
-    /// Refused, with the phase that there is, if it makes no sense.
-    pub fn half_open(&mut self, now: u64) -> Result<(), Phase> {
+    fn half_open(&mut self, now: u64) -> Result<(), Phase> {
         self.notice_deadline(now);
         match self.state {
             State::Closed { .. } | State::Disabled | State::MetricsOnly { .. } => {

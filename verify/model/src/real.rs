@@ -8,6 +8,7 @@ use microbreaker::{
     Breaker, Cause, Clock, ConfigError, CountWindow, IllegalTransition, Observer, Outcome, Permit,
     Phase, Rejected, Snapshot, Tally, Token, Transition, WithSlow, clock::ManualClock,
 };
+use microbreaker_command::Command;
 
 use crate::any_window::AnyTimeWindow;
 use crate::settings::{Settings, Window};
@@ -55,13 +56,7 @@ pub trait Subject {
     fn tally(&self) -> Tally;
     fn snapshot(&self) -> Snapshot;
     fn heard(&self) -> &Recorder;
-    fn trip(&self);
-    fn trip_for(&self, ticks: u32);
-    fn half_open(&self) -> Result<(), IllegalTransition>;
-    fn reset(&self);
-    fn force_open(&self);
-    fn disable(&self);
-    fn metrics_only(&self);
+    fn command(&self, command: Command) -> Result<(), IllegalTransition>;
 }
 
 /// A permit of a breaker of any window.
@@ -152,32 +147,8 @@ impl<W: microbreaker::window::Window, C: Clock> Subject for Breaker<W, C, Record
         self.observer()
     }
 
-    fn trip(&self) {
-        self.trip();
-    }
-
-    fn trip_for(&self, ticks: u32) {
-        self.trip_for(ticks);
-    }
-
-    fn half_open(&self) -> Result<(), IllegalTransition> {
-        self.half_open()
-    }
-
-    fn reset(&self) {
-        self.reset();
-    }
-
-    fn force_open(&self) {
-        self.force_open();
-    }
-
-    fn disable(&self) {
-        self.disable();
-    }
-
-    fn metrics_only(&self) {
-        self.metrics_only();
+    fn command(&self, command: Command) -> Result<(), IllegalTransition> {
+        command.apply(self)
     }
 }
 

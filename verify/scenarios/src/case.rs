@@ -48,8 +48,7 @@ pub struct Config {
     pub ramp: Option<Ramp>,
     /// Instead of a breaker: an adaptive throttle.
     pub throttle: Option<Throttle>,
-    #[serde(default)]
-    pub initial_state: InitialState,
+    pub initial_state: Option<Phase>,
     /// Says that the phase reads as half-open without a call once the wait is
     /// over; here it always does.
     #[serde(default)]
@@ -93,18 +92,6 @@ pub struct Throttle {
     pub multiplier_tenths: u32,
     pub cap: u32,
     pub seed: u32,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum InitialState {
-    #[default]
-    Closed,
-    Open,
-    HalfOpen,
-    ForcedOpen,
-    Disabled,
-    MetricsOnly,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -3,14 +3,14 @@
 use std::rc::Rc;
 
 use microbreaker::{Cause, clock::ManualClock};
-use microbreaker_model::{Settings, real};
+use microbreaker_model::{Command, Settings, real};
 
 use crate::case::{Case, Move};
 use crate::replay::replay;
 use crate::settings::settings;
 use crate::subject::{RealSubject, Seen, Subject};
 
-pub use crate::subject::{Command, End, Handle};
+pub use crate::subject::{End, Handle};
 
 /// Something that is done to a breaker; calls are numbered.
 #[derive(Clone, Copy, Debug)]

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use microbreaker::{Outcome, Phase};
+use microbreaker_model::Command;
 
-use crate::case::{Case, Event, Expect, InitialState, Move, Op, Step};
+use crate::case::{Case, Event, Expect, Move, Op, Step};
 use crate::expect::After;
-use crate::subject::{Command, End, Seen, Subject};
+use crate::subject::{End, Seen, Subject};
 
 /// A step that was made.
 pub(crate) struct Frame {
@@ -60,17 +61,18 @@ struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    fn new(initial: InitialState, subject: &'a mut dyn Subject) -> Self {
-        match initial {
-            InitialState::Closed => {}
-            InitialState::Open => _ = subject.command(Command::Trip),
-            InitialState::HalfOpen => {
-                subject.command(Command::Trip);
-                subject.command(Command::HalfOpen);
-            }
-            InitialState::ForcedOpen => _ = subject.command(Command::ForceOpen),
-            InitialState::Disabled => _ = subject.command(Command::Disable),
-            InitialState::MetricsOnly => _ = subject.command(Command::MetricsOnly),
+    fn new(initial: Option<Phase>, subject: &'a mut dyn Subject) -> Self {
+        let way: &[Command] = match initial.unwrap_or(Phase::Closed) {
+            Phase::Closed => &[],
+            Phase::Open => &[Command::Trip],
+            Phase::HalfOpen => &[Command::Trip, Command::HalfOpen],
+            Phase::ForcedOpen => &[Command::ForceOpen],
+            Phase::Disabled => &[Command::Disable],
+            Phase::MetricsOnly => &[Command::MetricsOnly],
+            other => unreachable!("no way leads to {other}"),
+        };
+        for &command in way {
+            subject.command(command);
         }
         // The way there does not count.
         let heard = (subject.transitions().len(), subject.would_trips().len());

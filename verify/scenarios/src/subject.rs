@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use microbreaker::{Cause, Clock, Gate as _, Outcome, Phase, Tally, Throttle, window::Window};
 use microbreaker_model::real::{AnyPermit, SharedClock, Subject as Real};
-use microbreaker_model::{Effect, Model, Permit};
+use microbreaker_model::{Command, Effect, Model, Permit};
 
 use crate::case::Move;
 
@@ -15,18 +15,6 @@ pub enum End {
     Finished { outcome: Outcome, took: Option<u32> },
     Panicked,
     Cancelled,
-}
-
-/// A command by hand.
-#[derive(Clone, Copy, Debug)]
-pub enum Command {
-    Trip,
-    TripFor(u32),
-    HalfOpen,
-    Reset,
-    ForceOpen,
-    Disable,
-    MetricsOnly,
 }
 
 /// What can be seen at a tick without changing anything.
@@ -119,16 +107,7 @@ impl Subject for RealSubject<'_> {
     }
 
     fn command(&mut self, command: Command) -> bool {
-        match command {
-            Command::Trip => self.breaker.trip(),
-            Command::TripFor(ticks) => self.breaker.trip_for(ticks),
-            Command::HalfOpen => return self.breaker.half_open().is_ok(),
-            Command::Reset => self.breaker.reset(),
-            Command::ForceOpen => self.breaker.force_open(),
-            Command::Disable => self.breaker.disable(),
-            Command::MetricsOnly => self.breaker.metrics_only(),
-        }
-        true
+        self.breaker.command(command).is_ok()
     }
 
     fn look(&self) -> Seen {
@@ -189,16 +168,7 @@ impl Subject for ModelSubject {
     }
 
     fn command(&mut self, command: Command) -> bool {
-        match command {
-            Command::Trip => self.model.trip(self.now),
-            Command::TripFor(ticks) => self.model.trip_for(ticks, self.now),
-            Command::HalfOpen => return self.model.half_open(self.now).is_ok(),
-            Command::Reset => self.model.reset(self.now),
-            Command::ForceOpen => self.model.force_open(self.now),
-            Command::Disable => self.model.disable(self.now),
-            Command::MetricsOnly => self.model.metrics_only(self.now),
-        }
-        true
+        self.model.command(command, self.now).is_ok()
     }
 
     fn look(&self) -> Seen {

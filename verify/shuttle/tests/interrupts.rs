@@ -111,6 +111,11 @@ fn settings() -> Settings {
     }
 }
 
+/// Two failures in `window` trip.
+fn two_failures(window: Kind) -> Settings {
+    Settings { window, failures_in_window: Some(2), ..settings() }
+}
+
 #[test]
 fn failures_in_a_row() {
     check(Settings { consecutive_failures: Some(1), ..settings() }, || ());
@@ -118,9 +123,7 @@ fn failures_in_a_row() {
 
 #[test]
 fn failures_in_the_last_two() {
-    let window = Kind::Count(2);
-    let settings = Settings { window, failures_in_window: Some(2), ..settings() };
-    check(settings, CountWindow::<4, 1>::new);
+    check(two_failures(Kind::Count(2)), CountWindow::<4, 1>::new);
 }
 
 /// The handler's calls go once round the ring, and the word that was looked up before
@@ -144,14 +147,10 @@ fn a_lap_of_the_ring() {
 
 #[test]
 fn failures_in_the_last_two_in_one_word() {
-    let window = Kind::Count(2);
-    let settings = Settings { window, failures_in_window: Some(2), ..settings() };
-    check(settings, ShortWindow::new);
+    check(two_failures(Kind::Count(2)), ShortWindow::new);
 }
 
 #[test]
 fn failures_within_a_time() {
-    let window = Kind::Time { buckets: 2, ticks: OPEN_FOR };
-    let settings = Settings { window, failures_in_window: Some(2), ..settings() };
-    check(settings, TimeWindow::<2>::new);
+    check(two_failures(Kind::Time { buckets: 2, ticks: OPEN_FOR }), TimeWindow::<2>::new);
 }

@@ -8,6 +8,7 @@ use microbreaker::{
     Breaker, Config, CountWindow, Counters, Counts, Observer, Outcome, Permit, Snapshot, Tally,
     TimeWindow, Transition, WithSlow, clock::ManualClock, window::Window,
 };
+use microbreaker_command::Command;
 use serde::{Deserialize, Serialize};
 
 /// Permits that can be held at a time.
@@ -49,13 +50,7 @@ pub(crate) enum Action {
     /// A call that took so long, or as long as the clock says.
     Finish(u8, Outcome, Option<u32>),
     Cancel(u8),
-    Trip,
-    TripFor(u32),
-    HalfOpen,
-    Reset,
-    ForceOpen,
-    Disable,
-    MetricsOnly,
+    Command(Command),
 }
 
 /// Everything that can be seen after a step.
@@ -131,13 +126,7 @@ fn on(window: impl Window, config: Config, user: &mut User<'_>) {
             Action::Finish(place, outcome, Some(ticks)) => taken(place).took(ticks).finish(outcome),
             Action::Finish(place, outcome, None) => taken(place).finish(outcome),
             Action::Cancel(place) => drop(taken(place)),
-            Action::Trip => breaker.trip(),
-            Action::TripFor(ticks) => breaker.trip_for(ticks),
-            Action::HalfOpen => illegal = breaker.half_open().is_err(),
-            Action::Reset => breaker.reset(),
-            Action::ForceOpen => breaker.force_open(),
-            Action::Disable => breaker.disable(),
-            Action::MetricsOnly => breaker.metrics_only(),
+            Action::Command(command) => illegal = command.apply(&breaker).is_err(),
         }
         let (counters, last) = breaker.observer();
         Answer {

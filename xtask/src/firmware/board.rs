@@ -1,7 +1,7 @@
 //! The board: QEMU, and what can be done to it from outside.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -65,20 +65,12 @@ impl Board {
     pub(super) fn boot(elf: &Path) -> anyhow::Result<Self> {
         let deadline = Instant::now() + PATIENCE;
         let (qmp, uart) = (Listener::new()?, Listener::new()?);
-        let mut process = Command::new(QEMU_ARM.program)
-            .args(["-machine", "mps2-an385", "-S", "-display", "none", "-monitor", "none"])
-            .arg("-device")
-            .arg(format!("tmp105,id={SENSOR},address={SENSOR_ADDRESS}"))
-            .args(["-chardev", &qmp.chardev("qmp")?, "-mon", "chardev=qmp,mode=control"])
-            .args(["-chardev", &uart.chardev("uart")?, "-serial", "chardev:uart"])
-            .args(["-semihosting-config", "enable=on,target=native"])
-            .arg("-kernel")
-            .arg(elf)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map(Process)
-            .with_context(|| format!("cannot start {}", QEMU_ARM.program))?;
+        let sensor = format!("tmp105,id={SENSOR},address={SENSOR_ADDRESS}");
+        let (qmp_device, uart_device) = (qmp.chardev("qmp")?, uart.chardev("uart")?);
+        let mut machine = vec!["-machine", "mps2-an385", "-S", "-device", &sensor];
+        machine.extend(["-chardev", &qmp_device, "-mon", "chardev=qmp,mode=control"]);
+        machine.extend(["-chardev", &uart_device, "-serial", "chardev:uart"]);
+        let mut process = Process(QEMU_ARM.start(&machine, elf)?);
         let frames = process.0.stdout.take().context("QEMU has no output")?;
         let log = log::follow(elf, frames)?;
         let qmp = Qmp::new(qmp.accept(&mut process.0, deadline)?)?;

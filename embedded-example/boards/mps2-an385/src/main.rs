@@ -23,7 +23,10 @@ use cortex_m_rt::{ExceptionFrame, entry, exception};
 use defmt::{Display2Format, error, info};
 use defmt_semihosting as _;
 use embedded_example::{Reading, SensorWindow, TappedI2c, Thermometer, policy, waits, window};
-use microbreaker::{Breaker, Clock, Config, Counters, History, Phase, Transition, clock::{ManualClock, elapsed}};
+use microbreaker::{
+    Breaker, Clock, Config, Counters, History, Phase, Transition,
+    clock::{ManualClock, elapsed},
+};
 use semihosting::process;
 use serde::Serialize;
 

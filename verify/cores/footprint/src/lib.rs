@@ -9,7 +9,10 @@
 use core::hint::black_box;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use microbreaker::{Breaker, Clock, Config, CountWindow, ShortWindow, config::{ConstConfig, Fixed}};
+use microbreaker::{
+    Breaker, Clock, Config, CountWindow, ShortWindow,
+    config::{ConstConfig, Fixed},
+};
 
 /// Where a breaker's ticks come from; firmware without one has it, too.
 pub struct Ticks;

@@ -12,7 +12,10 @@ mod operation;
 
 use core::hint::black_box;
 
-use microbreaker::{Breaker, Config, CountWindow, Throttle, ThrottleConfig, TimeWindow, WithSlow, clock::ManualClock};
+use microbreaker::{
+    Breaker, Config, CountWindow, Throttle, ThrottleConfig, TimeWindow, WithSlow,
+    clock::ManualClock,
+};
 use semihosting::{println, process};
 
 use operation::{Site, Subject, breaker, throttle};

@@ -2,7 +2,9 @@
 
 use core::hint::black_box;
 
-use microbreaker::{Breaker, Config, Gate, Outcome, Permit, Token, clock::ManualClock, window::Window};
+use microbreaker::{
+    Breaker, Config, Gate, Outcome, Permit, Token, clock::ManualClock, window::Window,
+};
 
 use crate::THROTTLE;
 

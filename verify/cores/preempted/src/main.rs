@@ -21,8 +21,8 @@ use microbreaker::clock::ManualClock;
 use semihosting::{println, process};
 
 use operation::Operation::Abandon;
-use operation::{Answer, OPERATIONS, Operation, Perform, is_for_handlers};
-use outcome::{EPILOGUE, Outcome, TOLD};
+use operation::{Answer, OPERATIONS, Operation, Perform, TOLD, is_for_handlers};
+use outcome::{EPILOGUE, Outcome};
 use situation::{SITUATIONS, Situation};
 
 static CLOCK: ManualClock = ManualClock::new(0);

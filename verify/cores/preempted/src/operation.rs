@@ -2,9 +2,11 @@
 
 use core::cell::Cell;
 
-use microbreaker::{self as breaker, Breaker, Counters, Gate, History, IllegalTransition, Outcome, Permit, Rejected, Throttle, Token, clock::ManualClock, window::Window};
-
-use crate::outcome::TOLD;
+use microbreaker::{
+    self as breaker, Breaker, Counters, Gate, History, IllegalTransition, Outcome, Permit,
+    Rejected, Throttle, Token, clock::ManualClock, window::Window,
+};
+use microbreaker_command::Command;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Operation {
@@ -12,13 +14,7 @@ pub(crate) enum Operation {
     /// Ends a call that took so many ticks.
     Finish(Outcome, u32),
     Abandon,
-    Trip,
-    TripFor(u32),
-    HalfOpen,
-    Reset,
-    ForceOpen,
-    Disable,
-    MetricsOnly,
+    Manual(Command),
     Phase,
     Snapshot,
     Tally,
@@ -34,13 +30,13 @@ pub(crate) const OPERATIONS: [Operation; 17] = [
     Finish(Outcome::FailureOpenFor(7), 0),
     Finish(Outcome::Ignored, 0),
     Abandon,
-    Trip,
-    TripFor(ROUNDED),
-    HalfOpen,
-    Reset,
-    ForceOpen,
-    Disable,
-    MetricsOnly,
+    Manual(Command::Trip),
+    Manual(Command::TripFor(ROUNDED)),
+    Manual(Command::HalfOpen),
+    Manual(Command::Reset),
+    Manual(Command::ForceOpen),
+    Manual(Command::Disable),
+    Manual(Command::MetricsOnly),
     Phase,
     Snapshot,
     Tally,
@@ -64,11 +60,14 @@ pub(crate) const ROUNDED: u32 = 0x1001;
 pub(crate) enum Answer {
     Done,
     Acquired(Result<Token, Rejected>),
-    HalfOpened(Result<(), IllegalTransition>),
+    Commanded(Result<(), IllegalTransition>),
     Is(breaker::Phase),
     Seen(breaker::Snapshot),
     Holds(breaker::Tally),
 }
+
+/// More transitions than two operations and what is done after them can make.
+pub(crate) const TOLD: usize = 16;
 
 pub(crate) type Observers = (Counters, History<TOLD>);
 
@@ -82,19 +81,12 @@ pub(crate) trait Subject: Gate {
 impl<W: Window> Subject for Breaker<W, &ManualClock, Observers> {
     fn perform(&self, operation: Operation) -> Option<Answer> {
         match operation {
-            Trip => self.trip(),
-            TripFor(ticks) => self.trip_for(ticks),
-            HalfOpen => return Some(Answer::HalfOpened(self.half_open())),
-            Reset => self.reset(),
-            ForceOpen => self.force_open(),
-            Disable => self.disable(),
-            MetricsOnly => self.metrics_only(),
-            Phase => return Some(Answer::Is(self.phase())),
-            Snapshot => return Some(Answer::Seen(self.snapshot())),
-            Tally => return Some(Answer::Holds(self.tally())),
-            Acquire | Finish(..) | Abandon => return None,
+            Manual(command) => Some(Answer::Commanded(command.apply(self))),
+            Phase => Some(Answer::Is(self.phase())),
+            Snapshot => Some(Answer::Seen(self.snapshot())),
+            Tally => Some(Answer::Holds(self.tally())),
+            Acquire | Finish(..) | Abandon => None,
         }
-        Some(Answer::Done)
     }
 
     fn observer(&self) -> &Observers {

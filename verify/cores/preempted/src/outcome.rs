@@ -3,10 +3,7 @@
 use microbreaker::{self as breaker, Counts, Transition};
 
 use crate::operation::Operation::{self, Acquire, Snapshot, Tally};
-use crate::operation::{Answer, ROUNDED};
-
-/// More transitions than two operations and the epilogue can make.
-pub(crate) const TOLD: usize = 16;
+use crate::operation::{Answer, ROUNDED, TOLD};
 
 /// What is done after the two operations, each so many ticks after the one
 /// before. In the middle every opening is over.

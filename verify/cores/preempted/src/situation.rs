@@ -1,6 +1,10 @@
 //! What a breaker can be in the middle of.
 
-use microbreaker::{AfterProbeTimeout, Breaker, Config, CountWindow, Outcome, Throttle, ThrottleConfig, TimeWindow, WithSlow, clock::ManualClock, window::Window};
+use microbreaker::{
+    AfterProbeTimeout, Breaker, Config, CountWindow, Outcome, Throttle, ThrottleConfig, TimeWindow,
+    WithSlow, clock::ManualClock, window::Window,
+};
+use microbreaker_command::Command;
 
 use crate::operation::{Observers, Operation, Perform, Stage, Subject};
 
@@ -36,10 +40,10 @@ enum Step {
     Wait(u32),
     /// A permit is acquired and kept: for the operation, the handler, a third.
     Acquire,
-    By(Operation),
+    By(Command),
 }
 
-use Operation::{Disable, ForceOpen, MetricsOnly, Trip};
+use Command::{Disable, ForceOpen, MetricsOnly, Trip};
 use Step::*;
 
 const OPEN_FOR: u32 = 100;
@@ -180,7 +184,7 @@ impl Situation {
                 Fail(calls) => (0..calls).for_each(|_| finish(Outcome::Failure)),
                 Wait(ticks) => clock.advance(ticks),
                 Acquire => places.next().unwrap().set(Some(acquire())),
-                By(operation) => _ = subject.perform(operation),
+                By(command) => _ = subject.perform(Operation::Manual(command)),
             }
         }
         then(&stage);
