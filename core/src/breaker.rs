@@ -23,6 +23,23 @@ use crate::window::{Reach, Tenure, Window};
 
 /// A circuit breaker, shared through `&self`: put it into a `static`.
 ///
+/// ```
+/// use microbreaker::{Breaker, CallError, Config, Phase, clock::ManualClock};
+///
+/// static CLOCK: ManualClock = ManualClock::new(0);
+/// static SENSOR: Breaker<(), &ManualClock> =
+///     Breaker::new(Config::new().consecutive_failures(2).open_for(500), (), &CLOCK);
+///
+/// let unplugged = || Err::<u32, _>("no answer");
+/// assert_eq!(SENSOR.call(unplugged), Err(CallError::Failed("no answer")));
+/// assert_eq!(SENSOR.call(unplugged), Err(CallError::Failed("no answer")));
+/// assert!(matches!(SENSOR.call(unplugged), Err(CallError::Rejected(_)))); // not made
+///
+/// CLOCK.advance(500);
+/// assert_eq!(SENSOR.phase(), Phase::HalfOpen);
+/// assert_eq!(SENSOR.call(|| Ok::<_, &str>(21)), Ok(21)); // the probe
+/// assert_eq!(SENSOR.phase(), Phase::Closed);
+/// ```
 /// `W` is the window (`()` for none), `C` the clock, `O` the observer and `G`
 /// where the configuration lives: in the breaker, or in flash.
 ///

@@ -32,6 +32,19 @@ impl Error for Rejected {}
 /// A guarded call failed, or was not made at all.
 ///
 /// `E` is the call's own error, `R` the refusal.
+/// ```
+/// use microbreaker::{Breaker, CallError, Config};
+///
+/// let breaker = Breaker::new(Config::new().consecutive_failures(1).open_for(500), (), || 0);
+/// for (text, expected) in [("21", "21"), ("x", "not a number"), ("21", "wait 500 ticks")] {
+///     let said = match breaker.call(|| text.parse::<u32>()) {
+///         Ok(number) => number.to_string(),
+///         Err(CallError::Failed(_)) => "not a number".into(),
+///         Err(CallError::Rejected(why)) => format!("wait {} ticks", why.retry_after.unwrap_or(0)),
+///     };
+///     assert_eq!(said, expected);
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum CallError<E, R = Rejected> {

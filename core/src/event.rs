@@ -12,6 +12,27 @@ use crate::error::Rejected;
 use crate::phase::Phase;
 
 /// How a call ended.
+/// A call's result becomes one where an error need not be a failure:
+///
+/// ```
+/// use microbreaker::{Breaker, Config, Outcome};
+///
+/// enum Refusal { NoSuchPage, Busy(u32), Broken }
+///
+/// fn meaning(result: &Result<u32, Refusal>) -> Outcome {
+///     match result {
+///         Ok(_) => Outcome::Success,
+///         Err(Refusal::NoSuchPage) => Outcome::Ignored,
+///         Err(Refusal::Busy(ticks)) => Outcome::FailureOpenFor(*ticks),
+///         Err(Refusal::Broken) => Outcome::Failure,
+///     }
+/// }
+///
+/// let breaker = Breaker::new(Config::new().consecutive_failures(3).open_for(500), (), || 0);
+/// let _ = breaker.call_classified(|| Err(Refusal::NoSuchPage), meaning);
+/// let _ = breaker.call_classified(|| Err(Refusal::Busy(20)), meaning);
+/// assert_eq!(breaker.snapshot().retry_after, Some(20));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -106,6 +127,24 @@ pub struct Transition {
 /// unwinds through the operation, which has taken effect by then.
 ///
 /// A pair of observers is an observer, and so is a reference to one.
+/// ```
+/// use core::sync::atomic::{AtomicBool, Ordering};
+/// use microbreaker::{Breaker, Config, Observer, Phase, Transition};
+///
+/// /// Lights a lamp while calls are refused.
+/// struct Lamp(AtomicBool);
+///
+/// impl Observer for Lamp {
+///     fn transition(&self, transition: &Transition) {
+///         self.0.store(transition.to == Phase::Open, Ordering::Relaxed);
+///     }
+/// }
+///
+/// let config = Config::new().consecutive_failures(1).open_for(500);
+/// let breaker = Breaker::observed(config, (), || 0, Lamp(AtomicBool::new(false)));
+/// let _ = breaker.call(|| Err::<(), _>("no answer"));
+/// assert!(breaker.observer().0.load(Ordering::Relaxed));
+/// ```
 pub trait Observer {
     /// A transition was made. Each is told once, by its winner.
     fn transition(&self, transition: &Transition) {

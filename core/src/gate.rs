@@ -11,6 +11,24 @@ use crate::token::Token;
 ///
 /// [`Breaker`](crate::Breaker) and [`Throttle`](crate::Throttle) are gates;
 /// whatever wraps a call can take either.
+/// ```
+/// use microbreaker::{Breaker, Config, Gate, ShortWindow, Throttle, ThrottleConfig};
+///
+/// /// The reading, or the last one.
+/// fn read(gate: &impl Gate, last: &mut u32, sensor: fn() -> Result<u32, ()>) -> u32 {
+///     if let Ok(value) = gate.call(sensor) {
+///         *last = value;
+///     }
+///     *last
+/// }
+///
+/// let breaker = Breaker::new(Config::new().consecutive_failures(3).open_for(500), (), || 0);
+/// let config = ThrottleConfig::new(0x5eed).last_calls(20);
+/// let throttle = Throttle::new(config, ShortWindow::new(), || 0);
+/// let mut last = 0;
+/// assert_eq!(read(&breaker, &mut last, || Ok(21)), 21);
+/// assert_eq!(read(&throttle, &mut last, || Err(())), 21);
+/// ```
 pub trait Gate: Sized {
     /// Asks for leave to make one call.
     ///
@@ -80,6 +98,21 @@ impl<G: Gate> Gate for &G {
 /// is recorded, unless [`Config::abandoned_fails`](crate::Config::abandoned_fails).
 /// [`into_token`](Self::into_token) turns it into a plain integer for a call
 /// that ends in another context.
+/// ```
+/// use microbreaker::{Breaker, Config, ShortWindow};
+///
+/// let config = Config::new().failures_in_window(5).last_calls(16).open_for(500);
+/// let breaker = Breaker::new(config, ShortWindow::new(), || 0);
+///
+/// let permit = breaker.try_acquire()?;
+/// match "21".parse::<u32>() {
+///     Ok(_) => permit.success(),
+///     Err(_) => permit.failure(),
+/// }
+/// drop(breaker.try_acquire()?); // cancelled
+/// assert_eq!(breaker.tally().calls, 1);
+/// # Ok::<(), microbreaker::Rejected>(())
+/// ```
 #[must_use = "a permit that is dropped at once cancels the call it was given for"]
 pub struct Permit<'a, G: Gate> {
     gate: &'a G,

@@ -4,6 +4,19 @@ use crate::phase::Phase;
 use crate::tally::Tally;
 
 /// What a breaker was at one moment, consistent for one generation.
+/// ```
+/// use microbreaker::{Breaker, Config, Phase, ShortWindow};
+///
+/// let config = Config::new().failure_rate(80).min_calls(3).last_calls(16).open_for(500);
+/// let breaker = Breaker::new(config, ShortWindow::new(), || 0);
+/// for answer in [Ok(1), Err("no answer"), Ok(2)] {
+///     let _ = breaker.call(|| answer);
+/// }
+///
+/// let now = breaker.snapshot();
+/// assert_eq!((now.phase, now.tally.failed, now.tally.calls), (Phase::Closed, 1, 3));
+/// assert_eq!(now.failure_permille(), Some(333));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -9,6 +9,33 @@ use crate::state::GENERATIONS;
 /// Unlike a permit it can be copied and forgotten: resume each at most once,
 /// and know that a probe whose token is lost keeps its place until
 /// [`probe_timeout`](crate::Config::probe_timeout).
+/// ```
+/// use core::sync::atomic::{AtomicU32, Ordering};
+/// use microbreaker::{Breaker, Config, Rejected, ShortWindow, Token};
+///
+/// static BUS: Breaker<ShortWindow, fn() -> u32> = Breaker::new(
+///     Config::new().failures_in_window(5).last_calls(16).open_for(500),
+///     ShortWindow::new(),
+///     || 0,
+/// );
+/// static PENDING: AtomicU32 = AtomicU32::new(0);
+///
+/// fn start_transfer() -> Result<(), Rejected> {
+///     PENDING.store(BUS.try_acquire()?.into_token().to_bits(), Ordering::Release);
+///     // ... and sets the peripheral going.
+///     Ok(())
+/// }
+///
+/// fn transfer_interrupt(succeeded: bool) {
+///     let permit = BUS.resume(Token::from_bits(PENDING.load(Ordering::Acquire)));
+///     if succeeded { permit.success() } else { permit.failure() }
+/// }
+///
+/// start_transfer()?;
+/// transfer_interrupt(false);
+/// assert_eq!(BUS.tally().failed, 1);
+/// # Ok::<(), Rejected>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Token(u32);

@@ -93,6 +93,26 @@ impl core::fmt::Debug for Tenure<'_> {
 
 /// A bounded memory of recent outcomes, shared by everyone who records.
 ///
+/// Code that takes any breaker is generic over its window:
+///
+/// ```
+/// use microbreaker::{Breaker, Clock, Config, CountWindow, ShortWindow, window::Window};
+///
+/// /// The share of recent calls that failed, in percent.
+/// fn failing<W: Window, C: Clock>(breaker: &Breaker<W, C>) -> Option<u32> {
+///     let tally = breaker.tally();
+///     (100 * tally.failed).checked_div(tally.calls)
+/// }
+///
+/// let config = Config::new().failure_rate(80).last_calls(20).open_for(500);
+/// let short = Breaker::new(config, ShortWindow::new(), || 0);
+/// let long = Breaker::new(config, CountWindow::<3>::new(), || 0);
+/// let _ = (short.call(|| Err::<(), _>(())), long.call(|| Ok::<_, ()>(())));
+/// assert_eq!((failing(&short), failing(&long)), (Some(100), Some(0)));
+/// ```
+///
+/// A window of one's own is made of others: [`WithSlow`] of two, `Striped` in
+/// `microbreaker-std` of one for each core.
 /// # What a window promises
 ///
 /// - Recording is linearizable: outcomes enter in one order, and the tally

@@ -1,4 +1,4 @@
-//! Breakers over HTTP: to look at, to control by hand where that is allowed, and
+//! Breakers over HTTP: routes to read them, to control them where that is allowed, and
 //! a page that shows them live.
 //!
 //! ```
@@ -58,39 +58,60 @@ pub use phase_header::phase_header;
 use refusal::Refusal;
 use view::{Answer, Controlled, Listed, One, Remembered, messages};
 
-/// The answer to a request that may not do this to the breaker.
+/// Returns the answer to a request that may not give this command to the breaker.
 type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Option<Response> + Send + Sync;
 
 /// The breakers of a registry over HTTP.
 ///
+/// ```
+/// use axum::{body::Body, http::{Request, StatusCode}};
+/// use microbreaker_std::{Breaker, Registry, admin::Admin};
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let template = Breaker::builder("template").consecutive_failures(5);
+/// let registry = Registry::new(template.open_for(std::time::Duration::from_secs(30)))?;
+/// registry.get("users").trip();
+/// let admin = axum::Router::new().nest("/admin", Admin::new(registry).router());
+///
+/// let request = Request::get("/admin/breakers/users").body(Body::empty())?;
+/// assert_eq!(admin.clone().oneshot(request).await?.status(), StatusCode::OK);
+/// // Nobody was allowed to control it.
+/// let request = Request::post("/admin/breakers/users/reset").body(Body::empty())?;
+/// assert_eq!(admin.oneshot(request).await?.status(), StatusCode::FORBIDDEN);
+/// # Ok(())
+/// # }
+/// ```
 /// | route | |
 /// |---|---|
 /// | `GET /dashboard` | a page that shows all breakers live |
-/// | `GET /breakers` | every breaker at a glance; `?matching=users/*` those of a pattern |
-/// | `GET /breakers/{name}` | one of them, and its settings |
-/// | `GET /history` | the last 1,000 events of all of them; `?matching=` too |
-/// | `GET /events` | what happens from now on, as server-sent events; `?after=7` what followed event 7 |
-/// | `POST /breakers/{name}/{command}` | a [`Command`], where that is allowed |
-/// | `POST /control/{command}?matching=users/*` | the same to all of a pattern |
+/// | `GET /breakers` | every breaker at a glance, or those that match: `?matching=users/*` |
+/// | `GET /breakers/{name}` | one breaker, and its settings |
+/// | `GET /history` | the last 1,000 events of all breakers, or those of the breakers that match |
+/// | `GET /events` | the events from now on, or from after a number, as server-sent events: `?after=7` |
+/// | `POST /breakers/{name}/{command}` | gives a [`Command`], where that is allowed |
+/// | `POST /control/{command}?matching=users/*` | gives it to all breakers that match |
 ///
-/// A slash in a name is `%2F` in an address. Times are milliseconds, moments
-/// milliseconds since 1970 (UTC), rates percent.
-/// The events are `transition` and `would_trip`. They are numbered: a reader that was
-/// cut off goes on where it was, as browsers do by themselves; `?after=0` begins with
-/// all that are remembered. The event `missed` says that so many are gone.
+/// A slash in a name is `%2F` in an address. Durations are milliseconds, times are
+/// milliseconds since 1970 (UTC), rates are percent.
 ///
-/// Events are remembered from when this is made on, up to 1,000, whatever the number
-/// of breakers: at most 256 KiB and their names. `forgotten` counts the earlier ones.
+/// The events are `transition` and `would_trip`, and they are numbered. A reader that was
+/// cut off continues from its last number, which browsers do by themselves. `?after=0`
+/// starts with all remembered events. The event `missed` tells how many are gone.
 ///
-/// A command to all of a pattern is given to each that it is allowed for, and the
-/// answer has what became of each: its `status`, with an `error` if it was refused. The
-/// status of the answer is theirs, or 207 if they differ.
+/// The last 1,000 events since this was made are remembered, however many breakers there
+/// are. That takes at most 256 KiB and their names. `forgotten` counts the earlier ones.
+///
+/// A command to all breakers that match is given to each for which it is allowed. The
+/// answer has the `status` of each, and an `error` if it was refused. The status of the
+/// answer is theirs, or 207 if they differ.
 ///
 /// Errors are JSON: `error` says what was wrong, `allowed` what is allowed.
 ///
-/// Whoever reaches the router may look; put a layer round it if that is too many.
-/// A stream of events does not end by itself: a graceful shutdown that waits for
-/// all connections needs a time limit.
+/// Every client that reaches the router can read it. If that is too much, add a layer
+/// around it. A stream of events does not end by itself, so a graceful shutdown that
+/// waits for all connections needs a time limit.
 #[derive(Clone)]
 pub struct Admin {
     registry: Registry,
@@ -99,19 +120,19 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// The breakers of `registry`, to look at only. It listens to them from now on;
-    /// make one for each registry, and clone it.
+    /// Routes that read the breakers of `registry`. It listens to them from now on, so make
+    /// one for each registry, and clone it.
     #[must_use]
     pub fn new(registry: Registry) -> Self {
         Self { history: History::of(&registry), registry, authorise: None }
     }
 
-    /// Lets those requests control breakers that `authorise` allows. What it
-    /// returns for any other is the answer.
+    /// Lets requests control breakers if `authorise` allows them. If it does not, the error
+    /// that it returns is the answer.
     ///
-    /// It must not wait. What has to be looked up, a layer can look up, and put
-    /// into the request's extensions. Requests that a browser sends for another
-    /// site are refused before it is asked.
+    /// It must not block. If it needs a look-up, let a layer do that and put the result into
+    /// the extensions of the request. Requests that a browser sends on behalf of another
+    /// site are refused before `authorise` is called.
     #[must_use]
     pub fn control<E: IntoResponse>(
         mut self,
@@ -123,7 +144,7 @@ impl Admin {
         self
     }
 
-    /// The routes, to be nested wherever you like.
+    /// The routes, to nest under any path.
     pub fn router<S>(self) -> Router<S> {
         Router::new()
             .route("/dashboard", get(dashboard))
@@ -140,7 +161,7 @@ impl Admin {
         self.registry.find(name).ok_or_else(|| Refusal::no_breaker(name))
     }
 
-    /// The command of that name, and whom to ask for each breaker.
+    /// The command of that name, and what authorises it for each breaker.
     fn command(&self, name: &str, headers: &HeaderMap) -> Result<(Command, &Authorise), Refusal> {
         let authorise = self.authorise.as_deref().ok_or_else(Refusal::read_only)?;
         refusal::check_site(headers)?;
@@ -155,14 +176,14 @@ impl fmt::Debug for Admin {
     }
 }
 
-/// The page. Nothing of other sites may be in it, and it in none of theirs.
+/// The page. It may not embed other sites, nor be embedded in them.
 async fn dashboard() -> impl IntoResponse {
     const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; \
                           script-src 'unsafe-inline'; frame-ancestors 'none'";
     ([(CONTENT_SECURITY_POLICY, POLICY)], Html(include_str!("admin/dashboard.html")))
 }
 
-/// What the address asks for.
+/// The query of an address.
 type Asked<T> = Result<Query<T>, QueryRejection>;
 
 #[derive(Deserialize)]
@@ -208,7 +229,7 @@ async fn control(
     Ok(Json(One::of(&breaker)))
 }
 
-/// Which breakers are meant has to be said: nobody should open all by mistake.
+/// The pattern is required, so that no request opens all breakers by mistake.
 #[derive(Deserialize)]
 struct Pattern {
     matching: String,
@@ -253,7 +274,7 @@ async fn events(
     asked: Asked<Position>,
 ) -> Result<impl IntoResponse, Refusal> {
     let Query(Position { after }) = asked?;
-    // A browser that comes back says what it heard last.
+    // A browser that reconnects sends the last number it has received.
     let heard = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let told = admin.history.follow(heard.or(after));
     let messages = told.flat_map(|told| stream::iter(messages(told)));

@@ -1,4 +1,4 @@
-//! The handle.
+//! The handle to a breaker.
 
 pub(crate) mod builder;
 pub(crate) mod call;
@@ -25,8 +25,8 @@ use crate::snapshot::Snapshot;
 use crate::telemetry::event::Event;
 use crate::telemetry::{Reporter, Telemetry};
 
-/// A circuit breaker with a name: a handle, cheap to clone, to be shared by
-/// everyone who calls the same thing.
+/// A named circuit breaker: a handle, cheap to clone. Share it among all callers of
+/// the same service.
 ///
 /// ```
 /// use microbreaker_std::Breaker;
@@ -39,7 +39,7 @@ use crate::telemetry::{Reporter, Telemetry};
 /// # Ok::<(), microbreaker_std::BuildError>(())
 /// ```
 ///
-/// No method waits, but for those that are `async` and say so.
+/// Only `async` methods wait, and they say for what.
 #[derive(Clone)]
 pub struct Breaker(Arc<Inner>);
 
@@ -85,15 +85,16 @@ impl Breaker {
         &self.0.telemetry.name
     }
 
-    /// Tells `listener` of every event from now on, for as long as there is the
-    /// breaker: on the thread whose call caused it, holding nothing, so that it
-    /// may use the breaker. It should be brief. A panic in it harms nobody.
+    /// Calls `listener` on every event from now on, for as long as the breaker
+    /// lives. It runs on the thread that caused the event and holds no lock, so the
+    /// listener may use the breaker. Keep it brief. If it panics, nothing else is
+    /// affected.
     pub fn on_event(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {
         self.0.telemetry.listeners.add(listener);
     }
 
-    /// The phase now. An opening that is over reads as half-open. Changes
-    /// nothing.
+    /// The current phase. An opening whose time is over reads as half-open.
+    /// Changes nothing.
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.0.engines.in_use().phase()
@@ -105,44 +106,44 @@ impl Breaker {
         self.0.snapshot()
     }
 
-    /// Opens by hand, for the normal time.
+    /// Opens the breaker by hand, for as long as a trip would.
     pub fn trip(&self) {
         self.0.engines.command(Engine::trip);
     }
 
-    /// Opens by hand for `time`, rounded up to a millisecond and at most 24.8
-    /// days.
+    /// Opens the breaker by hand for `time`, rounded up to a millisecond and at
+    /// most 24.8 days.
     pub fn trip_for(&self, time: Duration) {
         self.0.engines.command(|engine| engine.trip_for(millis(time)));
     }
 
-    /// Lets probes through now instead of waiting for the opening to end.
+    /// Lets probes through now, without waiting for the opening to end.
     ///
     /// # Errors
     ///
-    /// If the breaker is closed, disabled or records metrics only.
+    /// If the breaker is closed, disabled or in a dry run.
     pub fn half_open(&self) -> Result<(), IllegalTransition> {
         self.0.engines.command(Engine::half_open)
     }
 
-    /// Goes to a fresh closed phase, from any: the window is emptied, and calls
-    /// that are under way are stale.
+    /// Closes the breaker afresh, from any phase: empties the window, and makes
+    /// calls under way stale.
     pub fn reset(&self) {
         self.0.engines.command(Engine::reset);
     }
 
-    /// Refuses every call until told otherwise.
+    /// Refuses every call until the next command.
     pub fn force_open(&self) {
         self.0.engines.command(Engine::force_open);
     }
 
-    /// Admits every call and records nothing until told otherwise.
+    /// Admits every call and records nothing until the next command.
     pub fn disable(&self) {
         self.0.engines.command(Engine::disable);
     }
 
-    /// A dry run: admits and records every call, and reports when it would have
-    /// tripped, until told otherwise.
+    /// Starts a dry run: until the next command, admits and records every call, and
+    /// reports when it would have tripped.
     pub fn metrics_only(&self) {
         self.0.engines.command(Engine::metrics_only);
     }

@@ -1,4 +1,4 @@
-//! How a call ended, and who says so.
+//! How calls end, and classifiers that tell it by their results.
 
 #[cfg(feature = "http")]
 mod http;
@@ -11,18 +11,32 @@ pub use http::HttpResponses;
 use crate::clock::millis;
 
 /// How a call ended.
+///
+/// ```
+/// use microbreaker_std::{Breaker, Outcome, Phase};
+/// use std::time::Duration;
+///
+/// let users = Breaker::builder("users")
+///     .consecutive_failures(3)
+///     .open_for(Duration::from_secs(30))
+///     .build()?;
+/// // The upstream asks to be left alone for two minutes.
+/// users.try_acquire()?.finish(Outcome::FailureOpenFor(Duration::from_secs(120)));
+/// assert_eq!(users.phase(), Phase::Open);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It did what it should.
+    /// The call succeeded.
     Success,
-    /// It failed.
+    /// The call failed.
     Failure,
-    /// It failed, and said how long it is not worth asking again, as with a
-    /// `Retry-After`. Opens the breaker for exactly that long, rounded up to a
-    /// millisecond and at most 24.8 days, whatever the policies say.
+    /// The call failed, and its answer said when to try again, as `Retry-After` does.
+    /// Opens the breaker for exactly that long, rounded up to a millisecond and at
+    /// most 24.8 days, whatever the policies say.
     FailureOpenFor(Duration),
-    /// It says nothing about what is guarded, like a bad argument: the permit is
-    /// handed back and nothing is counted.
+    /// The call says nothing about the service, because of a bad argument for example.
+    /// The permit is handed back, and nothing is recorded.
     Ignored,
 }
 
@@ -38,7 +52,35 @@ impl Outcome {
     }
 }
 
-/// Tells what a call's result means for the breaker. Closures are classifiers.
+/// Says what the result of a call means for the breaker. Closures implement it.
+///
+/// ```
+/// use microbreaker_std::{Breaker, Classify, Outcome, Phase};
+/// use std::io::{self, ErrorKind};
+///
+/// /// What errors of a database mean.
+/// struct Database;
+///
+/// impl<T> Classify<T, io::Error> for Database {
+///     fn classify(&self, result: &io::Result<T>) -> Outcome {
+///         match result {
+///             Err(error) if error.kind() == ErrorKind::InvalidInput => Outcome::Ignored,
+///             Err(_) => Outcome::Failure,
+///             Ok(_) => Outcome::Success,
+///         }
+///     }
+/// }
+///
+/// let users = Breaker::builder("users")
+///     .consecutive_failures(1)
+///     .open_for(std::time::Duration::from_secs(30))
+///     .build()?;
+/// let _ = users.call_classified(|| Err::<(), _>(ErrorKind::InvalidInput.into()), Database);
+/// assert_eq!(users.phase(), Phase::Closed);
+/// let _ = users.call_classified(|| Err::<(), _>(ErrorKind::TimedOut.into()), Database);
+/// assert_eq!(users.phase(), Phase::Open);
+/// # Ok::<(), microbreaker_std::BuildError>(())
+/// ```
 pub trait Classify<T, E> {
     /// How a call with this result ended.
     fn classify(&self, result: &Result<T, E>) -> Outcome;
@@ -62,8 +104,23 @@ impl<T, E> Classify<T, E> for ErrorsFail {
     }
 }
 
-/// Those errors fail of which `is_failure` says so. With any other error the
-/// callee has answered, which is a success: "not found", for example.
+/// A classifier by which only errors that `is_failure` accepts are failures. Any
+/// other error, "not found" for example, is an answer, so a success.
+///
+/// ```
+/// use microbreaker_std::{Breaker, Phase, failing_if};
+/// use std::io;
+///
+/// let files = Breaker::builder("files")
+///     .consecutive_failures(1)
+///     .open_for(std::time::Duration::from_secs(30))
+///     .build()?;
+/// let is_failure = |error: &io::Error| error.kind() != io::ErrorKind::NotFound;
+/// let missing = files.call_classified(|| std::fs::read("/no/such/file"), failing_if(is_failure));
+/// assert!(missing.is_err());
+/// assert_eq!(files.phase(), Phase::Closed);
+/// # Ok::<(), microbreaker_std::BuildError>(())
+/// ```
 pub fn failing_if<T, E>(is_failure: impl Fn(&E) -> bool) -> impl Fn(&Result<T, E>) -> Outcome {
     move |result| match result {
         Err(error) if is_failure(error) => Outcome::Failure,

@@ -1,4 +1,4 @@
-//! The core's breaker, with a window that is chosen at run time.
+//! A core breaker with a window that is chosen at run time.
 
 pub(crate) mod reload;
 pub(crate) mod striped;
@@ -21,8 +21,8 @@ type Count = CountWindow<64>;
 type Time = TimeWindow<{ BUCKETS as usize }>;
 type Failures = FailureWindow<{ BUCKETS as usize }>;
 
-/// One breaker of the core. Every decision is made in here.
-#[expect(clippy::large_enum_variant, reason = "it is allocated once, and never moved after that")]
+/// A core breaker. It makes every decision.
+#[expect(clippy::large_enum_variant, reason = "it is allocated once and then never moves")]
 #[repr(u8)]
 pub(crate) enum Engine {
     Plain(Core<()>),
@@ -35,7 +35,7 @@ pub(crate) enum Engine {
     SlowStriped(Core<Striped<WithSlow<Time>>>),
 }
 
-/// Evaluates an expression of whichever core breaker it is.
+/// Evaluates an expression on the core breaker, whichever window it has.
 macro_rules! each {
     ($engine:expr, $core:ident => $value:expr) => {
         match $engine {
@@ -55,7 +55,7 @@ macro_rules! each {
 trait ForWindow {
     type Done;
 
-    /// `window` makes the window, `engine` the engine of a core breaker that has it.
+    /// `window` makes the window, and `engine` the engine with that window.
     fn with<W: Window>(
         self,
         window: impl FnOnce() -> W,
@@ -135,12 +135,12 @@ impl Engine {
         for_window(settings.window(), build).map_err(|error| settings.explain(error))
     }
 
-    /// Leave to make one call, and the tick at which it was given where the
+    /// Asks for a token to make one call. With it comes the tick of its issue, if the
     /// core times calls.
     ///
-    /// This and completing successes is inlined for the windows that most breakers
-    /// have: if it is not, the `Result` goes through memory in pieces, and that takes
-    /// longer than all the rest.
+    /// For the windows that most breakers have, this is inlined, and so is completing a
+    /// success: otherwise the `Result` goes through memory in pieces, which takes longer
+    /// than all the rest.
     #[inline(always)]
     pub(crate) fn try_acquire(&self) -> Result<(Token, u32), Rejected> {
         match self {

@@ -1,4 +1,4 @@
-//! Why a call did not get through, and why a breaker was not made.
+//! Why a call was not made, and why a breaker was not built.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use microbreaker::Phase;
 
 use crate::settings::SettingError;
 
-/// A breaker refused a call, which was not made.
+/// A breaker refused a call. It was not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejected {
     /// The breaker's name.
     pub name: Arc<str>,
-    /// The phase that refused it: open, half-open with all probes given out,
-    /// forced open, or closed while it closes gradually.
+    /// The phase that refused it: open, half-open with all probes out, forced open, or
+    /// closed while the breaker closes gradually.
     pub phase: Phase,
-    /// How long until it is worth asking again, where that is known: while open.
+    /// How long until the breaker may admit a call. Known only while it is open.
     pub retry_after: Option<Duration>,
 }
 
@@ -36,7 +36,7 @@ impl std::error::Error for Rejected {}
 /// A guarded call failed, or was refused and not made.
 pub type CallError<E> = microbreaker::CallError<E, Rejected>;
 
-/// A breaker cannot be made of its settings.
+/// A breaker cannot be built from its settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BuildError {

@@ -1,4 +1,4 @@
-//! A service's breaker over those of its instances, and the order to ask them in.
+//! Failover among the instances of a service, the healthiest first.
 
 use std::future::Future;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use microbreaker::Phase;
 
 use crate::breaker::Breaker;
-use crate::breaker::call::{Leave, call, call_async};
+use crate::breaker::call::{Admission, call, call_async};
 use crate::breaker::permit::Permit;
 use crate::classify::{Classify, ErrorsFail, Outcome};
 use crate::error::{CallError, Rejected};
 
-/// `breakers` in the order in which to ask them: those that admit every call,
-/// then those that are half-open, then those that are open, the soonest to retry
-/// first, and last those that are forced open. Equals stay in their order.
+/// Orders `breakers` by health, to ask the first of them first: those that admit
+/// every call, then the half-open ones, then the open ones by when they will be
+/// half-open, and last the ones that are forced open. Equals keep their order.
 ///
 /// ```
 /// use microbreaker_std::{Breaker, healthiest_first};
@@ -40,14 +40,14 @@ pub fn healthiest_first<'a>(breakers: impl IntoIterator<Item = &'a Breaker>) -> 
     order
 }
 
-/// A service of several instances, each behind a breaker of its own, and all
-/// behind the service's.
+/// Calls to a service of several instances, each with a breaker of its own, below a
+/// breaker for the whole service.
 ///
-/// A call asks the service's breaker, and then the instances' in the order of
-/// [`healthiest_first`]; the first that admits it gets it. The outcome counts for both: an
-/// instance that fails is left out soon, and when too many calls fail whichever
-/// instance they go to, the service is. Only a demand to open for some time is
-/// the instance's alone, and a failure to the service.
+/// A call asks the breaker of the service, and then those of the instances in the
+/// order of [`healthiest_first`]. The first instance that admits it gets it. The
+/// outcome counts for both breakers: a failing instance is soon left out, and when
+/// too many calls fail at whichever instance, so is the service. A demand to open for
+/// some time opens the instance's breaker only; for the service it is a failure.
 ///
 /// ```
 /// use microbreaker_std::{Breaker, Failover};
@@ -67,7 +67,8 @@ pub struct Failover {
 }
 
 impl Failover {
-    /// A service of these instances; of equal ones the first is asked first.
+    /// `breaker` is the breaker of the service, `instances` are those of its
+    /// instances. Among equally healthy ones, the first is asked first.
     ///
     /// # Panics
     ///
@@ -79,30 +80,30 @@ impl Failover {
         Self { breaker, instances }
     }
 
-    /// The service's own breaker.
+    /// The breaker of the service.
     #[must_use]
     pub const fn breaker(&self) -> &Breaker {
         &self.breaker
     }
 
-    /// The instances' breakers.
+    /// The breakers of the instances.
     #[must_use]
     pub fn instances(&self) -> &[Breaker] {
         &self.instances
     }
 
-    /// Makes a guarded call of the instance whose breaker `f` is given: an `Err`
-    /// is a failure, and so is a panic.
+    /// Makes a guarded call: `f` gets the breaker of the instance to call. An `Err` is
+    /// a failure, and so is a panic.
     ///
     /// # Errors
     ///
-    /// The call's own, or that it was refused and not made: by the service's
-    /// breaker, or by those of all instances.
+    /// The call's own error, or that it was refused and not made: by the breaker of
+    /// the service, or by those of all its instances.
     pub fn call<T, E>(&self, f: impl FnOnce(&Breaker) -> Result<T, E>) -> Result<T, CallError<E>> {
         self.call_classified(f, ErrorsFail)
     }
 
-    /// [`call`](Self::call), of whose result `classify` says what it means.
+    /// [`call`](Self::call) with a classifier that says what the result means.
     ///
     /// # Errors
     ///
@@ -130,14 +131,14 @@ impl Failover {
         call_async(permits, f(instance), classify).await.map_err(CallError::Failed)
     }
 
-    /// The instance that admits a call, and leave from both.
+    /// The instance that admits a call, and the permits of both breakers.
     fn acquire(&self) -> Result<(&Breaker, Both<'_>), Rejected> {
         let of_service = self.breaker.try_acquire()?;
         let mut refused = None;
         for instance in healthiest_first(&self.instances) {
             match instance.try_acquire() {
                 Ok(of_instance) => return Ok((instance, Both { of_service, of_instance })),
-                // The first is the soonest to ask again.
+                // The first to refuse is the first to be worth asking again.
                 Err(rejected) => refused = refused.or(Some(rejected)),
             }
         }
@@ -146,13 +147,13 @@ impl Failover {
     }
 }
 
-/// Leave from the service and from an instance.
+/// The permits of the service and of an instance.
 struct Both<'a> {
     of_service: Permit<&'a Breaker>,
     of_instance: Permit<&'a Breaker>,
 }
 
-impl Leave for Both<'_> {
+impl Admission for Both<'_> {
     fn end(&mut self, outcome: Outcome) {
         self.of_instance.end(outcome);
         self.of_service.end(match outcome {

@@ -1,9 +1,9 @@
-//! The last good value as a fallback.
+//! The last good result as a fallback.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Remembers the last good result, and stands in with it for one that is not.
+/// Remembers the last good result, and returns it in place of an error.
 ///
 /// ```
 /// # use microbreaker_std::{Breaker, LastGood};
@@ -21,32 +21,32 @@ pub struct LastGood<T> {
 }
 
 impl<T: Clone> LastGood<T> {
-    /// Nothing is remembered yet; values are good for ever.
+    /// Remembers nothing yet. A result stays good for ever.
     #[must_use]
     pub const fn new() -> Self {
         Self::no_older_than(Duration::MAX)
     }
 
-    /// Nothing is remembered yet; values are good for so long.
+    /// Remembers nothing yet. A result stays good for `most`.
     #[must_use]
     pub const fn no_older_than(most: Duration) -> Self {
         Self { last: Mutex::new(None), most }
     }
 
-    /// A good `result` is remembered and returned; in place of an error, the
-    /// last good one that is not too old.
+    /// Remembers and returns a good `result`. In place of an error, returns the last
+    /// good result if it is not too old.
     ///
-    /// Locks for as long as a value takes to clone.
+    /// Holds a lock while it clones the value.
     ///
     /// # Errors
     ///
-    /// The result's own, if there is nothing to stand in for it.
+    /// The error of `result`, if no good result can take its place.
     pub fn or_last<E>(&self, result: Result<T, E>) -> Result<T, E> {
         self.or_last_at(Instant::now(), result)
     }
 
     fn or_last_at<E>(&self, now: Instant, result: Result<T, E>) -> Result<T, E> {
-        // A clone that panicked has left the value as it was.
+        // A clone that panicked left the value as it was.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         match (result, &*last) {
             (Ok(value), _) => {

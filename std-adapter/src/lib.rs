@@ -1,7 +1,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
-//! The [`microbreaker`] circuit breaker for services: a handle with a name,
-//! guarded calls of functions and futures, and times as [`Duration`].
+//! The [`microbreaker`] circuit breaker for services: a named handle that guards
+//! calls of functions and futures, with times as [`Duration`].
 //!
 //! ```
 //! use microbreaker_std::{Breaker, CallError};
@@ -14,14 +14,14 @@
 //!
 //! match users.call(|| "42".parse::<u32>()) {
 //!     Ok(user) => println!("{user}"),
-//!     Err(CallError::Failed(error)) => println!("asked, and got: {error}"),
-//!     Err(CallError::Rejected(why)) => println!("{why}"), // why.retry_after says how long
+//!     Err(CallError::Failed(error)) => println!("the call failed: {error}"),
+//!     Err(CallError::Rejected(why)) => println!("{why}"), // why.retry_after: how long
 //! }
 //! # Ok::<(), microbreaker_std::BuildError>(())
 //! ```
 //!
-//! Begin with [`Breaker`] and [`Builder`]. The README has the features, and a
-//! guarded HTTP call.
+//! Start with [`Breaker`] and [`Builder`]. The README lists the features and shows
+//! a guarded HTTP call.
 //!
 //! [`Duration`]: std::time::Duration
 

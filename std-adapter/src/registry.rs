@@ -25,11 +25,11 @@ use crate::settings::{SettingError, Settings};
 use crate::telemetry::event::Event;
 use crate::telemetry::listeners::Listeners;
 
-/// As many breakers as a registry holds for nobody, unless it is told otherwise.
+/// The default of `most_idle`.
 const MOST_IDLE: usize = 10_000;
 
-/// Breakers by name: for each service, host or endpoint one, made of a template
-/// when it is first asked for. A handle, cheap to clone.
+/// Breakers by name: one for each service, host or endpoint, built from a template at
+/// the first request for its name. A handle, cheap to clone.
 ///
 /// ```
 /// use microbreaker_std::{Breaker, Registry, Settings};
@@ -51,10 +51,9 @@ const MOST_IDLE: usize = 10_000;
 ///
 /// # Memory
 ///
-/// A breaker takes up to 2 KiB, and where calls are counted 64 bytes more for each
-/// thread that makes them. Names may come from outside, so those that nobody but the
-/// registry holds are bounded, by default to 10,000: see
-/// [`most_idle`](Self::most_idle).
+/// A breaker takes up to 2 KiB and, if calls are counted, another 128 bytes for each
+/// core. Names may come from outside, so the number of breakers that only the registry
+/// holds is bounded, by default to 10,000: see [`most_idle`](Self::most_idle).
 #[derive(Clone)]
 pub struct Registry(Arc<Shared>);
 
@@ -64,12 +63,12 @@ struct Shared {
     listeners: Arc<Listeners>,
     clock: SharedClock,
     most_idle: usize,
-    /// With so many breakers it is time to look for idle ones again.
+    /// The number of breakers above which to look for idle ones again.
     look_at: AtomicUsize,
 }
 
 impl Registry {
-    /// No breakers yet; they will be made as `template` says, each under its own
+    /// An empty registry, which will build breakers from `template`, each under its own
     /// name.
     ///
     /// # Errors
@@ -94,10 +93,10 @@ impl Registry {
         Ok(Self(Arc::new(registry)))
     }
 
-    /// Holds at most `count` breakers, at least 1, for nobody else: beyond, a
-    /// tenth of them are dropped, first those that are closed, and of these the
-    /// ones that have not been asked for the longest. Breakers that somebody
-    /// holds do not count, and stay.
+    /// Keeps at most `count` breakers, at least 1, that nothing but the registry holds.
+    /// When there are more, it drops the excess and another tenth of `count`: closed
+    /// breakers first, and among these the ones that were not requested for the longest
+    /// time. Breakers with a handle elsewhere do not count, and stay.
     ///
     /// # Panics
     ///
@@ -111,27 +110,27 @@ impl Registry {
         self
     }
 
-    /// The breaker of this name, made if there is none.
+    /// The breaker of this name, built if there is none.
     ///
-    /// Lock-free where there is one, unless that is just being evicted. Keep the
-    /// handle where you can: it is faster, and it keeps the breaker.
+    /// Lock-free if the breaker exists and is not just being evicted. Keep the handle
+    /// where you can: that is faster, and it keeps the breaker.
     #[must_use]
     pub fn get(&self, name: &str) -> Breaker {
         let breakers = self.0.breakers.pin();
         let now = self.0.clock.now();
         if let Some(entry) = breakers.get(name) {
-            entry.asked.store(now, Ordering::Relaxed);
+            entry.requested.store(now, Ordering::Relaxed);
             if let Some(breaker) = entry.handle() {
                 return breaker;
             }
         }
         let name: Arc<str> = name.into();
-        // Who changes what breakers are made of finds this one, or it is made of
-        // what has changed. And nobody evicts any meanwhile.
+        // While this is locked no thread changes the recipe: a later change finds
+        // this breaker, an earlier one is in the recipe. Nor does any thread evict.
         let recipe = self.0.recipe.read().unwrap_or_else(PoisonError::into_inner);
         let entry = breakers.get_or_insert_with(name.clone(), || {
             let breaker = recipe.builder(&name).build();
-            Entry::new(breaker.expect("it was checked when it was set"), now)
+            Entry::new(breaker.expect("the recipe was checked when it was set"), now)
         });
         let breaker = entry.breaker.clone();
         drop(recipe);
@@ -141,19 +140,19 @@ impl Registry {
         breaker
     }
 
-    /// A breaker that is made as `builder` says, under its name, in place of the
-    /// template: with a clock or listeners of its own, say. Otherwise it is like
-    /// the others: made again in the same way if it was dropped as idle, and what
-    /// is overridden goes before what `builder` sets.
+    /// Builds a breaker from `builder` instead of the template, with a clock or
+    /// listeners of its own for example, under the builder's name. Otherwise it is like
+    /// the others: if it was dropped as idle, it is built again from `builder`, and
+    /// overrides take precedence over what `builder` sets.
     ///
     /// # Errors
     ///
-    /// If it cannot be built, or there is a breaker of this name, which somebody
-    /// may use; nothing is changed then.
+    /// If it cannot be built, or there is already a breaker of this name, which may be
+    /// in use. Nothing is changed then.
     pub fn insert(&self, builder: Builder) -> Result<Breaker, BuildError> {
         let builder = Builder { of_registry: Some(self.0.listeners.clone()), ..builder };
         let name = builder.name.clone();
-        // Nobody makes breakers meanwhile.
+        // While this is locked, no thread builds a breaker.
         let mut recipe = self.0.recipe.write().unwrap_or_else(PoisonError::into_inner);
         if self.find(&name).is_some() {
             let allowed = "one that the registry has no breaker of".to_owned();
@@ -172,14 +171,14 @@ impl Registry {
         self.0.breakers.pin().get(name).and_then(|entry| self.handle(entry))
     }
 
-    /// All breakers, by name.
+    /// All breakers, sorted by name.
     #[must_use]
     pub fn list(&self) -> Vec<Breaker> {
         self.matching("*")
     }
 
-    /// Those breakers whose names match `pattern`, by name. `*` is any number of
-    /// characters, `?` is one.
+    /// The breakers whose names match `pattern`, sorted by name. `*` stands for any
+    /// number of characters, `?` for one.
     #[must_use]
     pub fn matching(&self, pattern: &str) -> Vec<Breaker> {
         let pattern = WildMatch::new(pattern);
@@ -190,25 +189,25 @@ impl Registry {
         matching
     }
 
-    /// Takes a breaker out. Who holds it still can use it; who asks for its name
+    /// Removes a breaker. Handles to it stay usable, but the next request for its name
     /// gets another one. In the metrics it is in no phase any more.
     pub fn remove(&self, name: &str) -> Option<Breaker> {
-        self.0.breakers.pin().remove(name).map(Entry::taken_out)
+        self.0.breakers.pin().remove(name).map(Entry::removed)
     }
 
-    /// Takes out the breakers that nobody holds, that are closed, and that nobody
-    /// has asked for during `time`, below 49 days. How many.
+    /// Removes the closed breakers that nothing but the registry holds and that were
+    /// not requested for `time`, which must be below 49 days. Returns how many.
     pub fn evict_idle(&self, time: Duration) -> usize {
         let idle = self.idle();
         idle.into_iter().filter(|idle| idle.closed && idle.time >= time && self.evict(idle)).count()
     }
 
-    /// For `name` those of `settings` that are set go before the template's, from
-    /// now on.
+    /// Overrides the template for one name: from now on, what is set in `settings`
+    /// takes precedence there.
     ///
     /// # Errors
     ///
-    /// If they cannot work together; nothing is changed then.
+    /// If the settings cannot work together. Nothing is changed then.
     pub fn override_settings(
         &self,
         name: &str,
@@ -230,13 +229,12 @@ impl Registry {
         self.find(&name).map_or(Ok(Reloaded::Unchanged), |breaker| breaker.reload(&settings))
     }
 
-    /// Goes on with other settings: of the template, and in place of all that was
-    /// overridden. Those that were inserted go on with their own. Tells what became
-    /// of each breaker.
+    /// Replaces the settings of the template, and all overrides. Breakers that were
+    /// inserted keep their own settings. Returns what became of each breaker.
     ///
     /// # Errors
     ///
-    /// The first of them that cannot work; nothing is changed then.
+    /// The first setting that cannot work. Nothing is changed then.
     pub fn reload(
         &self,
         template: Settings,
@@ -256,8 +254,7 @@ impl Registry {
         self.list().into_iter().map(reload).collect()
     }
 
-    /// Tells `listener` of every event of every breaker: see
-    /// [`Breaker::on_event`].
+    /// Calls `listener` on every event of every breaker: see [`Breaker::on_event`].
     pub fn on_event(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {
         self.0.listeners.add(listener);
     }
@@ -265,12 +262,12 @@ impl Registry {
     /// The breaker of `entry`, unless it was evicted.
     fn handle(&self, entry: &Entry) -> Option<Breaker> {
         entry.handle().or_else(|| {
-            let _nobody_evicts = self.0.recipe.read().unwrap_or_else(PoisonError::into_inner);
+            let _no_evictions = self.0.recipe.read().unwrap_or_else(PoisonError::into_inner);
             entry.handle()
         })
     }
 
-    /// The breakers that nobody holds.
+    /// The breakers that nothing but the registry holds.
     fn idle(&self) -> Vec<Idle> {
         let now = self.0.clock.now();
         let breakers = self.0.breakers.pin();
@@ -278,18 +275,18 @@ impl Registry {
         let idle = idle.map(|(name, entry)| Idle {
             name: name.clone(),
             closed: entry.breaker.phase() == Phase::Closed,
-            time: duration(elapsed(now, entry.asked.load(Ordering::Relaxed))),
+            time: duration(elapsed(now, entry.requested.load(Ordering::Relaxed))),
         });
         idle.collect()
     }
 
-    /// Takes it out, unless somebody holds it now.
+    /// Removes it, unless there is a handle to it by now.
     fn evict(&self, idle: &Idle) -> bool {
-        // Nobody makes one of this name meanwhile.
-        let _alone = self.0.recipe.write().unwrap_or_else(PoisonError::into_inner);
+        // While this is locked, no thread builds one of this name.
+        let _no_builds = self.0.recipe.write().unwrap_or_else(PoisonError::into_inner);
         let breakers = self.0.breakers.pin();
         let leaves = breakers.get(&idle.name).is_some_and(Entry::leave);
-        leaves && breakers.remove(&idle.name).map(Entry::taken_out).is_some()
+        leaves && breakers.remove(&idle.name).map(Entry::removed).is_some()
     }
 
     #[cold]
@@ -303,7 +300,7 @@ impl Registry {
                 self.evict(idle);
             });
         }
-        // Those that somebody holds must not be looked through at every call.
+        // Held breakers stay, so do not look through them again at every call.
         let look_at = self.0.breakers.pin().len() + most / 10;
         self.0.look_at.store(look_at.max(most), Ordering::Relaxed);
     }
@@ -313,7 +310,7 @@ impl Registry {
 struct Idle {
     name: Arc<str>,
     closed: bool,
-    /// For how long nobody has asked for it.
+    /// How long it has not been requested.
     time: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What makes a breaker trip and how it recovers, in the terms of `std`.
+//! The settings of a breaker as data, and their errors.
 
 mod config;
 mod error;
@@ -11,10 +11,10 @@ pub use microbreaker::AfterProbeTimeout;
 
 pub use self::error::SettingError;
 
-/// A window by time forgets a tenth of itself at a time, as in most breakers.
+/// The buckets of a window by time, which forgets one at a time.
 pub(crate) const BUCKETS: u32 = 10;
 
-/// Hands the names of all settings to a macro.
+/// Passes the names of all settings to a macro.
 macro_rules! all_settings {
     ($to:ident) => {
         $to! {
@@ -25,9 +25,28 @@ macro_rules! all_settings {
     };
 }
 
-/// What makes a breaker trip and how it recovers: [`Builder`](crate::Builder)'s
-/// settings as data, each named after its setter. What is `None` is not used,
-/// or as the setter says by default.
+/// What makes a breaker trip, and how it recovers: the settings of a
+/// [`Builder`](crate::Builder) as data, each named after its setter. `None` means the
+/// default that the setter documents, or that the setting is not used.
+///
+/// ```
+/// use microbreaker_std::{Breaker, Settings};
+/// use std::time::Duration;
+///
+/// let defaults = Settings {
+///     consecutive_failures: Some(3),
+///     open_for: Some(Duration::from_secs(30)),
+///     ..Settings::default()
+/// };
+/// let patient = Settings { consecutive_failures: Some(10), ..Settings::default() };
+///
+/// let reports = Breaker::builder("reports").settings(patient.over(&defaults)).build()?;
+/// assert_eq!(reports.settings().consecutive_failures, Some(10));
+/// assert_eq!(reports.settings().open_for, Some(Duration::from_secs(30)));
+///
+/// reports.reload(&defaults)?; // while it is in use
+/// # Ok::<(), microbreaker_std::BuildError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
@@ -63,21 +82,21 @@ pub struct Settings {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Backoff {
-    /// What each trip from half-open multiplies the wait by, 2 or more.
+    /// What each trip from half-open multiplies the wait by: 2 or more.
     pub factor: u32,
     /// The longest wait.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub max: Duration,
 }
 
-/// How long probes may take to settle it. In a file: a time, or `"never"`.
+/// How long probes may take to decide. In a file: a time, or `"never"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
 pub enum ProbeTimeout {
-    /// So long.
+    /// This long.
     After(Duration),
-    /// For ever.
+    /// For ever: there is no time limit.
     Never,
 }
 
@@ -107,12 +126,12 @@ impl From<ProbeTimeout> for String {
     }
 }
 
-/// Closing gradually.
+/// Gradual closing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Ramp {
-    /// The share of calls that is admitted in each step, 1 to 99 percent.
+    /// The share of calls to admit in each step, 1 to 99 percent.
     pub shares: Vec<u8>,
     /// How long each step lasts.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
@@ -120,8 +139,8 @@ pub struct Ramp {
 }
 
 impl Settings {
-    /// These, and `others` where nothing is set. The window is one setting: where
-    /// one is set here, none is taken from `others`.
+    /// These settings, filled up from `others` where nothing is set. The window is one
+    /// setting: if these set a window, nothing of it comes from `others`.
     #[must_use]
     pub fn over(&self, others: &Self) -> Self {
         let has_window = self.last_calls.is_some() || self.within.is_some();

@@ -1,4 +1,4 @@
-//! Settings from a file.
+//! The settings of many breakers in a file.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,9 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::engine;
 use crate::settings::{SettingError, Settings};
 
-/// The settings of many breakers, as they stand in a file: TOML, YAML, JSON, or
-/// whatever else has a deserializer. The names are the setters' of
-/// [`Builder`](crate::Builder), times are written like `"30s"` or `"1m 30s"`.
+/// The settings of many breakers, as in a file: TOML, YAML, JSON, or any other format
+/// with a deserializer. Settings have the names of the setters of
+/// [`Builder`](crate::Builder). Times are written like `"30s"` or `"1m 30s"`.
 ///
 /// ```toml
 /// [defaults]
@@ -30,15 +30,15 @@ use crate::settings::{SettingError, Settings};
 /// probe_timeout = "never"
 /// ```
 ///
-/// What is more special goes first: a profile's breakers before `breakers`, then
-/// the profile's `defaults` and last `defaults`, each setting for itself. Only
-/// the window, `last_calls` or `within` and `striped`, is one setting.
+/// The more specific place takes precedence, for each setting by itself: the breakers of
+/// a profile, then `breakers`, then the `defaults` of the profile, and last `defaults`.
+/// Only the window, which is `last_calls` or `within` and `striped`, is one setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SettingsFile {
-    /// For all breakers.
+    /// Settings for all breakers.
     pub defaults: Settings,
-    /// For those of these names.
+    /// Settings for breakers by name.
     pub breakers: BTreeMap<String, Settings>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     profiles: BTreeMap<String, Profile>,
@@ -51,11 +51,11 @@ struct Profile {
     breakers: BTreeMap<String, Settings>,
 }
 
-/// Something in a configuration is wrong.
+/// Something in a settings file is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SettingsFileError {
-    /// Where, like `breakers.search.open_for`.
+    /// Where it is, like `breakers.search.open_for`.
     pub path: String,
     /// What is wrong there, and what is allowed.
     pub problem: String,
@@ -70,12 +70,12 @@ impl fmt::Display for SettingsFileError {
 impl std::error::Error for SettingsFileError {}
 
 impl SettingsFile {
-    /// Reads a configuration, and checks every breaker in every profile.
+    /// Reads settings, and checks those of every breaker in every profile.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong, and where: a name that is unknown, a value
-    /// of another type, one out of its range, settings that do not go together.
+    /// The first problem, and where it is: an unknown name, a value of the wrong type or
+    /// out of range, or settings that cannot work together.
     pub fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Self, SettingsFileError> {
         let read: Self = serde_path_to_error::deserialize(from).map_err(|error| {
             let (path, problem) = (error.path().to_string(), error.inner().to_string());
@@ -88,11 +88,12 @@ impl SettingsFile {
         Ok(read)
     }
 
-    /// The configuration in a profile, with none left; `None` without any.
+    /// The settings in the profile `name`, or outside of all profiles if it is `None`.
+    /// The result has no profiles.
     ///
     /// # Errors
     ///
-    /// If there is no such profile: the names that there are.
+    /// If there is no such profile. The error lists those that there are.
     pub fn in_profile(&self, name: Option<&str>) -> Result<Self, SettingsFileError> {
         let Some(name) = name else { return Ok(self.with(None)) };
         match self.profiles.get(name) {
@@ -105,7 +106,7 @@ impl SettingsFile {
         }
     }
 
-    /// The settings of the breaker of this name, in no profile.
+    /// The settings of the breaker `name`, outside of all profiles.
     #[must_use]
     pub fn settings(&self, name: &str) -> Settings {
         let own = self.breakers.get(name);
@@ -125,7 +126,7 @@ impl SettingsFile {
         Self { defaults, breakers, profiles: BTreeMap::new() }
     }
 
-    /// Checks every breaker in a profile, whose path begins with `prefix`.
+    /// Checks every breaker in a profile. `prefix` begins the paths into the profile.
     fn check(&self, prefix: &str, profile: Option<&Profile>) -> Result<(), SettingsFileError> {
         let merged = self.with(profile);
         for name in merged.breakers.keys() {
@@ -135,27 +136,27 @@ impl SettingsFile {
                 (profile.map(|it| &it.defaults), format!("{prefix}defaults")),
                 (Some(&self.defaults), "defaults".to_owned()),
             ];
-            engine::check(&merged.settings(name)).map_err(|bad| located(bad, &layers))?;
+            engine::check(&merged.settings(name)).map_err(|error| located(error, &layers))?;
         }
-        // Defaults of nothing are for files that name every breaker.
+        // A file that names every breaker needs no defaults.
         if merged.defaults != Settings::default() || merged.breakers.is_empty() {
             let layers = [
                 (profile.map(|it| &it.defaults), format!("{prefix}defaults")),
                 (Some(&self.defaults), "defaults".to_owned()),
             ];
-            engine::check(&merged.defaults).map_err(|bad| located(bad, &layers))?;
+            engine::check(&merged.defaults).map_err(|error| located(error, &layers))?;
         }
         Ok(())
     }
 }
 
-/// `bad` with the path to it: in the first of `layers` that sets it, or else in
-/// the first that there is.
-fn located(bad: SettingError, layers: &[(Option<&Settings>, String)]) -> SettingsFileError {
+/// `error` with the path to its setting: in the first of `layers` that sets it, or else
+/// in the first that exists.
+fn located(error: SettingError, layers: &[(Option<&Settings>, String)]) -> SettingsFileError {
     let there_is = layers.iter().filter_map(|(layer, path)| layer.map(|layer| (layer, path)));
-    let sets = there_is.clone().find(|(layer, _)| layer.sets(bad.setting));
+    let sets = there_is.clone().find(|(layer, _)| layer.sets(error.setting));
     let path = sets.or(there_is.clone().next()).map_or("", |(_, path)| path);
-    let SettingError { setting, value, allowed } = bad;
+    let SettingError { setting, value, allowed } = error;
     SettingsFileError {
         path: format!("{path}.{setting}"),
         problem: format!("is {value}, but must be {allowed}"),

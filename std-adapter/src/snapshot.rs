@@ -1,4 +1,4 @@
-//! A breaker at a glance, in the terms of `std`.
+//! A breaker at a glance, with times as `Duration`.
 
 use std::time::Duration;
 
@@ -6,27 +6,42 @@ use microbreaker::{Phase, Tally};
 
 use crate::clock::duration;
 
-/// What a breaker was at one moment, consistent for one generation.
+/// A breaker at one moment, consistent for one generation.
+///
+/// ```
+/// use microbreaker_std::{Breaker, Phase};
+///
+/// let users = Breaker::builder("users")
+///     .failure_rate(80).min_calls(2).last_calls(20)
+///     .open_for(std::time::Duration::from_secs(30))
+///     .build()?;
+/// let _ = users.call(|| "42".parse::<u32>());
+/// let _ = users.call(|| "x".parse::<u32>());
+///
+/// let now = users.snapshot();
+/// assert_eq!((now.phase, now.failure_rate), (Phase::Closed, Some(50.0)));
+/// # Ok::<(), microbreaker_std::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// The phase. An opening that is over reads as half-open.
+    /// The phase. An opening whose time is over reads as half-open.
     pub phase: Phase,
-    /// How long it has been in that phase.
+    /// How long the breaker has been in that phase.
     pub in_phase_for: Duration,
-    /// How long until it is worth asking, where that is known: while open.
+    /// How long until the breaker may admit a call. Known only while it is open.
     pub retry_after: Option<Duration>,
-    /// What the window holds; while half-open, the finished probes. An open
-    /// breaker still shows the window, or the probes, that tripped it.
+    /// The calls in the window; while half-open, the finished probes. An open breaker
+    /// still shows the window, or the probes, that tripped it.
     pub tally: Tally,
-    /// The share of calls in the tally that failed, 0 to 100 percent to a tenth;
-    /// `None` as long as there are fewer than `min_calls`.
+    /// The share of failed calls in the tally, 0 to 100 percent to a tenth. `None` while
+    /// there are fewer than `min_calls`.
     pub failure_rate: Option<f64>,
-    /// The same of slow calls; `None` also where nobody looks for them.
+    /// The same for slow calls. `None` also if slow calls are not measured.
     pub slow_rate: Option<f64>,
-    /// Failures in a row, where that policy is configured.
+    /// Failures in a row, if that policy is set.
     pub consecutive_failures: u32,
-    /// How often it has tripped from half-open without a close in between.
+    /// How often the breaker has tripped from half-open without a close in between.
     pub backoff_level: u32,
 }
 

@@ -1,8 +1,7 @@
-//! What a breaker reports: events to listeners and streams, logs, counts and
-//! metrics.
+//! What a breaker reports: events to listeners and streams, logs, counts and metrics.
 //!
-//! Features switch these on in this file only. Where one is off, a twin in `off/`
-//! takes its place, with the same methods and nothing in them.
+//! Only this file asks which features are on. A module whose feature is off is replaced
+//! by its twin in `off/`, whose methods do nothing.
 
 #[cfg_attr(not(feature = "counts"), path = "telemetry/off/counts.rs")]
 pub(crate) mod counts;
@@ -32,7 +31,7 @@ use crate::snapshot::Snapshot;
 pub(crate) struct Telemetry {
     pub(crate) name: Arc<str>,
     pub(crate) listeners: Listeners,
-    /// Those of the registry that the breaker is in.
+    /// Those of the registry that the breaker belongs to.
     pub(crate) of_registry: Option<Arc<Listeners>>,
     pub(crate) counters: Counters,
     pub(crate) series: Series,
@@ -64,10 +63,10 @@ impl Telemetry {
         self.breaker.get_or_init(|| breaker);
     }
 
-    /// Tells everyone what has just happened to the breaker.
+    /// Reports what has just happened to the breaker.
     pub(crate) fn tell(&self, kind: EventKind, cause: Cause) {
         let at = SystemTime::now();
-        // Once its handles are gone, nobody can look at the breaker any more.
+        // With its last handle the breaker is gone, and there is nothing to report.
         let Some(breaker) = self.breaker.get().and_then(Weak::upgrade) else { return };
         let event =
             Event { name: self.name.clone(), at, kind, cause, snapshot: breaker.snapshot() };

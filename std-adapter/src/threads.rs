@@ -1,36 +1,37 @@
-//! Threads and cores, by number.
+//! Numbers for threads, and the number of cores.
 
 use std::cell::Cell;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::available_parallelism;
 
-/// The number of a thread that has none yet, or no longer.
+/// Stands for the number of a thread that has none, not yet or no longer.
 const NONE: usize = usize::MAX;
 
 thread_local! {
-    /// With no destructor, so that reading it is one load.
+    /// Has no destructor, so that reading it is one load.
     static NUMBER: Cell<usize> = const { Cell::new(NONE) };
     static HELD: Held = Held::take();
 }
 
-/// Which numbers threads have, at their own places.
+/// Whether each number is taken.
 static TAKEN: Mutex<Vec<bool>> = Mutex::new(Vec::new());
 
-/// A number for this thread that no other living thread has, the smallest when
-/// it first asked. `usize::MAX` while the thread ends, which several may be told.
+/// A number for this thread that no other living thread has: the smallest free one at
+/// the thread's first call. `usize::MAX` while the thread ends, which several threads
+/// may get at a time.
 #[inline]
 pub(crate) fn number() -> usize {
     let number = known();
     if number == NONE { first() } else { number }
 }
 
-/// The same without asking: `usize::MAX` if nobody has asked yet.
+/// This thread's number if it has called [`number`], or else `usize::MAX`.
 #[inline]
 pub(crate) fn known() -> usize {
     NUMBER.get()
 }
 
-/// How many threads can run at a time, asked once: the system takes its time.
+/// How many threads can run at a time. Asks the system once, because that is slow.
 pub(crate) fn cores() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     *CORES.get_or_init(|| available_parallelism().map_or(1, Into::into))
@@ -43,7 +44,7 @@ fn first() -> usize {
     number
 }
 
-/// A number that is given back when the thread ends.
+/// A number that is free again when the thread ends.
 struct Held(usize);
 
 impl Held {
@@ -61,7 +62,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Before somebody else can have it.
+        // Before another thread can take it.
         NUMBER.set(NONE);
         TAKEN.lock().unwrap_or_else(PoisonError::into_inner)[self.0] = false;
     }

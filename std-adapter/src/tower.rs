@@ -1,4 +1,4 @@
-//! A tower layer.
+//! A layer for tower.
 
 use std::error::Error;
 use std::future::Future;
@@ -21,14 +21,50 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Guards services with a [`Breaker`].
 ///
+/// ```
+/// use microbreaker_std::{Breaker, BreakerLayer, Rejected};
+/// use tower_layer::Layer;
+/// use tower_service::Service;
+/// # #[derive(Clone)]
+/// # struct Upstream;
+/// # impl Service<u32> for Upstream {
+/// #     type Response = u32;
+/// #     type Error = std::io::Error;
+/// #     type Future = std::future::Ready<Result<u32, std::io::Error>>;
+/// #     fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<std::io::Result<()>> {
+/// #         std::task::Poll::Ready(Ok(()))
+/// #     }
+/// #     fn call(&mut self, _: u32) -> Self::Future {
+/// #         std::future::ready(Err(std::io::ErrorKind::TimedOut.into()))
+/// #     }
+/// # }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), microbreaker_std::BuildError> {
+/// let users = Breaker::builder("users")
+///     .consecutive_failures(1)
+///     .open_for(std::time::Duration::from_secs(30))
+///     .build()?;
+/// let mut service = BreakerLayer::new(users).layer(Upstream);
+///
+/// std::future::poll_fn(|context| service.poll_ready(context)).await.unwrap();
+/// let failed = service.call(42).await.unwrap_err();
+/// assert!(failed.is::<std::io::Error>());
+///
+/// std::future::poll_fn(|context| service.poll_ready(context)).await.unwrap();
+/// let refused = service.call(42).await.unwrap_err();
+/// assert!(refused.is::<Rejected>());
+/// # Ok(())
+/// # }
+/// ```
 /// A refused request fails with a [`Rejected`] in its `tower::BoxError`:
 /// `error.downcast_ref::<Rejected>()`.
 ///
-/// All services that one layer, or a clone of it, makes share the breaker. A
-/// request is admitted before the inner service is called; while the breaker is
-/// open the inner service is not even asked whether it is ready.
+/// All services from one layer, or from its clones, share the breaker. Each call of the
+/// inner service is admitted first. While the breaker is open, the inner service is not
+/// even asked whether it is ready.
 ///
-/// `C` says what responses and errors mean; by default every error is a failure.
+/// `C` classifies responses and errors. By default every error is a failure.
 #[derive(Clone, Debug)]
 pub struct BreakerLayer<C = ErrorsFail> {
     breaker: Breaker,
@@ -36,7 +72,7 @@ pub struct BreakerLayer<C = ErrorsFail> {
 }
 
 impl BreakerLayer {
-    /// Guards services with `breaker`; every error is a failure.
+    /// Guards services with `breaker`. Every error is a failure.
     #[must_use]
     pub const fn new(breaker: Breaker) -> Self {
         Self { breaker, classify: ErrorsFail }
@@ -44,7 +80,7 @@ impl BreakerLayer {
 }
 
 impl<C> BreakerLayer<C> {
-    /// `classify` says what a response or an error means for the breaker.
+    /// Sets the classifier, which says what a response or an error means.
     pub fn classified<D>(self, classify: D) -> BreakerLayer<D> {
         BreakerLayer { breaker: self.breaker, classify }
     }
@@ -72,13 +108,13 @@ pub struct BreakerService<S, C = ErrorsFail> {
     asked: Asked,
 }
 
-/// Whom `poll_ready` has asked.
+/// What `poll_ready` has asked.
 #[derive(Debug)]
 enum Asked {
     Nothing,
-    /// The breaker refuses, so nobody has asked the inner service.
+    /// Only the breaker, which refuses.
     Breaker,
-    /// The breaker does not refuse, and the inner service is ready.
+    /// The breaker, which does not refuse, and the inner service, which is ready.
     Both,
 }
 
@@ -111,9 +147,9 @@ where
     type Error = BoxError;
     type Future = BreakerFuture<S::Future, C>;
 
-    /// Ready at once while the breaker is open: the request will be refused.
-    /// Otherwise when the inner service is. Takes no permit, so that a service
-    /// which is never called holds no probe.
+    /// Ready at once while the breaker is open, because the request will be refused.
+    /// Otherwise ready when the inner service is. Takes no permit, so a service that is
+    /// never called holds no probe.
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.asked = Asked::Nothing;
         if matches!(self.breaker.phase(), Phase::Open | Phase::ForcedOpen) {
@@ -128,7 +164,7 @@ where
             }
             Err(error) => {
                 let result = Err(error);
-                // Nobody was called, yet the service says that it cannot be.
+                // No call was made, but this says how one would end.
                 if let Ok(permit) = self.breaker.try_acquire() {
                     permit.finish(self.classify.classify(&result));
                 }
@@ -139,12 +175,13 @@ where
 
     /// # Panics
     ///
-    /// If `poll_ready` has not returned ready.
+    /// If `poll_ready` has not returned ready since the last call.
     fn call(&mut self, request: Request) -> Self::Future {
         let outcome = match std::mem::replace(&mut self.asked, Asked::Nothing) {
             Asked::Nothing => panic!("poll_ready must return ready before each call"),
             Asked::Breaker => self.breaker.try_acquire_owned().and_then(|permit| {
-                // It would admit by now, but nobody knows if the inner service is ready.
+                // By now the breaker admits, but whether the inner service is ready is
+                // unknown.
                 permit.ignore();
                 let (name, phase) = (self.breaker.name().clone(), self.breaker.phase());
                 Err(Rejected { name, phase, retry_after: None })
@@ -164,8 +201,8 @@ where
 }
 
 pin_project! {
-    /// The response of a [`BreakerService`]. Dropped half-way, the request counts
-    /// as abandoned; a panic in it is a failure.
+    /// The response of a [`BreakerService`]. A request that is dropped half-way counts as
+    /// abandoned; a panic in it is a failure.
     pub struct BreakerFuture<F, C> {
         #[pin]
         state: State<F, C>,

@@ -36,7 +36,7 @@ const BARE_TARGETS: [(&str, bool); 4] = [
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 26] = [
+const STEPS: [(&str, Step); 27] = [
     ("format", format),
     ("the README's test command", test),
     ("the commands' own tests", commands),
@@ -57,6 +57,7 @@ const STEPS: [(&str, Step); 26] = [
     ("what a loom build depends on", loom_dependencies),
     ("alerts of Prometheus", alerts),
     ("demo", demo),
+    ("examples", examples),
     ("the firmware's format and lints", crate::firmware::lint),
     ("every contender in its phase", |_| crate::bench::run(&crate::bench::Options { quick: true })),
     ("random schedules, and interrupts at every step", schedules),
@@ -225,6 +226,19 @@ fn loom_dependencies(sh: &Shell) -> anyhow::Result<()> {
 
 fn demo(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "cargo demo").run()?)
+}
+
+/// Every example runs, and itself asserts what it shows.
+fn examples(sh: &Shell) -> anyhow::Result<()> {
+    let crates: [(_, _, &[&str]); 2] =
+        [("microbreaker", "core", &[]), ("microbreaker-std", "std-adapter", &["--all-features"])];
+    for (package, folder, features) in crates {
+        for file in sh.read_dir(format!("{folder}/examples"))? {
+            let Some(example) = file.file_stem() else { continue };
+            cmd!(sh, "cargo run --quiet -p {package} {features...} --example {example}").run()?;
+        }
+    }
+    Ok(())
 }
 
 fn schedules(_: &Shell) -> anyhow::Result<()> {

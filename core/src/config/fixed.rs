@@ -5,6 +5,20 @@ use core::marker::PhantomData;
 use super::{Config, ConfigSource};
 
 /// A type that stands for one configuration.
+/// ```
+/// use microbreaker::{Breaker, Config, Phase, config::{ConstConfig, Fixed}};
+///
+/// struct Pump;
+/// impl ConstConfig for Pump {
+///     const CONFIG: Config = Config::new().consecutive_failures(3).open_for(500);
+///     const MANUAL_PHASES: bool = false;
+///     const EXPLICIT_LENGTHS: bool = false;
+/// }
+///
+/// static PUMP: Breaker<(), fn() -> u32, (), Fixed<Pump>> = Breaker::fixed((), || 0, ());
+/// PUMP.trip(); // but force_open and trip_for do not compile
+/// assert_eq!(PUMP.phase(), Phase::Open);
+/// ```
 pub trait ConstConfig {
     /// The configuration.
     const CONFIG: Config;

@@ -7,6 +7,20 @@ use crate::sync::{AtomicU32, Ordering, const_fn};
 /// Counts outcomes, rejections and transitions since start. 24 bytes.
 ///
 /// Each event costs one relaxed atomic add; the counts wrap at 2^32.
+/// ```
+/// use microbreaker::{Breaker, Config, Counters};
+///
+/// static COUNTERS: Counters = Counters::new();
+///
+/// let config = Config::new().consecutive_failures(1).open_for(500);
+/// let breaker = Breaker::observed(config, (), || 0, &COUNTERS);
+/// let _ = breaker.call(|| Ok::<_, ()>(21));
+/// let _ = breaker.call(|| Err::<(), _>(())); // trips
+/// let _ = breaker.call(|| Ok::<_, ()>(21)); // refused
+///
+/// let counts = COUNTERS.counts();
+/// assert_eq!((counts.successes, counts.failures, counts.rejections), (1, 1, 1));
+/// ```
 #[derive(Debug)]
 pub struct Counters {
     successes: AtomicU32,

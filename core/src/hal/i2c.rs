@@ -8,6 +8,35 @@ use crate::event::Outcome;
 use crate::gate::Gate;
 
 /// An I2C bus behind a gate, each transaction one call.
+/// ```
+/// use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, Operation};
+/// use microbreaker::{Breaker, CallError, Config, hal::GuardedI2c};
+///
+/// /// Any driver.
+/// struct Thermometer<I>(I);
+///
+/// impl<I: I2c> Thermometer<I> {
+///     fn celsius(&mut self) -> Result<u8, I::Error> {
+///         let mut answer = [0];
+///         self.0.write_read(0x48, &[0], &mut answer)?;
+///         Ok(answer[0])
+///     }
+/// }
+/// # struct Bus;
+/// # impl ErrorType for Bus { type Error = ErrorKind; }
+/// # impl I2c for Bus {
+/// #     fn transaction(&mut self, _: u8, _: &mut [Operation<'_>]) -> Result<(), ErrorKind> {
+/// #         Err(ErrorKind::Other)
+/// #     }
+/// # }
+///
+/// static SENSOR: Breaker<(), fn() -> u32> =
+///     Breaker::new(Config::new().consecutive_failures(1).open_for(500), (), || 0);
+///
+/// let mut thermometer = Thermometer(GuardedI2c::new(Bus, &SENSOR));
+/// assert!(matches!(thermometer.celsius(), Err(CallError::Failed(_)))); // unplugged
+/// assert!(matches!(thermometer.celsius(), Err(CallError::Rejected(_)))); // left alone
+/// ```
 #[derive(Debug)]
 pub struct GuardedI2c<I, G> {
     bus: I,

@@ -8,6 +8,28 @@ use crate::event::Outcome;
 use crate::gate::Gate;
 
 /// An SPI device behind a gate, each transaction one call.
+/// ```
+/// use embedded_hal::spi::{ErrorKind, ErrorType, Operation, SpiDevice};
+/// use microbreaker::{Breaker, CallError, Config, Outcome, hal::GuardedSpiDevice};
+/// # struct Flash;
+/// # impl ErrorType for Flash { type Error = ErrorKind; }
+/// # impl SpiDevice for Flash {
+/// #     fn transaction(&mut self, _: &mut [Operation<'_, u8>]) -> Result<(), ErrorKind> {
+/// #         Err(ErrorKind::Overrun)
+/// #     }
+/// # }
+///
+/// static FLASH: Breaker<(), fn() -> u32> =
+///     Breaker::new(Config::new().consecutive_failures(1).open_for(500), (), || 0);
+///
+/// // An overrun is this side's own fault, and says nothing about the device.
+/// let mut flash = GuardedSpiDevice::classified(Flash, &FLASH, |kind| match kind {
+///     ErrorKind::Overrun => Outcome::Ignored,
+///     _ => Outcome::Failure,
+/// });
+/// assert!(matches!(flash.write(&[0x9f]), Err(CallError::Failed(ErrorKind::Overrun))));
+/// assert!(FLASH.try_acquire().is_ok());
+/// ```
 #[derive(Debug)]
 pub struct GuardedSpiDevice<D, G> {
     device: D,

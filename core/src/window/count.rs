@@ -17,6 +17,20 @@ use crate::tally::{Record, Tally};
 /// | N up to | 20 | 40 | 60 | 80 | 100 | 1,000 | 1,240 |
 /// |---|---|---|---|---|---|---|---|
 /// | `WORDS` | 3 | 4 | 5 | 6 | 7 | 52 | 64 |
+/// ```
+/// use microbreaker::{Breaker, Config, CountWindow, Phase};
+///
+/// static UPSTREAM: Breaker<CountWindow<7>, fn() -> u32> = Breaker::new(
+///     Config::new().failure_rate(50).min_calls(10).last_calls(100).open_for(500),
+///     CountWindow::new(),
+///     || 0,
+/// );
+/// for call in 0..10 {
+///     assert_eq!(UPSTREAM.phase(), Phase::Closed);
+///     let _ = UPSTREAM.call(|| if call % 2 == 0 { Ok(call) } else { Err("no answer") });
+/// }
+/// assert_eq!(UPSTREAM.phase(), Phase::Open); // half of 10 failed
+/// ```
 ///
 /// # Cost
 ///

@@ -18,6 +18,22 @@ use crate::tally::{Record, Tally};
 ///
 /// With `CALLS` false only failures are remembered and a success writes
 /// nothing: [`FailureWindow`], enough for "k failures within T".
+/// ```
+/// use microbreaker::{Breaker, Config, TimeWindow, clock::ManualClock};
+///
+/// static MILLIS: ManualClock = ManualClock::new(0);
+/// // Ten buckets of 6 seconds: the last minute.
+/// static UPSTREAM: Breaker<TimeWindow<10>, &ManualClock> = Breaker::new(
+///     Config::new().failure_rate(50).min_calls(10).bucket(6_000).open_for(500),
+///     TimeWindow::new(),
+///     &MILLIS,
+/// );
+/// let _ = UPSTREAM.call(|| Ok::<_, ()>(21));
+/// MILLIS.advance(59_999);
+/// assert_eq!(UPSTREAM.tally().calls, 1);
+/// MILLIS.advance(1);
+/// assert_eq!(UPSTREAM.tally().calls, 0);
+/// ```
 ///
 /// # Exactness
 ///
@@ -57,6 +73,20 @@ pub struct TimeWindow<const BUCKETS: usize, const CALLS: bool = true> {
 }
 
 /// [`TimeWindow`] that remembers failures only: a success writes nothing.
+/// ```
+/// use microbreaker::{Breaker, Config, FailureWindow, Phase};
+///
+/// // Three failures within ten buckets of 100 ticks.
+/// static SENSOR: Breaker<FailureWindow<10>, fn() -> u32> = Breaker::new(
+///     Config::new().failures_in_window(3).bucket(100).open_for(500),
+///     FailureWindow::new(),
+///     || 0,
+/// );
+/// for answer in [Err(()), Ok(21), Err(()), Ok(21), Err(())] {
+///     let _ = SENSOR.call(|| answer);
+/// }
+/// assert_eq!(SENSOR.phase(), Phase::Open);
+/// ```
 pub type FailureWindow<const BUCKETS: usize> = TimeWindow<BUCKETS, false>;
 
 const MAX_BUCKETS: usize = 126;

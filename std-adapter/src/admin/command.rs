@@ -1,12 +1,11 @@
-//! What can be done to a breaker by hand.
+//! Commands to a breaker.
 
 use microbreaker::IllegalTransition;
 use serde::Serialize;
 
 use crate::breaker::Breaker;
 
-/// What can be done to a breaker by hand. In addresses its name has hyphens:
-/// `force-open`.
+/// A command to a breaker. In addresses its name has hyphens: `force-open`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Command {
@@ -25,7 +24,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// All of them.
+    /// All commands.
     pub const ALL: [Self; 6] = [
         Self::Trip,
         Self::HalfOpen,
@@ -35,7 +34,7 @@ impl Command {
         Self::MetricsOnly,
     ];
 
-    /// The name in addresses.
+    /// The name of the command in addresses.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What has happened, the last of it.
+//! The last events of a registry.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ const REMEMBERED: usize = 1_000;
 
 const _: () = {
     let room = REMEMBERED.next_power_of_two() * size_of::<Event>();
-    assert!(room <= 256 * 1_024, "as much as the documentation says");
+    assert!(room <= 256 * 1_024, "the documentation promises 256 KiB");
 };
 
-/// The last events of a registry, numbered. A reader begins at any number and goes
-/// on with what happens, so it hears of each event once.
+/// The last events of a registry, numbered. A reader starts at any number and continues
+/// with new events, so it gets each event once.
 #[derive(Clone)]
 pub(super) struct History(Arc<Sender<Past>>);
 
@@ -34,19 +34,19 @@ impl History {
         history
     }
 
-    /// Since when nothing is forgotten.
+    /// The time since when no event is forgotten.
     pub(super) fn since(&self) -> SystemTime {
         self.0.borrow().since
     }
 
-    /// All that is remembered.
+    /// All remembered events.
     pub(super) fn all(&self) -> Told {
         let past = self.0.borrow();
         past.told(past.first)
     }
 
-    /// What happened after that number, and what happens from now on; only the
-    /// latter without a number.
+    /// The events after that number, and those from now on. Without a number, only the
+    /// latter.
     pub(super) fn follow(&self, after: Option<u64>) -> impl Stream<Item = Told> + use<> {
         let past = self.0.subscribe();
         let wanted = past.borrow().after(after);
@@ -61,36 +61,36 @@ impl History {
 /// The events from `wanted` on, as soon as there are any.
 async fn read(past: &mut Receiver<Past>, wanted: u64) -> Option<Told> {
     let past = past.wait_for(|past| past.next > wanted).await;
-    // An error says that the registry is gone.
+    // An error means that the registry is gone.
     past.ok().map(|past| past.told(wanted))
 }
 
-/// The time since 1970; none by a clock that was never set and shows less.
+/// The time since 1970, or zero if the clock was never set and shows less.
 pub(super) fn unix(at: SystemTime) -> Duration {
     at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 struct Past {
-    /// Nothing is missing since then.
+    /// No event since then is missing.
     since: SystemTime,
     events: VecDeque<Event>,
-    /// The number of the first event of all.
+    /// The number of the very first event.
     first: u64,
-    /// The number that the next event will have.
+    /// The number of the next event.
     next: u64,
 }
 
-/// Events in a row.
+/// Consecutive events.
 pub(super) struct Told {
-    /// So many that should be here, before the others, are gone.
+    /// How many events that belong before these are gone.
     pub(super) missed: u64,
     pub(super) events: Vec<(u64, Event)>,
     next: u64,
 }
 
 impl Past {
-    /// Numbers begin with the time, in microseconds, so that those of a service that
-    /// was started again are larger: a reader of its predecessor misses nothing.
+    /// Numbers start with the time in microseconds, so that they are larger after a
+    /// restart of the service: a reader that had been connected before misses nothing.
     fn new(now: SystemTime) -> Self {
         let first = unix(now).as_micros() as u64;
         Self { since: now, events: VecDeque::new(), first, next: first }
@@ -106,12 +106,12 @@ impl Past {
         self.next += 1;
     }
 
-    /// The number that a reader wants who has read up to `number`.
+    /// The number that a reader wants next after `number`.
     fn after(&self, number: Option<u64>) -> u64 {
         match number {
             None => self.next,
             Some(number) if number < self.next => self.first.max(number + 1),
-            // A predecessor's, whose clock was ahead.
+            // A number from before a restart, by a clock that was ahead.
             Some(_) => self.first,
         }
     }

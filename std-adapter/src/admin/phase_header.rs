@@ -1,4 +1,4 @@
-//! A response header that tells a breaker's phase.
+//! A response header with the phase of a breaker.
 
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
@@ -8,12 +8,13 @@ use crate::breaker::Breaker;
 
 const HEADER: HeaderName = HeaderName::from_static("circuit-breaker");
 
-/// A layer that tells the phase of `breaker`, when it has answered, in a header of
-/// each response: `circuit-breaker: "users";phase=open;retry-after=12`.
+/// A layer that adds the phase of `breaker` to each response, as a header:
+/// `circuit-breaker: "users";phase=open;retry-after=12`.
 ///
-/// The wait is in seconds, rounded up, and there while it is known. A list, as
-/// structured fields have them: layers of several breakers each add theirs. What
-/// is not ASCII in a name is escaped as in Rust.
+/// The phase is that at the time of the response. The wait is in seconds, rounded up, and
+/// present while it is known. The header is a structured field of the type list, so the
+/// layers of several breakers each add a member. Characters of a name that are not ASCII
+/// are escaped as in Rust.
 pub fn phase_header(
     breaker: Breaker,
 ) -> MapResponseLayer<impl FnOnce(Response) -> Response + Clone> {

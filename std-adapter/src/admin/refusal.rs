@@ -1,4 +1,4 @@
-//! Answers to what cannot be done.
+//! Answers to requests that are refused.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -65,9 +65,9 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// A page of another site could have the browser of somebody who may control
-/// breakers send the request. Browsers tell where it comes from; what is no
-/// browser tells nothing, and needs no protection.
+/// Refuses requests from pages of other sites: such a page could make the browser of a
+/// user who may control breakers send them. Browsers say where a request comes from.
+/// Other clients say nothing, and need no protection.
 pub(super) fn check_site(headers: &HeaderMap) -> Result<(), Refusal> {
     let text = |name: &str| Some(headers.get(name)?.to_str().unwrap_or("unreadable"));
     let own = match (text("sec-fetch-site"), text("origin")) {

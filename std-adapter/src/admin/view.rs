@@ -15,7 +15,7 @@ use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 use crate::telemetry::event::{Event, EventKind};
 
-/// Breakers now, and what can be done to them.
+/// Breakers now, and the commands that they take.
 #[derive(Serialize)]
 pub(super) struct Listed {
     at_unix_ms: u64,
@@ -39,7 +39,7 @@ impl Listed {
     }
 }
 
-/// A moment as JSON: milliseconds since 1970.
+/// A time as JSON: milliseconds since 1970.
 fn unix_ms(at: SystemTime) -> u64 {
     unix(at).as_millis() as u64
 }
@@ -64,7 +64,7 @@ impl Summary {
     }
 
     fn new(name: &str, snapshot: &Snapshot) -> Self {
-        // No wait of a breaker is longer than a u32 of milliseconds.
+        // No time of a breaker exceeds a `u32` of milliseconds.
         let millis = |time: Duration| time.as_millis() as u64;
         Self {
             name: name.to_owned(),
@@ -80,7 +80,7 @@ impl Summary {
     }
 }
 
-/// A breaker, and what it is set to.
+/// A breaker, and its settings.
 #[derive(Serialize)]
 pub(super) struct One {
     #[serde(flatten)]
@@ -94,14 +94,14 @@ impl One {
     }
 }
 
-/// What became of a command to several breakers.
+/// The results of a command to several breakers.
 #[derive(Serialize)]
 pub(super) struct Controlled {
     pub(super) breakers: Vec<Answer>,
 }
 
 impl Controlled {
-    /// That of each, if they have the same; nothing if there are none.
+    /// The status that all have, or else 207. `None` if there are no breakers.
     pub(super) fn status(&self) -> Option<StatusCode> {
         let mut each = self.breakers.iter().map(|answer| answer.status);
         let first = each.next()?;
@@ -131,7 +131,7 @@ fn number<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_u16(status.as_u16())
 }
 
-/// What happened to a breaker, with it as it was then.
+/// An event, with the breaker at that time.
 #[derive(Serialize)]
 struct Happened {
     number: u64,
@@ -173,7 +173,7 @@ impl Happened {
     }
 }
 
-/// What has happened, as far as it is remembered.
+/// The remembered events.
 #[derive(Serialize)]
 pub(super) struct Remembered {
     forgotten: u64,
@@ -195,7 +195,7 @@ struct Gap {
 
 type Message = Result<sse::Event, axum::Error>;
 
-/// Messages to a browser.
+/// The messages to a browser.
 pub(super) fn messages(told: Told) -> impl Iterator<Item = Message> {
     let missed = (told.missed > 0).then(|| {
         let gap = Gap { events: told.missed };

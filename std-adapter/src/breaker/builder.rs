@@ -1,4 +1,4 @@
-//! Making breakers.
+//! Building breakers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +15,33 @@ use crate::telemetry::event::Event;
 use crate::telemetry::listeners::Listeners;
 use crate::telemetry::series::Series;
 
-/// Makes a [`Breaker`]: one setter after the other, then [`build`](Self::build).
+/// Builds a [`Breaker`]: call setters, then [`build`](Self::build).
 ///
-/// At least one policy is needed ([`consecutive_failures`],
-/// [`failures_in_window`], [`failure_rate`], [`slow_rate`]), and [`open_for`]
-/// always. The breaker trips when any of them is met. All but
-/// `consecutive_failures` need a window: [`last_calls`] or [`within`]. Times are
-/// rounded up to milliseconds.
+/// Set [`open_for`] and at least one policy: [`consecutive_failures`],
+/// [`failures_in_window`], [`failure_rate`] or [`slow_rate`]. The breaker trips as
+/// soon as one of them is met. All but `consecutive_failures` need a window:
+/// [`last_calls`] or [`within`]. Times are rounded up to milliseconds.
+///
+/// ```
+/// use microbreaker_std::Breaker;
+/// use std::time::Duration;
+///
+/// const SECOND: Duration = Duration::from_secs(1);
+/// let builder = Breaker::builder("users")
+///     .failure_rate(50).min_calls(10)
+///     .slow_rate(80).slow_after(2 * SECOND)
+///     .within(60 * SECOND)
+///     .open_for(10 * SECOND).backoff(2, 300 * SECOND).jitter(20)
+///     .probes(3)
+///     .on_event(|event| println!("{event:?}"));
+/// let users = builder.clone().build()?;
+/// assert_eq!(&**users.name(), "users");
+///
+/// let error = builder.failure_rate(150).build().unwrap_err();
+/// let text = r#"circuit breaker "users": failure_rate is 150, but must be 1 to 100"#;
+/// assert_eq!(error.to_string(), text);
+/// # Ok::<(), microbreaker_std::BuildError>(())
+/// ```
 ///
 /// [`consecutive_failures`]: Self::consecutive_failures
 /// [`failures_in_window`]: Self::failures_in_window
@@ -31,7 +51,7 @@ use crate::telemetry::series::Series;
 /// [`last_calls`]: Self::last_calls
 /// [`within`]: Self::within
 #[derive(Clone, Debug)]
-#[must_use = "a builder does nothing until it is told to build"]
+#[must_use = "a builder does nothing until `build` is called"]
 pub struct Builder {
     pub(crate) name: Arc<str>,
     pub(crate) settings: Settings,
@@ -42,7 +62,7 @@ pub struct Builder {
     pub(crate) measures_durations: bool,
 }
 
-/// Setters that only put a value where it belongs.
+/// Setters that only store a value.
 macro_rules! setters {
     ($($(#[$doc:meta])* $field:ident: $type:ty;)+) => {
         $($(#[$doc])*
@@ -54,7 +74,7 @@ macro_rules! setters {
 }
 
 impl Breaker {
-    /// Begins a breaker of this name.
+    /// Begins to build a breaker of this name.
     pub fn builder(name: impl Into<Arc<str>>) -> Builder {
         Builder::new(name)
     }
@@ -84,104 +104,106 @@ impl Builder {
         /// percent, once it holds [`min_calls`](Self::min_calls).
         failure_rate: u32;
         /// Trips when at least this share of the window's calls were slow, 1 to
-        /// 100 percent, whatever their result. Needs [`slow_after`](Self::slow_after).
+        /// 100 percent, whatever their result, once it holds
+        /// [`min_calls`](Self::min_calls). Needs [`slow_after`](Self::slow_after).
         slow_rate: u32;
-        /// A call that takes longer is slow. Each call then reads the clock twice.
+        /// A call that takes longer than this is slow. Each call then reads the
+        /// clock twice.
         slow_after: Duration;
         /// Rates count only once the window holds this many calls: 1 (the
         /// default) to its length, or 512 in a window by time.
         min_calls: u32;
-        /// The window is the last calls, 1 to 1,240.
+        /// Makes the window the last calls, this many: 1 to 1,240.
         last_calls: u32;
-        /// The window is the last calls within this time, 10 ms to 24.8 days. It
+        /// Makes the window the calls within this time, 10 ms to 24.8 days. It
         /// forgets a tenth of itself at a time.
         within: Duration;
-        /// Whether the window, which must be by time, has a stripe for each core: for
-        /// a breaker that many cores share and that sees failures all the time.
-        /// Takes 128 bytes a core, and a failure looks at each: see
+        /// Whether the window, which must be by time, has a stripe for each core. For
+        /// a breaker that many cores share and that sees failures all the time. Costs
+        /// 128 bytes a core, and a failure reads every stripe: see
         /// [`Striped`](crate::Striped).
         striped: bool;
         /// Refuses for this long after a trip, 1 ms to 24.8 days.
         open_for: Duration;
-        /// Each wait is longer by up to this share of it, 1 to 100 percent, so
-        /// that a fleet spreads out. Drawn afresh for each breaker, unless it
-        /// has a [`jitter_seed`](Self::jitter_seed).
+        /// Lengthens each wait by a random share of it, up to this: 1 to 100
+        /// percent. So a fleet does not retry all at once. Each breaker draws its
+        /// own shares, unless it has a [`jitter_seed`](Self::jitter_seed).
         jitter: u32;
-        /// Gives out at most this many probes while half-open, 1 (the default) to
-        /// 31, or 15 with [`probe_rate_after`](Self::probe_rate_after).
+        /// Admits at most this many probes while half-open, 1 (the default) to 31,
+        /// or 15 with [`probe_rate_after`](Self::probe_rate_after).
         probes: u32;
-        /// [`probes`](Self::probes) is how many may be out at a time, not in all:
-        /// a finished probe's place is free again until this many have finished.
+        /// Makes [`probes`](Self::probes) a limit on the probes out at a time, not
+        /// in all: a finished probe frees its place until this many have finished.
         reuse_probes_until: u32;
-        /// Closes at this many successful probes, by default all; opens again as
-        /// soon as they are out of reach.
+        /// Closes at this many successful probes, by default all. Opens again as
+        /// soon as that many are out of reach.
         successes: u32;
-        /// Decides by the rates of so many finished probes instead.
+        /// Decides by the rates of this many finished probes instead.
         probe_rate_after: u32;
-        /// What becomes of a breaker whose probes do not settle it in time: by
-        /// default it opens again.
+        /// What the breaker does if its probes do not decide in time: by default it
+        /// opens again.
         after_probe_timeout: AfterProbeTimeout;
-        /// Whether a call that is abandoned, its future or permit dropped, counts
-        /// as a failure instead of not at all.
+        /// Whether an abandoned call, one whose future or permit is dropped, counts
+        /// as a failure. By default it does not count.
         abandoned_fails: bool;
     }
 
-    /// Each trip from half-open, without a close in between, multiplies the wait
-    /// by `factor` (2 or more), up to `max`.
+    /// Multiplies the wait by `factor` (2 or more), up to `max`, at each trip from
+    /// half-open without a close in between.
     pub fn backoff(mut self, factor: u32, max: Duration) -> Self {
         self.settings.backoff = Some(Backoff { factor, max });
         self
     }
 
-    /// How long probes may take to settle it, 1 ms to 12.4 days: by default as
-    /// long as [`open_for`](Self::open_for).
+    /// How long probes may take to decide, 1 ms to 12.4 days: by default as long as
+    /// [`open_for`](Self::open_for).
     pub fn probe_timeout(mut self, time: Duration) -> Self {
         self.settings.probe_timeout = Some(ProbeTimeout::After(time));
         self
     }
 
-    /// Probes may take for ever. One that never ends, nor is dropped, then keeps
+    /// Lets probes take for ever. A probe that neither ends nor is dropped then keeps
     /// its place until the breaker is reset by hand.
     pub fn no_probe_timeout(mut self) -> Self {
         self.settings.probe_timeout = Some(ProbeTimeout::Never);
         self
     }
 
-    /// Closes gradually: of each hundred calls, `shares[0]` are admitted for the
-    /// first `step`, then `shares[1]`, and after the last share all. 1 to 7
-    /// shares of 1 to 99 percent, none smaller than the one before.
+    /// Closes gradually: admits `shares[0]` percent of the calls for the first
+    /// `step`, then `shares[1]` percent, and all after the last share. 1 to 7 shares
+    /// of 1 to 99 percent, none smaller than the one before.
     pub fn ramp(mut self, shares: impl Into<Vec<u8>>, step: Duration) -> Self {
         self.settings.ramp = Some(Ramp { shares: shares.into(), step });
         self
     }
 
-    /// All settings at once, in place of those so far.
+    /// Replaces all settings at once.
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
         self
     }
 
-    /// Draws the jitter from this seed, so that it can be repeated.
+    /// Draws the jitter from this seed, so that it is reproducible.
     pub fn jitter_seed(mut self, seed: u32) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Tells `listener` of every event: see [`Breaker::on_event`].
+    /// Calls `listener` on every event: see [`Breaker::on_event`].
     pub fn on_event(self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.listeners.add(listener);
         self
     }
 
-    /// Reads milliseconds from this clock. By default it is the coarse one,
-    /// `CoarseClock`; or the precise one, [`MonotonicClock`](crate::clock::MonotonicClock),
-    /// if slow calls are measured or without the feature `coarse-clock`.
+    /// Reads milliseconds from this clock. The default is `CoarseClock`, or
+    /// [`MonotonicClock`](crate::clock::MonotonicClock) if slow calls are measured or
+    /// the feature `coarse-clock` is off.
     pub fn clock(mut self, clock: impl Clock + Send + Sync + 'static) -> Self {
         self.clock = Some(SharedClock::new(clock));
         self
     }
 
-    /// A closed breaker.
+    /// Builds the breaker, closed.
     ///
     /// # Errors
     ///
@@ -198,7 +220,8 @@ impl Builder {
         breaker.map_err(|problem| BuildError { name, problem })
     }
 
-    /// Checks the settings as [`build`](Self::build) does, and builds nothing.
+    /// Checks the settings as [`build`](Self::build) does, without building a
+    /// breaker.
     ///
     /// # Errors
     ///

@@ -13,10 +13,10 @@ use crate::engine::{Core, Engine};
 use crate::error::CallError;
 
 impl Breaker {
-    /// Makes a guarded call: an `Err` is a failure, and so is a panic, which goes
-    /// on.
+    /// Makes a guarded call. An `Err` is a failure; so is a panic, which continues to
+    /// unwind.
     ///
-    /// Fallbacks are what `Result` has anyway, and never hold the permit:
+    /// For fallbacks, use the methods of `Result`: by then the permit is back.
     ///
     /// ```
     /// # use microbreaker_std::{Breaker, CallError};
@@ -31,13 +31,13 @@ impl Breaker {
     ///
     /// # Errors
     ///
-    /// The call's own, or that it was refused and not made.
+    /// The call's own error, or that it was refused and not made.
     #[inline]
     pub fn call<T, E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<T, CallError<E>> {
         self.call_classified(f, ErrorsFail)
     }
 
-    /// Makes a guarded call of whose result `classify` says what it means.
+    /// [`call`](Self::call) with a classifier that says what the result means.
     ///
     /// ```
     /// # use microbreaker_std::{Breaker, failing_if};
@@ -52,7 +52,7 @@ impl Breaker {
     ///
     /// # Errors
     ///
-    /// The call's own, or that it was refused and not made.
+    /// The call's own error, or that it was refused and not made.
     #[inline]
     pub fn call_classified<T, E>(
         &self,
@@ -62,7 +62,7 @@ impl Breaker {
         match self.inner().engines.alone() {
             Some(Engine::Plain(core)) => self.call_at_once(core, f, classify),
             Some(Engine::Count(core)) => self.call_at_once(core, f, classify),
-            // Out of line, so that all fits into registers here.
+            // Out of line, so that everything here fits into registers.
             _ => self.call_otherwise(f, classify),
         }
     }
@@ -91,7 +91,7 @@ impl Breaker {
                 let classify = |result: &_| classify.classify(result).in_ticks();
                 permit.call_classified(f, classify).map_err(CallError::Failed)
             }
-            // Unless another engine is in use by now.
+            // Unless another engine has taken its place.
             Err(rejected) if self.inner().engines.alone().is_some() => {
                 Err(self.rejected(rejected).into())
             }
@@ -99,13 +99,13 @@ impl Breaker {
         }
     }
 
-    /// Makes a guarded call of a future, on any executor. The future is not
-    /// polled before the call was admitted, which is asked when this is first
-    /// polled. Dropped half-way it counts as abandoned; a panic is a failure.
+    /// Makes a guarded call of a future, on any executor. The first poll asks the
+    /// breaker, and polls the future only if it is admitted. A future that is dropped
+    /// half-way counts as abandoned; a panic is a failure.
     ///
     /// # Errors
     ///
-    /// The call's own, or that it was refused and not made.
+    /// The call's own error, or that it was refused and not made.
     pub async fn call_async<T, E>(
         &self,
         call: impl Future<Output = Result<T, E>>,
@@ -113,12 +113,12 @@ impl Breaker {
         self.call_async_classified(call, ErrorsFail).await
     }
 
-    /// [`call_async`](Self::call_async), of whose result `classify` says what it
+    /// [`call_async`](Self::call_async) with a classifier that says what the result
     /// means.
     ///
     /// # Errors
     ///
-    /// The call's own, or that it was refused and not made.
+    /// The call's own error, or that it was refused and not made.
     pub async fn call_async_classified<T, E>(
         &self,
         call: impl Future<Output = Result<T, E>>,
@@ -127,7 +127,7 @@ impl Breaker {
         call_async(self.try_acquire()?, call, classify).await.map_err(CallError::Failed)
     }
 
-    /// A function that makes guarded calls of `f`.
+    /// Wraps `f` in a function that makes guarded calls of it.
     ///
     /// ```
     /// # use microbreaker_std::Breaker;
@@ -146,14 +146,14 @@ impl Breaker {
     }
 }
 
-/// Makes the call that `leave` was given for.
+/// Makes the call that was admitted.
 #[inline]
 pub(crate) fn call<T, E>(
-    leave: impl Leave,
+    admission: impl Admission,
     f: impl FnOnce() -> Result<T, E>,
     classify: impl Classify<T, E>,
 ) -> Result<T, E> {
-    let mut call = InCall::new(leave);
+    let mut call = InCall::new(admission);
     let result = call.run(f);
     call.finish(&classify, &result);
     result
@@ -161,45 +161,45 @@ pub(crate) fn call<T, E>(
 
 /// The same of a future.
 pub(crate) async fn call_async<T, E>(
-    leave: impl Leave,
+    admission: impl Admission,
     call: impl Future<Output = Result<T, E>>,
     classify: impl Classify<T, E>,
 ) -> Result<T, E> {
-    let mut in_call = InCall::new(leave);
+    let mut in_call = InCall::new(admission);
     let mut call = pin!(call);
     let result = poll_fn(|context| in_call.run(|| call.as_mut().poll(context))).await;
     in_call.finish(&classify, &result);
     result
 }
 
-/// What gives leave to make a call: a permit, or several.
-pub(crate) trait Leave {
+/// What admits a call: a permit, or several.
+pub(crate) trait Admission {
     /// Ends the call, unless it has ended.
     fn end(&mut self, outcome: Outcome);
 }
 
-impl<B: Borrow<Breaker>> Leave for Permit<B> {
+impl<B: Borrow<Breaker>> Admission for Permit<B> {
     #[inline]
     fn end(&mut self, outcome: Outcome) {
         self.complete(outcome.in_ticks());
     }
 }
 
-/// A call in progress: a panic while it runs is a failure. Otherwise dropping it
-/// drops the leave, which is to abandon the call.
-pub(crate) struct InCall<L: Leave> {
-    leave: L,
+/// A call in progress. If it panics while it runs, that is a failure. Otherwise,
+/// dropping it drops the admission, which abandons the call.
+pub(crate) struct InCall<A: Admission> {
+    admission: A,
     /// Whether the caller's own code is running.
     running: bool,
 }
 
-impl<L: Leave> InCall<L> {
+impl<A: Admission> InCall<A> {
     #[inline]
-    pub(crate) const fn new(leave: L) -> Self {
-        Self { leave, running: false }
+    pub(crate) const fn new(admission: A) -> Self {
+        Self { admission, running: false }
     }
 
-    /// Runs some of the call.
+    /// Runs a part of the call.
     #[inline]
     pub(crate) fn run<T>(&mut self, f: impl FnOnce() -> T) -> T {
         self.running = true;
@@ -212,15 +212,15 @@ impl<L: Leave> InCall<L> {
     #[inline]
     pub(crate) fn finish<T, E>(&mut self, classify: &impl Classify<T, E>, result: &Result<T, E>) {
         let outcome = self.run(|| classify.classify(result));
-        self.leave.end(outcome);
+        self.admission.end(outcome);
     }
 }
 
-impl<L: Leave> Drop for InCall<L> {
+impl<A: Admission> Drop for InCall<A> {
     #[inline]
     fn drop(&mut self) {
         if self.running {
-            self.leave.end(Outcome::Failure);
+            self.admission.end(Outcome::Failure);
         }
     }
 }

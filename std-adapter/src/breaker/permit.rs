@@ -1,4 +1,4 @@
-//! Leave to make one call, by hand.
+//! Permits for calls made by hand.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -11,41 +11,60 @@ use crate::engine::versions::Grant;
 use crate::error::Rejected;
 use crate::telemetry::series::Stopwatch;
 
-/// Leave to make one call, consumed by its outcome.
+/// Permission to make one call, consumed by the call's outcome.
 ///
-/// Dropped without one the call counts as abandoned: the permit is handed back
-/// and nothing is recorded, unless
-/// [`abandoned_fails`](crate::Builder::abandoned_fails). Also if it is dropped
-/// by a panic: only [`call`](Breaker::call) and its kind know that it was the
-/// call which panicked.
+/// A permit that is dropped without an outcome abandons its call: the permit is
+/// handed back and nothing is recorded, unless
+/// [`abandoned_fails`](crate::Builder::abandoned_fails) is set. That holds for a
+/// drop during a panic too: only [`call`](Breaker::call) and its variants know that
+/// the call itself panicked.
 ///
-/// `Permit<&Breaker>` borrows the breaker and costs nothing; `Permit` owns a
-/// handle and may go anywhere.
+/// `Permit<&Breaker>` borrows the breaker and costs nothing extra. `Permit` owns a
+/// handle and can be sent anywhere.
+///
+/// ```
+/// use microbreaker_std::{Breaker, Phase};
+/// use std::thread;
+///
+/// let jobs = Breaker::builder("jobs")
+///     .consecutive_failures(1)
+///     .open_for(std::time::Duration::from_secs(30))
+///     .build()?;
+///
+/// let permit = jobs.try_acquire_owned()?;
+/// let worker = thread::spawn(move || match "x".parse::<u32>() {
+///     Ok(_) => permit.success(),
+///     Err(_) => permit.failure(),
+/// });
+/// worker.join().unwrap();
+/// assert_eq!(jobs.phase(), Phase::Open);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "a permit that is dropped at once abandons the call it was given for"]
 pub struct Permit<B: Borrow<Breaker> = Breaker> {
     breaker: B,
-    /// `None` once it was consumed.
+    /// `None` once the permit is consumed.
     grant: Option<Grant>,
     took: Option<Duration>,
     stopwatch: Stopwatch,
 }
 
 impl Breaker {
-    /// Asks for leave to make one call by hand; the outcome goes to the permit.
+    /// Asks for a permit to make one call by hand, and to report its outcome.
     ///
     /// # Errors
     ///
-    /// The breaker refuses.
+    /// If the breaker refuses.
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit<&Self>, Rejected> {
         Permit::acquire(self)
     }
 
-    /// The same with a permit that can be sent anywhere.
+    /// [`try_acquire`](Self::try_acquire) for a permit that can be sent anywhere.
     ///
     /// # Errors
     ///
-    /// The breaker refuses.
+    /// If the breaker refuses.
     pub fn try_acquire_owned(&self) -> Result<Permit, Rejected> {
         Permit::acquire(self.clone())
     }
@@ -64,36 +83,37 @@ impl<B: Borrow<Breaker>> Permit<B> {
         }
     }
 
-    /// The breaker that gave it.
+    /// The breaker that gave the permit.
     pub fn breaker(&self) -> &Breaker {
         self.breaker.borrow()
     }
 
-    /// The call took this long, whatever the clock says.
+    /// Sets how long the call took, in place of what the clock says.
     pub fn took(mut self, time: Duration) -> Self {
         self.took = Some(time);
         self
     }
 
-    /// The call did what it should.
+    /// Ends the call as a success.
     #[inline]
     pub fn success(self) {
         self.finish(Outcome::Success);
     }
 
-    /// The call failed.
+    /// Ends the call as a failure.
     #[inline]
     pub fn failure(self) {
         self.finish(Outcome::Failure);
     }
 
-    /// The call says nothing about what is guarded.
+    /// Ends the call as one that says nothing about the service.
     #[inline]
     pub fn ignore(self) {
         self.finish(Outcome::Ignored);
     }
 
-    /// The call ended with `outcome`. One of an earlier phase changes nothing.
+    /// Ends the call with `outcome`. It changes nothing if the phase in which the call
+    /// began is over.
     #[inline]
     pub fn finish(mut self, outcome: Outcome) {
         self.complete(outcome.in_ticks());

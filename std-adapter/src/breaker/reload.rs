@@ -8,27 +8,27 @@ use crate::error::BuildError;
 use crate::settings::Settings;
 
 impl Breaker {
-    /// The settings.
+    /// The current settings.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         self.inner().engines.settings()
     }
 
-    /// Goes on with other settings, for all handles of the breaker.
+    /// Replaces the settings, for all handles of the breaker.
     ///
-    /// The phase is kept, and how long it stays open. The window is not, since
-    /// another one cannot hold it, nor the backoff, the probes that are out or a
-    /// ramp: the result says what was forgotten. With the same settings nothing
-    /// is touched.
+    /// The breaker keeps its phase, and how long it stays open. It does not keep its
+    /// window, because the new one cannot hold it, nor its backoff, the probes that
+    /// are out, or a ramp: the result says what was forgotten. Settings equal to the
+    /// current ones change nothing.
     ///
-    /// The clock stays what it is. Calls under way count nowhere. Changes wait for
-    /// each other, nothing else waits for them. A transition at the very moment of
-    /// the change is reported, but may not be kept. Each of the different settings
-    /// that a breaker has had takes less than 1 KiB until it is dropped.
+    /// The clock stays the same. Calls under way count nowhere. A reload waits for
+    /// other reloads of the breaker, and nothing waits for a reload. A transition at
+    /// the very moment of the reload is reported, but may not be kept. Each distinct
+    /// settings that the breaker has had take less than 1 KiB until it is dropped.
     ///
     /// # Errors
     ///
-    /// The first setting that cannot work; the breaker goes on as before.
+    /// The first setting that cannot work; the breaker is left as it was.
     pub fn reload(&self, settings: &Settings) -> Result<Reloaded, BuildError> {
         let inner = self.inner();
         let make = || {

@@ -1,4 +1,4 @@
-//! Waiting until it is worth asking.
+//! Waiting for a breaker that refuses.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,21 +7,21 @@ use crate::breaker::Breaker;
 use crate::breaker::permit::Permit;
 use crate::error::Rejected;
 
-/// Nobody can know when the probes that are out will end, nor when somebody
-/// will reset the breaker by hand: it is asked again at least so often.
+/// The longest pause between two attempts: it is unknown when the probes that are
+/// out will end, or when the breaker will be reset by hand.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 impl Breaker {
-    /// Waits until the breaker admits a call, and takes the permit for it.
+    /// Waits until the breaker admits a call, and returns the permit for it.
     ///
-    /// `sleep` is the timer of the executor at hand, `tokio::time::sleep` for
-    /// example: so this works on any, and with its paused time in tests. The
-    /// wait is as long as the breaker is open, but it asks at least every 100 ms,
-    /// because it may be reset by hand, and nobody knows when probes end.
+    /// `sleep` is the executor's timer, `tokio::time::sleep` for example, so this
+    /// works on any executor, and with paused time in tests. It tries again when the
+    /// opening is over, but at least every 100 ms: the breaker may be reset by hand,
+    /// and it is unknown when probes end.
     ///
     /// # Cancellation
     ///
-    /// Dropping the future gives up the wait; nothing was taken.
+    /// Dropping the future ends the wait. It holds no permit until it returns one.
     pub async fn acquire<S: Future>(&self, mut sleep: impl FnMut(Duration) -> S) -> Permit<&Self> {
         loop {
             match self.try_acquire() {
@@ -33,11 +33,11 @@ impl Breaker {
         }
     }
 
-    /// Waits until it is worth asking: until the breaker would have admitted a
-    /// call. By the time one is made somebody else may have had the last probe.
+    /// Waits until the breaker would admit a call. Another caller may still take the
+    /// last probe before you make yours.
     ///
-    /// It finds out by asking: a probe is taken and handed back at once, which
-    /// counts as an ignored call and leaves an opening that is over half-open.
+    /// It finds out by acquiring a permit and handing it back at once. That counts as
+    /// an ignored call, and turns an opening whose time is over into half-open.
     ///
     /// `sleep` is as for [`acquire`](Self::acquire).
     pub async fn ready<S: Future>(&self, sleep: impl FnMut(Duration) -> S) {

@@ -7,12 +7,12 @@ use http::{Response, StatusCode};
 
 use crate::classify::{Classify, Outcome};
 
-/// Classifies HTTP responses: a server error (5xx) is a failure, and so is every
-/// error of the call itself, such as a refused connection. A client error (4xx)
-/// is an answer, so a success.
+/// Classifies HTTP responses. A server error (5xx) is a failure, and so is every
+/// error of the call itself, such as a refused connection. A client error (4xx) is an
+/// answer, so a success.
 ///
-/// With a `Retry-After`, 429 (too many requests) and 503 (service unavailable)
-/// open the breaker for that long.
+/// A 429 (too many requests) or 503 (service unavailable) with a `Retry-After` opens
+/// the breaker for that long.
 ///
 /// ```
 /// use http::{HeaderMap, StatusCode};
@@ -28,20 +28,20 @@ pub struct HttpResponses {
 }
 
 impl HttpResponses {
-    /// Honours a `Retry-After` of up to five minutes.
+    /// Honours a `Retry-After` up to five minutes.
     #[must_use]
     pub const fn new() -> Self {
         Self { longest_wait: Duration::from_secs(300) }
     }
 
-    /// Opens for at most `wait`, whatever a `Retry-After` says.
+    /// Opens the breaker for at most `wait`, whatever a `Retry-After` says.
     #[must_use]
     pub const fn longest_wait(mut self, wait: Duration) -> Self {
         self.longest_wait = wait;
         self
     }
 
-    /// What a response with this status and these headers means.
+    /// Classifies a response with this status and these headers.
     #[must_use]
     pub fn outcome(&self, status: StatusCode, headers: &HeaderMap) -> Outcome {
         let asks_to_wait =
@@ -53,8 +53,8 @@ impl HttpResponses {
         }
     }
 
-    /// Classifies the responses of any client: `read` finds the status and the
-    /// headers in them. Responses of the `http` crate need no such help.
+    /// A classifier for the responses of any client: `read` returns their status and
+    /// headers. Responses of the `http` crate need none.
     pub fn of<T, E>(
         self,
         read: impl Fn(&T) -> (StatusCode, &HeaderMap),
@@ -84,8 +84,8 @@ impl<B, E> Classify<Response<B>, E> for HttpResponses {
     }
 }
 
-/// The wait that a `Retry-After` demands: seconds, or until a date. One that is
-/// over, or cannot be read, demands nothing.
+/// The wait that a `Retry-After` asks for, in seconds or until a date. `None` if the
+/// date is past or the value cannot be parsed.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {

@@ -1,15 +1,15 @@
-//! Milliseconds of the operating system's coarse clock.
+//! The coarse clock of the operating system.
 
 use microbreaker::Clock;
 
-/// Milliseconds of the operating system's coarse monotonic clock, wrapping
-/// every 49.7 days.
+/// Milliseconds of the operating system's coarse monotonic clock, wrapping every 49.7
+/// days.
 ///
-/// What the kernel last wrote down: behind by a tick of its timer, 1 to 10 ms,
-/// or more on a busy virtual machine; and read several times faster than a
-/// precise clock. Right for waits of a tenth of a second and more; where calls
-/// are timed to find slow ones, `slow_after` should be that long too. All of
-/// them show the same time, and one fits in a `static`:
+/// It reads the time that the kernel last stored: several times faster than a precise
+/// clock, but behind by up to a tick of the kernel's timer, 1 to 10 ms, or more on a
+/// busy virtual machine. Use it for waits of a tenth of a second and more; if slow
+/// calls are measured, `slow_after` should be that long too. All instances show the
+/// same time, and one fits in a `static`:
 ///
 /// ```
 /// use microbreaker::{Breaker, Config};
@@ -20,7 +20,7 @@ use microbreaker::Clock;
 /// assert!(UPSTREAM.call(|| "42".parse::<u32>()).is_ok());
 /// ```
 ///
-/// It is Linux's and Android's; elsewhere this reads the precise clock.
+/// On systems other than Linux and Android it reads the precise clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CoarseClock;
 
@@ -40,7 +40,7 @@ impl Clock for CoarseClock {
     }
 }
 
-/// Wrapping, as the breaker expects of a clock.
+/// Wraps, as the breaker expects of a clock.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const fn millis_of(time: rustix::time::Timespec) -> u32 {
     (time.tv_sec as u32).wrapping_mul(1_000).wrapping_add(time.tv_nsec as u32 / 1_000_000)

@@ -6,7 +6,7 @@ use microbreaker::Clock;
 
 /// Milliseconds since the clock was made, wrapping every 49.7 days.
 ///
-/// Each reading is one [`Instant::now`].
+/// Precise: each reading is one [`Instant::now`].
 #[derive(Clone, Copy, Debug)]
 pub struct MonotonicClock {
     start: Instant,
@@ -28,7 +28,7 @@ impl Default for MonotonicClock {
 
 impl Clock for MonotonicClock {
     fn now(&self) -> u32 {
-        // Wrapping is what the breaker expects of a clock.
+        // The cast wraps, as the breaker expects of a clock.
         self.start.elapsed().as_millis() as u32
     }
 }

@@ -1,4 +1,4 @@
-//! A clock for tests.
+//! A clock that tests advance.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use microbreaker::{Clock, clock::ManualClock};
 
 use super::ticks::millis;
 
-/// A clock that stands still until it is told to go on: for tests.
+/// A clock for tests: it stands still until a test advances it.
 ///
 /// ```
 /// use microbreaker_std::{Breaker, Phase};
@@ -34,7 +34,7 @@ impl PausedClock {
         Self(Arc::new(ManualClock::new(0)))
     }
 
-    /// Moves the clock on, by whole milliseconds rounded up; all its clones too.
+    /// Advances the clock and all its clones by `time`, rounded up to a millisecond.
     pub fn advance(&self, time: Duration) {
         self.0.advance(millis(time));
     }

@@ -1,4 +1,4 @@
-//! From the clock and the ticks of the core to those of `std`.
+//! The clock of a breaker, whichever type it has.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use microbreaker::Clock;
 use super::coarse::CoarseClock;
 use super::monotonic::MonotonicClock;
 
-/// A clock of the user's choice: milliseconds since the breaker was made.
+/// Any clock, counting from when the breaker was built.
 #[derive(Clone)]
 pub(crate) struct SharedClock {
     clock: Arc<dyn Clock + Send + Sync>,
@@ -21,7 +21,7 @@ impl SharedClock {
         Self { start: clock.now(), clock: Arc::new(clock) }
     }
 
-    /// The clock that is read by default: precise where calls are timed.
+    /// The default clock: coarse, or precise if calls are timed.
     pub(crate) fn suitable(calls_are_timed: bool) -> Self {
         #[cfg(feature = "coarse-clock")]
         if !calls_are_timed {
@@ -31,7 +31,7 @@ impl SharedClock {
         Self::new(MonotonicClock::new())
     }
 
-    /// The same clock, beginning now.
+    /// The same clock, counting from now.
     pub(crate) fn restarted(self) -> Self {
         Self { start: self.clock.now(), ..self }
     }

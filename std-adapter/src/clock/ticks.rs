@@ -1,17 +1,16 @@
-//! From `Duration` to ticks and back: a tick is a millisecond.
+//! Durations as ticks, and back: a tick is a millisecond.
 
 use std::time::Duration;
 
-/// A duration in the ticks of the clocks here: milliseconds, rounded up so
-/// that no wait is cut short; `u32::MAX`, which every configuration refuses,
-/// if it does not fit.
+/// `duration` in the ticks of these clocks: milliseconds, rounded up so that no wait is
+/// cut short. `u32::MAX`, which every configuration refuses, if it does not fit.
 #[must_use]
 pub const fn millis(duration: Duration) -> u32 {
     let millis = duration.as_nanos().div_ceil(1_000_000);
     if millis > u32::MAX as u128 { u32::MAX } else { millis as u32 }
 }
 
-/// Ticks as time.
+/// `ticks` as a duration.
 pub(crate) fn duration(ticks: u32) -> Duration {
     Duration::from_millis(ticks.into())
 }

@@ -1,12 +1,27 @@
-//! tokio's clock.
+//! The clock of tokio.
 
 use microbreaker::Clock;
 use tokio::time::Instant;
 
-/// Milliseconds of tokio's clock, which `tokio::time::pause` stops and
-/// `tokio::time::advance` moves on, so that tests need not wait.
+/// Milliseconds of tokio's clock, wrapping every 49.7 days. `tokio::time::pause` stops
+/// it and `tokio::time::advance` advances it, so that tests need not wait.
 ///
-/// Outside of a runtime it is the clock of the operating system.
+/// Outside of a runtime it is the precise clock of the operating system.
+///
+/// ```
+/// use microbreaker_std::{Breaker, Phase, clock::TokioClock};
+/// use std::time::Duration;
+///
+/// #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// async fn main() -> Result<(), microbreaker_std::BuildError> {
+///     let users = Breaker::builder("users").consecutive_failures(1);
+///     let users = users.open_for(Duration::from_secs(30)).clock(TokioClock::new()).build()?;
+///     users.trip();
+///     tokio::time::advance(Duration::from_secs(30)).await;
+///     assert_eq!(users.phase(), Phase::HalfOpen);
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct TokioClock {
     start: Instant,
@@ -28,7 +43,7 @@ impl Default for TokioClock {
 
 impl Clock for TokioClock {
     fn now(&self) -> u32 {
-        // Wrapping is what the breaker expects of a clock.
+        // The cast wraps, as the breaker expects of a clock.
         self.start.elapsed().as_millis() as u32
     }
 }

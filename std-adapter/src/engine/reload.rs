@@ -10,13 +10,13 @@ use super::versions::Engines;
 use crate::clock::duration;
 use crate::settings::{SettingError, Settings};
 
-/// What became of a breaker whose settings were changed.
+/// What a reload did to a breaker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reloaded {
-    /// The settings are the same: nothing was touched.
+    /// The settings are the same. Nothing was changed.
     Unchanged,
-    /// The settings are others.
+    /// The settings are different.
     #[non_exhaustive]
     Changed {
         /// The phase, which is kept.
@@ -50,8 +50,8 @@ impl fmt::Display for Reloaded {
 }
 
 impl Engines {
-    /// Goes on with an engine of these settings; `make` makes one if there has
-    /// been none.
+    /// Puts an engine with these settings into use. `make` makes one if there is none
+    /// yet.
     pub(crate) fn reload(
         &self,
         settings: &Settings,

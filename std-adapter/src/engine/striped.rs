@@ -14,9 +14,9 @@ use microbreaker::{
 
 use crate::threads;
 
-/// Many windows in one: each thread records in its own, and a failure tallies
-/// them together. For a breaker that is shared by many cores and sees failures
-/// all the time, where one window's cache line would go to and fro.
+/// Many windows in one: each thread records in its own, and a failure adds them up. For
+/// a breaker that many cores share and that sees failures all the time: with a single
+/// window, its cache line would bounce between the cores.
 ///
 /// ```
 /// use microbreaker::{Breaker, Config, TimeWindow};
@@ -31,48 +31,46 @@ use crate::threads;
 ///
 /// # What it remembers
 ///
-/// Of windows by time, what one window would: the calls within T, whichever
-/// threads made them. A bucket that one window would begin to halve holds
-/// 1,023 calls of each stripe here.
+/// With windows by time, what one window would: the calls within T, whichever threads
+/// made them. A bucket starts to halve its counts only at 1,023 calls of *one* stripe.
 ///
-/// Of windows by count, the last N calls *of each stripe*: at least the last N
-/// of all, and at most N times the number of stripes. That is exact while all
-/// calls are made through one stripe; for a rate it is a larger sample; and
-/// `failures_in_window` counts failures among more than N calls, so a window by
-/// time suits that better.
+/// With windows by count, the last N calls *of each stripe*: at least the last N of all,
+/// and at most N times the number of stripes. That is exact while all calls go through
+/// one stripe. For a rate it is a larger sample. For `failures_in_window` it counts the
+/// failures among more than N calls, so a window by time suits that policy better.
 ///
-/// While others record, a tally may or may not have in it what enters while it
-/// is taken; of racing failures that together meet a policy, the last one to
-/// enter sees that it is met. Failures in a row are counted by the breaker
-/// itself, in one word: with that policy, threads meet there after all.
+/// A tally may or may not include the calls that other threads record while it is taken.
+/// Of racing failures that together meet a policy, the last one to be recorded sees that
+/// it is met. The breaker itself counts failures in a row, in one word, so with that
+/// policy the threads share a cache line after all.
 ///
 /// # Cost
 ///
-/// 128 bytes a stripe, or the window rounded up to that. A success costs what it
-/// costs in the thread's own window, and the look-up of which that is; a failure
-/// also tallies all the others, so it takes longer the more there are.
-/// Lock-free if the windows are.
+/// 128 bytes a stripe, or the size of the window rounded up to a multiple of that. A
+/// success costs what it does in the thread's own window, and the look-up of that
+/// window. A failure also reads all the other windows, so it takes longer the more there
+/// are. Lock-free if the windows are.
 pub struct Striped<W, S = fn() -> usize> {
     stripes: Box<[Stripe<W>]>,
     here: S,
 }
 
-/// A window on cache lines of its own: two, as processors fetch them in pairs.
+/// A window on cache lines of its own: two, because processors fetch them in pairs.
 #[repr(align(128))]
 struct Stripe<W>(W);
 
 impl<W: Window> Striped<W> {
-    /// A stripe for each core, each with a window that `make` makes. Threads
-    /// keep theirs; as many as there are cores have one each, more share them.
+    /// A stripe for each core, each with a window from `make`. A thread keeps its stripe.
+    /// As many threads as there are cores have one each; more threads share them.
     pub fn new(make: impl Fn() -> W) -> Self {
         Self::with(threads::cores(), make, threads::number)
     }
 }
 
 impl<W: Window, S: Fn() -> usize> Striped<W, S> {
-    /// So many stripes, at least one, of which a call is recorded in the one
-    /// that `here` says when it ends: the number of this core, say. One that is
-    /// too large starts over from 0.
+    /// A window of `stripes` stripes, at least one. When a call ends, it is recorded in
+    /// the stripe whose number `here` returns: the number of this core, for example.
+    /// Numbers that are too large wrap around.
     pub fn with(stripes: usize, make: impl Fn() -> W, here: S) -> Self {
         Self { stripes: (0..stripes.max(1)).map(|_| Stripe(make())).collect(), here }
     }
@@ -80,7 +78,7 @@ impl<W: Window, S: Fn() -> usize> Striped<W, S> {
     #[inline]
     fn index(&self) -> usize {
         let here = (self.here)();
-        // Mostly there are more stripes than that; then nothing is divided.
+        // Usually there are more stripes than that, which saves the division.
         if here < self.stripes.len() { here } else { here % self.stripes.len() }
     }
 
@@ -89,7 +87,8 @@ impl<W: Window, S: Fn() -> usize> Striped<W, S> {
         &self.stripes[self.index()].0
     }
 
-    /// `own`, the tally of the stripe at `index`, and those of all others.
+    /// The sum of `own`, which is the tally of the stripe at `index`, and the tallies of
+    /// all the other stripes.
     fn with_others(
         &self,
         index: usize,
@@ -125,9 +124,9 @@ impl<W: Window, S: Fn() -> usize> Window for Striped<W, S> {
         if !(call.failed || call.slow) {
             return Some(own);
         }
-        // Of threads that come by here, the last one sees what all of them have
-        // recorded: this orders their recording before its tallying. Without it
-        // each may tally the others' stripes as they were before.
+        // Of the threads that pass this fence, the last one sees what all of them have
+        // recorded, because it orders their records before its tally. Without it, each of
+        // them may read the others' stripes as they were before.
         fence(std::sync::atomic::Ordering::SeqCst);
         Some(self.with_others(index, own, tenure, reach))
     }

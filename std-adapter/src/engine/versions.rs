@@ -8,10 +8,10 @@ use microbreaker::{Outcome, Rejected, Token};
 use super::Engine;
 use crate::settings::{SettingError, Settings};
 
-/// The engines that a breaker has had, one for each of its settings.
+/// The engines that a breaker has had, one for each of its distinct settings.
 ///
-/// Earlier ones are kept, because calls under way may use them and finding the
-/// current one must not write: less than 1 KiB for each different settings.
+/// Earlier ones are kept, because calls under way may use them and a call must not have
+/// to write to find the current one. Each takes less than 1 KiB.
 pub(crate) struct Engines {
     first: Version,
     /// A `Turn`, as a word.
@@ -42,7 +42,7 @@ pub(crate) struct Turn(usize);
 impl Turn {
     const NUMBERS: usize = 1 << 16;
 
-    /// Of the first engine, if calls need nothing beside it.
+    /// The turn of the first engine, if calls need nothing beside it.
     const ALONE: Self = Self(0);
 
     const fn number(self) -> usize {
@@ -56,18 +56,18 @@ impl Turn {
     }
 }
 
-/// Leave to make one call, which must be ended.
+/// Permission to make one call, which must be ended.
 #[derive(Clone, Copy)]
 pub(crate) struct Grant {
     /// The turn of the engine that gave it.
     turn: Turn,
     token: Token,
-    /// The tick at which it was given, where the core times calls.
+    /// The tick of its issue, if the core times calls.
     started: u32,
 }
 
 impl Engines {
-    /// `timed`: whether calls are timed beside the engine.
+    /// `timed` says whether calls are timed beside the engine.
     pub(crate) fn new(settings: Settings, engine: Engine, timed: bool) -> Self {
         let first = Version::new(settings, engine);
         let turn = if timed { Turn::ALONE.next(0) } else { Turn::ALONE };
@@ -107,12 +107,12 @@ impl Engines {
     fn version(&self, turn: Turn) -> &Version {
         let mut version = &self.first;
         for _ in 0..turn.number() {
-            version = version.next.get().expect("there are as many versions as their numbers say");
+            version = version.next.get().expect("a turn has the number of a version");
         }
         version
     }
 
-    /// Asks the engine in use for leave to make one call.
+    /// Asks the engine in use for permission to make one call.
     #[inline]
     pub(crate) fn acquire(&self) -> Result<Grant, Rejected> {
         loop {
@@ -163,8 +163,8 @@ impl Engines {
         self.current.store(turn.0, Ordering::Release);
     }
 
-    /// The number of the version with these settings: one that the breaker has
-    /// had, or a new one.
+    /// The number of the version with these settings: an earlier one, or a new one made
+    /// by `make`.
     pub(super) fn number_of(
         &self,
         settings: &Settings,

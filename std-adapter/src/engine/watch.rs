@@ -1,4 +1,4 @@
-//! The observer of an engine: it counts calls and tells of events.
+//! The observer of an engine: counts calls and reports events.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,9 +14,9 @@ use crate::threads;
 #[derive(Debug)]
 pub(crate) struct Watch {
     telemetry: Arc<Telemetry>,
-    /// The telemetry's, at hand.
+    /// Those of the telemetry, one pointer closer.
     counters: Counters,
-    /// The number of the thread that acts quietly, or `NOBODY`.
+    /// The number of the thread that acts quietly, or `NO_THREAD`.
     quiet: AtomicUsize,
     /// Whether another engine has taken the place of this one, which refuses
     /// every call from then on.
@@ -24,28 +24,28 @@ pub(crate) struct Watch {
 }
 
 /// No thread has this number.
-const NOBODY: usize = usize::MAX - 1;
+const NO_THREAD: usize = usize::MAX - 1;
 
 impl Watch {
     pub(crate) fn new(telemetry: Arc<Telemetry>) -> Self {
         Self {
             counters: telemetry.counters.clone(),
             telemetry,
-            quiet: AtomicUsize::new(NOBODY),
+            quiet: AtomicUsize::new(NO_THREAD),
             replaced: AtomicBool::new(false),
         }
     }
 
-    /// Does something to the engine without telling of it. What other threads do
-    /// to it meanwhile is told. For one thread at a time.
+    /// Performs `action` without reporting what it does to the engine. What other
+    /// threads do meanwhile is reported. For one thread at a time.
     pub(super) fn quietly<T>(&self, action: impl FnOnce() -> T) -> T {
         self.quiet.store(threads::number(), Ordering::Relaxed);
         let done = action();
-        self.quiet.store(NOBODY, Ordering::Relaxed);
+        self.quiet.store(NO_THREAD, Ordering::Relaxed);
         done
     }
 
-    /// Says whether another engine is taking the place of this one.
+    /// Sets whether another engine takes the place of this one.
     pub(super) fn set_replaced(&self, replaced: bool) {
         self.replaced.store(replaced, Ordering::Relaxed);
     }
@@ -61,8 +61,8 @@ impl Observer for Watch {
     fn transition(&self, transition: &Transition) {
         self.telemetry.log.new_phase();
         let &Transition { from, to, cause, generation, .. } = transition;
-        // A command that came too late for this engine goes to its successor as well,
-        // which tells of it.
+        // A command that came too late: the engine that took the place of this one gets
+        // it as well, and reports it.
         if from == Phase::ForcedOpen && self.replaced.load(Ordering::Relaxed) {
             return;
         }

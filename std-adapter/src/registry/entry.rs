@@ -6,37 +6,39 @@ use crate::breaker::Breaker;
 
 pub(super) struct Entry {
     pub(super) breaker: Breaker,
-    /// The tick at which it was last asked for.
-    pub(super) asked: AtomicU32,
-    /// Whether it is to be evicted unless somebody holds it.
+    /// The tick at which it was last requested.
+    pub(super) requested: AtomicU32,
+    /// Whether it is to be evicted unless there is a handle to it.
     leaving: AtomicBool,
 }
 
 impl Entry {
     pub(super) fn new(breaker: Breaker, now: u32) -> Self {
-        Self { breaker, asked: AtomicU32::new(now), leaving: AtomicBool::new(false) }
+        Self { breaker, requested: AtomicU32::new(now), leaving: AtomicBool::new(false) }
     }
 
-    /// Its breaker, unless that is about to be evicted: who holds one must find the
-    /// same one again.
+    /// A handle to its breaker, unless that is about to be evicted: a caller that holds
+    /// a breaker must find the same one again.
     pub(super) fn handle(&self) -> Option<Breaker> {
         let breaker = self.breaker.clone();
-        // Either this sees that it is leaving, or `leave` sees the handle.
+        // Pairs with the fence in `leave`: either this sees that the breaker is leaving,
+        // or `leave` sees the handle.
         fence(Ordering::SeqCst);
         (!self.leaving.load(Ordering::Relaxed)).then_some(breaker)
     }
 
-    /// Lets nobody have a handle any more, unless somebody has one.
+    /// Gives out no more handles, unless there is one already. Returns whether it leaves.
     pub(super) fn leave(&self) -> bool {
         self.leaving.store(true, Ordering::Relaxed);
+        // Pairs with the fence in `handle`.
         fence(Ordering::SeqCst);
         let leaves = !self.breaker.is_held();
         self.leaving.store(leaves, Ordering::Relaxed);
         leaves
     }
 
-    /// Its breaker, which is not the registry's any more.
-    pub(super) fn taken_out(&self) -> Breaker {
+    /// The breaker of an entry that was removed.
+    pub(super) fn removed(&self) -> Breaker {
         self.breaker.withdraw();
         self.breaker.clone()
     }

@@ -1,8 +1,8 @@
-//! What a registry reports where a feature is on.
+//! The telemetry of a registry that features add.
 
 #[cfg(feature = "stream")]
 impl super::Registry {
-    /// The events of all breakers from now on, as a stream on any executor.
+    /// The events of all breakers from now on as a stream, for any executor.
     pub fn events(&self) -> crate::telemetry::stream::Events {
         self.0.listeners.stream.subscribe()
     }

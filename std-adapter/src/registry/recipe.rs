@@ -1,4 +1,4 @@
-//! What a registry makes breakers of.
+//! What a registry builds breakers from.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use crate::breaker::builder::Builder;
 use crate::error::BuildError;
 use crate::settings::Settings;
 
-/// What breakers are made of. It has been checked: everything in it can be built.
+/// The template and its exceptions. A registry checks a recipe before it uses it.
 pub(super) struct Recipe {
     pub(super) template: Builder,
-    /// In place of the template, for those that were inserted.
+    /// Used instead of the template for their names.
     pub(super) inserted: BTreeMap<Arc<str>, Builder>,
     pub(super) overrides: BTreeMap<Arc<str>, Settings>,
 }
@@ -28,7 +28,7 @@ impl Recipe {
         builder
     }
 
-    /// The first thing in it that cannot be built, if there is one.
+    /// Checks that all of it can be built.
     pub(super) fn check(&self) -> Result<(), BuildError> {
         self.template.check()?;
         let mut names = self.inserted.keys().chain(self.overrides.keys());

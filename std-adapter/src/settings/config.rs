@@ -7,7 +7,7 @@ use super::{BUCKETS, Backoff, ProbeTimeout, Ramp, Settings};
 use crate::clock::millis;
 
 impl Settings {
-    /// The core's configuration; `seed` draws the jitter.
+    /// The configuration of a core breaker. `seed` draws the jitter.
     pub(crate) fn config(&self, seed: u32) -> Result<Config, SettingError> {
         self.check_window()?;
         let mut config = Config::new()
@@ -17,7 +17,7 @@ impl Settings {
             .bucket(self.within.map_or(0, |within| millis(within).div_ceil(BUCKETS)))
             .probes(self.probes.unwrap_or(1))
             .after_probe_timeout(self.after_probe_timeout.unwrap_or_default());
-        /// Those of the core's setters that take what there is.
+        /// Calls the setters of the core for what is set.
         macro_rules! set {
             ($($setter:ident($value:pat => $($argument:expr),+))+) => {
                 $(if let Some($value) = self.$setter {
@@ -52,7 +52,7 @@ impl Settings {
     }
 }
 
-/// `config` with a ramp. The core takes arrays, and there are 1 to 7 shares.
+/// `config` with a ramp. The core takes its 1 to 7 shares as an array.
 fn ramped(config: Config, ramp: &Ramp) -> Result<Config, SettingError> {
     let step = millis(ramp.step);
     Ok(match *ramp.shares {

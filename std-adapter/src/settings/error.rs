@@ -1,4 +1,4 @@
-//! The error that names a bad setting.
+//! A setting that cannot work.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ pub struct SettingError {
     pub setting: &'static str,
     /// Its value.
     pub value: String,
-    /// What is allowed: the rest of a sentence that begins with "must be".
+    /// What is allowed, to follow the words "must be".
     pub allowed: String,
 }
 

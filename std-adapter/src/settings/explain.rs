@@ -1,4 +1,4 @@
-//! The core's errors in terms of the settings they come from.
+//! Errors of the core, explained in terms of settings.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::error::SettingError;
 use super::{BUCKETS, ProbeTimeout, Settings};
 
 impl Settings {
-    /// What the core says of its own fields, in terms of these.
+    /// The setting behind an error of the core, and what it allows.
     pub(crate) fn explain(&self, error: ConfigError) -> SettingError {
         let time = |ticks: u32| format!("{:?}", Duration::from_millis(ticks.into()));
         let ConfigError { field, least, most, .. } = error;

@@ -1,4 +1,4 @@
-//! Which window settings ask for.
+//! The kind of window that settings ask for.
 
 use microbreaker::config::Field;
 
@@ -6,7 +6,7 @@ use super::Settings;
 use super::error::SettingError;
 use super::explain::field_name;
 
-/// The kind of window that settings need.
+/// The kind of window that settings ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WindowKind {
     None,
@@ -37,7 +37,7 @@ impl Settings {
         }
     }
 
-    /// What the core could not say well: it does not know of two windows.
+    /// Checks what the core cannot explain well, because it does not know of two windows.
     pub(super) fn check_window(&self) -> Result<(), SettingError> {
         let bad = |field, allowed: &str| {
             let (setting, value, allowed) =

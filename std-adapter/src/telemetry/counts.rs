@@ -1,4 +1,4 @@
-//! Counting calls without spoiling the healthy path.
+//! Counts of calls that keep the healthy path cheap.
 
 use std::iter::Sum;
 use std::ops::Add;
@@ -9,7 +9,20 @@ use microbreaker::Outcome;
 
 use crate::threads;
 
-/// How many calls a breaker has seen since it was made.
+/// How many calls a breaker has seen since it was built.
+///
+/// ```
+/// use microbreaker_std::Breaker;
+///
+/// let users = Breaker::builder("users")
+///     .consecutive_failures(3)
+///     .open_for(std::time::Duration::from_secs(30))
+///     .build()?;
+/// let _ = users.call(|| "42".parse::<u32>());
+/// let _ = users.call(|| "x".parse::<u32>());
+/// assert_eq!((users.counts().successes, users.counts().failures), (1, 1));
+/// # Ok::<(), microbreaker_std::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -19,7 +32,7 @@ pub struct Counts {
     pub failures: u64,
     /// Calls that were ignored or abandoned.
     pub ignored: u64,
-    /// Calls, counted above as well, that ended after their phase and so changed
+    /// Calls, included in the counts above, that ended after their phase and so changed
     /// nothing.
     pub stale: u64,
     /// Calls that were refused.
@@ -46,17 +59,17 @@ impl Sum for Counts {
     }
 }
 
-/// Counts apart for each of the first threads, as many as there are cores, and
-/// for the others by turns; summed when somebody asks.
+/// Counters that threads need not share: as many threads as there are cores have their
+/// own, the others share a second set. Reading them sums them up.
 #[derive(Clone, Debug)]
 pub(crate) struct Counters {
-    /// Written by one thread each.
+    /// Each is written by one thread.
     own: Arc<[Line]>,
-    /// Written by any.
+    /// Each is written by any thread.
     shared: Arc<[Line]>,
 }
 
-/// Counts on a cache line of their own.
+/// Counters on a cache line of their own.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Line {
@@ -108,7 +121,7 @@ impl Counters {
         }
     }
 
-    /// For a thread that has no line of its own, or has not asked yet.
+    /// For a thread that has no line of its own, or no number yet.
     #[cold]
     fn count_anew(&self, which: impl Fn(&Line) -> &AtomicU64) {
         let thread = threads::number();
@@ -136,7 +149,7 @@ impl Counters {
     }
 }
 
-/// Loses nothing if only one thread writes the counter.
+/// Loses no count as long as a single thread writes the counter.
 #[inline]
 fn increment(counter: &AtomicU64) {
     counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Who hears of events.
+//! Those who hear of events.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +9,7 @@ use crate::telemetry::stream::Source;
 
 type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 
-/// Everyone who listens to a breaker, or to a registry of them.
+/// All listeners to a breaker, or to a registry.
 #[derive(Default)]
 pub(crate) struct Listeners {
     callbacks: RwLock<Vec<Listener>>,
@@ -25,11 +25,11 @@ impl Listeners {
         self.callbacks.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Tells everyone, one after the other, with no lock held: a listener may use
-    /// the breaker, and add listeners. One that panics harms nobody.
+    /// Tells all listeners, one after the other, and holds no lock: a listener may use
+    /// the breaker, and add listeners. A panic in one does not affect the others.
     pub(crate) fn tell(&self, event: &Event) {
         for callback in self.callbacks() {
-            // The panic hook has told of the panic.
+            // The panic hook has reported the panic.
             let _ = catch_unwind(AssertUnwindSafe(|| callback(event)));
         }
         self.stream.send(event);
@@ -37,7 +37,7 @@ impl Listeners {
 }
 
 impl Clone for Listeners {
-    /// The same callbacks; streams stay where they are.
+    /// The same callbacks. Streams stay with the original.
     fn clone(&self) -> Self {
         let callbacks = RwLock::new(self.callbacks());
         Self { callbacks, ..Self::default() }

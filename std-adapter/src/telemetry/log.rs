@@ -1,4 +1,4 @@
-//! What is logged, through `tracing`.
+//! Logs, by way of `tracing`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

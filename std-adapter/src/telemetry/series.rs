@@ -1,4 +1,4 @@
-//! What is measured, through the facade `metrics`.
+//! Metrics, by way of the facade `metrics`.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -26,7 +26,7 @@ const TRANSITIONS: &str = "microbreaker_transitions_total";
 const DURATION: &str = "microbreaker_call_duration_seconds";
 const WOULD_TRIP: &str = "microbreaker_would_trip_total";
 
-/// What a dry run can report.
+/// The causes that a dry run can report.
 const POLICIES: [Cause; 5] = [
     Cause::ConsecutiveFailures,
     Cause::FailuresInWindow,
@@ -37,11 +37,11 @@ const POLICIES: [Cause; 5] = [
 
 const OUTCOMES: [&str; 3] = ["success", "failure", "ignored"];
 
-/// What a breaker reports to the recorder.
+/// What a breaker reports to the recorder of `metrics`.
 pub(crate) struct Series {
     measures_durations: bool,
-    /// Of successes, failures and ignored calls. Looked up once, because the
-    /// recorder takes longer to find them than to record.
+    /// For successes, failures and ignored calls. Looked up once, because the recorder
+    /// takes longer to find a histogram than to record in it.
     durations: OnceLock<[Histogram; 3]>,
     published: Published,
 }
@@ -112,7 +112,8 @@ impl Series {
         self.publish_counts(name, counters);
     }
 
-    /// Publishes a last time, if it ever was: a breaker that is gone is in no phase.
+    /// Publishes a last time, if anything was published: a breaker that is gone is in no
+    /// phase.
     #[cfg(feature = "registry")]
     pub(crate) fn withdraw(&self, name: &Arc<str>, counters: &Counters) {
         if self.published.is_anything() {
@@ -140,7 +141,7 @@ impl fmt::Debug for Series {
     }
 }
 
-/// The gauges of a breaker that is gone if there is no snapshot.
+/// Publishes the gauges. Without a snapshot, they are those of a breaker that is gone.
 fn publish_gauges(name: &Arc<str>, snapshot: Option<Snapshot>) {
     let labels = || [("breaker", name.to_string())];
     let now = snapshot.map(|snapshot| snapshot.phase);
@@ -166,15 +167,15 @@ fn would_trip(name: &Arc<str>, cause: Cause) -> Counter {
     counter!(WOULD_TRIP, "breaker" => name.clone(), "cause" => cause.name())
 }
 
-/// What has been published of what is counted, if anything.
+/// The counts that were last published, if any were.
 ///
-/// A recorder is told what is new and not the sums: another breaker of the same
-/// name may have been before, whose counts go on.
+/// The recorder gets what is new since then, not the sums: it may still have the counts
+/// of an earlier breaker of the same name, which these continue.
 #[derive(Debug, Default)]
 struct Published(Mutex<Option<Counts>>);
 
 impl Published {
-    /// Goes up to the sums now: what is new since the last time.
+    /// Advances to the sums now, and returns what is new.
     fn add(&self, counters: &Counters) -> Counts {
         let mut published = self.lock();
         let sums = counters.sum();
@@ -198,7 +199,7 @@ impl Published {
     }
 }
 
-/// Says what the series mean.
+/// Describes the series to the recorder.
 pub(crate) fn describe() {
     describe_gauge!(STATE, "1 for the phase that the circuit breaker is in.");
     describe_gauge!(PHASE_SECONDS, Unit::Seconds, "How long it has been in its phase.");

@@ -12,17 +12,36 @@ use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
 use crate::telemetry::event::Event;
 
-/// How many events wait for the slowest reader.
+/// How many events are kept for the slowest reader.
 const WAITING: usize = 256;
 
-/// The events of a breaker, or of a registry, from now on: on any executor.
+/// The events of a breaker, or of a registry, from now on. Works on any executor.
 ///
-/// 256 events wait for a reader; one who is slower misses the oldest, and is told
-/// how many: [`Missed`].
+/// Up to 256 events wait for a reader. A reader that falls behind further misses the
+/// oldest, and gets their number: [`Missed`].
+///
+/// ```
+/// use microbreaker_std::{Breaker, EventKind, Phase};
+/// use tokio_stream::StreamExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let users = Breaker::builder("users")
+///     .consecutive_failures(3)
+///     .open_for(std::time::Duration::from_secs(30))
+///     .build()?;
+/// let mut events = users.events();
+/// users.trip();
+///
+/// let event = events.next().await.expect("the breaker is still there")?;
+/// assert!(matches!(event.kind, EventKind::Transition { to: Phase::Open, .. }));
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Events(BroadcastStream<Event>);
 
-/// A reader was too slow: so many events, the oldest, are gone.
+/// A reader was too slow and missed this many events, the oldest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missed(pub u64);
 
@@ -51,7 +70,7 @@ impl fmt::Debug for Events {
     }
 }
 
-/// Where events come from; made when the first reader comes.
+/// The sender of the events, created with the first reader.
 #[derive(Default)]
 pub(crate) struct Source(OnceLock<Sender<Event>>);
 
@@ -62,7 +81,7 @@ impl Source {
 
     pub(crate) fn send(&self, event: &Event) {
         if let Some(sender) = self.0.get() {
-            // An error says that all readers are gone.
+            // An error means that all readers are gone.
             let _ = sender.send(event.clone());
         }
     }

@@ -12,7 +12,7 @@ use crate::telemetry::event::Event;
 #[derive(Debug)]
 pub(crate) struct Series;
 
-/// Nothing is measured.
+/// Measures nothing.
 #[derive(Clone, Copy)]
 pub(crate) struct Stopwatch;
 

@@ -2,7 +2,7 @@
 
 use microbreaker::clock::ManualClock;
 use microbreaker::{Breaker, Config, ShortWindow};
-use microbreaker_std::PausedClock;
+use microbreaker_std::clock::PausedClock;
 use std::time::Duration;
 
 static CLOCK: ManualClock = ManualClock::new(0);
