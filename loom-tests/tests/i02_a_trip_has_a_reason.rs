@@ -1,7 +1,7 @@
 //! A trip happens only if some order of the recorded outcomes meets a policy.
 #![cfg(loom)]
 
-use microbreaker::{Config, CountWindow, Phase, Window};
+use microbreaker::{Config, CountWindow, Phase, window::Window};
 use microbreaker_loom_tests::*;
 
 /// Two of the last two.
