@@ -28,7 +28,7 @@ fn two_callers_for_the_last_place() {
 
 #[test]
 fn a_place_handed_back_is_given_out_once() {
-    model_with(2, || {
+    model_with(1, || {
         let (breaker, _, probes) = probing(1, 1, 1);
         let probe = probes[0];
         let (_, a, b) = race3(&breaker, move |b| drop(b.resume(probe)), |b| b.hold(), |b| b.hold());
