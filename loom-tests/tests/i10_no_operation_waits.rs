@@ -25,7 +25,7 @@ use microbreaker::{Breaker, Config, CountWindow, Outcome, Phase, Token};
 use microbreaker_loom_tests::*;
 
 /// Steps that the longest pair needs, threads, preparations and all, and some.
-const MOST_STEPS: usize = 400;
+const MOST_STEPS: usize = 480;
 
 type Tested = Observed<CountWindow<4, 1>, Ticks>;
 type Operation = fn(&Tested, Token);
