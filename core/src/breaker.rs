@@ -179,7 +179,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Changes nothing. Lock-free.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.consistently(|state| self.apparent_phase(state).0)
+        self.consistently(|state| self.apparent(state).0.phase())
     }
 
     /// What the window holds of the current tenure; while the breaker is open,
@@ -195,21 +195,19 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.consistently(|state| {
-            let (phase, retry_after) = self.apparent_phase(state);
+            let (state, left) = self.apparent(state);
             let by_rate = self.config().judges_by_rate();
-            let (tally, least_calls) = match state.phase() {
-                // Nobody has entered the phase that it reads as.
-                before if before != phase => (Tally::default(), 1),
-                Phase::HalfOpen => (state.probes(by_rate).tally(), 1),
-                _ if state.reopened_by(by_rate).is_some() => (self.tally_of(state), 1),
-                _ => (self.tally_of(state), self.config().least_calls()),
+            let (tally, least_calls) = match state.reopened_by(by_rate) {
+                _ if state.is(Phase::HalfOpen) => (state.probes(by_rate).tally(), 1),
+                Some(probes) => (probes.tally(), 1),
+                None => (self.tally_of(state), self.config().least_calls()),
             };
             let watched = matches!(state.phase(), Phase::Closed | Phase::MetricsOnly);
             Snapshot {
-                phase,
+                phase: state.phase(),
                 generation: state.generation() as u8,
                 in_phase_for: if state.is_settled() { self.time_in_phase(state).1 } else { 0 },
-                retry_after,
+                retry_after: self.refuses_for(state, left),
                 tally,
                 rated: tally.calls >= least_calls,
                 timed: self.config().looks_for_slow(),
@@ -222,6 +220,16 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// The observer.
     pub const fn observer(&self) -> &O {
         &self.observer
+    }
+
+    /// Whether a call was slow that was `started` then, and `took` so long if the caller
+    /// knows better than the clock.
+    #[inline]
+    fn is_slow(&self, started: u32, took: Option<u32>) -> bool {
+        W::SLOW && {
+            let took = took.unwrap_or_else(|| elapsed(self.clock.now(), started));
+            self.config().is_slow(took)
+        }
     }
 
     #[inline]
@@ -267,21 +275,21 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Gate for Breaker<W, C, O
     #[inline]
     fn complete(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome) {
         let generation = token.generation();
-        let slow = W::SLOW && {
-            let took = took.unwrap_or_else(|| elapsed(self.clock.now(), started));
-            self.config().is_slow(took)
-        };
+        let slow = self.is_slow(started, took);
         let recorded = match outcome {
             Outcome::Success => self.finish(generation, Record { failed: false, slow }),
-            Outcome::Failure => self.finish(generation, Record { failed: true, slow }),
+            // A demand of nothing is none.
+            Outcome::Failure | Outcome::FailureOpenFor(0) => {
+                self.finish(generation, Record { failed: true, slow })
+            }
             Outcome::FailureOpenFor(ticks) => self.demand(generation, slow, ticks),
             Outcome::Ignored => self.hand_back(generation),
         };
         self.observer.outcome(outcome, !recorded);
     }
 
-    fn abandoned(&self) -> Outcome {
-        if self.config().does_abandoned_fail() { Outcome::Failure } else { Outcome::Ignored }
+    fn abandoned(&self, token: Token, started: u32, took: Option<u32>) -> Outcome {
+        self.config().abandoned(self.is_slow(started, took), token.is_probe())
     }
 }
 

@@ -1,5 +1,9 @@
 //! Time: a wrapping `u32` that the caller supplies.
 
+mod widened;
+
+pub use widened::{Widened, Wrapping};
+
 use crate::sync::{AtomicU32, Ordering, const_fn};
 
 /// The caller's monotonic clock.

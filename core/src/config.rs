@@ -21,6 +21,8 @@ const MAX_TICKS: u32 = (1 << 31) - 1;
 const MAX_PROBE_TIMEOUT: u32 = 1 << 30;
 /// Counts in a time window that can always be reached: it halves them above.
 pub(crate) const MAX_COUNT: u32 = 1 << 9;
+/// The most that a part of a backoff's factor can be, unless that is a whole number.
+const MAX_FACTOR_PART: u32 = (1 << 16) - 1;
 /// The most shares of a ramp.
 const MAX_SHARES: usize = 7;
 /// The most often that a backoff can multiply.
@@ -57,9 +59,10 @@ pub(crate) const MAX_LEVEL: u32 = 15;
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
     consecutive_failures: Option<u32>,
+    consecutive_within_window: bool,
     failures_in_window: Option<u32>,
-    failure_rate: Option<u32>,
-    slow_rate: Option<u32>,
+    failure_rate: Option<Ratio>,
+    slow_rate: Option<Ratio>,
     slow_after: Option<u32>,
     min_calls: u32,
     last_calls: u32,
@@ -72,17 +75,38 @@ pub struct Config {
     successes: Option<u32>,
     probe_rate_after: Option<u32>,
     probe_timeout: ProbeTimeout,
+    longest_half_open: Option<u32>,
     after_probe_timeout: AfterProbeTimeout,
     ramp: Option<Ramp>,
-    abandoned_fails: bool,
+    abandoned: Abandoned,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Backoff {
-    factor: u32,
+    factor: Ratio,
     max: u32,
+}
+
+/// `part` of `whole`, exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Ratio {
+    part: u32,
+    whole: u32,
+}
+
+/// What a call counts as whose permit is dropped without an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+enum Abandoned {
+    Ignored,
+    Failed,
+    ByTime,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +157,7 @@ impl Config {
     pub const fn new() -> Self {
         Self {
             consecutive_failures: None,
+            consecutive_within_window: false,
             failures_in_window: None,
             failure_rate: None,
             slow_rate: None,
@@ -148,18 +173,26 @@ impl Config {
             successes: None,
             probe_rate_after: None,
             probe_timeout: ProbeTimeout::OpenFor,
+            longest_half_open: None,
             after_probe_timeout: AfterProbeTimeout::Open,
             ramp: None,
-            abandoned_fails: false,
+            abandoned: Abandoned::Ignored,
         }
     }
 
-    /// Trips at `count` failures in a row, 1 to 255. Needs no window.
-    ///
-    /// With a window by time, failures older than the window do not count.
+    /// Trips at `count` failures in a row, 1 to 255. Needs no window, and they never
+    /// age, unless [`consecutive_within_window`](Self::consecutive_within_window).
     #[must_use]
     pub const fn consecutive_failures(mut self, count: u32) -> Self {
         self.consecutive_failures = Some(count);
+        self
+    }
+
+    /// Failures in a row count only as long as the window, which must be by time, holds
+    /// them.
+    #[must_use]
+    pub const fn consecutive_within_window(mut self) -> Self {
+        self.consecutive_within_window = true;
         self
     }
 
@@ -176,7 +209,15 @@ impl Config {
     /// Compared exactly: 1 of 3 is at least 33 percent and less than 34.
     #[must_use]
     pub const fn failure_rate(mut self, percent: u32) -> Self {
-        self.failure_rate = Some(percent);
+        self.failure_rate = Some(Ratio::percent(percent));
+        self
+    }
+
+    /// [`failure_rate`](Self::failure_rate) in other parts than percent: at least `part`
+    /// of `whole` calls, 1 to `whole`. 1 of 2,000 is 0.05 percent.
+    #[must_use]
+    pub const fn failure_ratio(mut self, part: u32, whole: u32) -> Self {
+        self.failure_rate = Some(Ratio { part, whole });
         self
     }
 
@@ -185,7 +226,15 @@ impl Config {
     /// a [`WithSlow`](crate::WithSlow) window.
     #[must_use]
     pub const fn slow_rate(mut self, percent: u32) -> Self {
-        self.slow_rate = Some(percent);
+        self.slow_rate = Some(Ratio::percent(percent));
+        self
+    }
+
+    /// [`slow_rate`](Self::slow_rate) in other parts than percent: at least `part` of
+    /// `whole` calls, 1 to `whole`.
+    #[must_use]
+    pub const fn slow_ratio(mut self, part: u32, whole: u32) -> Self {
+        self.slow_rate = Some(Ratio { part, whole });
         self
     }
 
@@ -225,8 +274,16 @@ impl Config {
     ///
     /// [`open_for`]: Self::open_for
     #[must_use]
-    pub const fn backoff(mut self, factor: u32, max: u32) -> Self {
-        self.backoff = Some(Backoff { factor, max });
+    pub const fn backoff(self, factor: u32, max: u32) -> Self {
+        self.backoff_ratio(factor, 1, max)
+    }
+
+    /// [`backoff`](Self::backoff) by a factor that is no whole number: `part / whole`,
+    /// more than 1, like 3 / 2 for 1.5. Neither may be above 65,535, unless `whole`
+    /// is 1. Each product is rounded down to a whole tick.
+    #[must_use]
+    pub const fn backoff_ratio(mut self, part: u32, whole: u32, max: u32) -> Self {
+        self.backoff = Some(Backoff { factor: Ratio { part, whole }, max });
         self
     }
 
@@ -283,11 +340,14 @@ impl Config {
         self
     }
 
-    /// A breaker that has been half-open for this many ticks without a verdict
-    /// goes on as [`after_probe_timeout`](Self::after_probe_timeout) says, 1 to
-    /// 2^30. By default, [`open_for`](Self::open_for), but no longer than that.
+    /// Half-open is overdue when a probe is out and for this many ticks, 1 to 2^30,
+    /// none was given out and none has ended; the breaker then goes on as
+    /// [`after_probe_timeout`](Self::after_probe_timeout) says. By default,
+    /// [`open_for`](Self::open_for), but no longer than that.
     ///
-    /// Outcomes of probes that are still out are stale from then on.
+    /// Outcomes of the probes that are still out are stale from then on. With no probe
+    /// out nothing is overdue, however long the next call takes to come, and what the
+    /// probes have found so far stays.
     #[must_use]
     pub const fn probe_timeout(mut self, ticks: u32) -> Self {
         self.probe_timeout = ProbeTimeout::Ticks(ticks);
@@ -302,8 +362,18 @@ impl Config {
         self
     }
 
-    /// How the breaker goes on after [`probe_timeout`](Self::probe_timeout): by
-    /// default it opens again.
+    /// Half-open is overdue, too, when it has lasted for this many ticks without a
+    /// verdict, 1 to 8,323,071 (2.3 hours of milliseconds), whether probes are out or
+    /// not. By default it may last for ever.
+    #[must_use]
+    pub const fn longest_half_open(mut self, ticks: u32) -> Self {
+        self.longest_half_open = Some(ticks);
+        self
+    }
+
+    /// How the breaker goes on when half-open is overdue, by
+    /// [`probe_timeout`](Self::probe_timeout) or
+    /// [`longest_half_open`](Self::longest_half_open): by default it opens again.
     #[must_use]
     pub const fn after_probe_timeout(mut self, next: AfterProbeTimeout) -> Self {
         self.after_probe_timeout = next;
@@ -341,7 +411,16 @@ impl Config {
     /// as a failure instead of not at all.
     #[must_use]
     pub const fn abandoned_fails(mut self) -> Self {
-        self.abandoned_fails = true;
+        self.abandoned = Abandoned::Failed;
+        self
+    }
+
+    /// A call that is abandoned counts by how long it lasted: one that was slow by then
+    /// counts as a slow call, and a probe as failed; any other not at all. Needs
+    /// [`slow_after`](Self::slow_after).
+    #[must_use]
+    pub const fn abandoned_by_time(mut self) -> Self {
+        self.abandoned = Abandoned::ByTime;
         self
     }
 }

@@ -13,7 +13,8 @@ pub struct Rejected {
     /// The phase that refused it: `Open`, `HalfOpen` with all probes given
     /// out, or `ForcedOpen`.
     pub phase: Phase,
-    /// Ticks until it is worth asking again, where that is known: while `Open`.
+    /// Ticks until it is worth asking again, where that is known: until the opening
+    /// is over, or `HalfOpen` is overdue.
     pub retry_after: Option<u32>,
 }
 

@@ -44,7 +44,8 @@ pub enum Outcome {
     Failure,
     /// It failed, and said for how many ticks (below 2^31) it is not worth
     /// asking again: a `Retry-After`, a sensor's own busy time. Opens the
-    /// breaker for exactly that long, whatever the policies say.
+    /// breaker for exactly that long, whatever the policies say. 0 demands nothing: it
+    /// is a failure like any other.
     FailureOpenFor(u32),
     /// It says nothing about what is guarded, like a bad argument or a call
     /// that was cancelled: the permit is handed back and nothing is counted.
@@ -81,6 +82,15 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Those that a dry run can report.
+    pub const POLICIES: &[Self] = &[
+        Self::Demanded,
+        Self::FailuresInWindow,
+        Self::FailureRate,
+        Self::SlowRate,
+        Self::ConsecutiveFailures,
+    ];
+
     /// The cause's name in `snake_case`, for logs and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -96,6 +106,43 @@ impl Cause {
             Self::ProbeTimeout => "probe_timeout",
             Self::Manual => "manual",
         }
+    }
+}
+
+/// A set of causes: policies that are met.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Causes(u32);
+
+impl Causes {
+    pub(crate) const NONE: Self = Self(0);
+
+    pub(crate) const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) const fn has(self, cause: Cause) -> bool {
+        self.0 & 1 << cause as u32 != 0
+    }
+
+    pub(crate) const fn with(self, cause: Cause) -> Self {
+        Self(self.0 | 1 << cause as u32)
+    }
+
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(crate) const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those that a policy or a demand can be, in the order in which they are told.
+    pub(crate) fn of_policies(self) -> impl Iterator<Item = Cause> {
+        Cause::POLICIES.iter().copied().filter(move |cause| self.has(*cause))
     }
 }
 
@@ -164,8 +211,8 @@ pub trait Observer {
         let _ = rejected;
     }
 
-    /// In [`MetricsOnly`](Phase::MetricsOnly): the breaker would have tripped.
-    /// Told once, until no policy is met any more.
+    /// In [`MetricsOnly`](Phase::MetricsOnly): a policy would have tripped the breaker.
+    /// Each is told once, until it is no longer met.
     fn would_trip(&self, cause: Cause) {
         let _ = cause;
     }

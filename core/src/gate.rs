@@ -43,8 +43,9 @@ pub trait Gate: Sized {
     /// `took` is its duration in ticks if the caller knows better.
     fn complete(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome);
 
-    /// What becomes of a permit that is dropped without an outcome.
-    fn abandoned(&self) -> Outcome;
+    /// What a call counts as whose permit is dropped without an outcome; the parameters
+    /// are those of [`complete`](Self::complete).
+    fn abandoned(&self, token: Token, started: u32, took: Option<u32>) -> Outcome;
 
     /// Makes a guarded call whose result `classify` turns into an outcome.
     ///
@@ -87,8 +88,8 @@ impl<G: Gate> Gate for &G {
         (**self).complete(token, started, took, outcome);
     }
 
-    fn abandoned(&self) -> Outcome {
-        (**self).abandoned()
+    fn abandoned(&self, token: Token, started: u32, took: Option<u32>) -> Outcome {
+        (**self).abandoned(token, started, took)
     }
 }
 
@@ -123,8 +124,15 @@ pub struct Permit<'a, G: Gate> {
 
 impl<'a, G: Gate> Permit<'a, G> {
     #[inline]
-    pub(crate) const fn new(gate: &'a G, token: Token, started: u32) -> Self {
-        Self { gate, token, started, took: None }
+    pub(crate) const fn new(gate: &'a G, token: Token) -> Self {
+        Self { gate, token, started: 0, took: None }
+    }
+
+    /// The call started at this tick.
+    #[inline]
+    pub(crate) const fn started_at(mut self, tick: u32) -> Self {
+        self.started = tick;
+        self
     }
 
     /// The same permit, given through a reference to its gate.
@@ -150,6 +158,18 @@ impl<'a, G: Gate> Permit<'a, G> {
     #[inline]
     pub fn ignore(self) {
         self.finish(Outcome::Ignored);
+    }
+
+    pub(crate) const fn token(&self) -> Token {
+        self.token
+    }
+
+    /// Whether the call is a probe: given out while half-open. Time to bring a device
+    /// back first.
+    #[must_use]
+    #[inline]
+    pub const fn is_probe(&self) -> bool {
+        self.token.is_probe()
     }
 
     /// The tick at which it was given where slow calls are watched, and 0
@@ -208,7 +228,8 @@ impl<'a, G: Gate> Permit<'a, G> {
 
 impl<G: Gate> Drop for Permit<'_, G> {
     fn drop(&mut self) {
-        self.gate.complete(self.token, self.started, self.took, self.gate.abandoned());
+        let Self { gate, token, started, took } = *self;
+        gate.complete(token, started, took, gate.abandoned(token, started, took));
     }
 }
 

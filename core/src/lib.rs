@@ -12,6 +12,7 @@ mod footprint;
 mod gate;
 #[cfg(feature = "embedded-hal")]
 pub mod hal;
+mod in_flight;
 mod phase;
 mod snapshot;
 mod state;
@@ -29,6 +30,7 @@ pub use error::{CallError, IllegalTransition, Rejected};
 pub use event::History;
 pub use event::{Cause, Counters, Counts, Observer, Outcome, Transition};
 pub use gate::{Gate, Permit};
+pub use in_flight::InFlight;
 pub use phase::Phase;
 pub use snapshot::Snapshot;
 pub use tally::Tally;

@@ -26,9 +26,11 @@ pub struct Snapshot {
     pub phase: Phase,
     /// Number of the tenure, modulo 2^8.
     pub generation: u8,
-    /// Ticks since the tenure began; the first one began at tick 0.
+    /// Ticks since the phase began, the first one at tick 0; while half-open, since a
+    /// probe was last given out or ended. 0 if the next call will find it to have begun.
     pub in_phase_for: u32,
-    /// Ticks until it is worth asking, where that is known: while open.
+    /// Ticks until it is worth asking, where that is known: while open, and half-open
+    /// with all probes out.
     pub retry_after: Option<u32>,
     /// What the window holds; while half-open, the finished probes. An open
     /// breaker still shows the window, or the probes, that tripped it.

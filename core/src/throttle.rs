@@ -180,7 +180,7 @@ impl<W: Window, C: Clock, O: Observer> Gate for Throttle<W, C, O> {
                 return Err(rejected);
             }
         }
-        Ok(Permit::new(self, Token::new(self.word.load().generation()), 0))
+        Ok(Permit::new(self, Token::new(self.word.load())))
     }
 
     fn complete(&self, _: Token, _: u32, _: Option<u32>, outcome: Outcome) {
@@ -191,7 +191,7 @@ impl<W: Window, C: Clock, O: Observer> Gate for Throttle<W, C, O> {
         self.observer.outcome(outcome, false);
     }
 
-    fn abandoned(&self) -> Outcome {
+    fn abandoned(&self, _: Token, _: u32, _: Option<u32>) -> Outcome {
         Outcome::Ignored
     }
 }

@@ -1,6 +1,7 @@
 //! A permit as a plain integer.
 
-use crate::state::GENERATIONS;
+use crate::phase::Phase;
+use crate::state::State;
 
 /// A permit as a plain integer: for a call that is started here and ends in an
 /// interrupt handler or another task.
@@ -27,7 +28,8 @@ use crate::state::GENERATIONS;
 /// }
 ///
 /// fn transfer_interrupt(succeeded: bool) {
-///     let permit = BUS.resume(Token::from_bits(PENDING.load(Ordering::Acquire)));
+///     let Some(token) = Token::from_bits(PENDING.swap(0, Ordering::AcqRel)) else { return };
+///     let permit = BUS.resume(token);
 ///     if succeeded { permit.success() } else { permit.failure() }
 /// }
 ///
@@ -41,25 +43,49 @@ use crate::state::GENERATIONS;
 pub struct Token(u32);
 
 impl Token {
+    /// What sets the integer apart from others, such as 0 and `u32::MAX`.
+    const MARK: u32 = 0x6d62_0000;
+
     #[inline]
-    pub(crate) const fn new(generation: u32) -> Self {
-        Self(generation)
+    pub(crate) const fn new(state: State) -> Self {
+        Self(state.tenure())
+    }
+
+    /// How many bits a token has.
+    pub(crate) const BITS: u32 = State::TENURE_BITS;
+
+    /// A token as the bits that tell it from others.
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) const fn of_bits(bits: u32) -> Self {
+        Self(bits)
     }
 
     #[inline]
     pub(crate) const fn generation(self) -> u32 {
-        self.0
+        State::of_tenure(self.0).generation()
     }
 
-    /// The integer, to be kept in an atomic or in a peripheral's context word.
+    /// Whether the call is a probe: given out while half-open.
+    #[must_use]
+    pub const fn is_probe(self) -> bool {
+        State::of_tenure(self.0).is(Phase::HalfOpen)
+    }
+
+    /// The integer, to be kept in an atomic or in a peripheral's context word: never 0
+    /// and never `u32::MAX`.
     #[must_use]
     pub const fn to_bits(self) -> u32 {
-        self.0
+        Self::MARK | self.0
     }
 
-    /// The token that [`to_bits`](Self::to_bits) gave.
+    /// The token that [`to_bits`](Self::to_bits) gave; `None` for an integer that it
+    /// cannot have given.
     #[must_use]
-    pub const fn from_bits(bits: u32) -> Self {
-        Self(bits % GENERATIONS)
+    pub const fn from_bits(bits: u32) -> Option<Self> {
+        let tenure = bits ^ Self::MARK;
+        if tenure >> Self::BITS == 0 { Some(Self(tenure)) } else { None }
     }
 }

@@ -128,6 +128,9 @@ pub trait Window {
     /// What it remembers.
     const KIND: Kind;
 
+    /// What errors call it.
+    const NAME: &'static str = "window";
+
     /// Whether it watches for slow calls, so that calls must be timed.
     const SLOW: bool = false;
 

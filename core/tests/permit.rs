@@ -17,7 +17,7 @@ fn a_call_is_as_long_as_from_when_its_permit_was_given() {
         let permit = breaker.try_acquire().unwrap();
         let (started, bits) = (permit.started(), permit.into_token().to_bits());
         clock.advance(ticks);
-        breaker.complete(Token::from_bits(bits), started, took, Outcome::Success);
+        breaker.complete(Token::from_bits(bits).unwrap(), started, took, Outcome::Success);
         let tally = breaker.tally();
         assert_eq!(tally, Tally { slow, ..tally }, "{ticks} {took:?}");
     }

@@ -50,7 +50,10 @@ fn bounds<W: Window>(
     for (good, bad) in [(least, least - 1), (most, most + 1)] {
         let error = refused(window, with(good), with(bad), (field, bad, least, most));
         let expected = format!("{} is {bad}, but must be {least} to {most}", field.name());
-        assert_eq!(error.to_string(), expected);
+        let window = error.window.map(|window| format!(" in a {window}"));
+        assert_eq!(error.to_string(), expected + &window.unwrap_or_default());
+        let of_window = matches!(field, Field::LastCalls | Field::Bucket);
+        assert_eq!(error.window, of_window.then_some(W::NAME));
         assert!(error.source().is_none());
     }
 }
@@ -217,7 +220,7 @@ fn a_window_policy_without_last_calls() {
     for policy in [Config::new().failures_in_window(1), Config::new().failure_rate(50)] {
         let bad = policy.open_for(500);
         let error = refused(Last20::new, bad.last_calls(1), bad, (Field::LastCalls, 0, 1, 20));
-        assert_eq!(error.to_string(), "last_calls is 0, but must be 1 to 20");
+        assert_eq!(error.to_string(), "last_calls is 0, but must be 1 to 20 in a CountWindow");
     }
 }
 
@@ -226,7 +229,8 @@ fn a_window_policy_without_a_window() {
     let error = refused(no_window, ROW, LAST, (Field::LastCalls, 10, 1, 0));
     assert_eq!(
         error.to_string(),
-        "last_calls is 10, but must be 1 to the capacity of the breaker's CountWindow; without a window there is none"
+        "last_calls is 10, but must be 1 to what the window holds: 23 in a ShortWindow, \
+         (WORDS - 2) * 20 in a CountWindow; without a window by count it must not be set"
     );
 }
 
@@ -307,7 +311,7 @@ fn observed_panics_at_run_time() {
 }
 
 #[test]
-#[should_panic(expected = "bad Config: last_calls must be 1 to the capacity")]
+#[should_panic(expected = "bad Config: last_calls must be 1 to what the window holds")]
 fn in_flash_panics_at_run_time() {
     static TOO_MANY: Config = LAST.last_calls(21);
     let _ = Breaker::in_flash(&TOO_MANY, Last20::new(), &CLOCK, ());

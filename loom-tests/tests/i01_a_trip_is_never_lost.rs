@@ -120,7 +120,7 @@ fn failures_of_three_at_the_start_of_a_tenure() {
 
 #[test]
 fn failed_probes() {
-    model(|| {
+    model_with(2, || {
         let (breaker, _, probes) = probing(3, 2, 2);
         let (a, b) = (probes[0], probes[1]);
         race(&breaker, move |x| x.resume(a).failure(), |x| x.resume(b).failure());

@@ -1,7 +1,7 @@
 //! A trip happens only if some order of the recorded outcomes meets a policy.
 #![cfg(loom)]
 
-use microbreaker::{Config, CountWindow, Phase, Window};
+use microbreaker::{Config, CountWindow, Phase, window::Window};
 use microbreaker_loom_tests::*;
 
 /// Two of the last two.
@@ -94,7 +94,7 @@ fn a_failure_before_a_reset_does_not_count_after_it() {
 
 #[test]
 fn a_failed_probe_that_can_be_spared_decides_nothing() {
-    model(|| {
+    model_with(2, || {
         let (breaker, _, probes) = probing(3, 2, 2);
         let (a, b) = (probes[0], probes[1]);
         race(&breaker, move |x| x.resume(a).failure(), |x| x.resume(b).success());

@@ -45,7 +45,7 @@ fn callers_that_find_the_opening_over() {
 
 #[test]
 fn probes_that_together_close() {
-    model(|| {
+    model_with(2, || {
         let (breaker, _, probes) = probing(2, 2, 2);
         let (a, b) = (probes[0], probes[1]);
         race(&breaker, move |x| x.resume(a).success(), |x| x.resume(b).success());

@@ -19,7 +19,7 @@ fn three_callers_for_one_place() {
 
 #[test]
 fn two_callers_for_the_last_place() {
-    model(|| {
+    model_with(2, || {
         let (breaker, ..) = probing(3, 2, 2);
         let (a, b) = race(&breaker, |b| b.hold(), |b| b.hold());
         assert_eq!([a, b].iter().filter(|held| held.is_ok()).count(), 1);
@@ -28,7 +28,7 @@ fn two_callers_for_the_last_place() {
 
 #[test]
 fn a_place_handed_back_is_given_out_once() {
-    model_with(2, || {
+    model_with(1, || {
         let (breaker, _, probes) = probing(1, 1, 1);
         let probe = probes[0];
         let (_, a, b) = race3(&breaker, move |b| drop(b.resume(probe)), |b| b.hold(), |b| b.hold());
@@ -61,7 +61,7 @@ fn a_probe_sees_what_the_one_before_it_has_done() {
 
 #[test]
 fn two_places_handed_back_are_two_places() {
-    model(|| {
+    model_with(2, || {
         let (breaker, _, probes) = probing(2, 2, 2);
         let (a, b) = (probes[0], probes[1]);
         race(&breaker, move |x| drop(x.resume(a)), |x| x.resume(b).ignore());
@@ -71,7 +71,7 @@ fn two_places_handed_back_are_two_places() {
 
 #[test]
 fn a_reported_probe_keeps_its_place_beside_one_handed_back() {
-    model(|| {
+    model_with(2, || {
         let (breaker, _, probes) = probing(2, 2, 2);
         let (a, b) = (probes[0], probes[1]);
         race(&breaker, move |x| drop(x.resume(a)), |x| x.resume(b).success());

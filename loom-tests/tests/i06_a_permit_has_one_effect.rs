@@ -8,7 +8,7 @@ use microbreaker_loom_tests::*;
 
 #[test]
 fn a_success_beside_a_drop() {
-    model(|| {
+    model_with(2, || {
         let (breaker, _, probes) = probing(3, 2, 2);
         let (a, b) = (probes[0], probes[1]);
         race(&breaker, move |x| x.resume(a).success(), |x| drop(x.resume(b)));

@@ -42,7 +42,7 @@ fn of_an_explicit_length_beside_a_trip() {
 
 #[test]
 fn of_the_probes_beside_their_verdict() {
-    model_with(2, || {
+    model_with(1, || {
         let (breaker, _, probes) = probing(3, 2, 2);
         let (a, b) = (probes[0], probes[1]);
         let (_, _, seen) = race3(

@@ -169,8 +169,8 @@ impl Engine {
         each!(self, core => core.complete(token, started, took, end));
     }
 
-    pub(crate) fn abandoned(&self) -> Outcome {
-        each!(self, core => core.abandoned())
+    pub(crate) fn abandoned(&self, token: Token, started: u32, took: Option<u32>) -> Outcome {
+        each!(self, core => core.abandoned(token, started, took))
     }
 
     pub(crate) fn watch(&self) -> &Watch {

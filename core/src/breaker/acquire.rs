@@ -27,15 +27,15 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         if !state.is_closed() {
             let answer = self.acquire_unhealthy();
             state = answer.state;
-            if answer.refused_for > 0 {
-                let known = answer.refused_for != u32::MAX;
-                let retry_after = known.then_some(answer.refused_for);
+            if answer.ticks > 0 {
+                let known = answer.ticks != u32::MAX;
+                let retry_after = known.then_some(answer.ticks);
                 let rejected = Rejected { phase: state.phase(), retry_after };
                 self.observer.rejection(&rejected);
                 return Err(rejected);
             }
         }
-        Ok(self.resume(Token::new(state.generation())))
+        Ok(self.resume(Token::new(state)))
     }
 
     /// Turns a token of this breaker into a permit again.
@@ -43,50 +43,44 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Where slow calls are watched the call counts as started now; say how
     /// long it took with [`Permit::took`].
     pub fn resume(&self, token: Token) -> Permit<'_, Self> {
-        let started = if W::SLOW { self.clock.now() } else { 0 };
-        Permit::new(self, token, started)
+        // There is a permit before the clock is read, which may panic.
+        let permit = Permit::new(self, token);
+        if W::SLOW { permit.started_at(self.clock.now()) } else { permit }
     }
 
     /// `try_acquire` where not every call is admitted.
     #[cold]
     fn acquire_unhealthy(&self) -> Answer {
         loop {
-            let Answer { state, mut refused_for } = self.refresh(GENERATIONS);
-            if refused_for == 0 {
-                let due = state.is(Phase::Open);
-                if !due && !state.is(Phase::HalfOpen) {
-                    if !self.config().has_ramp() || !state.is_ramping() || !state.is(Phase::Closed)
-                    {
-                        return Answer { state, refused_for };
-                    }
-                    match self.acquire_ramping(state) {
-                        Some(answer) => return answer,
-                        None => continue,
-                    }
+            let Answer { state, ticks } = self.refresh(GENERATIONS);
+            let due = state.is(Phase::Open) && ticks == 0;
+            if due || state.is(Phase::HalfOpen) && self.has_probe_beside(state) {
+                let probing = state.with_probe_out(self.config().judges_by_rate());
+                if self.transit(state, probing, Cause::OpeningOver) {
+                    return Answer { state: probing, ticks: 0 };
                 }
-                let probing = if due { state.half_open() } else { state };
-                if self.has_probe_beside(probing) {
-                    let to = probing.with_probe_out();
-                    let won = if due {
-                        self.transit(state, to, Cause::OpeningOver)
-                    } else {
-                        self.word.swap(state, to)
-                    };
-                    if won {
-                        return Answer { state: to, refused_for };
-                    }
-                    continue;
+                continue;
+            }
+            let refuses = state.is(Phase::Open)
+                || state.is(Phase::HalfOpen)
+                || G::MANUAL_PHASES && state.is(Phase::ForcedOpen);
+            if !refuses {
+                if !self.config().has_ramp() || !state.is_ramping() || !state.is(Phase::Closed) {
+                    return Answer { state, ticks: 0 };
                 }
-                refused_for = u32::MAX;
+                match self.acquire_ramping(state) {
+                    Some(answer) => return answer,
+                    None => continue,
+                }
             }
             // What was read belongs to the state only if it is the same.
             if self.word.load() == state {
-                return Answer { state, refused_for };
+                return Answer { state, ticks };
             }
         }
     }
 
-    fn has_probe_beside(&self, state: State) -> bool {
+    pub(super) fn has_probe_beside(&self, state: State) -> bool {
         self.config().has_probe_beside(state.probes(self.config().judges_by_rate()))
     }
 
@@ -104,7 +98,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                 (state.with_credit(if admits { credit - 100 } else { credit }), admits)
             }
         };
-        let refused_for = if admits { 0 } else { u32::MAX };
-        self.word.swap(state, to).then_some(Answer { state: to, refused_for })
+        let ticks = if admits { 0 } else { u32::MAX };
+        self.word.swap(state, to).then_some(Answer { state: to, ticks })
     }
 }

@@ -16,9 +16,13 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         self.open_by_hand(|state| self.transit(state, state.open(), Cause::Manual));
     }
 
-    /// Opens by hand for `ticks`, up to 2^31 - 1. Lock-free.
+    /// Opens by hand for `ticks`, up to 2^31 - 1; 0 demands nothing, and changes
+    /// nothing. Lock-free.
     pub fn trip_for(&self, ticks: u32) {
         const { assert!(G::EXPLICIT_LENGTHS, "trip_for needs ConstConfig::EXPLICIT_LENGTHS") };
+        if ticks == 0 {
+            return;
+        }
         self.open_by_hand(|state| self.open_for(state, ticks, Cause::Manual));
     }
 

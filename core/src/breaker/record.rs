@@ -3,12 +3,12 @@
 use super::Breaker;
 use crate::clock::Clock;
 use crate::config::{ConfigSource, MAX_COUNT, Verdict};
-use crate::event::{Cause, Observer};
+use crate::event::{Cause, Causes, Observer};
 use crate::footprint::FLASH_IS_SCARCE;
 use crate::phase::Phase;
 use crate::state::State;
 use crate::tally::{Record, Tally};
-use crate::window::{Kind, Tenure, Window};
+use crate::window::{Tenure, Window};
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Ends a call of `generation`. False if the outcome is stale.
@@ -43,7 +43,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                 return true;
             }
             if G::MANUAL_PHASES && state.is(Phase::MetricsOnly) {
-                return self.record_dry_run(generation, call, None);
+                return self.record_dry_run(generation, call, false);
             }
             if !state.is(Phase::HalfOpen) {
                 return self.record(generation, call);
@@ -62,7 +62,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         while let Some(state) = self.current(generation) {
             if G::MANUAL_PHASES && state.is(Phase::MetricsOnly) {
                 let call = Record { failed: true, slow };
-                return self.record_dry_run(generation, call, Some(Cause::Demanded));
+                return self.record_dry_run(generation, call, true);
             }
             let disabled = G::MANUAL_PHASES && state.is(Phase::Disabled);
             if disabled || self.open_for(state, ticks, Cause::Demanded) {
@@ -78,7 +78,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     pub(super) fn hand_back(&self, generation: u32) -> bool {
         while let Some(state) = self.current(generation) {
             let probing = state.is(Phase::HalfOpen) && self.has_probe_out(state);
-            if !probing || self.word.swap(state, state.with_probe_back()) {
+            if !probing || self.progress(state, state.with_probe_back()) {
                 return true;
             }
         }
@@ -93,7 +93,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 
     /// Only a permit that outlived a whole period of generations finds none.
-    fn has_probe_out(&self, state: State) -> bool {
+    pub(super) fn has_probe_out(&self, state: State) -> bool {
         state.probes(self.config().judges_by_rate()).out > 0
     }
 
@@ -102,11 +102,11 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         let config = self.config();
         let tenure = self.tenure(generation);
         let Some(tally) = self.window.record(tenure, &self.reach(), call) else { return false };
-        let met = config.met_by(tally, call);
+        let met = config.met_by(tally, call, Causes::NONE);
         if met.is_none() && !config.counts_consecutive() {
             return true;
         }
-        let in_window = Self::failures_left(tally);
+        let in_window = self.failures_left(tally);
         loop {
             let state = self.word.load();
             if state.generation() != generation {
@@ -127,13 +127,11 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         }
     }
 
-    /// Records a call in `MetricsOnly`, and reports if that would have tripped.
-    fn record_dry_run(&self, generation: u32, call: Record, demanded: Option<Cause>) -> bool {
-        let config = self.config();
+    /// Records a call in `MetricsOnly`, and reports the policies that it newly meets.
+    fn record_dry_run(&self, generation: u32, call: Record, demanded: bool) -> bool {
         let tenure = self.tenure(generation);
         let Some(tally) = self.window.record(tenure, &self.reach(), call) else { return false };
-        let met = demanded.or(config.met_by(tally, call));
-        let in_window = Self::failures_left(tally);
+        let demands = if demanded { Causes::NONE.with(Cause::Demanded) } else { Causes::NONE };
         let mut stale = false;
         let update = self.word.update(|state| {
             stale = state.generation() != generation;
@@ -141,35 +139,42 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                 return None;
             }
             let count = self.consecutive(state, call);
-            let met = met.is_some()
-                || call.failed && config.met_by_consecutive(count, in_window)
-                || state.is_reported() && !self.has_recovered(tenure, count);
-            let next = state.with_consecutive(count).with_reported(met);
+            let met = self.met(tally, call, count).or(demands);
+            // One that has been reported stays so until it is no longer met, whatever
+            // the last call was.
+            let kept = match state.reported() {
+                Causes::NONE => Causes::NONE,
+                reported => reported.and(self.still_met(tenure, count)),
+            };
+            let next = state.with_consecutive(count).with_reported(met.or(kept));
             (next != state).then_some(next)
         });
-        if let Some((from, to)) = update
-            && to.is_reported()
-            && !from.is_reported()
-        {
-            self.observer.would_trip(met.unwrap_or(Cause::ConsecutiveFailures));
+        if let Some((from, to)) = update {
+            for cause in to.reported().of_policies() {
+                if !from.reported().has(cause) {
+                    self.observer.would_trip(cause);
+                }
+            }
         }
         !stale
     }
 
-    /// Whether no policy is met any more, whatever the last call was.
-    fn has_recovered(&self, tenure: Tenure<'_>, consecutive: u32) -> bool {
+    /// The policies that are met, whatever the last call was.
+    fn still_met(&self, tenure: Tenure<'_>, consecutive: u32) -> Causes {
         let tally = self.window.tally(tenure, &self.reach());
-        let in_window = Self::failures_left(tally);
-        let either = Record { failed: true, slow: true };
-        (tally.calls == 0 || self.config().met_by(tally, either).is_none())
-            && !self.config().met_by_consecutive(consecutive, in_window)
+        self.met(tally, Record { failed: true, slow: true }, consecutive)
     }
 
-    /// Failures that a window by time still holds, unless it holds so many calls
-    /// that the last ones, as many as may be counted in a row, are among them.
-    fn failures_left(tally: Tally) -> Option<u32> {
-        let by_time = matches!(W::KIND, Kind::Time { .. });
-        (by_time && tally.calls < MAX_COUNT).then_some(tally.failed)
+    fn met(&self, tally: Tally, call: Record, consecutive: u32) -> Causes {
+        self.config().all_met(tally, call, consecutive, self.failures_left(tally))
+    }
+
+    /// Failures that a window by time still holds, if those in a row age with it; not
+    /// if it holds so many calls that the last ones, as many as may be counted in a
+    /// row, are among them.
+    fn failures_left(&self, tally: Tally) -> Option<u32> {
+        let ages = self.config().ages_consecutive();
+        (ages && tally.calls < MAX_COUNT).then_some(tally.failed)
     }
 
     /// Failures in a row after `call`, where they are counted.
@@ -186,7 +191,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         let by_rate = self.config().judges_by_rate();
         let finished = state.with_probe_finished(by_rate, call);
         let (next, cause) = match self.config().judge(finished.probes(by_rate)) {
-            Verdict::Undecided => return self.word.swap(state, finished),
+            Verdict::Undecided => return self.progress(state, finished),
             Verdict::Close => (self.closing(state), Cause::ProbesSucceeded),
             Verdict::Reopen => (finished.reopen(by_rate), Cause::ProbesFailed),
         };

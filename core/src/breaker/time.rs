@@ -14,37 +14,34 @@ use crate::window::Window;
 #[derive(Clone, Copy)]
 pub(super) struct Answer {
     pub(super) state: State,
-    /// Ticks for which `state` refuses; 0 if it admits, `u32::MAX` if unknown.
-    pub(super) refused_for: u32,
+    /// Ticks until `state` is over by itself, `u32::MAX` if unknown; for a refusal those
+    /// until it is worth asking again, and 0 for leave.
+    pub(super) ticks: u32,
 }
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     shared_in_flash! {
         elsewhere inline(always);
 
-        /// The state, settled and not overdue, and for how long it refuses every
-        /// call: 0 if it does not, or if it is open and due. Where `generation` is
-        /// over it is just the state, settled.
+        /// The state, settled and not overdue, and the ticks until it is over by itself:
+        /// 0 if it is open and due. Where `generation` is over it is just the state,
+        /// settled.
         ///
-        /// True if the state is still the same afterwards.
+        /// Valid only if a second load finds the state unchanged.
         pub(super) fn refresh(&self, generation: u32) -> Answer {
             loop {
                 let state = self.settled();
-                if state.generation() != generation && generation != GENERATIONS {
-                    return Answer { state, refused_for: 0 };
-                }
-                let mut refused_for =
-                    if G::MANUAL_PHASES && state.is(Phase::ForcedOpen) { u32::MAX } else { 0 };
-                if state.is(Phase::Open) || state.is(Phase::HalfOpen) {
-                    let left = self.ticks_left(state);
-                    if state.is(Phase::Open) {
-                        refused_for = left;
-                    } else if left == 0 {
+                let mut ticks = u32::MAX;
+                if (state.is(Phase::Open) || state.is(Phase::HalfOpen))
+                    && (generation == GENERATIONS || generation == state.generation())
+                {
+                    ticks = self.ticks_left(state);
+                    if ticks == 0 && state.is(Phase::HalfOpen) {
                         self.expire(state);
                         continue;
                     }
                 }
-                return Answer { state, refused_for };
+                return Answer { state, ticks };
             }
         }
     }
@@ -52,62 +49,98 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Ticks until `state`, open or half-open and settled, is over by itself:
     /// 0 if it is, `u32::MAX` if it never will be.
     ///
-    /// True if the state is still the same afterwards.
+    /// Valid only if a second load finds the state unchanged.
     #[inline(always)]
-    fn ticks_left(&self, state: State) -> u32 {
+    pub(super) fn ticks_left(&self, state: State) -> u32 {
         let (since, ticks) = self.time_in_phase(state);
+        let generation = state.generation();
         let length = match state.explicit_length() {
-            _ if state.is(Phase::HalfOpen) => self.config().half_open_for().unwrap_or(u32::MAX),
-            Some(rounded) if G::EXPLICIT_LENGTHS => {
-                rounded.ticks().saturating_sub(self.entered.excess(state.generation()))
+            _ if state.is(Phase::HalfOpen) => {
+                self.half_open_for(generation, since, self.has_probe_out(state))
             }
-            _ => self.config().opening(state.level(), state.generation(), since),
+            Some(rounded) if G::EXPLICIT_LENGTHS => {
+                rounded.ticks().saturating_sub(self.entered.excess(generation))
+            }
+            _ => self.config().opening(state.level(), generation, since),
         };
         if length == u32::MAX { length } else { length.saturating_sub(ticks) }
     }
 
-    /// The phase as it reads now, and for how many ticks it refuses if known.
-    pub(super) fn apparent_phase(&self, state: State) -> (Phase, Option<u32>) {
-        let phase = state.phase();
-        let can_end = matches!(phase, Phase::Open | Phase::HalfOpen);
-        if !can_end || !state.is_settled() {
-            return (phase, None);
-        }
-        match self.ticks_left(state) {
-            left if left > 0 => (phase, (phase == Phase::Open).then_some(left)),
-            _ if phase == Phase::Open => (Phase::HalfOpen, None),
-            _ => match self.config().next_after_probe_timeout() {
-                AfterProbeTimeout::Open => match self.ticks_left(state.open_overdue()) {
-                    0 => (Phase::HalfOpen, None),
-                    left => (Phase::Open, Some(left)),
-                },
-                AfterProbeTimeout::FreshProbes => (Phase::HalfOpen, None),
-                AfterProbeTimeout::Close => (Phase::Closed, None),
-            },
-        }
+    /// Ticks from `tick`, at which a probe of `generation` was last given out or
+    /// ended, to when half-open is overdue: `u32::MAX` if it never is.
+    fn half_open_for(&self, generation: u32, tick: u32, probe_is_out: bool) -> u32 {
+        let config = self.config();
+        let by_probe = config.probe_timeout_ticks().filter(|_| probe_is_out);
+        let by_stay = config
+            .longest_stay()
+            .map(|longest| longest.saturating_sub(self.entered.stay_before(generation, tick)));
+        by_probe.unwrap_or(u32::MAX).min(by_stay.unwrap_or(u32::MAX))
     }
 
-    /// The tick at which the phase began, and the ticks since.
+    /// `state` as the next caller will find it, and the ticks until that is over by
+    /// itself, `u32::MAX` if unknown: an opening that is over is half-open, and a
+    /// half-open phase that is overdue has ended. A tenure that nobody has entered yet
+    /// is not settled.
+    ///
+    /// Valid only if a second load finds the state unchanged.
+    pub(super) fn apparent(&self, state: State) -> (State, u32) {
+        let left = |state: State| {
+            let can_end = state.is(Phase::Open) || state.is(Phase::HalfOpen);
+            if can_end && state.is_settled() { self.ticks_left(state) } else { u32::MAX }
+        };
+        let mut apparent = (state, left(state));
+        // At most twice: an opening that began at a deadline may be over as well.
+        while apparent.1 == 0 {
+            let next = if apparent.0.is(Phase::Open) {
+                apparent.0.half_open()
+            } else {
+                self.after_deadline(apparent.0)
+            };
+            apparent = (next, left(next));
+        }
+        apparent
+    }
+
+    /// For how many ticks `state`, which has so many `left`, refuses every call, if
+    /// that is known.
+    pub(super) fn refuses_for(&self, state: State, left: u32) -> Option<u32> {
+        let refuses =
+            state.is(Phase::Open) || state.is(Phase::HalfOpen) && !self.has_probe_beside(state);
+        (refuses && left != u32::MAX).then_some(left)
+    }
+
+    /// The tick from which the phase counts, and the ticks since.
     #[inline]
     pub(super) fn time_in_phase(&self, state: State) -> (u32, u32) {
-        let since = self.entered.tick();
-        let ticks = elapsed(self.clock.now(), since);
-        if state.is_overdue()
-            && let Some(most) = self.config().half_open_for()
-        {
-            return (since.wrapping_add(most), ticks.saturating_sub(most));
+        let tick = self.entered.tick();
+        let ticks = elapsed(self.clock.now(), tick);
+        let overdue = match state.overdue() {
+            // Without a longest stay only a probe can have been overdue.
+            Some(_) if self.config().longest_stay().is_none() => Some(true),
+            overdue => overdue,
+        };
+        match overdue {
+            Some(probe_was_out) => {
+                let before = state.generation().wrapping_sub(1) % GENERATIONS;
+                let most = self.half_open_for(before, tick, probe_was_out);
+                (tick.wrapping_add(most), ticks.saturating_sub(most))
+            }
+            None => (tick, ticks),
         }
-        (since, ticks)
     }
 
     /// Ends a half-open `state` that is overdue.
     fn expire(&self, state: State) {
-        let next = match self.config().next_after_probe_timeout() {
-            AfterProbeTimeout::Open => state.open_overdue(),
-            AfterProbeTimeout::FreshProbes => state.half_open(),
+        let _ = self.transit(state, self.after_deadline(state), Cause::ProbeTimeout);
+    }
+
+    /// What follows a half-open `state` that is overdue.
+    fn after_deadline(&self, state: State) -> State {
+        match self.config().next_after_probe_timeout() {
+            AfterProbeTimeout::Open => state.open_overdue(self.has_probe_out(state)),
+            AfterProbeTimeout::FreshProbes => state.half_open_anew(),
             AfterProbeTimeout::Close => self.closing(state),
-        };
-        let _ = self.transit(state, next, Cause::ProbeTimeout);
+        }
     }
 
     /// `state` closed by its probes: gradually, if so configured.

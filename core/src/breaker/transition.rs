@@ -1,11 +1,13 @@
 //! Transitions: a swap of the state, and what its winner does then.
 
+use core::mem;
+
 use super::Breaker;
 use crate::clock::Clock;
 use crate::config::ConfigSource;
 use crate::event::{Cause, Observer, Transition};
 use crate::phase::Phase;
-use crate::state::{Length, State};
+use crate::state::{Kept, Length, State};
 use crate::window::Window;
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
@@ -15,7 +17,20 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     pub(super) fn transit(&self, from: State, to: State, cause: Cause) -> bool {
         let won = self.word.swap(from, to);
         if won {
+            let place = Place { breaker: self, to };
             self.entered(from, to, cause, 0);
+            mem::forget(place);
+        }
+        won
+    }
+
+    /// Swaps `from` for `to`, half-open too, where the probes have made progress; if
+    /// that was won, the tick is set anew.
+    #[must_use]
+    pub(super) fn progress(&self, from: State, to: State) -> bool {
+        let won = self.word.swap(from, to);
+        if won {
+            self.settle();
         }
         won
     }
@@ -70,6 +85,24 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                 self.begin(state.generation());
             }
         };
-        self.entered.settle(&self.word, || self.clock.now(), begin, G::EXPLICIT_LENGTHS)
+        let kept =
+            Kept { excess: G::EXPLICIT_LENGTHS, stay: self.config().longest_stay().is_some() };
+        self.entered.settle(&self.word, || self.clock.now(), begin, kept)
+    }
+}
+
+/// The place of the probe that a transition `to` half-open gives out, if it does. There
+/// is no permit for it yet: dropped when the clock or the observer panics, it is handed
+/// back.
+struct Place<'a, W: Window, C: Clock, O: Observer, G: ConfigSource> {
+    breaker: &'a Breaker<W, C, O, G>,
+    to: State,
+}
+
+impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Drop for Place<'_, W, C, O, G> {
+    fn drop(&mut self) {
+        if self.to.is(Phase::HalfOpen) && self.breaker.has_probe_out(self.to) {
+            self.breaker.hand_back(self.to.generation());
+        }
     }
 }

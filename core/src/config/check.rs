@@ -1,10 +1,10 @@
 //! Whether a configuration can work.
 
 use super::{
-    Backoff, Config, ConfigError, Field, MAX_COUNT, MAX_LEVEL, MAX_PROBE_TIMEOUT, MAX_SHARES,
-    MAX_TICKS, ProbeTimeout, Ramp,
+    Abandoned, Backoff, Config, ConfigError, Field, MAX_COUNT, MAX_FACTOR_PART, MAX_LEVEL,
+    MAX_PROBE_TIMEOUT, MAX_SHARES, MAX_TICKS, ProbeTimeout, Ramp, Ratio,
 };
-use crate::state::{MAX_CONSECUTIVE, MAX_PROBES, MAX_RATED_PROBES};
+use crate::state::{MAX_CONSECUTIVE, MAX_PROBES, MAX_RATED_PROBES, MAX_STAY};
 use crate::window::{Kind, Window};
 
 impl Config {
@@ -18,7 +18,7 @@ impl Config {
             || self.failure_rate.is_some()
             || self.slow_rate.is_some();
         if self.consecutive_failures.is_none() && !in_window {
-            return Err(ConfigError { field: Field::Policies, value: 0, least: 1, most: 4 });
+            return Err(ConfigError::new(Field::Policies, 0, 1, 4));
         }
         // As many calls or failures as can be told.
         let bound = match W::KIND {
@@ -29,10 +29,10 @@ impl Config {
         };
         // What only a window that remembers all calls, or times them, can tell.
         let counted = match W::KIND {
-            Kind::Time { calls: false, .. } => 0,
-            _ => 100,
+            Kind::Time { calls: false, .. } => false,
+            _ => true,
         };
-        let timed = if W::SLOW { counted } else { 0 };
+        let timed = W::SLOW && counted;
         let (probes, rated) = match self.probe_rate_after {
             Some(_) => (MAX_RATED_PROBES, self.probe_rate_after),
             None => (MAX_PROBES, None),
@@ -43,16 +43,27 @@ impl Config {
         };
         let checks = [
             self.window_length().check::<W>(in_window),
-            within(Field::MinCalls, self.min_calls, 1, if counted == 0 { 1 } else { bound }),
+            within(Field::MinCalls, self.min_calls, 1, if counted { bound } else { 1 }),
             optional(Field::ConsecutiveFailures, self.consecutive_failures, MAX_CONSECUTIVE),
             optional(Field::FailuresInWindow, self.failures_in_window, bound),
-            optional(Field::FailureRate, self.failure_rate, counted),
-            optional(Field::SlowRate, self.slow_rate, timed),
+            within(
+                Field::ConsecutiveWithinWindow,
+                self.consecutive_within_window as u32,
+                0,
+                (matches!(W::KIND, Kind::Time { .. }) && self.consecutive_failures.is_some())
+                    as u32,
+            ),
+            rate(Field::FailureRate, self.failure_rate, counted),
+            rate(Field::SlowRate, self.slow_rate, timed),
             match (self.slow_after, self.slow_rate) {
                 (Some(ticks), Some(_)) => within(Field::SlowAfter, ticks, 0, MAX_TICKS),
                 (Some(ticks), None) => within(Field::SlowAfter, ticks, 1, 0),
                 (None, Some(_)) => within(Field::SlowAfter, u32::MAX, 0, MAX_TICKS),
                 (None, None) => Ok(()),
+            },
+            match (self.abandoned, self.slow_after) {
+                (Abandoned::ByTime, None) => within(Field::AbandonedByTime, 1, 0, 0),
+                _ => Ok(()),
             },
             within(Field::OpenFor, self.open_for, 1, MAX_TICKS),
             self.check_backoff(),
@@ -76,6 +87,7 @@ impl Config {
                 }
                 ProbeTimeout::OpenFor | ProbeTimeout::Never => Ok(()),
             },
+            optional(Field::LongestHalfOpen, self.longest_half_open, MAX_STAY),
             self.check_ramp(),
         ];
         let mut i = 0;
@@ -89,17 +101,17 @@ impl Config {
     }
 
     const fn check_backoff(&self) -> Result<(), ConfigError> {
-        let Some(Backoff { factor, max }) = self.backoff else { return Ok(()) };
-        if let Err(error) = within(Field::BackoffFactor, factor, 2, u32::MAX) {
+        let Some(Backoff { factor: Ratio { part, whole }, max }) = self.backoff else {
+            return Ok(());
+        };
+        let most = if whole == 1 { u32::MAX } else { MAX_FACTOR_PART };
+        if let Err(error) = within(Field::BackoffFactor, whole, 1, MAX_FACTOR_PART - 1) {
             return Err(error);
         }
-        let reach = self.open_for.saturating_mul(factor.saturating_pow(MAX_LEVEL));
-        within(
-            Field::BackoffMax,
-            max,
-            self.open_for,
-            if reach < MAX_TICKS { reach } else { MAX_TICKS },
-        )
+        if let Err(error) = within(Field::BackoffFactor, part, whole + 1, most) {
+            return Err(error);
+        }
+        within(Field::BackoffMax, max, self.open_for, self.backed_off(MAX_LEVEL, MAX_TICKS))
     }
 
     const fn check_ramp(&self) -> Result<(), ConfigError> {
@@ -135,7 +147,15 @@ pub(crate) const fn within(
     if least <= value && value <= most {
         Ok(())
     } else {
-        Err(ConfigError { field, value, least, most })
+        Err(ConfigError::new(field, value, least, most))
+    }
+}
+
+/// `possible`: whether calls are remembered that there can be a rate of.
+const fn rate(field: Field, ratio: Option<Ratio>, possible: bool) -> Result<(), ConfigError> {
+    match ratio {
+        Some(Ratio { part, whole }) => within(field, part, 1, if possible { whole } else { 0 }),
+        None => Ok(()),
     }
 }
 

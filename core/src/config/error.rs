@@ -25,11 +25,23 @@ pub struct ConfigError {
     /// The greatest allowed value; below `least` if nothing is allowed, as for
     /// `last_calls` where the breaker has no window.
     pub most: u32,
+    /// The window whose bounds these are, if they are one's.
+    pub window: Option<&'static str>,
+}
+
+impl ConfigError {
+    pub(super) const fn new(field: Field, value: u32, least: u32, most: u32) -> Self {
+        Self { field, value, least, most, window: None }
+    }
+
+    pub(super) const fn in_window(self, window: &'static str) -> Self {
+        Self { window: Some(window), ..self }
+    }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { field, value, least, most } = self;
+        let Self { field, value, least, most, window } = self;
         let name = field.name();
         if let Field::Policies = field {
             write!(f, "no policy is configured: {name} {}", field.requirement())
@@ -38,7 +50,8 @@ impl fmt::Display for ConfigError {
         } else if most < least {
             write!(f, "{name} is {value}, but {}", field.requirement())
         } else {
-            write!(f, "{name} is {value}, but must be {least} to {most}")
+            write!(f, "{name} is {value}, but must be {least} to {most}")?;
+            window.map_or(Ok(()), |window| write!(f, " in a {window}"))
         }
     }
 }
@@ -78,24 +91,26 @@ fields! {
     Policies policies "is empty: set consecutive_failures, failures_in_window, failure_rate or slow_rate"
     /// [`Config::consecutive_failures`]
     ConsecutiveFailures consecutive_failures "must be 1 to 255"
+    /// [`Config::consecutive_within_window`]
+    ConsecutiveWithinWindow consecutive_within_window "needs consecutive_failures, and a TimeWindow or FailureWindow"
     /// [`Config::failures_in_window`]
     FailuresInWindow failures_in_window "must be 1 to last_calls, or 512 in a TimeWindow"
     /// [`Config::failure_rate`]
-    FailureRate failure_rate "must be 1 to 100 (percent), in a window that remembers all calls"
+    FailureRate failure_rate "must be 1 to 100 (percent), or a ratio from 1 to its whole, in a window that remembers all calls"
     /// [`Config::slow_rate`]
-    SlowRate slow_rate "must be 1 to 100 (percent), in a WithSlow window that remembers all calls"
+    SlowRate slow_rate "must be 1 to 100 (percent), or a ratio from 1 to its whole, in a WithSlow window that remembers all calls"
     /// [`Config::slow_after`]
     SlowAfter slow_after "must be 0 to 2^31 - 1 (ticks), together with slow_rate"
     /// [`Config::min_calls`]
     MinCalls min_calls "must be 1 to last_calls, or 512 in a TimeWindow, or 1 in a FailureWindow"
     /// [`Config::last_calls`]
-    LastCalls last_calls "must be 1 to the capacity of the breaker's CountWindow; without a window there is none"
+    LastCalls last_calls "must be 1 to what the window holds: 23 in a ShortWindow, (WORDS - 2) * 20 in a CountWindow; without a window by count it must not be set"
     /// [`Config::bucket`]
     Bucket bucket "must be 1 to 2^31 - 1 (ticks) for all buckets of the TimeWindow together"
     /// [`Config::open_for`]
     OpenFor open_for "must be 1 to 2^31 - 1 (ticks)"
     /// [`Config::backoff`], its factor
-    BackoffFactor backoff_factor "must be 2 or more"
+    BackoffFactor backoff_factor "must be 2 or more, or a ratio above 1 of parts up to 65535"
     /// [`Config::backoff`], its maximum
     BackoffMax backoff_max "must be open_for to what 15 multiplications reach, at most 2^31 - 1 (ticks)"
     /// [`Config::jitter`]
@@ -110,6 +125,10 @@ fields! {
     ProbeRateAfter probe_rate_after "must be 1 to probes, together with failure_rate or slow_rate"
     /// [`Config::probe_timeout`]
     ProbeTimeout probe_timeout "must be 1 to 2^30 (ticks)"
+    /// [`Config::longest_half_open`]
+    LongestHalfOpen longest_half_open "must be 1 to 8323071 (ticks)"
+    /// [`Config::abandoned_by_time`]
+    AbandonedByTime abandoned_by_time "needs slow_after"
     /// [`Config::ramp`], a share
     RampShare ramp_share "must be 1 to 99 (percent), none smaller than the one before"
     /// [`ThrottleConfig::multiplier_tenths`](crate::ThrottleConfig::multiplier_tenths)

@@ -28,7 +28,10 @@ impl WindowLength {
                 (within(Field::Bucket, self.bucket, 1, MAX_TICKS / buckets), no_calls)
             }
         };
-        if own.is_err() { own } else { other }
+        match own {
+            Err(error) => Err(error.in_window(W::NAME)),
+            Ok(()) => other,
+        }
     }
 
     /// How far back the window reaches, `now` telling the tick.

@@ -1,7 +1,10 @@
 //! What a configuration decides: pure functions of what was observed.
 
-use super::{AfterProbeTimeout, Backoff, Config, MAX_PROBE_TIMEOUT, MAX_TICKS, ProbeTimeout, Ramp};
-use crate::event::Cause;
+use super::{
+    Abandoned, AfterProbeTimeout, Backoff, Config, MAX_PROBE_TIMEOUT, MAX_TICKS, ProbeTimeout,
+    Ramp, Ratio,
+};
+use crate::event::{Cause, Causes, Outcome};
 use crate::state::Probes;
 use crate::tally::{Record, Tally};
 
@@ -18,8 +21,13 @@ impl Config {
         self.consecutive_failures.is_some()
     }
 
+    /// Whether failures in a row count only as long as the window holds them.
+    pub(crate) const fn ages_consecutive(&self) -> bool {
+        self.consecutive_within_window
+    }
+
     /// Whether `count` failures in a row meet the policy, `in_window` of all
-    /// failures being in the window if that is by time.
+    /// failures being in the window if they age with it.
     pub(crate) const fn met_by_consecutive(&self, count: u32, in_window: Option<u32>) -> bool {
         match (self.consecutive_failures, in_window) {
             (Some(threshold), Some(in_window)) => count >= threshold && in_window >= threshold,
@@ -28,28 +36,56 @@ impl Config {
         }
     }
 
-    /// Which of the window's policies `tally` meets, after a call that counts
-    /// as `call`.
-    pub(crate) const fn met_by(&self, tally: Tally, call: Record) -> Option<Cause> {
+    /// Which of the window's policies `tally` meets first, after a call that counts
+    /// as `call`; those in `told` are passed over.
+    pub(crate) const fn met_by(&self, tally: Tally, call: Record, told: Causes) -> Option<Cause> {
         let enough = self.min_calls <= 1 || tally.calls >= self.min_calls;
         let has_rate = self.failure_rate.is_some() || self.slow_rate.is_some();
         if call.failed
             && (enough || has_rate)
             && let Some(threshold) = self.failures_in_window
             && tally.failed >= threshold
+            && !told.has(Cause::FailuresInWindow)
         {
             return Some(Cause::FailuresInWindow);
         }
         if !enough {
             return None;
         }
-        if call.failed && reached(self.failure_rate, tally.failed, tally.calls) {
+        if call.failed
+            && reached(self.failure_rate, tally.failed, tally.calls)
+            && !told.has(Cause::FailureRate)
+        {
             return Some(Cause::FailureRate);
         }
-        if call.slow && reached(self.slow_rate, tally.slow, tally.calls) {
+        if call.slow
+            && reached(self.slow_rate, tally.slow, tally.calls)
+            && !told.has(Cause::SlowRate)
+        {
             return Some(Cause::SlowRate);
         }
         None
+    }
+
+    /// All policies that are met after a call that counts as `call`, with so many
+    /// failures in a row.
+    pub(crate) fn all_met(
+        &self,
+        tally: Tally,
+        call: Record,
+        consecutive: u32,
+        in_window: Option<u32>,
+    ) -> Causes {
+        let mut met = Causes::NONE;
+        if tally.calls > 0 {
+            while let Some(cause) = self.met_by(tally, call, met) {
+                met = met.with(cause);
+            }
+        }
+        if call.failed && self.met_by_consecutive(consecutive, in_window) {
+            met = met.with(Cause::ConsecutiveFailures);
+        }
+        met
     }
 
     pub(crate) const fn looks_for_slow(&self) -> bool {
@@ -68,8 +104,14 @@ impl Config {
         self.min_calls
     }
 
-    pub(crate) const fn does_abandoned_fail(&self) -> bool {
-        self.abandoned_fails
+    /// What an abandoned call counts as, which was slow and a probe or not.
+    pub(crate) const fn abandoned(&self, slow: bool, probe: bool) -> Outcome {
+        match self.abandoned {
+            Abandoned::ByTime if slow && !probe => Outcome::Success,
+            Abandoned::Failed => Outcome::Failure,
+            Abandoned::ByTime if slow => Outcome::Failure,
+            Abandoned::Ignored | Abandoned::ByTime => Outcome::Ignored,
+        }
     }
 
     /// How long the opening lasts that began at `tick` as `generation`, after
@@ -77,9 +119,7 @@ impl Config {
     #[inline]
     pub(crate) fn opening(&self, level: u32, generation: u32, tick: u32) -> u32 {
         let wait = match self.backoff {
-            Some(Backoff { factor, max }) => {
-                self.open_for.saturating_mul(factor.saturating_pow(level)).min(max)
-            }
+            Some(Backoff { max, .. }) => self.backed_off(level, max),
             None => self.open_for,
         };
         let Some(jitter) = self.jitter else { return wait };
@@ -87,6 +127,19 @@ impl Config {
         let drawn = mix(jitter.seed ^ mix(tick ^ mix(generation)));
         let longer = ((drawn as u64 * (most as u64 + 1)) >> 32) as u32;
         (wait + longer).min(MAX_TICKS)
+    }
+
+    /// The wait after `level` trips from half-open, at most `max`, without jitter.
+    pub(super) const fn backed_off(&self, level: u32, max: u32) -> u32 {
+        let (mut wait, mut times) = (self.open_for, 0);
+        while let Some(Backoff { factor, .. }) = self.backoff
+            && times < level
+            && wait < max
+        {
+            wait = factor.times(wait);
+            times += 1;
+        }
+        if wait < max { wait } else { max }
     }
 
     /// Whether probes are counted with slow ones apart.
@@ -131,14 +184,19 @@ impl Config {
         }
     }
 
-    /// How long the breaker stays half-open without a verdict, in ticks.
+    /// How long a probe may be out without any of them moving, in ticks.
     #[inline]
-    pub(crate) fn half_open_for(&self) -> Option<u32> {
+    pub(crate) fn probe_timeout_ticks(&self) -> Option<u32> {
         match self.probe_timeout {
             ProbeTimeout::OpenFor => Some(self.open_for.min(MAX_PROBE_TIMEOUT)),
             ProbeTimeout::Ticks(ticks) => Some(ticks),
             ProbeTimeout::Never => None,
         }
+    }
+
+    /// How long the breaker may be half-open without a verdict, in ticks.
+    pub(crate) const fn longest_stay(&self) -> Option<u32> {
+        self.longest_half_open
     }
 
     pub(crate) const fn next_after_probe_timeout(&self) -> AfterProbeTimeout {
@@ -160,10 +218,25 @@ impl Config {
     }
 }
 
-/// Whether `bad` of `calls` are at least `percent`, compared exactly.
-const fn reached(percent: Option<u32>, bad: u32, calls: u32) -> bool {
-    match percent {
-        Some(percent) => bad as u64 * 100 >= percent as u64 * calls as u64,
+impl Ratio {
+    pub(super) const fn percent(percent: u32) -> Self {
+        Self { part: percent, whole: 100 }
+    }
+
+    /// This many times `ticks`, rounded down, or the most there can be. As a factor its
+    /// parts are so small that nothing overflows before.
+    const fn times(self, ticks: u32) -> u32 {
+        // Never 0; this spares the division a check that could panic.
+        let whole = if self.whole == 0 { 1 } else { self.whole };
+        let rest = (ticks % whole).wrapping_mul(self.part) / whole;
+        (ticks / whole).saturating_mul(self.part).saturating_add(rest)
+    }
+}
+
+/// Whether `bad` of `calls` are at least `ratio`, compared exactly.
+const fn reached(ratio: Option<Ratio>, bad: u32, calls: u32) -> bool {
+    match ratio {
+        Some(Ratio { part, whole }) => bad as u64 * whole as u64 >= part as u64 * calls as u64,
         None => false,
     }
 }

@@ -1,12 +1,15 @@
-//! When the current phase began, and the rest of an opening's explicit length.
+//! The tick from which the current phase counts, and what else time needs.
 //!
 //! Neither fits into the state word, so a transition publishes the phase *not
 //! settled*, and whoever comes by first settles it: normally the winner of the
 //! transition, but nobody waits for a winner that was preempted.
 //!
 //! ```text
-//!   tick    the tick at which the phase began (32)
-//!   excess  a generation (8) | ticks by which its length was rounded up (24)
+//!   tick    the tick at which the phase began; in HalfOpen, at which a probe was last
+//!           given out or ended (32)
+//!   excess  a generation (8) | ticks by which its explicit length was rounded up (24)
+//!           in HalfOpen with a longest stay:
+//!           a generation (8) | 1 | the tick at which the stay began (23)
 //! ```
 //!
 //! A thread may sleep between any two steps and wake generations later. Its
@@ -21,11 +24,44 @@
 //!   tag of 256 generations ago is never met; then the winner, who alone knows
 //!   it, publishes it. Until then the length is the rounded one.
 
-use super::{State, Word};
+use super::{GENERATIONS, State, Word};
+use crate::clock::STEP_BACK;
 use crate::footprint::shared_in_flash;
+use crate::phase::Phase;
 use crate::sync::{AtomicU32, Ordering, const_fn, swap};
 
 const TAG_SHIFT: u32 = 24;
+const STAY: u32 = 1 << 23;
+/// The longest stay in half-open that can be measured, in ticks.
+pub(crate) const MAX_STAY: u32 = STAY - STEP_BACK - 1;
+
+/// What is kept in the word of the excess.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept {
+    /// The excess of explicit lengths.
+    pub(crate) excess: bool,
+    /// When a stay in half-open began.
+    pub(crate) stay: bool,
+}
+
+impl Kept {
+    const fn any(self) -> bool {
+        self.excess || self.stay
+    }
+
+    /// What the word becomes in `state`, which is settled at `now`.
+    const fn next(self, state: State, word: u32, now: u32) -> u32 {
+        let generation = state.generation();
+        if !self.stay || !state.is(Phase::HalfOpen) {
+            return tagged(generation, 0);
+        }
+        // A stay goes on if its word is of this tenure or of the one before.
+        let tenures = generation.wrapping_sub(word >> TAG_SHIFT) % GENERATIONS;
+        let goes_on = word & STAY != 0 && tenures <= 1;
+        let began = if goes_on { word } else { now };
+        tagged(generation, STAY | began % STAY)
+    }
+}
 
 /// When the phase began.
 pub(crate) struct Entered {
@@ -57,6 +93,19 @@ impl Entered {
         if word >> TAG_SHIFT == generation { word & ((1 << TAG_SHIFT) - 1) } else { 0 }
     }
 
+    /// For how many ticks before `tick`, the one of `generation`, the breaker had been
+    /// half-open.
+    #[inline]
+    pub(crate) fn stay_before(&self, generation: u32, tick: u32) -> u32 {
+        let word = self.excess.load(Ordering::Acquire);
+        if word >> TAG_SHIFT != generation || word & STAY == 0 {
+            return 0;
+        }
+        let ticks = tick.wrapping_sub(word) % STAY;
+        // It began on a core whose clock is ahead.
+        if ticks >= STAY - STEP_BACK { 0 } else { ticks }
+    }
+
     shared_in_flash! {
         elsewhere cold, inline(never);
 
@@ -70,7 +119,7 @@ impl Entered {
             word: &Word,
             now: impl Fn() -> u32,
             begin: impl Fn(State),
-            explicit_lengths: bool,
+            kept: Kept,
         ) -> State {
             loop {
                 let state = word.load();
@@ -80,7 +129,7 @@ impl Entered {
                 let tick = self.tick();
                 // Relaxed: if it is of a later generation, that began before the swap
                 // below, or else it could not be seen here; so the swap fails.
-                let excess = if explicit_lengths { self.excess.load(Ordering::Relaxed) } else { 0 };
+                let excess = if kept.any() { self.excess.load(Ordering::Relaxed) } else { 0 };
                 // The clock is read after the words and before the check: a tick
                 // read in this generation, or thrown away. Checked by a swap: a load
                 // could be older than the clock's tick.
@@ -88,7 +137,7 @@ impl Entered {
                 begin(state);
                 if word.swap(state, state)
                     && swap(&self.tick, tick, now)
-                    && (!explicit_lengths || swap(&self.excess, excess, tagged(state.generation(), 0)))
+                    && (!kept.any() || swap(&self.excess, excess, kept.next(state, excess, now)))
                     && word.swap(state, state.settled())
                 {
                     return state.settled();

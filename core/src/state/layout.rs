@@ -6,17 +6,20 @@
 //! | generation | level| phase|U | payload                       |
 //! +------------+------+------+--+-------------------------------+
 //!   Closed       ramping (1)  | ramp credit (7) | consecutive failures (8)
-//!   MetricsOnly  reported (1)                   | consecutive failures (8)
+//!   MetricsOnly  reported policies (8)          | consecutive failures (8)
 //!   Open         its length, rounded up (15)                | explicit length (1)
+//!                or how a half-open phase became overdue (15)               | 1
 //!                or the finished probes that opened it again, as in HalfOpen
 //!   HalfOpen          failed (5) | succeeded (5)            | out (5)
 //!     by rate:        slow (4)   | failed (4) | succeeded (4) | out (4)
 //! ```
 //!
-//! `U` (unsettled) says that the tick at which the phase began has not been set
-//! yet. A new breaker is all zeros, so that a static costs no flash.
+//! `U` (unsettled) says that the tick from which the phase counts has not been set
+//! yet: that at which it began, or in HalfOpen at which a probe was last given out or
+//! ended. A new breaker is all zeros, so that a static costs no flash.
 
 use super::Length;
+use crate::event::Causes;
 use crate::phase::Phase;
 use crate::tally::{Record, Tally};
 
@@ -66,11 +69,14 @@ const GENERATION: Field = LEVEL.above(8);
 const CONSECUTIVE: Field = Field::lowest(8);
 const CREDIT: Field = CONSECUTIVE.above(7);
 const FLAG: Field = CREDIT.above(1);
-// Open: a length of its own, unless it is `OVERDUE`; without one, the finished
-// probes that opened it again, as in `HalfOpen`, with none out
+const REPORTED: Field = CONSECUTIVE.above(8);
+// Open: an explicit length, of which the two longest are never met and say that
+// half-open became overdue, with a probe out or without; or if there is none, the
+// finished probes that opened it again, as in `HalfOpen`, with none out
 const EXPLICIT_LENGTH: Field = Field::lowest(1);
 const LENGTH: Field = EXPLICIT_LENGTH.above(Length::BITS);
-const OVERDUE: u32 = LENGTH.max();
+const OVERDUE: u32 = PAYLOAD.max();
+const OVERDUE_IDLE: u32 = OVERDUE - (1 << LENGTH.shift);
 // HalfOpen
 const OUT: Field = Field::lowest(5);
 const SUCCEEDED: Field = OUT.above(5);
@@ -144,6 +150,21 @@ impl State {
         self.0
     }
 
+    /// How many bits [`tenure`](Self::tenure) has.
+    pub(crate) const TENURE_BITS: u32 = u32::BITS - PHASE.shift;
+
+    /// What is the same for a whole tenure: generation, level and phase.
+    #[inline]
+    pub(crate) const fn tenure(self) -> u32 {
+        self.0 >> PHASE.shift
+    }
+
+    /// A state of this [`tenure`](Self::tenure).
+    #[inline]
+    pub(crate) const fn of_tenure(tenure: u32) -> Self {
+        Self(tenure << PHASE.shift)
+    }
+
     pub(crate) const fn phase(self) -> Phase {
         match PHASE.get(self.0) {
             0 => Phase::Closed,
@@ -195,7 +216,7 @@ impl State {
 
     /// The length of its own that the opening has, rounded up (`Open`).
     pub(crate) const fn explicit_length(self) -> Option<Length> {
-        if EXPLICIT_LENGTH.get(self.0) == 1 && LENGTH.get(self.0) != OVERDUE {
+        if EXPLICIT_LENGTH.get(self.0) == 1 && PAYLOAD.get(self.0) < OVERDUE_IDLE {
             Some(Length::from_bits(LENGTH.get(self.0)))
         } else {
             None
@@ -211,12 +232,16 @@ impl State {
         }
     }
 
-    /// Whether the opening began when the half-open phase before it became
-    /// overdue; the entered-at tick is still that phase's (`Open`).
-    pub(crate) const fn is_overdue(self) -> bool {
-        // No other payload is all ones: a ramp's credit is below 100, and not
-        // all probes can be out and finished at once.
-        PAYLOAD.get(self.0) == PAYLOAD.max()
+    /// Whether a probe was out, if the opening began when the half-open phase before
+    /// it became overdue; the tick is still that phase's (`Open`).
+    pub(crate) const fn overdue(self) -> Option<bool> {
+        // No other payload is so large: a ramp's credit is below 100, and not all
+        // probes can be out and finished at once.
+        match PAYLOAD.get(self.0) {
+            OVERDUE => Some(true),
+            OVERDUE_IDLE => Some(false),
+            _ => None,
+        }
     }
 
     /// Whether the breaker is still closing gradually (`Closed`).
@@ -230,9 +255,9 @@ impl State {
         CREDIT.get(self.0)
     }
 
-    /// Whether a policy was met and that has been reported (`MetricsOnly`).
-    pub(crate) const fn is_reported(self) -> bool {
-        self.0 & FLAG.mask() != 0
+    /// The policies that are met and have been reported (`MetricsOnly`).
+    pub(crate) const fn reported(self) -> Causes {
+        Causes::from_bits(REPORTED.get(self.0))
     }
 
     /// The probes (`HalfOpen`).
@@ -278,22 +303,36 @@ impl State {
         Self(CREDIT.with(FLAG.with(self.0, 0), 0))
     }
 
-    /// The same `MetricsOnly`, reported or not.
-    pub(crate) const fn with_reported(self, reported: bool) -> Self {
-        Self(FLAG.with(self.0, reported as u32))
+    /// The same `MetricsOnly` with these policies reported.
+    pub(crate) const fn with_reported(self, reported: Causes) -> Self {
+        Self(REPORTED.with(self.0, reported.bits()))
     }
 
-    /// The same `HalfOpen` with one more probe out, for which there must be room.
-    pub(crate) const fn with_probe_out(self) -> Self {
-        Self(self.0 + 1)
+    /// One more probe out, for which there must be room: of the same `HalfOpen`, or
+    /// of the one that follows `Open`.
+    ///
+    /// The tick is set anew. If no probe was out this is the next tenure, which keeps
+    /// what the probes have found: no permit of the one before is left that could come
+    /// too late, and whoever still settles that one can do no harm.
+    pub(crate) const fn with_probe_out(self, by_rate: bool) -> Self {
+        let state = if !self.is(Phase::HalfOpen) {
+            self.half_open()
+        } else if self.probes(by_rate).out == 0 {
+            Self(self.half_open().0 | self.0 & PAYLOAD.mask())
+        } else {
+            self.unsettled()
+        };
+        Self(state.0 + 1)
     }
 
-    /// The same `HalfOpen` with one less probe out, of which there must be one.
+    /// The same `HalfOpen` with one less probe out, of which there must be one. The
+    /// tick is set anew.
     pub(crate) const fn with_probe_back(self) -> Self {
-        Self(self.0 - 1)
+        Self(self.0 - 1).unsettled()
     }
 
-    /// The same `HalfOpen` with a probe, which was out, finished as `call`.
+    /// The same `HalfOpen` with a probe, which was out, finished as `call`. The tick
+    /// is set anew.
     pub(crate) const fn with_probe_finished(self, by_rate: bool, call: Record) -> Self {
         let back = self.with_probe_back().0;
         Self(match (by_rate, call.failed, call.slow) {
@@ -304,6 +343,10 @@ impl State {
                 back + (1 << result.shift) + ((slow as u32) << RATED_SLOW.shift)
             }
         })
+    }
+
+    const fn unsettled(self) -> Self {
+        Self(self.0 | UNSETTLED.mask())
     }
 
     /// The next tenure, in `phase`, not settled, of the same backoff level, with
@@ -347,14 +390,22 @@ impl State {
         Self(self.open().0 | EXPLICIT_LENGTH.mask() | length.bits() << LENGTH.shift)
     }
 
-    /// `HalfOpen` opened again since it became overdue. Settled: the entered-at
-    /// tick stays, and everything is counted from it.
-    pub(crate) const fn open_overdue(self) -> Self {
-        Self(self.relapse().0 | PAYLOAD.mask()).settled()
+    /// `HalfOpen` opened again since it became overdue, while a `probe_was_out` or
+    /// not. Settled: the tick stays, and everything is counted from it.
+    pub(crate) const fn open_overdue(self, probe_was_out: bool) -> Self {
+        let payload = if probe_was_out { OVERDUE } else { OVERDUE_IDLE };
+        Self(self.relapse().0 | payload).settled()
     }
 
+    /// The next tenure, `HalfOpen`, with no probe out and none finished.
     pub(crate) const fn half_open(self) -> Self {
         self.next(Phase::HalfOpen)
+    }
+
+    /// [`half_open`](Self::half_open), leaving out a tenure: so a stay that begins
+    /// anew can be told from one that goes on.
+    pub(crate) const fn half_open_anew(self) -> Self {
+        self.half_open().half_open()
     }
 
     pub(crate) const fn forced_open(self) -> Self {

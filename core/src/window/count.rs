@@ -144,6 +144,7 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
 
 impl<const WORDS: usize, const BITS: u32> Window for CountWindow<WORDS, BITS> {
     const KIND: Kind = Kind::Count { capacity: Self::CAPACITY };
+    const NAME: &'static str = "CountWindow";
 
     #[inline]
     fn record(

@@ -112,6 +112,7 @@ const fn tally(word: u32) -> Tally {
 
 impl Window for ShortWindow {
     const KIND: Kind = Kind::Count { capacity: Self::CAPACITY };
+    const NAME: &'static str = "ShortWindow";
 
     fn record(
         &self,

@@ -39,6 +39,7 @@ impl<W> WithSlow<W> {
 
 impl<W: Window> Window for WithSlow<W> {
     const KIND: Kind = W::KIND;
+    const NAME: &'static str = W::NAME;
     const SLOW: bool = true;
 
     fn record(

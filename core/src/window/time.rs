@@ -264,6 +264,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
 
 impl<const BUCKETS: usize, const CALLS: bool> Window for TimeWindow<BUCKETS, CALLS> {
     const KIND: Kind = Kind::Time { buckets: BUCKETS as u32, calls: CALLS };
+    const NAME: &'static str = if CALLS { "TimeWindow" } else { "FailureWindow" };
 
     fn record(
         &self,

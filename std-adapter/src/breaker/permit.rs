@@ -133,7 +133,8 @@ impl<B: Borrow<Breaker>> Drop for Permit<B> {
     #[inline]
     fn drop(&mut self) {
         if let Some(grant) = self.grant {
-            self.complete(self.breaker().inner().engines.abandoned(grant));
+            let engines = &self.breaker().inner().engines;
+            self.complete(engines.abandoned(grant, self.took.map(millis)));
         }
     }
 }

@@ -110,6 +110,7 @@ impl<W: Window, S: Fn() -> usize> Striped<W, S> {
 
 impl<W: Window, S: Fn() -> usize> Window for Striped<W, S> {
     const KIND: Kind = W::KIND;
+    const NAME: &'static str = W::NAME;
     const SLOW: bool = W::SLOW;
 
     #[inline]

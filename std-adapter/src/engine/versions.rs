@@ -134,8 +134,8 @@ impl Engines {
     }
 
     /// How the call of `grant` ends if it is abandoned.
-    pub(crate) fn abandoned(&self, grant: Grant) -> Outcome {
-        self.engine(grant.turn).abandoned()
+    pub(crate) fn abandoned(&self, grant: Grant, took: Option<u32>) -> Outcome {
+        self.engine(grant.turn).abandoned(grant.token, grant.started, took)
     }
 
     /// Gives `command` to the engine in use, and again to its successor if it is

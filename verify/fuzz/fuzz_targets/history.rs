@@ -7,7 +7,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use libfuzzer_sys::{Corpus, fuzz_target};
 use microbreaker::{AfterProbeTimeout, Outcome, ShortWindow, clock::ManualClock};
 use microbreaker_model::{
-    Backoff, Command, History, Jitter, ProbeTimeout, Ramp, Settings, Step, Window, lockstep, real,
+    Abandoned, Backoff, Command, History, Jitter, ProbeTimeout, Ramp, Ratio, Settings, Step, Window, lockstep, real,
 };
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
@@ -78,12 +78,12 @@ fn settings(u: &mut Unstructured<'_>) -> Result<Settings> {
         window,
         consecutive_failures: maybe(u, number)?,
         failures_in_window: maybe(u, number)?,
-        failure_rate: maybe(u, number)?,
-        slow_rate: if slow { Some(number(u)?) } else { None },
+        failure_rate: maybe(u, ratio)?,
+        slow_rate: if slow { Some(ratio(u)?) } else { None },
         slow_after: if slow { Some(number(u)?) } else { None },
         min_calls: number(u)?,
         open_for: number(u)?,
-        backoff: maybe(u, |u| Ok(Backoff { factor: number(u)?, max: number(u)? }))?,
+        backoff: maybe(u, |u| Ok(Backoff { factor: ratio(u)?, max: number(u)? }))?,
         jitter: maybe(u, |u| Ok(Jitter { percent: number(u)?, seed: u.arbitrary()? }))?,
         probes: number(u)?,
         reuse_probes_until: maybe(u, number)?,
@@ -100,8 +100,18 @@ fn settings(u: &mut Unstructured<'_>) -> Result<Settings> {
             _ => AfterProbeTimeout::Close,
         },
         ramp: maybe(u, ramp)?,
-        abandoned_fails: u.arbitrary()?,
+        longest_half_open: maybe(u, number)?,
+        consecutive_within_window: u.arbitrary()?,
+        abandoned: match u.int_in_range(0..=2)? {
+            0 => Abandoned::Ignored,
+            1 => Abandoned::Failed,
+            _ => Abandoned::ByTime,
+        },
     })
+}
+
+fn ratio(u: &mut Unstructured<'_>) -> Result<Ratio> {
+    Ok(Ratio { part: number(u)?, whole: number(u)? })
 }
 
 fn ramp(u: &mut Unstructured<'_>) -> Result<Ramp> {

@@ -187,7 +187,7 @@ impl Pair<'_> {
         // Now and then it ends elsewhere, where only an integer got to.
         if i % 2 == 1 {
             let bits = permit.into_token().to_bits();
-            permit = self.breaker.resume(Token::from_bits(bits));
+            permit = self.breaker.resume(Token::from_bits(bits).expect("it was a token"));
             expected.started = self.now;
         }
         permit.finish(outcome, took);
@@ -199,9 +199,10 @@ impl Pair<'_> {
     fn cancel(&mut self, i: usize) -> Checked {
         let Call { number, permit, expected } = self.under_way.swap_remove(i);
         permit.cancel();
+        let outcome = self.model.abandoned(expected, None, self.now);
         let effect = self.model.cancel(expected, self.now);
         self.note("cancel").call = Some(number);
-        self.had_effect(self.model.abandoned(), effect)
+        self.had_effect(outcome, effect)
     }
 
     fn command(&mut self, command: Command) -> Checked {

@@ -3,12 +3,12 @@
 use microbreaker::{AfterProbeTimeout, Cause, Outcome, Phase, Tally, window::Record};
 use microbreaker_command::Command;
 
-use crate::settings::{Backoff, Jitter, ProbeTimeout, Ramp, Settings};
+use crate::settings::{Abandoned, Backoff, Jitter, ProbeTimeout, Ramp, Ratio, Settings};
 use crate::window::{Recent, elapsed};
 
 /// The longest opening, in ticks; longer ones count as this.
 const LONGEST: u64 = (1 << 31) - 1;
-/// The longest probe timeout.
+/// The longest default of the probe timeout.
 const LONGEST_PROBING: u64 = 1 << 30;
 /// Where failures in a row and trips in a row are counted no further.
 const MOST_CONSECUTIVE: u32 = 255;
@@ -32,13 +32,15 @@ enum State {
         /// Probes that were given out and have not come back.
         out: u32,
         finished: Tally,
+        /// The tick at which the stay began, to which tenures may follow.
+        began: u64,
     },
     ForcedOpen,
     Disabled,
     MetricsOnly {
         watch: Watch,
-        /// A policy is met, and that has been reported.
-        reported: bool,
+        /// Policies that are met, and have been reported.
+        reported: Vec<Cause>,
     },
 }
 
@@ -63,9 +65,7 @@ struct Watch {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entered {
     call: Record,
-    met: Option<Cause>,
-    /// Failures in a window by time.
-    failures_left: Option<u32>,
+    tally: Tally,
 }
 
 /// Leave to make one call.
@@ -73,6 +73,7 @@ pub(crate) struct Entered {
 pub struct Permit {
     pub generation: u64,
     pub started: u64,
+    pub is_probe: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,9 +100,7 @@ pub struct Transition {
     pub tick: u64,
 }
 
-/// The breaker at a glance. All but the phase, the tally and the time until it
-/// is worth asking belong to the tenure, also if its time is up and nobody has
-/// noticed.
+/// The breaker at a glance, as the next caller will find it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     pub phase: Phase,
@@ -124,7 +123,8 @@ pub struct Model {
     state: State,
     /// Number of the current tenure.
     pub generation: u64,
-    /// The tick from which the tenure is counted...
+    /// The tick from which the tenure is counted: at which it began, or a probe was
+    /// last given out or ended...
     since: u64,
     /// ...after so many more: it began when the one before became overdue.
     delay: u64,
@@ -155,11 +155,12 @@ impl Model {
 
     pub fn acquire(&mut self, now: u64) -> Result<Permit, Refusal> {
         self.notice_deadline(now);
-        let left = self.opening_left(now);
-        if left == Some(0) {
+        let due = self.opening_left(now) == Some(0);
+        if due {
             self.probe(Cause::OpeningOver, now);
         }
         let ticks = self.in_phase_for(now);
+        let refused_for = self.ticks_left(now);
         let admitted = match &mut self.state {
             State::Closed { credit, .. } => {
                 match (*credit, share_after(&self.settings, ticks)) {
@@ -174,22 +175,40 @@ impl Model {
                     }
                 }
             }
-            State::HalfOpen { out, finished } => {
-                // A finished probe's place is free again only if so configured.
-                let reuse = self.settings.reuse_probes_until.is_some();
-                let given = if reuse { *out } else { *out + finished.calls };
-                let free = given < self.settings.probes;
-                *out += u32::from(free);
-                free
-            }
+            State::HalfOpen { .. } => self.give_probe(due, now),
             State::Disabled | State::MetricsOnly { .. } => true,
             State::Open { .. } | State::ForcedOpen => false,
         };
         if admitted {
-            Ok(Permit { generation: self.generation, started: now })
+            let is_probe = self.state.phase() == Phase::HalfOpen;
+            Ok(Permit { generation: self.generation, started: now, is_probe })
         } else {
-            Err(Refusal { phase: self.state.phase(), retry_after: left })
+            Err(Refusal { phase: self.state.phase(), retry_after: refused_for })
         }
+    }
+
+    /// Whether there is room for one more probe.
+    fn has_room(&self) -> bool {
+        let State::HalfOpen { out, finished, .. } = self.state else { return false };
+        // A finished probe's place is free again only if so configured.
+        let reuse = self.settings.reuse_probes_until.is_some();
+        let given = if reuse { out } else { out + finished.calls };
+        given < self.settings.probes
+    }
+
+    /// Gives out a probe, if there is room; `due` if half-open begins with it.
+    fn give_probe(&mut self, due: bool, now: u64) -> bool {
+        let room = self.has_room();
+        if let State::HalfOpen { out, .. } = &mut self.state
+            && room
+        {
+            // No permit of the tenure is left: the next one begins, with what the
+            // probes have found so far.
+            self.generation += u64::from(*out == 0 && !due);
+            *out += 1;
+            (self.since, self.delay) = (now, 0);
+        }
+        room
     }
 
     /// The call took `took` ticks, or as long as the clock says.
@@ -206,15 +225,14 @@ impl Model {
         if permit.generation != self.generation {
             return Effect::Stale;
         }
-        let took = took.unwrap_or_else(|| elapsed(now, permit.started));
-        let slow = self.settings.slow_after.is_some_and(|after| took > u64::from(after));
+        let slow = self.is_slow(permit, took, now);
         let call = Record { failed: outcome != Outcome::Success, slow };
         match (&self.state, outcome) {
             (State::Disabled, _) => {}
-            (State::HalfOpen { .. }, Outcome::Ignored) => self.hand_back(),
+            (State::HalfOpen { .. }, Outcome::Ignored) => self.hand_back(now),
             (_, Outcome::Ignored) => {}
             (State::MetricsOnly { .. }, _) => self.watch_call(outcome, call, now),
-            (_, Outcome::FailureOpenFor(ticks)) => {
+            (_, Outcome::FailureOpenFor(ticks @ 1..)) => {
                 self.open(Some(ticks.into()), Cause::Demanded, now);
             }
             (State::Closed { .. }, _) => self.finish_call(call, now),
@@ -226,13 +244,28 @@ impl Model {
 
     /// The permit was dropped without an outcome.
     pub fn cancel(&mut self, permit: Permit, now: u64) -> Effect {
-        let outcome = self.abandoned();
+        let outcome = self.abandoned(permit, None, now);
         self.finish(permit, outcome, None, now)
     }
 
     /// What a permit that is dropped without an outcome counts as.
-    pub fn abandoned(&self) -> Outcome {
-        if self.settings.abandoned_fails { Outcome::Failure } else { Outcome::Ignored }
+    pub fn abandoned(&self, permit: Permit, took: Option<u64>, now: u64) -> Outcome {
+        match self.settings.abandoned {
+            Abandoned::Failed => Outcome::Failure,
+            Abandoned::ByTime if self.is_slow(permit, took, now) => {
+                if permit.is_probe {
+                    Outcome::Failure
+                } else {
+                    Outcome::Success
+                }
+            }
+            Abandoned::Ignored | Abandoned::ByTime => Outcome::Ignored,
+        }
+    }
+
+    fn is_slow(&self, permit: Permit, took: Option<u64>, now: u64) -> bool {
+        let took = took.unwrap_or_else(|| elapsed(now, permit.started));
+        self.settings.slow_after.is_some_and(|after| took > u64::from(after))
     }
 
     fn finish_call(&mut self, call: Record, now: u64) {
@@ -243,13 +276,13 @@ impl Model {
     /// The first half of ending a call of a closed breaker: it enters the window.
     pub(crate) fn enter_window(&mut self, call: Record, now: u64) -> Entered {
         let State::Closed { watch, .. } = &mut self.state else { unreachable!() };
-        watch.enter(&self.settings, call, now)
+        watch.enter(call, now)
     }
 
     /// The second half: it is counted, and trips.
     pub(crate) fn count(&mut self, entered: Entered, now: u64) {
         let State::Closed { watch, .. } = &mut self.state else { unreachable!() };
-        if let Some(cause) = watch.count(&self.settings, entered) {
+        if let Some(&cause) = watch.count(&self.settings, entered).first() {
             self.open(None, cause, now);
         }
     }
@@ -268,27 +301,27 @@ impl Model {
     /// A call of a dry run.
     fn watch_call(&mut self, outcome: Outcome, call: Record, now: u64) {
         let State::MetricsOnly { watch, reported } = &mut self.state else { unreachable!() };
-        let entered = watch.enter(&self.settings, call, now);
-        let demanded = matches!(outcome, Outcome::FailureOpenFor(_)).then_some(Cause::Demanded);
-        let met = demanded.or(watch.count(&self.settings, entered));
-        // It has recovered when no policy is met, whatever the last call was.
+        let entered = watch.enter(call, now);
+        let demanded = matches!(outcome, Outcome::FailureOpenFor(1..)).then_some(Cause::Demanded);
+        let counted = watch.count(&self.settings, entered);
+        let met: Vec<_> = demanded.into_iter().chain(counted).collect();
+        // One has recovered when it is not met, whatever the last call was.
         let any_call = Record { failed: true, slow: true };
-        let still_met = watch.window_policy_met(&self.settings, any_call, now).is_some();
-        if let Some(cause) = met
-            && !*reported
-        {
-            self.would_trips.push(cause);
-        }
-        *reported = met.is_some() || *reported && still_met;
+        let still_met = watch.met(&self.settings, any_call, watch.window.tally(now));
+        let told = met.iter().filter(|cause| !reported.contains(cause));
+        self.would_trips.extend(told);
+        reported.retain(|cause| still_met.contains(cause));
+        reported.extend(met);
     }
 
-    fn hand_back(&mut self) {
+    fn hand_back(&mut self, now: u64) {
         let State::HalfOpen { out, .. } = &mut self.state else { unreachable!() };
         *out -= 1;
+        (self.since, self.delay) = (now, 0);
     }
 
     fn finish_probe(&mut self, call: Record, now: u64) {
-        self.hand_back();
+        self.hand_back(now);
         let settings = &self.settings;
         let State::HalfOpen { finished, .. } = &mut self.state else { unreachable!() };
         finished.calls += 1;
@@ -316,7 +349,7 @@ impl Model {
         }
     }
 
-    /// Ends a half-open tenure that has had no verdict in time.
+    /// Ends a half-open tenure that is overdue.
     pub(crate) fn notice_deadline(&mut self, now: u64) {
         if !self.is_overdue(now) {
             return;
@@ -324,11 +357,15 @@ impl Model {
         match self.settings.after_probe_timeout {
             // It has been open since the deadline.
             AfterProbeTimeout::Open => {
-                let (since, delay) = (self.since, self.probing().unwrap_or(0));
+                let (since, delay) = (self.since, self.deadline().unwrap_or(0));
                 self.open(None, Cause::ProbeTimeout, now);
                 (self.since, self.delay) = (since, delay);
             }
-            AfterProbeTimeout::FreshProbes => self.probe(Cause::ProbeTimeout, now),
+            // A tenure is left out.
+            AfterProbeTimeout::FreshProbes => {
+                self.generation += 1;
+                self.probe(Cause::ProbeTimeout, now);
+            }
             AfterProbeTimeout::Close => self.close_gradually(Cause::ProbeTimeout, now),
         }
     }
@@ -340,46 +377,46 @@ impl Watch {
         Self { window: Recent::new(settings, now), consecutive: 0 }
     }
 
-    fn enter(&mut self, settings: &Settings, call: Record, now: u64) -> Entered {
+    fn enter(&mut self, call: Record, now: u64) -> Entered {
         self.window.record(call, now);
-        let met = self.window_policy_met(settings, call, now);
-        let failures_left = self.window.is_by_time().then(|| self.window.tally(now).failed);
-        Entered { call, met, failures_left }
+        Entered { call, tally: self.window.tally(now) }
     }
 
-    /// The policy that is met after the call that `entered`.
-    fn count(&mut self, settings: &Settings, entered: Entered) -> Option<Cause> {
-        let Entered { call, met, failures_left } = entered;
+    /// The policies that are met after the call that `entered`, the first one first.
+    fn count(&mut self, settings: &Settings, entered: Entered) -> Vec<Cause> {
+        let Entered { call, tally } = entered;
         self.consecutive =
             if call.failed { (self.consecutive + 1).min(MOST_CONSECUTIVE) } else { 0 };
-        let in_a_row = settings.consecutive_failures.is_some_and(|threshold| {
-            let in_window = failures_left.is_none_or(|failures| failures >= threshold);
-            call.failed && self.consecutive >= threshold && in_window
-        });
-        met.or(in_a_row.then_some(Cause::ConsecutiveFailures))
+        self.met(settings, call, tally)
     }
 
-    fn window_policy_met(&self, settings: &Settings, call: Record, now: u64) -> Option<Cause> {
-        let Tally { calls, failed, slow } = self.window.tally(now);
+    /// The policies that are met after `call`, with `tally` in the window.
+    fn met(&self, settings: &Settings, call: Record, tally: Tally) -> Vec<Cause> {
+        let Tally { calls, failed, slow } = tally;
         let enough = calls >= settings.min_calls;
         // `min_calls` goes for rates; where there is none, for the count.
         let has_rate = settings.failure_rate.is_some() || settings.slow_rate.is_some();
         let count_met = settings.failures_in_window.is_some_and(|threshold| failed >= threshold);
-        if call.failed && (enough || has_rate) && count_met {
-            Some(Cause::FailuresInWindow)
-        } else if call.failed && enough && reached(settings.failure_rate, failed, calls) {
-            Some(Cause::FailureRate)
-        } else if call.slow && enough && reached(settings.slow_rate, slow, calls) {
-            Some(Cause::SlowRate)
-        } else {
-            None
-        }
+        let row_met = settings.consecutive_failures.is_some_and(|threshold| {
+            let aged = settings.consecutive_within_window && failed < threshold;
+            self.consecutive >= threshold && !aged
+        });
+        let by_rate = |rate, bad| calls > 0 && enough && reached(rate, bad, calls);
+        let met = [
+            (call.failed && (enough || has_rate) && count_met, Cause::FailuresInWindow),
+            (call.failed && by_rate(settings.failure_rate, failed), Cause::FailureRate),
+            (call.slow && by_rate(settings.slow_rate, slow), Cause::SlowRate),
+            (call.failed && row_met, Cause::ConsecutiveFailures),
+        ];
+        met.into_iter().filter(|(met, _)| *met).map(|(_, cause)| cause).collect()
     }
 }
 
-/// Whether `bad` of `calls` are at least `percent`.
-fn reached(percent: Option<u32>, bad: u32, calls: u32) -> bool {
-    percent.is_some_and(|percent| bad * 100 >= percent * calls)
+/// Whether `bad` of `calls` are at least `part` of `whole`.
+fn reached(ratio: Option<Ratio>, bad: u32, calls: u32) -> bool {
+    ratio.is_some_and(|Ratio { part, whole }| {
+        u64::from(bad) * u64::from(whole) >= u64::from(part) * u64::from(calls)
+    })
 }
 
 /// The share of calls admitted `ticks` after closing; `None` for all.
@@ -396,6 +433,8 @@ impl Model {
     pub fn command(&mut self, command: Command, now: u64) -> Result<(), Phase> {
         match command {
             Command::Trip => self.open(None, Cause::Manual, now),
+            // Nothing is demanded.
+            Command::TripFor(0) => {}
             Command::TripFor(ticks) => self.open(Some(ticks.into()), Cause::Manual, now),
             Command::HalfOpen => return self.half_open(now),
             // Always a fresh tenure, even when closed already.
@@ -422,7 +461,7 @@ impl Model {
     fn metrics_only(&mut self, now: u64) {
         if !matches!(self.state, State::MetricsOnly { .. }) {
             let watch = Watch::new(&self.settings, Some(now));
-            self.enter(State::MetricsOnly { watch, reported: false }, Cause::Manual, now);
+            self.enter(State::MetricsOnly { watch, reported: Vec::new() }, Cause::Manual, now);
         }
     }
 
@@ -445,7 +484,7 @@ impl Model {
 impl Model {
     /// Eager: what an acquire at `now` would find.
     pub fn phase(&self, now: u64) -> Phase {
-        self.outlook(now).0
+        self.ahead(now).0.state.phase()
     }
 
     /// What the window holds, or that of the tenure before held, if it tripped.
@@ -461,34 +500,32 @@ impl Model {
     }
 
     pub fn snapshot(&self, now: u64) -> Snapshot {
-        let (phase, retry_after) = self.outlook(now);
+        let (ahead, began) = self.ahead(now);
         // `min_calls` does not apply to probes.
-        let (tally, least_calls) = match self.state {
-            // Nobody has entered the phase that it reads as.
-            _ if phase != self.state.phase() => (Tally::default(), 1),
+        let (tally, least_calls) = match ahead.state {
             State::HalfOpen { finished, .. }
             | State::Open { tripped: Tripped::Probes(finished), .. } => (finished, 1),
-            _ => (self.tally(now), self.settings.min_calls),
+            _ => (ahead.tally(now), ahead.settings.min_calls),
         };
         let permille = |bad| {
             (tally.calls >= least_calls && tally.calls > 0)
                 .then(|| (bad * 1_000 + tally.calls / 2) / tally.calls)
         };
-        let consecutive = match &self.state {
+        let consecutive = match &ahead.state {
             State::Closed { watch, .. } | State::MetricsOnly { watch, .. } => watch.consecutive,
             _ => 0,
         };
-        let counts_consecutive = self.settings.consecutive_failures.is_some();
+        let counts_consecutive = ahead.settings.consecutive_failures.is_some();
         Snapshot {
-            phase,
-            generation: self.generation,
-            in_phase_for: self.in_phase_for(now),
-            retry_after,
+            phase: ahead.state.phase(),
+            generation: ahead.generation,
+            in_phase_for: if began { ahead.in_phase_for(now) } else { 0 },
+            retry_after: ahead.ticks_left(now),
             tally,
             failure_permille: permille(tally.failed),
-            slow_permille: self.settings.slow_rate.and_then(|_| permille(tally.slow)),
+            slow_permille: ahead.settings.slow_rate.and_then(|_| permille(tally.slow)),
             consecutive_failures: if counts_consecutive { consecutive } else { 0 },
-            backoff_level: self.level,
+            backoff_level: ahead.level,
         }
     }
 
@@ -497,7 +534,7 @@ impl Model {
     pub fn edge(&self, now: u64) -> Option<u64> {
         let ticks = match &self.state {
             State::Open { .. } => Some(self.delay + self.opening()),
-            State::HalfOpen { .. } => self.probing(),
+            State::HalfOpen { .. } => self.deadline(),
             State::Closed { credit: Some(_), .. } => {
                 let step = u64::from(self.settings.ramp.as_ref()?.step);
                 Some((self.in_phase_for(now) / step + 1) * step)
@@ -507,16 +544,27 @@ impl Model {
         ticks.map(|ticks| self.since + ticks)
     }
 
-    /// The phase as it reads, and for how long it refuses if that is known.
-    fn outlook(&self, now: u64) -> (Phase, Option<u64>) {
-        if self.is_overdue(now) {
-            let mut ahead = self.clone();
-            ahead.notice_deadline(now);
-            return ahead.outlook(now);
+    /// The model as the next caller will find it, and whether its tenure has begun by
+    /// now.
+    fn ahead(&self, now: u64) -> (Self, bool) {
+        let mut ahead = self.clone();
+        ahead.notice_deadline(now);
+        let mut began =
+            ahead.generation == self.generation || matches!(ahead.state, State::Open { .. });
+        if ahead.opening_left(now) == Some(0) {
+            ahead.probe(Cause::OpeningOver, now);
+            began = false;
         }
-        match self.opening_left(now) {
-            Some(0) => (Phase::HalfOpen, None),
-            left => (self.state.phase(), left),
+        (ahead, began)
+    }
+
+    /// Ticks until it is worth asking, where that is known.
+    fn ticks_left(&self, now: u64) -> Option<u64> {
+        match self.state {
+            State::HalfOpen { .. } if !self.has_room() => {
+                self.deadline().map(|ticks| ticks.saturating_sub(self.in_phase_for(now)))
+            }
+            _ => self.opening_left(now),
         }
     }
 
@@ -538,7 +586,8 @@ impl Model {
         let mut wait = u64::from(self.settings.open_for);
         if let Some(Backoff { factor, max }) = self.settings.backoff {
             for _ in 0..self.level {
-                wait = (wait * u64::from(factor)).min(max.into());
+                let product = wait * u64::from(factor.part) / u64::from(factor.whole);
+                wait = product.min(max.into());
             }
         }
         if let Some(Jitter { percent, seed }) = self.settings.jitter {
@@ -550,18 +599,22 @@ impl Model {
         wait.min(LONGEST)
     }
 
-    /// How long the breaker stays half-open without a verdict.
-    fn probing(&self) -> Option<u64> {
-        match self.settings.probe_timeout {
+    /// Ticks from `since` to when half-open is overdue, if it can be.
+    fn deadline(&self) -> Option<u64> {
+        let State::HalfOpen { out, began, .. } = self.state else { return None };
+        let by_probe = match self.settings.probe_timeout {
             ProbeTimeout::OpenFor => Some(u64::from(self.settings.open_for).min(LONGEST_PROBING)),
             ProbeTimeout::Ticks(ticks) => Some(ticks.into()),
             ProbeTimeout::Never => None,
-        }
+        };
+        let stayed = elapsed(self.since, began);
+        let longest = self.settings.longest_half_open;
+        let by_stay = longest.map(|longest| u64::from(longest).saturating_sub(stayed));
+        by_probe.filter(|_| out > 0).into_iter().chain(by_stay).min()
     }
 
     pub(crate) fn is_overdue(&self, now: u64) -> bool {
-        let half_open = matches!(self.state, State::HalfOpen { .. });
-        half_open && self.probing().is_some_and(|most| self.in_phase_for(now) >= most)
+        self.deadline().is_some_and(|most| self.in_phase_for(now) >= most)
     }
 }
 
@@ -591,7 +644,8 @@ impl Model {
     }
 
     fn probe(&mut self, cause: Cause, now: u64) {
-        self.enter(State::HalfOpen { out: 0, finished: Tally::default() }, cause, now);
+        let half_open = State::HalfOpen { out: 0, finished: Tally::default(), began: now };
+        self.enter(half_open, cause, now);
     }
 
     fn close_gradually(&mut self, cause: Cause, now: u64) {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use microbreaker::{AfterProbeTimeout, Phase};
 
-use crate::settings::{Backoff, Jitter, ProbeTimeout, Ramp, Settings, Window};
+use crate::settings::{Backoff, Jitter, ProbeTimeout, Ramp, Ratio, Settings, Window};
 
 /// A step that was taken, and what the model says after it.
 #[derive(Clone, Debug)]
@@ -74,7 +74,11 @@ fn config(settings: &Settings) -> Vec<Entry> {
         Window::Time { buckets, ticks } => by_time("time", buckets, ticks),
         Window::Failures { buckets, ticks } => by_time("failures", buckets, ticks),
     };
-    let backoff = |Backoff { factor, max }| format!(r#"{{"factor": {factor}, "max": {max}}}"#);
+    let fraction = |Ratio { part, whole }, of| f64::from(part) * of / f64::from(whole);
+    let backoff = |Backoff { factor, max }| {
+        format!(r#"{{"factor": {}, "max": {max}}}"#, fraction(factor, 1.0))
+    };
+    let rate = |rate: Option<Ratio>| rate.map(|rate| fraction(rate, 100.0).to_string());
     let jitter = |Jitter { percent, seed }| format!(r#"{{"percent": {percent}, "seed": {seed}}}"#);
     let ramp =
         |Ramp { shares, step }: &Ramp| format!(r#"{{"shares": {shares:?}, "step": {step}}}"#);
@@ -82,8 +86,8 @@ fn config(settings: &Settings) -> Vec<Entry> {
         ("window", Some(window)),
         ("consecutive_failures", number(settings.consecutive_failures)),
         ("failure_count", number(settings.failures_in_window)),
-        ("failure_rate", number(settings.failure_rate)),
-        ("slow_rate", number(settings.slow_rate)),
+        ("failure_rate", rate(settings.failure_rate)),
+        ("slow_rate", rate(settings.slow_rate)),
         ("slow_after", number(settings.slow_after)),
         ("min_calls", Some(settings.min_calls.to_string())),
         ("open_for", Some(settings.open_for.to_string())),
@@ -91,7 +95,7 @@ fn config(settings: &Settings) -> Vec<Entry> {
         ("half_open", Some(object(&half_open(settings)))),
         ("jitter", settings.jitter.map(jitter)),
         ("ramp", settings.ramp.as_ref().map(ramp)),
-        ("abandoned_fails", settings.abandoned_fails.then(|| "true".to_owned())),
+        ("abandoned", Some(format!(r#""{:?}""#, settings.abandoned))),
     ]
 }
 
@@ -105,11 +109,12 @@ fn half_open(settings: &Settings) -> Vec<Entry> {
     let of = reuse.unwrap_or(settings.probes);
     let by_need = settings.probe_rate_after.is_none();
     let need = by_need.then(|| settings.successes.unwrap_or(of));
-    let wait = match settings.probe_timeout {
+    let probe_timeout = match settings.probe_timeout {
         ProbeTimeout::OpenFor => Some(settings.open_for),
         ProbeTimeout::Ticks(ticks) => Some(ticks),
         ProbeTimeout::Never => None,
     };
+    let wait = settings.longest_half_open;
     let (max_wait, max_wait_to, reprobe_every) = match settings.after_probe_timeout {
         AfterProbeTimeout::Open => (wait, wait.map(|_| r#""open""#.to_owned()), None),
         AfterProbeTimeout::Close => (wait, wait.map(|_| r#""closed""#.to_owned()), None),
@@ -124,6 +129,7 @@ fn half_open(settings: &Settings) -> Vec<Entry> {
         ("need", number(need)),
         ("of", number(by_need.then_some(of))),
         ("evaluate_after", number(settings.probe_rate_after)),
+        ("probe_timeout", number(probe_timeout)),
         ("max_wait", number(max_wait)),
         ("max_wait_to", max_wait_to),
         ("reprobe_every", number(reprobe_every)),

@@ -7,11 +7,12 @@ use microbreaker::{AfterProbeTimeout, Config};
 pub struct Settings {
     pub window: Window,
     pub consecutive_failures: Option<u32>,
+    /// Failures in a row count only as long as the window holds them.
+    pub consecutive_within_window: bool,
     pub failures_in_window: Option<u32>,
-    /// In percent.
-    pub failure_rate: Option<u32>,
-    /// In percent; goes with `slow_after`.
-    pub slow_rate: Option<u32>,
+    pub failure_rate: Option<Ratio>,
+    /// Goes with `slow_after`.
+    pub slow_rate: Option<Ratio>,
     /// In ticks.
     pub slow_after: Option<u32>,
     pub min_calls: u32,
@@ -23,9 +24,11 @@ pub struct Settings {
     pub successes: Option<u32>,
     pub probe_rate_after: Option<u32>,
     pub probe_timeout: ProbeTimeout,
+    /// In ticks.
+    pub longest_half_open: Option<u32>,
     pub after_probe_timeout: AfterProbeTimeout,
     pub ramp: Option<Ramp>,
-    pub abandoned_fails: bool,
+    pub abandoned: Abandoned,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +50,33 @@ pub enum Window {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
-    pub factor: u32,
+    pub factor: Ratio,
     pub max: u32,
+}
+
+/// `part` of `whole`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ratio {
+    pub part: u32,
+    pub whole: u32,
+}
+
+impl Ratio {
+    pub const fn percent(percent: u32) -> Self {
+        Self { part: percent, whole: 100 }
+    }
+
+    pub const fn times(factor: u32) -> Self {
+        Self { part: factor, whole: 1 }
+    }
+}
+
+/// What a call counts as whose permit is dropped without an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Abandoned {
+    Ignored,
+    Failed,
+    ByTime,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +107,7 @@ impl Default for Settings {
         Self {
             window: Window::None,
             consecutive_failures: None,
+            consecutive_within_window: false,
             failures_in_window: None,
             failure_rate: None,
             slow_rate: None,
@@ -92,9 +121,10 @@ impl Default for Settings {
             successes: None,
             probe_rate_after: None,
             probe_timeout: ProbeTimeout::OpenFor,
+            longest_half_open: None,
             after_probe_timeout: AfterProbeTimeout::Open,
             ramp: None,
-            abandoned_fails: false,
+            abandoned: Abandoned::Ignored,
         }
     }
 }
@@ -118,23 +148,31 @@ impl Settings {
             Window::Count(calls) => config.last_calls(calls),
             Window::Time { ticks, .. } | Window::Failures { ticks, .. } => config.bucket(ticks),
         };
-        let optional: [(Option<u32>, Setter); 8] = [
+        let optional: [(Option<u32>, Setter); 7] = [
             (self.consecutive_failures, Config::consecutive_failures),
             (self.failures_in_window, Config::failures_in_window),
-            (self.failure_rate, Config::failure_rate),
-            (self.slow_rate, Config::slow_rate),
             (self.slow_after, Config::slow_after),
             (self.reuse_probes_until, Config::reuse_probes_until),
             (self.successes, Config::successes),
             (self.probe_rate_after, Config::probe_rate_after),
+            (self.longest_half_open, Config::longest_half_open),
         ];
         for (value, set) in optional {
             if let Some(value) = value {
                 config = set(config, value);
             }
         }
-        if let Some(Backoff { factor, max }) = self.backoff {
-            config = config.backoff(factor, max);
+        if let Some(Ratio { part, whole }) = self.failure_rate {
+            config = config.failure_ratio(part, whole);
+        }
+        if let Some(Ratio { part, whole }) = self.slow_rate {
+            config = config.slow_ratio(part, whole);
+        }
+        if self.consecutive_within_window {
+            config = config.consecutive_within_window();
+        }
+        if let Some(Backoff { factor: Ratio { part, whole }, max }) = self.backoff {
+            config = config.backoff_ratio(part, whole, max);
         }
         if let Some(Jitter { percent, seed }) = self.jitter {
             config = config.jitter(percent, seed);
@@ -156,6 +194,10 @@ impl Settings {
                 _ => panic!("a ramp has 1 to 7 shares"),
             };
         }
-        if self.abandoned_fails { config.abandoned_fails() } else { config }
+        match self.abandoned {
+            Abandoned::Ignored => config,
+            Abandoned::Failed => config.abandoned_fails(),
+            Abandoned::ByTime => config.abandoned_by_time(),
+        }
     }
 }

@@ -90,11 +90,6 @@ impl Recent {
         }
         tally
     }
-
-    /// Whether failures that are not in the window any more count for nothing.
-    pub(crate) fn is_by_time(&self) -> bool {
-        matches!(self, Self::Time { .. })
-    }
 }
 
 /// One of the buckets that time is divided into, at every turn of the clock

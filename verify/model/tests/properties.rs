@@ -14,13 +14,14 @@ use microbreaker::{
 use microbreaker_model::lockstep::{run, run_with};
 use microbreaker_model::real::{self, SharedClock};
 use microbreaker_model::{
-    Backoff, Command, History, Jitter, ProbeTimeout, Ramp, Settings, Step, Window,
+    Abandoned, Backoff, Command, History, Jitter, ProbeTimeout, Ramp, Ratio, Settings, Step, Window,
 };
 use proptest::option;
 use proptest::prelude::*;
 use proptest::test_runner::RngAlgorithm;
 
 const MAX_TICKS: u32 = (1 << 31) - 1;
+const LONGEST_STAY: u32 = (1 << 23) - (1 << 16) - 1;
 
 // Configurations.
 
@@ -89,8 +90,8 @@ fn policies(window: Window) -> impl Strategy<Value = Settings> {
                 window,
                 consecutive_failures: if none { consecutive.or(Some(3)) } else { consecutive },
                 failures_in_window: count,
-                failure_rate: rate,
-                slow_rate: slow.map(|(percent, _)| percent),
+                failure_rate: rate.map(Ratio::percent),
+                slow_rate: slow.map(|(percent, _)| Ratio::percent(percent)),
                 slow_after: slow.map(|(_, after)| after),
                 min_calls,
                 ..Settings::default()
@@ -100,12 +101,17 @@ fn policies(window: Window) -> impl Strategy<Value = Settings> {
 
 /// How long it opens.
 fn openings() -> impl Strategy<Value = (u32, Option<Backoff>, Option<Jitter>)> {
-    let backoff = (prop_oneof![2..=4_u32, 2..=100_000_u32], any::<u32>());
+    let whole = prop_oneof![2..=4_u32, 2..=100_000_u32].prop_map(Ratio::times);
+    let fraction =
+        (1..=100_u32, 1..=200_u32).prop_map(|(whole, more)| Ratio { part: whole + more, whole });
+    let backoff = (prop_oneof![whole, fraction], any::<u32>());
     let jitter = (1..=100_u32, any::<u32>()).prop_map(|(percent, seed)| Jitter { percent, seed });
     (ticks(MAX_TICKS), option::of(backoff), option::weighted(0.3, jitter)).prop_map(
         |(open_for, backoff, jitter)| {
             let backoff = backoff.map(|(factor, any)| {
-                let reach = open_for.saturating_mul(factor.saturating_pow(15)).min(MAX_TICKS);
+                let product = |wait| wait * u64::from(factor.part) / u64::from(factor.whole);
+                let reach = (0..15).fold(u64::from(open_for), |wait, _| product(wait).min(1 << 40));
+                let reach = reach.min(MAX_TICKS.into()) as u32;
                 Backoff { factor, max: open_for + any % (reach - open_for + 1) }
             });
             (open_for, backoff, jitter)
@@ -141,11 +147,18 @@ fn with_recovery(settings: Settings) -> impl Strategy<Value = Settings> {
         shares.sort_unstable();
         Ramp { shares, step }
     });
-    (openings(), probes, (timeout, after), option::weighted(0.3, ramp), prop::bool::weighted(0.2))
-        .prop_map(move |(openings, probes, timeout, ramp, abandoned_fails)| {
+    let longest = option::weighted(0.3, prop_oneof![1..=300_u32, 1..=LONGEST_STAY]);
+    let by_time = if settings.slow_after.is_some() { 2 } else { 0 };
+    let abandoned = prop_oneof![
+        6 => Just(Abandoned::Ignored),
+        2 => Just(Abandoned::Failed),
+        by_time => Just(Abandoned::ByTime),
+    ];
+    (openings(), probes, (timeout, longest, after), option::weighted(0.3, ramp), abandoned)
+        .prop_map(move |(openings, probes, timeout, ramp, abandoned)| {
             let (open_for, backoff, jitter) = openings;
             let (probes, reuse_probes_until, (successes, probe_rate_after)) = probes;
-            let (probe_timeout, after_probe_timeout) = timeout;
+            let (probe_timeout, longest_half_open, after_probe_timeout) = timeout;
             Settings {
                 open_for,
                 backoff,
@@ -155,9 +168,10 @@ fn with_recovery(settings: Settings) -> impl Strategy<Value = Settings> {
                 successes,
                 probe_rate_after,
                 probe_timeout,
+                longest_half_open,
                 after_probe_timeout,
                 ramp,
-                abandoned_fails,
+                abandoned,
                 ..settings.clone()
             }
         })
@@ -326,7 +340,7 @@ fn counts_end_where_their_bits_do() {
     let settings = Settings {
         consecutive_failures: Some(1),
         open_for: 1,
-        backoff: Some(Backoff { factor: 2, max: 1 << 15 }),
+        backoff: Some(Backoff { factor: Ratio::times(2), max: 1 << 15 }),
         ..Settings::default()
     };
     let relapse = [Step::ToEdge(0), Step::Call(Outcome::Failure)];
@@ -343,7 +357,7 @@ fn counts_end_where_their_bits_do() {
 fn a_dry_run_counts_a_slow_failure_that_demands_an_opening() {
     let settings = Settings {
         window: Window::Count(4),
-        slow_rate: Some(100),
+        slow_rate: Some(Ratio::percent(100)),
         slow_after: Some(3),
         min_calls: 4,
         open_for: 10,

@@ -106,6 +106,8 @@ pub struct HalfOpen {
     #[serde(default)]
     pub decide: Decide,
     pub evaluate_after: Option<u32>,
+    /// How long probes may be out without any of them moving.
+    pub probe_timeout: Option<u64>,
     /// The longest stay; 0 is none.
     pub max_wait: Option<u64>,
     pub max_wait_to: Option<MaxWaitTo>,
@@ -123,6 +125,7 @@ impl Default for HalfOpen {
             of: Some(1),
             decide: Decide::Early,
             evaluate_after: None,
+            probe_timeout: None,
             max_wait: None,
             max_wait_to: None,
             reprobe_every: None,

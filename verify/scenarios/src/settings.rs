@@ -2,7 +2,9 @@
 
 use microbreaker::AfterProbeTimeout;
 use microbreaker_model::real::MOST_CALLS;
-use microbreaker_model::{Backoff, Jitter, MOST_BUCKETS, ProbeTimeout, Ramp, Settings, Window};
+use microbreaker_model::{
+    Backoff, Jitter, MOST_BUCKETS, ProbeTimeout, Ramp, Ratio, Settings, Window,
+};
 
 use crate::case::{self, Case, Decide, HalfOpen, MaxWaitTo, Op, Rule, Scope};
 
@@ -27,6 +29,12 @@ pub(crate) fn settings(case: &Case) -> Result<Settings, String> {
         ramp: ramp(case)?,
         ..Settings::default()
     };
+    // A window by time that no other policy looks at is there for failures in a row.
+    let others = [settings.failures_in_window.is_some(), settings.failure_rate.is_some()];
+    settings.consecutive_within_window = settings.consecutive_failures.is_some()
+        && matches!(settings.window, Window::Time { .. })
+        && !others.contains(&true)
+        && settings.slow_rate.is_none();
     half_open(&config.half_open, acquires(case), &mut settings)?;
     for step in &case.steps {
         if let (Op::OpenFor | Op::Failure, Some(arg)) = (step.op, step.arg) {
@@ -86,13 +94,12 @@ fn backoff(case: &Case) -> Result<Option<Backoff>, String> {
     if factor == 1.0 {
         return Ok(None);
     }
-    if factor.fract() != 0.0 || !(2.0..=f64::from(u32::MAX)).contains(&factor) {
-        return Err(format!("the backoff multiplies by integers from 2, not by {factor}"));
-    }
-    let factor = factor as u32;
+    let factor = ratio(factor, 1).filter(|factor| factor.part > factor.whole).ok_or_else(|| {
+        format!("the backoff multiplies by more than 1, exactly, not by {factor}")
+    })?;
     // A maximum out of reach is refused when it is built, but means none.
-    let steepest = u64::from(factor).saturating_pow(MAX_LEVEL);
-    let reach = case.config.open_for.saturating_mul(steepest).min(MAX_TICKS);
+    let product = |wait: u64| wait.saturating_mul(factor.part.into()) / u64::from(factor.whole);
+    let reach = (0..MAX_LEVEL).fold(case.config.open_for, |wait, _| product(wait).min(MAX_TICKS));
     let max = ticks("the backoff's maximum", max.unwrap_or(reach).min(reach))?;
     Ok(Some(Backoff { factor, max }))
 }
@@ -137,16 +144,19 @@ fn half_open(half_open: &HalfOpen, acquires: u32, settings: &mut Settings) -> Re
     if half_open.scope == Scope::Inflight {
         settings.reuse_probes_until = Some(finished);
     }
+    settings.probe_timeout = match half_open.probe_timeout {
+        Some(timeout) => ProbeTimeout::Ticks(ticks("probe_timeout", timeout)?),
+        None => ProbeTimeout::Never,
+    };
     let max_wait = half_open.max_wait.filter(|&wait| wait > 0);
-    (settings.probe_timeout, settings.after_probe_timeout) =
+    (settings.longest_half_open, settings.after_probe_timeout) =
         match (max_wait, half_open.reprobe_every) {
-            (None, None) => (ProbeTimeout::Never, AfterProbeTimeout::Open),
-            (None, Some(every)) => (
-                ProbeTimeout::Ticks(ticks("reprobe_every", every)?),
-                AfterProbeTimeout::FreshProbes,
-            ),
+            (None, None) => (None, AfterProbeTimeout::Open),
+            (None, Some(every)) => {
+                (Some(ticks("reprobe_every", every)?), AfterProbeTimeout::FreshProbes)
+            }
             (Some(wait), None) => (
-                ProbeTimeout::Ticks(ticks("max_wait", wait)?),
+                Some(ticks("max_wait", wait)?),
                 match half_open.max_wait_to {
                     None | Some(MaxWaitTo::Open) => AfterProbeTimeout::Open,
                     Some(MaxWaitTo::Closed) => AfterProbeTimeout::Close,
@@ -159,12 +169,22 @@ fn half_open(half_open: &HalfOpen, acquires: u32, settings: &mut Settings) -> Re
     Ok(())
 }
 
-fn percent(rate: f64) -> Result<u32, String> {
-    if rate.fract() == 0.0 && (0.0..=100.0).contains(&rate) {
-        Ok(rate as u32)
-    } else {
-        Err(format!("a rate is a whole percentage, not {rate}"))
-    }
+fn percent(rate: f64) -> Result<Ratio, String> {
+    ratio(rate, 100)
+        .filter(|ratio| ratio.part <= ratio.whole)
+        .ok_or_else(|| format!("a rate is 0 to 100 percent, with few decimals, not {rate}"))
+}
+
+/// `number / of`, exactly, if it has few decimals.
+fn ratio(number: f64, of: u32) -> Option<Ratio> {
+    let decimals = |digits| 10_u32.pow(digits);
+    (0..=4).map(decimals).find_map(|scale| {
+        let part = number * f64::from(scale);
+        // What was read as a decimal is off by less than this.
+        let near = part.round();
+        let exact = (part - near).abs() < 1e-6 && (0.0..=65_535.0).contains(&near);
+        exact.then(|| Ratio { part: near as u32, whole: of * scale })
+    })
 }
 
 fn ticks(what: &str, ticks: u64) -> Result<u32, String> {

@@ -8,7 +8,7 @@ use microbreaker::{
 };
 use microbreaker_model::Window as Kind;
 use microbreaker_model::concurrent::Operation;
-use microbreaker_model::{Backoff, Command, ProbeTimeout, Ramp, Settings};
+use microbreaker_model::{Abandoned, Backoff, Command, ProbeTimeout, Ramp, Ratio, Settings};
 use microbreaker_shuttle::{Trial, run, schedules};
 use shuttle::rand::Rng;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
@@ -84,7 +84,7 @@ fn history<W: Window + Send + Sync + 'static>(settings: &Settings, window: W) {
 
 #[test]
 fn failures_in_a_row_with_backoff() {
-    let backoff = Some(Backoff { factor: 2, max: 40 });
+    let backoff = Some(Backoff { factor: Ratio::times(2), max: 40 });
     check(Settings { consecutive_failures: Some(2), probes: 2, backoff, ..settings() }, || ());
 }
 
@@ -107,7 +107,7 @@ fn places_of_probes_used_again_and_fresh_ones_after_the_timeout() {
         consecutive_failures: Some(1),
         reuse_probes_until: Some(2),
         after_probe_timeout: AfterProbeTimeout::FreshProbes,
-        abandoned_fails: true,
+        abandoned: Abandoned::Failed,
         ..settings()
     };
     check(settings, || ());
@@ -135,7 +135,7 @@ fn failures_in_the_last_three_in_one_word() {
 fn a_rate_of_the_last_four_or_failures_in_a_row() {
     let settings = Settings {
         window: Kind::Count(4),
-        failure_rate: Some(60),
+        failure_rate: Some(Ratio::percent(60)),
         min_calls: 2,
         consecutive_failures: Some(3),
         probes: 3,

@@ -1,0 +1,62 @@
+//! Clocks made of counters that are narrower or wider.
+
+use microbreaker::clock::{Clock, ManualClock, Widened, Wrapping};
+use microbreaker::{Breaker, Config, Phase};
+use proptest::prelude::*;
+
+/// A counter of `BITS` that shows what a clock of 32 bits shows below.
+fn counter<const BITS: u32>(time: &ManualClock) -> impl Fn() -> u32 + '_ {
+    move || time.now() & ((1 << BITS) - 1)
+}
+
+fn opens_for<const BITS: u32>(ticks: u32) {
+    let time = ManualClock::new(0);
+    let clock = Widened::<BITS, _>::new(counter::<BITS>(&time));
+    let breaker = Breaker::new(Config::new().consecutive_failures(1).open_for(ticks), (), &clock);
+    breaker.trip();
+    // A timer reads the clock once in a turn, or nearly.
+    let turn = (1 << BITS) - 1;
+    let mut left = ticks - 1;
+    while left > 0 {
+        let step = left.min(turn);
+        time.advance(step);
+        left -= step;
+        assert_eq!(breaker.phase(), Phase::Open, "{left} and one to go");
+    }
+    time.advance(1);
+    assert_eq!(breaker.phase(), Phase::HalfOpen);
+}
+
+#[test]
+fn a_counter_of_16_bits_recovers_after_exactly_as_long_as_it_should() {
+    opens_for::<16>(70_000);
+    opens_for::<16>(1);
+    opens_for::<16>(1 << 20);
+}
+
+#[test]
+fn a_counter_of_24_bits_does_not_end_an_opening_when_it_wraps() {
+    opens_for::<24>(10_000);
+    opens_for::<24>(1 << 25);
+}
+
+#[test]
+fn a_clock_of_64_bits_is_read_modulo_2_to_the_32nd() {
+    assert_eq!(Wrapping(|| u64::from(u32::MAX) + 6).now(), 5);
+}
+
+proptest! {
+    #[test]
+    fn a_widened_counter_shows_the_time_that_has_passed(
+        start in any::<u32>(),
+        steps in prop::collection::vec(prop_oneof![0..3_u32, 0xfff0..=0xffff_u32, 0..=0xffff_u32], 1..60),
+    ) {
+        let time = ManualClock::new(start);
+        let clock = Widened::<16, _>::new(counter::<16>(&time));
+        let first = clock.now();
+        for step in steps {
+            time.advance(step);
+            prop_assert_eq!(clock.now().wrapping_sub(first), time.now().wrapping_sub(start));
+        }
+    }
+}
