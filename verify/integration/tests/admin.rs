@@ -15,7 +15,7 @@ use tower::ServiceExt;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Breakers `users` and `users/a`, of which half of four calls may fail.
+/// Breakers `users` and `users/a`; each trips when half of four calls fail.
 fn registry(clock: &PausedClock) -> Registry {
     let template = Breaker::builder("template").failure_rate(50).min_calls(4).last_calls(10);
     let registry = Registry::new(template.open_for(30 * SECOND).clock(clock.clone())).unwrap();
@@ -25,7 +25,7 @@ fn registry(clock: &PausedClock) -> Registry {
     registry
 }
 
-/// Where everybody may do everything.
+/// A router where everyone may do everything.
 fn open_to_all(registry: &Registry) -> Router {
     Admin::new(registry.clone()).control(|_, _, _| Ok::<_, StatusCode>(())).router()
 }
@@ -41,7 +41,7 @@ async fn answer(router: &Router, request: Request<Body>) -> (u16, Value) {
     (status, serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{error}: {body:?}")))
 }
 
-/// The names, but for those of what each holds.
+/// The names of the breakers in `list`.
 fn names(list: &Value) -> Vec<&str> {
     list["breakers"].as_array().unwrap().iter().map(|b| b["name"].as_str().unwrap()).collect()
 }
@@ -177,7 +177,7 @@ async fn who_controls_is_the_callers_to_say() {
     assert_eq!(by(bob(), "/breakers/users/reset").await.0, 200);
 }
 
-/// The browser of somebody who may would send it with their cookies.
+/// The browser of a user who may control would send the request with their cookies.
 #[tokio::test]
 async fn a_page_of_another_site_controls_nothing() {
     let registry = registry(&PausedClock::new());
@@ -269,7 +269,7 @@ async fn a_command_to_all_has_the_same_protections() {
     assert_eq!(registry.get("users").phase(), Phase::Closed);
 }
 
-/// Names are whatever they are.
+/// Names can be anything.
 #[tokio::test]
 async fn a_breaker_may_be_named_like_a_route() {
     let registry = registry(&PausedClock::new());
@@ -283,7 +283,7 @@ async fn a_breaker_may_be_named_like_a_route() {
     }
 }
 
-/// The next server-sent event that is there already: its name and its data.
+/// The next server-sent event that is already there: its name and its data.
 fn next(events: &mut BodyDataStream) -> Option<(String, Value)> {
     let text = events.next().now_or_never()?.unwrap().unwrap();
     let text = str::from_utf8(&text).unwrap();
@@ -294,7 +294,7 @@ fn next(events: &mut BodyDataStream) -> Option<(String, Value)> {
     Some((field("event: ").unwrap().to_owned(), data))
 }
 
-/// The numbers of all events that are there already; none is missing.
+/// The numbers of all events that are already there; none is missing.
 fn numbers(mut events: BodyDataStream) -> Vec<u64> {
     let next = || next(&mut events).map(|(_, told)| told["number"].as_u64().unwrap());
     std::iter::from_fn(next).collect()

@@ -208,7 +208,7 @@ fn what_is_wrong_is_told_with_its_path_and_what_is_allowed() {
     );
 }
 
-/// The fault is in the general part, and shows in a breaker.
+/// The error is in the general part, but shows up only in a breaker.
 #[test]
 fn the_path_leads_to_where_the_value_stands() {
     let text = "[defaults]\nopen_for = '30s'\nlast_calls = 9\nmin_calls = 10\nfailure_rate = 50\n[breakers.a]\nprobes = 2";
