@@ -84,7 +84,7 @@ fn steps(acts: &[Act]) -> Vec<Step> {
         let action = action(act);
         match (act, steps.last_mut()) {
             (Act::SetClock(tick), _) => steps.push(Step { tick, action }),
-            // The clock was set for this.
+            // The clock was set for this action, so it takes the place of the look.
             (_, Some(last)) if matches!(last.action, Action::Look) => last.action = action,
             (_, Some(&mut Step { tick, .. })) => steps.push(Step { tick, action }),
             (_, None) => steps.push(Step { tick: 0, action }),

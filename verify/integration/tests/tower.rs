@@ -333,7 +333,7 @@ async fn with_timeout_retry_limit_and_load_shedding() {
     assert_eq!(breaker.phase(), Phase::Closed);
 }
 
-/// What happens in the opposite order, and why it is wrong.
+/// What happens in the opposite order, and why to avoid it.
 #[tokio::test(start_paused = true)]
 async fn a_timeout_outside_of_the_breaker_is_only_an_abandoned_call() {
     let breaker = Breaker::builder("users").consecutive_failures(1).open_for(SECOND);
