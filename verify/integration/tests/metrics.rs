@@ -106,7 +106,7 @@ fn one_phase_is_one_and_the_others_are_zero_at_every_scrape() {
 }
 
 #[test]
-fn a_rate_of_too_few_calls_is_no_number() {
+fn a_rate_of_too_few_calls_is_not_a_number() {
     recorded(|prometheus| {
         let breaker = builder(&PausedClock::new()).build().unwrap();
         call(&breaker, Outcome::Failure);
@@ -170,7 +170,7 @@ fn a_registry_publishes_all_its_breakers() {
 /// Otherwise an alert for a breaker that is gone would fire forever, and a new breaker
 /// with its name would first have to catch up with its counts.
 #[test]
-fn a_breaker_that_is_taken_out_is_in_no_phase_and_its_counts_go_on() {
+fn a_removed_breaker_is_in_no_phase_and_its_counts_continue() {
     recorded(|prometheus| {
         let registry = Registry::new(builder(&PausedClock::new())).unwrap();
         let state = |phase, value| {

@@ -154,7 +154,7 @@ impl Server {
 
 #[tokio::test]
 #[ignore = "needs a browser: cargo xtask page"]
-async fn the_page_goes_on_where_it_was_cut_off() {
+async fn the_page_resumes_where_it_was_cut_off() {
     let (registry, app) = app();
     let users = registry.get("users");
     users.trip();

@@ -40,7 +40,7 @@ fn phases(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn alerts_and_dashboard_ask_for_series_and_phases_that_there_are() {
+fn alerts_and_dashboard_use_only_existing_series_and_phases() {
     let scrape = scrape();
     for text in [ALERTS, DASHBOARD] {
         assert!(names(text).len() > 3 && phases(text).len() > 3);

@@ -117,7 +117,7 @@ fn it_waits_for_the_inner_service_only_while_it_admits() {
 
 /// Only a service that was ready may be called, whatever the breaker has become meanwhile.
 #[test]
-fn a_service_that_was_not_asked_is_not_called() {
+fn a_service_that_was_not_polled_is_not_called() {
     let Bench { breaker, clock, inner, mut service } = bench();
     breaker.trip();
     assert!(poll_ready(&mut service).is_ready());
@@ -166,13 +166,13 @@ fn a_service_that_cannot_become_ready_has_failed() {
 
 #[test]
 #[should_panic(expected = "poll_ready must return ready")]
-fn calling_without_asking_panics() {
+fn calling_without_polling_panics() {
     let Bench { mut service, .. } = bench();
     drop(service.call(()));
 }
 
 #[test]
-fn a_clone_has_not_asked() {
+fn a_clone_must_be_polled_itself() {
     let Bench { mut service, .. } = bench();
     assert!(poll_ready(&mut service).is_ready());
     let caught = catch_unwind(AssertUnwindSafe(|| drop(service.clone().call(()))));
@@ -335,7 +335,7 @@ async fn with_timeout_retry_limit_and_load_shedding() {
 
 /// What happens in the opposite order, and why to avoid it.
 #[tokio::test(start_paused = true)]
-async fn a_timeout_outside_of_the_breaker_is_only_an_abandoned_call() {
+async fn a_timeout_outside_the_breaker_only_abandons_the_call() {
     let breaker = Breaker::builder("users").consecutive_failures(1).open_for(SECOND);
     let breaker = breaker.clock(TokioClock::new()).build().unwrap();
     let service = ServiceBuilder::new()

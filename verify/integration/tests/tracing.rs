@@ -40,7 +40,7 @@ fn logged(test: impl FnOnce()) -> Vec<String> {
 }
 
 #[test]
-fn transitions_are_logged_and_of_rejections_the_first_of_each_phase() {
+fn transitions_and_the_first_rejection_in_each_phase_are_logged() {
     let second = Duration::from_secs(1);
     let clock = PausedClock::new();
     let breaker = Breaker::builder("users").consecutive_failures(1).open_for(second);

@@ -103,7 +103,7 @@ fn probes_of_which_some_may_fail_and_a_ramp() {
 }
 
 #[test]
-fn places_of_probes_used_again_and_fresh_ones_after_the_timeout() {
+fn reused_probe_places_and_fresh_probes_after_the_timeout() {
     let settings = Settings {
         consecutive_failures: Some(1),
         reuse_probes_until: Some(2),
