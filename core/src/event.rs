@@ -77,7 +77,7 @@ pub enum Cause {
     ProbesFailed,
     /// [`Config::probe_timeout`](crate::Config::probe_timeout) passed without a verdict.
     ProbeTimeout,
-    /// Somebody did it by hand.
+    /// It was done by hand.
     Manual,
 }
 

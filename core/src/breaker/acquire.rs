@@ -1,4 +1,4 @@
-//! Acquiring: who is admitted.
+//! Acquiring: which calls are admitted.
 
 use super::Breaker;
 use super::time::Answer;
@@ -48,7 +48,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         if W::SLOW { permit.started_at(self.clock.now()) } else { permit }
     }
 
-    /// `try_acquire` where not every call is admitted.
+    /// `try_acquire` in a state that does not admit every call.
     #[cold]
     fn acquire_unhealthy(&self) -> Answer {
         loop {
@@ -73,7 +73,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                     None => continue,
                 }
             }
-            // What was read belongs to the state only if it is the same.
+            // What was read is valid only if the state is unchanged.
             if self.word.load() == state {
                 return Answer { state, ticks };
             }

@@ -79,8 +79,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// `state` as the next caller will find it, and the ticks until that is over by
     /// itself, `u32::MAX` if unknown: an opening that is over is half-open, and a
-    /// half-open phase that is overdue has ended. A tenure that nobody has entered yet
-    /// is not settled.
+    /// half-open phase that is overdue has ended. A tenure that no thread has entered
+    /// yet is not settled.
     ///
     /// Valid only if a second load finds the state unchanged.
     pub(super) fn apparent(&self, state: State) -> (State, u32) {

@@ -78,8 +78,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 
     fn settle(&self) -> State {
-        // The window begins before anybody can leave the tenure; but what tripped
-        // it can be looked at while it is open.
+        // The window begins before any thread can leave the tenure. When it opens,
+        // the window is kept instead: it shows what tripped the breaker.
         let begin = |state: State| {
             if !state.is(Phase::Open) {
                 self.begin(state.generation());

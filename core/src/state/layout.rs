@@ -312,8 +312,8 @@ impl State {
     /// of the one that follows `Open`.
     ///
     /// The tick is set anew. If no probe was out this is the next tenure, which keeps
-    /// what the probes have found: no permit of the one before is left that could come
-    /// too late, and whoever still settles that one can do no harm.
+    /// what the probes have found: no permit of the previous tenure is left that
+    /// could report too late, and a thread that is still settling it can do no harm.
     pub(crate) const fn with_probe_out(self, by_rate: bool) -> Self {
         let state = if !self.is(Phase::HalfOpen) {
             self.half_open()
