@@ -1,8 +1,14 @@
 //! Guarded buses, as a driver and the application above it see them.
 #![cfg(feature = "embedded-hal")]
 
+use std::cell::Cell;
+use std::sync::Barrier;
+use std::thread;
+
 use embedded_hal::i2c::{self, I2c, NoAcknowledgeSource};
 use embedded_hal::spi::{self, SpiDevice};
+use embedded_hal_bus::i2c::{AtomicDevice, AtomicError};
+use embedded_hal_bus::util::AtomicCell;
 use microbreaker::hal::{GuardedI2c, GuardedSpiDevice};
 use microbreaker::{Breaker, CallError, Config, Counters, Outcome, Phase, clock::ManualClock};
 
@@ -177,7 +183,7 @@ fn an_i2c_error_keeps_its_kind_and_a_refusal_is_another() {
 #[test]
 fn an_i2c_classifier_decides_what_counts() {
     // A lost arbitration is the other controller's traffic, not a fault.
-    fn classify(kind: i2c::ErrorKind) -> Outcome {
+    fn classify(kind: &i2c::ErrorKind) -> Outcome {
         match kind {
             i2c::ErrorKind::ArbitrationLoss => Outcome::Ignored,
             i2c::ErrorKind::Bus => Outcome::FailureOpenFor(7),
@@ -285,7 +291,7 @@ fn an_spi_error_keeps_its_kind_and_a_refusal_is_another() {
 
 #[test]
 fn an_spi_classifier_decides_what_counts() {
-    fn classify(kind: spi::ErrorKind) -> Outcome {
+    fn classify(kind: &spi::ErrorKind) -> Outcome {
         match kind {
             spi::ErrorKind::ChipSelectFault => Outcome::Failure,
             _ => Outcome::Ignored,
@@ -299,5 +305,71 @@ fn an_spi_classifier_decides_what_counts() {
         let mut device = GuardedSpiDevice::classified(broken, &breaker, classify);
         assert_eq!(device.write(&[0]), Err(CallError::Failed(kind)));
         assert_eq!(breaker.observer().counts().failures, failures);
+    }
+}
+
+/// A bus whose transactions last from one meeting at the barrier to the next.
+struct Slow<'a>(&'a Barrier);
+
+impl i2c::ErrorType for Slow<'_> {
+    type Error = i2c::ErrorKind;
+}
+
+impl I2c for Slow<'_> {
+    fn transaction(&mut self, _: u8, _: &mut [i2c::Operation<'_>]) -> Result<(), Self::Error> {
+        self.0.wait();
+        self.0.wait();
+        Ok(())
+    }
+}
+
+#[test]
+fn a_bus_that_another_context_uses_says_nothing_about_the_device() {
+    let clock = ManualClock::new(0);
+    let breaker = breaker(&clock);
+    let meeting = Barrier::new(2);
+    let bus = AtomicCell::new(Slow(&meeting));
+    let of_device = |error: &AtomicError<i2c::ErrorKind>| match error {
+        AtomicError::Busy => Outcome::Ignored,
+        AtomicError::Other(_) => Outcome::Failure,
+    };
+    let mut sensor = GuardedI2c::classified(AtomicDevice::new(&bus), &breaker, of_device);
+    thread::scope(|scope| {
+        scope.spawn(|| AtomicDevice::new(&bus).write(0x50, &[]).unwrap());
+        meeting.wait();
+        for _ in 0..3 {
+            let busy = sensor.write(0x48, &[]);
+            assert!(matches!(busy, Err(CallError::Failed(AtomicError::Busy))));
+        }
+        meeting.wait();
+    });
+    assert_eq!(breaker.phase(), Phase::Closed);
+    assert_eq!(breaker.observer().counts().ignored, 3);
+}
+
+#[test]
+fn a_memory_that_does_not_acknowledge_while_it_writes_is_not_broken() {
+    let clock = ManualClock::new(0);
+    let breaker = breaker(&clock);
+    let writing = Cell::new(true);
+    let nack = i2c::ErrorKind::NoAcknowledge(i2c::NoAcknowledgeSource::Address);
+    let eeprom = Device::broken(nack);
+    let mut eeprom =
+        GuardedI2c::classified(eeprom, &breaker, |error: &i2c::ErrorKind| match error {
+            i2c::ErrorKind::NoAcknowledge(_) if writing.get() => Outcome::Ignored,
+            _ => Outcome::Failure,
+        });
+    for _ in 0..100 {
+        assert!(eeprom.write(0x50, &[]).is_err());
+    }
+    assert_eq!(breaker.phase(), Phase::Closed, "polled while it writes");
+    // Nothing that is done with the bare bus is guarded.
+    eeprom.bus_mut().broken = None;
+    assert!(eeprom.bus().broken.is_none());
+    assert!(eeprom.write(0x50, &[]).is_ok());
+    writing.set(false);
+    eeprom.bus_mut().broken = Some(nack);
+    while breaker.phase() == Phase::Closed {
+        assert!(eeprom.write(0x50, &[]).is_err());
     }
 }

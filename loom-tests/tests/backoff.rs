@@ -1,5 +1,5 @@
-//! Each failed recovery lengthens the wait by one step, whoever noticed it, and
-//! closing forgets that.
+//! Each failed recovery lengthens the wait by one step, whichever thread
+//! noticed it, and closing resets the wait.
 #![cfg(loom)]
 
 use microbreaker::{Config, Phase};
@@ -69,7 +69,7 @@ fn a_trip_by_hand_beside_a_failed_probe() {
         let (breaker, _, probes) = half_open(CONFIG, (), 1);
         let probe = probes[0];
         race(&breaker, move |x| x.resume(probe).failure(), |x| x.trip());
-        // Whichever came first left half-open; the trip after it is no step.
+        // The first of the two left half-open; a trip after that is no further step.
         assert_eq!(breaker.snapshot().backoff_level, 1);
         assert_eq!(breaker.left(), Some(20));
     });

@@ -1,5 +1,5 @@
-//! Observers' history: each transition is in it once, and what has happened
-//! before it was read is in it.
+//! The observers' history: it holds each transition once, including all that
+//! happened before it was read.
 #![cfg(loom)]
 
 use microbreaker::{Breaker, Config, History, Phase};
@@ -38,7 +38,7 @@ fn of_the_last_transitions_only() {
         let breaker = std::sync::Arc::new(breaker);
         breaker.trip();
         race(&breaker, |b| b.reset(), |b| b.disable());
-        // The trip was pushed out by the two that raced.
+        // The two transitions that raced pushed the trip out.
         let heard = breaker.observer().snapshot();
         assert_eq!(heard.len(), 2);
         assert!(heard.iter().all(|transition| transition.to != Phase::Open));

@@ -1,4 +1,4 @@
-//! Of racing threads whose outcomes meet a policy, at least one trips.
+//! Among racing threads whose outcomes meet a policy, at least one trips.
 #![cfg(loom)]
 
 use microbreaker::{Cause, Config, CountWindow, Phase};
@@ -101,7 +101,8 @@ fn failures_at_the_start_of_a_tenure() {
                 b.fail();
             },
         );
-        // The other may have been of the tenure before, and then counts no more.
+        // The first thread's failure may belong to the earlier tenure, and then
+        // no longer counts.
         let tally = breaker.tally();
         assert!(breaker.phase() == Phase::Open || tally.failed == 1, "{tally:?}");
     });

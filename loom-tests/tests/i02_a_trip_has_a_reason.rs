@@ -4,10 +4,10 @@
 use microbreaker::{Config, CountWindow, Phase, window::Window};
 use microbreaker_loom_tests::*;
 
-/// Two of the last two.
+/// Two failures among the last two calls.
 const TWO_OF_TWO: Config = Config::new().failures_in_window(2).last_calls(2).open_for(10);
 
-/// Between the first failure and the second there is a success, whatever the order.
+/// In every order there is a success between the first failure and the second.
 fn two_failures_with_a_success_between_them<W: Window + Send + Sync + 'static>(
     config: Config,
     window: W,

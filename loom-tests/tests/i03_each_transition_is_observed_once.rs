@@ -65,8 +65,7 @@ fn a_failed_probe_and_the_probe_timeout() {
             move |b| b.resume(probe).failure(),
             |b| _ = b.hold(),
         );
-        // The failure may have been early enough for a caller to find the new
-        // opening over.
+        // The failure may have come so early that the caller finds the new opening over.
         let path = [Phase::Closed, Phase::Open, Phase::HalfOpen, Phase::Open];
         assert_eq!(breaker.observer().path()[..4], path);
     });

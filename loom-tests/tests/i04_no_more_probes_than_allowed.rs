@@ -1,5 +1,5 @@
-//! At most K probes are out in one generation; one handed back may be given
-//! out again, to somebody who sees what was done with it.
+//! At most K probes are out in one generation; a probe handed back may be given
+//! out again, to a thread that sees what was done with it.
 #![cfg(loom)]
 
 use std::sync::Arc;
@@ -82,7 +82,7 @@ fn a_reported_probe_keeps_its_place_beside_one_handed_back() {
 #[test]
 fn a_lost_probe_that_comes_back_is_no_place_in_the_next_generation() {
     model_with(1, || {
-        // Overdue by a whole opening: the next caller is a probe again.
+        // Overdue by a whole opening: the next caller gets a probe again.
         let (breaker, ticks, probes) = probing(1, 1, 1);
         let lost = probes[0];
         ticks.advance(30);

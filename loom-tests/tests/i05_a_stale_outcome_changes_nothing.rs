@@ -150,7 +150,7 @@ fn a_probe_after_the_verdict() {
             move |x| x.resume(b).failure(),
             |x| _ = x.hold(),
         );
-        // One success is needed, one failure can be spared.
+        // One success is needed, and one failure is tolerated.
         assert_eq!(breaker.phase(), Phase::Closed);
     });
 }

@@ -16,7 +16,7 @@ fn a_success_beside_a_drop() {
         assert_eq!(outcomes.len(), 2);
         assert!(outcomes.contains(&(Outcome::Success, false)));
         assert!(outcomes.contains(&(Outcome::Ignored, false)));
-        // One place is taken for good.
+        // The success used up one place for good.
         assert_eq!((0..4).filter(|_| breaker.hold().is_ok()).count(), 2);
     });
 }
@@ -35,7 +35,7 @@ fn a_drop_beside_the_probe_timeout() {
         let outcomes = breaker.observer().outcomes();
         let cancelled: Vec<_> =
             outcomes.into_iter().filter(|(o, _)| *o == Outcome::Ignored).collect();
-        // Either the place was handed back in time, or it went with the tenure.
+        // The place was either handed back in time, or it went away with the tenure.
         assert_eq!(cancelled.len(), 1);
         assert!(held.is_err() || cancelled == [(Outcome::Ignored, false)]);
     });

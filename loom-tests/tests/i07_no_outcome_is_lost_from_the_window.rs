@@ -7,8 +7,7 @@ use std::sync::Arc;
 use microbreaker::{Config, CountWindow};
 use microbreaker_loom_tests::*;
 
-/// A breaker that watches the last `calls` calls. It would trip only if all of
-/// them failed.
+/// A breaker that watches the last `calls` calls. It would trip only if all of them failed.
 fn watching<const WORDS: usize, const BITS: u32>(
     calls: u32,
 ) -> Arc<Observed<CountWindow<WORDS, BITS>>> {
@@ -107,7 +106,7 @@ fn successes_after_a_failure_push_it_out() {
                 seen
             },
         );
-        // Whoever has seen the failure does not take the window for quiet.
+        // A thread that has seen the failure does not take the window for quiet.
         assert!(!seen || tally(&breaker) == (2, 0));
     });
 }
@@ -124,7 +123,7 @@ fn outcomes_of_a_tenure_beside_its_start() {
                 b.succeed();
             },
         );
-        // The failure may have been of the tenure before.
+        // The failure may belong to the earlier tenure.
         assert!(matches!(tally(&breaker), (1, 0) | (2, 1)));
     });
 }
@@ -140,14 +139,14 @@ fn a_tally_is_of_one_moment() {
         let (_, seen) = race(
             &breaker,
             |b| {
-                // Enough to empty the words that the other may be reading.
+                // Enough to empty the words that the other thread may be reading.
                 b.succeed();
                 b.fail();
                 b.succeed();
             },
             tally,
         );
-        // S F S F S: one failure among any two.
+        // S F S F S: one failure among any two neighbours.
         assert_eq!(seen, (2, 1));
     });
 }

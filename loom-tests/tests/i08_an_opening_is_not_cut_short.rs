@@ -1,5 +1,5 @@
-//! The open period is never cut short by a racing, slow or preempted helper,
-//! whether its length is the configured one or its own.
+//! A racing, slow or preempted helper never cuts an opening short, whether its
+//! length is configured or explicit.
 #![cfg(loom)]
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ fn a_trip_beside_a_caller() {
     model_with(2, || {
         let breaker = still(config(), ());
         let _ = race(&breaker, |b| b.fail(), |b| b.hold());
-        // The caller came before the trip or was refused: it is no probe.
+        // The caller came before the trip, or was refused: it did not get a probe.
         assert_eq!(breaker.observer().path(), [Phase::Closed, Phase::Open]);
         assert_eq!(breaker.left(), Some(OPEN_FOR));
     });
@@ -64,13 +64,13 @@ fn a_helper_of_an_earlier_opening() {
             &breaker,
             |b| b.fail(),
             move |b| {
-                // Closes what may have opened, and opens later.
+                // Closes the breaker if it opened, and opens it later.
                 b.reset();
                 ticks.advance(OPEN_FOR - 1);
                 b.trip();
             },
         );
-        // The tick of the earlier opening would be over by now.
+        // The earlier opening would be over by now.
         clock.advance(OPEN_FOR - 1);
         assert_eq!(breaker.left(), Some(1));
     });
@@ -83,7 +83,7 @@ fn a_helper_that_sees_the_tick_and_not_the_clock_behind_it() {
         let clock = ticks.clone();
         race(
             &breaker,
-            // The opening starts anew, later.
+            // The opening starts again, later.
             move |b| {
                 ticks.advance(OPEN_FOR - 1);
                 b.trip();
@@ -161,7 +161,7 @@ fn an_explicit_length_in_the_past_of_a_failure() {
         let breaker = still(config(), ());
         let token = breaker.hold().unwrap();
         race(&breaker, move |b| b.resume(token).finish(Outcome::FailureOpenFor(100)), |b| b.fail());
-        // Whoever came second was stale.
+        // The outcome that came second was stale.
         let demanded = breaker.observer().heard(Phase::Open, Cause::Demanded) == 1;
         assert_eq!(breaker.left(), Some(if demanded { 100 } else { OPEN_FOR }));
     });
@@ -191,7 +191,7 @@ fn two_explicit_lengths_by_hand() {
     });
 }
 
-/// Neither winner says by how much the other's was rounded up.
+/// Neither winner publishes by how much the other's length was rounded up.
 #[test]
 fn two_explicit_lengths_too_long_for_the_word() {
     const LONG: [u32; 2] = [20_000_001, 30_000_003];
@@ -232,7 +232,7 @@ fn an_explicit_length_beside_a_trip() {
         let breaker = still(config(), ());
         race(&breaker, |b| b.trip_for(100), |b| b.trip());
         assert!(matches!(breaker.left(), Some(100 | OPEN_FOR)));
-        // No length is left over for the next opening.
+        // No explicit length is left over for the next opening.
         breaker.trip();
         assert_eq!(breaker.left(), Some(OPEN_FOR));
     });
@@ -274,7 +274,7 @@ fn an_explicit_length_too_long_for_ticks_is_exact_beside_a_failure() {
     });
 }
 
-/// A half-open breaker of which one probe is out and overdue by 3 ticks.
+/// A half-open breaker with one probe out, overdue by 3 ticks.
 fn overdue() -> (Arc<Observed<(), Ticks>>, microbreaker::Token) {
     let (breaker, ticks, probes) = probing(1, 1, 1);
     ticks.advance(23);
@@ -286,7 +286,7 @@ fn the_probe_timeout_beside_a_late_probe() {
     model_with(2, || {
         let (breaker, probe) = overdue();
         let (_, held) = race(&breaker, move |b| b.resume(probe).success(), |b| b.hold());
-        // Open since the deadline, whoever noticed.
+        // Open since the deadline, whichever thread noticed.
         assert_eq!(held.unwrap_err().retry_after, Some(7));
         assert_eq!(breaker.observer().heard(Phase::Open, Cause::ProbeTimeout), 1);
         assert_eq!(breaker.left(), Some(7));

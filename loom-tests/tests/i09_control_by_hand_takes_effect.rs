@@ -1,4 +1,4 @@
-//! `force_open`, `disable`, `reset`, `trip` race with everything and each
+//! `force_open`, `disable`, `reset` and `trip` race with everything, and each
 //! takes effect as if alone at some moment.
 #![cfg(loom)]
 
@@ -35,7 +35,7 @@ fn force_open_beside_a_failure_and_a_caller() {
         let breaker = still(CONFIG, ());
         let (_, _, held) = race3(&breaker, |b| b.force_open(), |b| b.fail(), |b| b.hold());
         assert_eq!(breaker.phase(), Phase::ForcedOpen);
-        // The failure was first, or stale; the caller was first, or refused.
+        // The failure came first or was stale; the caller came first or was refused.
         let path = breaker.observer().path();
         assert!(path.len() <= 3);
         assert!(held.is_ok() || path.len() >= 2);
@@ -80,7 +80,7 @@ fn a_trip_beside_the_last_probe() {
         let (breaker, _, probes) = probing(1, 1, 1);
         let probe = probes[0];
         race(&breaker, move |b| b.resume(probe).success(), |b| b.trip());
-        // A trip is the last word: the success was first, or stale.
+        // The trip has the last word: the success came first or was stale.
         assert_eq!(breaker.phase(), Phase::Open);
         assert_eq!(breaker.left(), Some(10));
     });
@@ -148,7 +148,7 @@ fn half_open_beside_a_trip_when_overdue() {
         ticks.advance(23);
         let (half_opened, ()) = race(&breaker, |b| b.half_open(), |b| b.trip());
         assert!(half_opened.is_ok());
-        // What was overdue is over: it was opened again, and half-open again.
+        // The overdue stay has ended: the breaker opened, and became half-open again.
         let path = breaker.observer().path();
         assert!(path.len() >= 5, "{path:?}");
     });

@@ -1,12 +1,11 @@
-//! No operation waits: every loop retries only because another operation got
-//! through.
+//! No operation waits: every loop retries only because another operation made progress.
 //!
-//! loom tries every schedule, also the one in which a thread stops for good
-//! after any of its steps while another runs on. An operation that waited for
-//! the stopped one would go round there until it exceeded the bound on its
+//! loom tries every schedule, including the one in which a thread stops for
+//! good after any of its steps while another runs on. An operation that waited
+//! for the stopped one would loop there until it exceeded the bound on its
 //! steps. So here every operation meets every other, in every phase, under a
-//! bound that leaves room for the retries which the other's few swaps can
-//! cause, and for no more. One preemption is enough to stop a thread anywhere.
+//! bound that leaves room for the retries that the other's few swaps can cause,
+//! and for no more. One preemption is enough to stop a thread anywhere.
 //!
 //! What bounds each loop:
 //!
@@ -24,8 +23,8 @@ use std::sync::Arc;
 use microbreaker::{Breaker, Config, CountWindow, Outcome, Phase, Token};
 use microbreaker_loom_tests::*;
 
-/// Steps that the longest pair needs, threads, preparations and all, and some.
-const MOST_STEPS: usize = 400;
+/// The steps that the longest pair needs, including threads and preparation, plus a margin.
+const MOST_STEPS: usize = 480;
 
 type Tested = Observed<CountWindow<4, 1>, Ticks>;
 type Operation = fn(&Tested, Token);
@@ -47,7 +46,7 @@ const OPERATIONS: [(&str, Operation); 13] = [
 ];
 
 /// Every pair of operations on what `prepare` makes: a breaker and two tokens
-/// that it has out.
+/// for permits that are out.
 fn every_pair(prepare: fn(&Tested, &Ticks) -> [Token; 2]) {
     for (i, (_, a)) in OPERATIONS.into_iter().enumerate() {
         for (_, b) in &OPERATIONS[i..] {
@@ -126,9 +125,9 @@ fn half_open_and_overdue() {
     });
 }
 
-/// The handler of an interrupt that comes while an operation reads the clock,
-/// between publishing a phase and saying when it began: it runs to its end
-/// while what it interrupted stands still.
+/// An interrupt handler that runs while an operation reads the clock, between
+/// publishing a phase and publishing when it began: the handler runs to its end
+/// while the interrupted operation stands still.
 #[test]
 fn an_interrupt_beside_another_thread() {
     model_with(2, || {

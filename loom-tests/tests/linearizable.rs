@@ -1,6 +1,8 @@
-//! Two operations of one thread beside two of another: there is an order in which the sequential model answers the same. What is weaker is said
-//! in `microbreaker_model::linear`; and as loom shows what weak memory may show,
-//! an order of the threads' own operations is all that the order must keep.
+//! Two operations of one thread beside two of another: there is an order in
+//! which the sequential model gives the same answers.
+//! `microbreaker_model::linear` says what is weaker. As loom shows what weak
+//! memory may show, the order only has to keep each thread's own operations in
+//! order.
 #![cfg(loom)]
 
 use std::sync::Arc;
@@ -24,7 +26,7 @@ const SNAPSHOT: Operation = Operation::Snapshot;
 const TRIP: Operation = Operation::Manual(Command::TripFor(30));
 const RESET: Operation = Operation::Manual(Command::Reset);
 
-/// What two threads do that have a call under way each.
+/// What two threads do that each have a call under way.
 const PAIRS: [[[Operation; 2]; 2]; 9] = [
     [[FAILURE, ACQUIRE], [FAILURE, ACQUIRE]],
     [[FAILURE, SNAPSHOT], [SUCCESS, SNAPSHOT]],
@@ -62,7 +64,7 @@ fn trial<W: Window + Send + Sync + 'static>(
     for operation in before {
         main.act(&breaker, *operation);
     }
-    // Each has a call under way.
+    // Each thread has a call under way.
     first.act(&breaker, ACQUIRE);
     second.act(&breaker, ACQUIRE);
     let began = second.entries[0].ended;

@@ -1,4 +1,5 @@
-//! Probes judged by rate: the verdict is of exactly so many, and given once.
+//! Probes judged by rate: the verdict covers exactly the configured number of
+//! probes, and is given once.
 #![cfg(loom)]
 
 use microbreaker::{Cause, Config, CountWindow, Phase, WithSlow};
@@ -15,7 +16,7 @@ fn one_of_two_fails() {
         race(&breaker, move |x| x.resume(a).failure(), |x| x.resume(b).success());
         assert_eq!(breaker.phase(), Phase::Open);
         assert_eq!(breaker.observer().heard(Phase::Open, Cause::ProbesFailed), 1);
-        // What reopened it can be looked at.
+        // The tally still shows what reopened the breaker.
         assert_eq!((breaker.tally().calls, breaker.tally().failed), (2, 1));
     });
 }

@@ -1,5 +1,6 @@
-//! Closing gradually: the share is exact however many ask at once, its end is
-//! noticed once, and a trip on the way opens again.
+//! Closing gradually: the share is exact however many callers there are at
+//! once, the end of the ramp is noticed once, and a trip during the ramp opens
+//! the breaker again.
 #![cfg(loom)]
 
 use std::sync::Arc;
@@ -9,8 +10,7 @@ use microbreaker_loom_tests::*;
 
 const STEP: u32 = 100;
 
-/// A breaker that has just closed and admits every other call, for [`STEP`]
-/// ticks.
+/// A breaker that has just closed and admits every other call, for [`STEP`] ticks.
 fn ramping() -> (Arc<Observed<(), Ticks>>, Ticks) {
     let config = Config::new().consecutive_failures(1).ramp([50], STEP);
     let (breaker, ticks, probes) = half_open(config, (), 1);
@@ -52,7 +52,7 @@ fn its_end_beside_callers() {
     model_with(2, || {
         let (breaker, ticks) = ramping();
         let (_, first) = race(&breaker, move |_| ticks.advance(STEP), |b| b.succeed());
-        // The second is the other one of two, or comes after the ramp.
+        // The second call is the other one of the two, or comes after the ramp.
         assert!(breaker.succeed());
         assert!(breaker.succeed() || !first, "nothing is saved up over the end");
     });

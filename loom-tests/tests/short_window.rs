@@ -1,4 +1,4 @@
-//! The window in one word: what invariants 1, 2, 5 and 7 say of it.
+//! The window in one word: what invariants 1, 2, 5 and 7 say about it.
 #![cfg(loom)]
 
 use std::sync::Arc;
@@ -36,7 +36,7 @@ fn one_of_three_failures_trips() {
     });
 }
 
-/// Nor does it trip without a reason: one failure among successes is not two.
+/// Nor does it trip without a reason: one failure among successes is not two failures.
 #[test]
 fn no_outcome_is_lost() {
     model_with(2, || {
@@ -47,7 +47,7 @@ fn no_outcome_is_lost() {
     });
 }
 
-/// The successes find the window quiet, or not any more.
+/// The successes find the window quiet, or no longer quiet.
 #[test]
 fn successes_beside_the_failure_that_ends_the_quiet() {
     model_with(2, || {
@@ -79,7 +79,7 @@ fn a_failure_of_the_tenure_before_counts_for_nothing() {
     });
 }
 
-/// The first to record begins the tenure, and the other must see that.
+/// The first thread to record begins the tenure, and the other must see that.
 #[test]
 fn failures_that_begin_a_tenure() {
     model_with(2, || {

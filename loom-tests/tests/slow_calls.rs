@@ -1,4 +1,4 @@
-//! Slow calls, which are remembered in a window of their own.
+//! Slow calls, which have a window of their own.
 #![cfg(loom)]
 
 use std::sync::Arc;
@@ -80,7 +80,8 @@ fn a_slow_call_and_a_reset() {
 }
 
 /// The two windows are read one after the other, so a tally may hold a call in
-/// one of them and not in the other; never one twice, or one of another tenure.
+/// one of them and not in the other, but never a call twice or a call of
+/// another tenure.
 #[test]
 fn a_tally_beside_a_slow_failure() {
     model_with(2, || {

@@ -1,11 +1,11 @@
-//! A snapshot is of one generation: what it says fits together.
+//! A snapshot is of one generation: its parts fit together.
 #![cfg(loom)]
 
 use microbreaker::{Config, CountWindow, Phase};
 use microbreaker_loom_tests::*;
 
 const OPEN_FOR: u32 = 10;
-/// Too long to be in the state word as it is.
+/// Too long to fit into the state word exactly.
 const LONG: u32 = 20_000_001;
 
 #[test]
@@ -19,7 +19,7 @@ fn beside_an_opening_that_starts_anew() {
         assert_eq!(seen.phase, Phase::Open);
         match seen.generation {
             1 => assert_eq!((seen.in_phase_for, seen.retry_after), (OPEN_FOR - 1, Some(1))),
-            // As soon as it is known when it began.
+            // The wait is known as soon as it is known when the opening began.
             _ => {
                 assert!(seen.in_phase_for == 0 && matches!(seen.retry_after, None | Some(OPEN_FOR)))
             }
@@ -66,7 +66,7 @@ fn of_the_window_beside_a_trip() {
         let breaker = still(config, CountWindow::<4, 1>::new());
         breaker.fail();
         let (_, seen) = race(&breaker, |b| b.fail(), |b| b.snapshot());
-        // A failure enters the window before it trips.
+        // A failure enters the window before it trips the breaker.
         match seen.phase {
             Phase::Closed => assert!(seen.generation == 0 && seen.tally.failed >= 1),
             _ => assert!(seen.generation == 1 && seen.tally.failed == 2, "{seen:?}"),

@@ -12,7 +12,7 @@ loom::thread_local! {
     static STRIPE: Cell<usize> = Cell::new(0);
 }
 
-/// Two stripes, of which threads take the first until told otherwise.
+/// Two stripes; threads use the first until told otherwise.
 fn stripes() -> Striped<CountWindow<3>> {
     Striped::with(2, CountWindow::new, || STRIPE.with(Cell::get))
 }

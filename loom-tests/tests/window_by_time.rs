@@ -1,5 +1,5 @@
-//! The window by time: what invariants 1, 5, 7 and 10 say of it, at the edges
-//! of its buckets and of its tenures.
+//! The window by time: what invariants 1, 5, 7 and 10 say about it, at the
+//! edges of its buckets and of its tenures.
 #![cfg(loom)]
 
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use microbreaker_loom_tests::*;
 /// Buckets begin at multiples of 10, and [`Still::NOW`] is one.
 const TWO_FAILURES: Config = Config::new().failures_in_window(2).bucket(10).open_for(100);
 
-/// A breaker that two failures trip, and the clock it reads.
+/// A breaker that trips at two failures, and the clock it reads.
 fn tripping<const BUCKETS: usize>() -> (Arc<Observed<TimeWindow<BUCKETS>, Ticks>>, Ticks) {
     ticking(TWO_FAILURES, TimeWindow::new())
 }
 
-/// A breaker that no model trips, and the clock it reads.
+/// A breaker that no model here trips, and the clock it reads.
 fn recording<const BUCKETS: usize>() -> (Arc<Observed<TimeWindow<BUCKETS>, Ticks>>, Ticks) {
     ticking(TWO_FAILURES.failures_in_window(9), TimeWindow::new())
 }
@@ -31,7 +31,7 @@ fn failures_in_one_bucket() {
     });
 }
 
-/// Whichever bucket the clock puts them into, both are in the window.
+/// Whichever buckets the clock puts the failures into, both are in the window.
 #[test]
 fn failures_while_a_bucket_ends() {
     model_with(2, || {
@@ -49,7 +49,7 @@ fn failures_while_a_bucket_ends() {
     });
 }
 
-/// Each core reads a clock of its own, that of the main thread a tick behind.
+/// Each core reads a clock of its own; that of the main thread is a tick behind.
 #[derive(Clone)]
 struct Apart {
     main: ThreadId,
@@ -82,7 +82,7 @@ impl Clock for Apart {
     }
 }
 
-/// One finds the bucket frozen that by its own clock has not ended.
+/// One thread finds a bucket frozen that has not ended by its own clock.
 #[test]
 fn failures_at_ticks_that_are_a_bucket_apart() {
     model_with(2, || {
@@ -100,9 +100,9 @@ fn failures_at_ticks_that_are_a_bucket_apart() {
     });
 }
 
-/// The two buckets start on different sides of a multiple of 2^23, so that neither
-/// their lower nor their upper bits are the same. Whatever of the two is begun, what
-/// the window held is still in it.
+/// The two buckets start on different sides of a multiple of 2^23, so neither their
+/// lower nor their upper bits are equal. Whichever of the two is begun, the window
+/// still holds what it held.
 #[test]
 fn outcomes_that_each_begin_another_bucket() {
     const BUCKET: u32 = 1 << 22;
@@ -139,7 +139,7 @@ fn a_failure_that_is_over_counts_for_nothing() {
     });
 }
 
-/// Ends, too: a recorder whose tenure is over does not wait for the next one.
+/// It also ends: a recorder whose tenure is over does not wait for the next one.
 #[test]
 fn a_failure_and_a_reset_while_a_bucket_ends() {
     model_with(2, || {
@@ -176,8 +176,7 @@ fn a_trip_and_a_success_of_the_tenure_before() {
     });
 }
 
-/// A recorder sleeps while the window comes round to the slot that it looked
-/// for.
+/// A recorder sleeps while the window comes round again to the slot that it looked for.
 #[test]
 fn a_recorder_that_slept_through_a_window() {
     model_with(1, || {
@@ -193,13 +192,13 @@ fn a_recorder_that_slept_through_a_window() {
                 b.fail();
             },
         );
-        // No time has passed since.
+        // No time has passed since the failure.
         assert_eq!(breaker.tally().failed, 1);
     });
 }
 
-/// The same, and finds as much in that slot as there was: what it saw in the
-/// others is over.
+/// The same, but the slot then holds as much as before; what the recorder saw
+/// in the other slots is over.
 #[test]
 fn a_failure_that_slept_through_a_window() {
     model_with(1, || {
@@ -222,7 +221,7 @@ fn a_failure_that_slept_through_a_window() {
     });
 }
 
-/// A reader sleeps while its oldest bucket is used again.
+/// A reader sleeps while its oldest bucket is reused.
 #[test]
 fn a_tally_is_of_one_moment() {
     model_with(1, || {
@@ -241,13 +240,13 @@ fn a_tally_is_of_one_moment() {
             },
             |b| b.tally(),
         );
-        // Of S, S, F and FF any two neighbours, or what is left of them by then.
+        // Any two neighbours of S, S, F and FF, or what is left of them by then.
         let possible = [(2, 0), (1, 0), (0, 0), (2, 1), (1, 1), (2, 2), (3, 3)];
         assert!(possible.contains(&(seen.calls, seen.failed)), "{seen:?}");
     });
 }
 
-/// A reader sleeps while its buckets are emptied, but the cursor has not moved yet.
+/// A reader sleeps while its buckets have been emptied, but the cursor has not moved yet.
 #[test]
 fn a_tally_beside_a_jump_is_of_one_moment() {
     model_with(2, || {
@@ -264,7 +263,7 @@ fn a_tally_beside_a_jump_is_of_one_moment() {
             },
             |b| b.tally(),
         );
-        // Both; with the third; the newer bucket only, which has two by then; nothing.
+        // Both; both and the third; only the newer bucket, which holds two by then; none.
         assert!([2, 3, 0].contains(&seen.failed), "{seen:?}");
     });
 }

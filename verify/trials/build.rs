@@ -1,5 +1,5 @@
-//! Replays the scenarios here, and records what the breaker answers: that every
-//! core answers the same is one of the suite's tests.
+//! Replays the scenarios on the host and records what the breaker answers. One
+//! of the suite's tests is that every core gives the same answers.
 
 #[path = "src/trace.rs"]
 mod trace;
@@ -22,7 +22,7 @@ fn main() {
     let mut traces = Vec::new();
     for entry in case::load(&cases()).expect("there are cases") {
         let case = entry.case.expect("a case follows the schema");
-        // But for what the design rules out.
+        // Except for those that the design rules out.
         if let Ok((settings, acts)) = record(&case) {
             trace(&case.id, &settings, &steps(&acts), &mut traces);
         }
@@ -31,7 +31,7 @@ fn main() {
     fs::write(out.join("traces"), traces).expect("OUT_DIR is writable");
 }
 
-/// Appends the trace of a case.
+/// Appends the trace of a case to `traces`.
 fn trace(name: &str, settings: &Settings, steps: &[Step], traces: &mut Vec<u8>) {
     let shape = shape(settings);
     let head = Head { name, shape, config: settings.config(), steps: steps.len() as u32 };
@@ -56,7 +56,7 @@ fn shape(settings: &Settings) -> Shape {
     }
 }
 
-/// Gives the permits places; those that never end are lost at once.
+/// Assigns places to the permits; those that never end are lost at once.
 fn steps(acts: &[Act]) -> Vec<Step> {
     let ends = |call| acts.iter().any(|act| matches!(act, Act::Finish(ended, _) if *ended == call));
     let mut places: HashMap<Handle, u8> = HashMap::new();
@@ -84,7 +84,7 @@ fn steps(acts: &[Act]) -> Vec<Step> {
         let action = action(act);
         match (act, steps.last_mut()) {
             (Act::SetClock(tick), _) => steps.push(Step { tick, action }),
-            // The clock was set for it.
+            // The clock was set for this action, so it takes the place of the look.
             (_, Some(last)) if matches!(last.action, Action::Look) => last.action = action,
             (_, Some(&mut Step { tick, .. })) => steps.push(Step { tick, action }),
             (_, None) => steps.push(Step { tick: 0, action }),

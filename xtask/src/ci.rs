@@ -34,9 +34,13 @@ const BARE_TARGETS: [(&str, bool); 4] = [
     ("riscv32imc-unknown-none-elf", false),
 ];
 
+/// Cores of 8 and 16 bits, and what the compiler must be told of them.
+const SMALL_TARGETS: [(&str, &str); 2] =
+    [("avr-none", "-C target-cpu=atmega328p"), ("msp430-none-elf", "")];
+
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 27] = [
+const STEPS: [(&str, Step); 28] = [
     ("format", format),
     ("the README's test command", test),
     ("the commands' own tests", commands),
@@ -45,6 +49,7 @@ const STEPS: [(&str, Step); 27] = [
     ("documentation", documentation),
     ("every subset of features on the host", feature_subsets),
     ("features on bare metal", bare_features),
+    ("cores of 8 and 16 bits", small_cores),
     ("the features of microbreaker-std", std_features),
     ("a service under load", |_| {
         crate::load::run(&crate::load::Options { seconds: 10, debug: true })
@@ -160,6 +165,23 @@ fn bare_features(sh: &Shell) -> anyhow::Result<()> {
             let refused = check("")?.quiet().ignore_status().read_stderr()?;
             anyhow::ensure!(refused.contains("critical-section"), "no hint: {refused}");
         }
+    }
+    Ok(())
+}
+
+/// Where nothing is atomic but a byte or a word of 16 bits.
+fn small_cores(sh: &Shell) -> anyhow::Result<()> {
+    for (target, flags) in SMALL_TARGETS {
+        let Ok(cargo) = tools::cargo_for(sh, target) else {
+            anyhow::bail!("no toolchain for {target}: `cargo xtask firmware --install`");
+        };
+        // A debug build of `core` is too large for AVR.
+        let args = ["check", "--quiet", "--release", "-p", "microbreaker", "--lib"];
+        let cargo = cargo.args(args).args(["--features", "critical-section"]);
+        cargo
+            .args(["--target-dir", "target/bare", "--target", target])
+            .env("RUSTFLAGS", flags)
+            .run()?;
     }
     Ok(())
 }

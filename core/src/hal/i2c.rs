@@ -2,7 +2,7 @@
 
 use embedded_hal::i2c::{AddressMode, Error, ErrorKind, ErrorType, I2c, Operation};
 
-use super::guarded;
+use super::{Classify, EveryErrorFails, guarded};
 use crate::error::CallError;
 use crate::event::Outcome;
 use crate::gate::Gate;
@@ -38,29 +38,47 @@ use crate::gate::Gate;
 /// assert!(matches!(thermometer.celsius(), Err(CallError::Rejected(_)))); // left alone
 /// ```
 #[derive(Debug)]
-pub struct GuardedI2c<I, G> {
+pub struct GuardedI2c<I, G, C = EveryErrorFails> {
     bus: I,
     gate: G,
-    classify: fn(ErrorKind) -> Outcome,
+    classify: C,
 }
 
 impl<I, G> GuardedI2c<I, G> {
     /// Guards `bus`; every error is a failure.
     pub const fn new(bus: I, gate: G) -> Self {
-        Self::classified(bus, gate, |_| Outcome::Failure)
+        Self { bus, gate, classify: EveryErrorFails }
     }
+}
 
-    /// Guards `bus`; `classify` says what each kind of error counts as.
-    pub const fn classified(bus: I, gate: G, classify: fn(ErrorKind) -> Outcome) -> Self {
+impl<I: ErrorType, G, C: Classify<I::Error>> GuardedI2c<I, G, C> {
+    /// Guards `bus`; `classify` says what each of its errors counts as.
+    pub const fn classified(bus: I, gate: G, classify: C) -> Self
+    where
+        // Tells closures what they are given.
+        C: Fn(&I::Error) -> Outcome,
+    {
         Self { bus, gate, classify }
     }
+}
 
+impl<I, G, C> GuardedI2c<I, G, C> {
     /// The gate.
     pub const fn gate(&self) -> &G {
         &self.gate
     }
 
     /// The bare bus.
+    pub const fn bus(&self) -> &I {
+        &self.bus
+    }
+
+    /// The bare bus, to bring it back with, say: what is done with it is not guarded.
+    pub const fn bus_mut(&mut self) -> &mut I {
+        &mut self.bus
+    }
+
+    /// The bare bus, for good.
     pub fn release(self) -> I {
         self.bus
     }
@@ -76,25 +94,21 @@ impl<E: Error, R: core::fmt::Debug> Error for CallError<E, R> {
     }
 }
 
-impl<I: ErrorType, G> ErrorType for GuardedI2c<I, G> {
+impl<I: ErrorType, G, C> ErrorType for GuardedI2c<I, G, C> {
     type Error = CallError<I::Error>;
 }
 
-impl<A: AddressMode, I: I2c<A>, G: Gate> I2c<A> for GuardedI2c<I, G> {
+impl<A: AddressMode, I: I2c<A>, G: Gate, C: Classify<I::Error>> I2c<A> for GuardedI2c<I, G, C> {
     fn read(&mut self, address: A, read: &mut [u8]) -> Result<(), Self::Error> {
-        guarded(&self.gate, || self.bus.read(address, read), |e| (self.classify)(e.kind()))
+        guarded(&self.gate, || self.bus.read(address, read), &self.classify)
     }
 
     fn write(&mut self, address: A, write: &[u8]) -> Result<(), Self::Error> {
-        guarded(&self.gate, || self.bus.write(address, write), |e| (self.classify)(e.kind()))
+        guarded(&self.gate, || self.bus.write(address, write), &self.classify)
     }
 
     fn write_read(&mut self, address: A, write: &[u8], read: &mut [u8]) -> Result<(), Self::Error> {
-        guarded(
-            &self.gate,
-            || self.bus.write_read(address, write, read),
-            |e| (self.classify)(e.kind()),
-        )
+        guarded(&self.gate, || self.bus.write_read(address, write, read), &self.classify)
     }
 
     fn transaction(
@@ -102,10 +116,6 @@ impl<A: AddressMode, I: I2c<A>, G: Gate> I2c<A> for GuardedI2c<I, G> {
         address: A,
         operations: &mut [Operation<'_>],
     ) -> Result<(), Self::Error> {
-        guarded(
-            &self.gate,
-            || self.bus.transaction(address, operations),
-            |e| (self.classify)(e.kind()),
-        )
+        guarded(&self.gate, || self.bus.transaction(address, operations), &self.classify)
     }
 }

@@ -2,7 +2,7 @@
 
 use embedded_hal::spi::{Error, ErrorKind, ErrorType, Operation, SpiDevice};
 
-use super::guarded;
+use super::{Classify, EveryErrorFails, guarded};
 use crate::error::CallError;
 use crate::event::Outcome;
 use crate::gate::Gate;
@@ -23,7 +23,7 @@ use crate::gate::Gate;
 ///     Breaker::new(Config::new().consecutive_failures(1).open_for(500), (), || 0);
 ///
 /// // An overrun is this side's own fault, and says nothing about the device.
-/// let mut flash = GuardedSpiDevice::classified(Flash, &FLASH, |kind| match kind {
+/// let mut flash = GuardedSpiDevice::classified(Flash, &FLASH, |error: &ErrorKind| match error {
 ///     ErrorKind::Overrun => Outcome::Ignored,
 ///     _ => Outcome::Failure,
 /// });
@@ -31,29 +31,47 @@ use crate::gate::Gate;
 /// assert!(FLASH.try_acquire().is_ok());
 /// ```
 #[derive(Debug)]
-pub struct GuardedSpiDevice<D, G> {
+pub struct GuardedSpiDevice<D, G, C = EveryErrorFails> {
     device: D,
     gate: G,
-    classify: fn(ErrorKind) -> Outcome,
+    classify: C,
 }
 
 impl<D, G> GuardedSpiDevice<D, G> {
     /// Guards `device`; every error is a failure.
     pub const fn new(device: D, gate: G) -> Self {
-        Self::classified(device, gate, |_| Outcome::Failure)
+        Self { device, gate, classify: EveryErrorFails }
     }
+}
 
-    /// Guards `device`; `classify` says what each kind of error counts as.
-    pub const fn classified(device: D, gate: G, classify: fn(ErrorKind) -> Outcome) -> Self {
+impl<D: ErrorType, G, C: Classify<D::Error>> GuardedSpiDevice<D, G, C> {
+    /// Guards `device`; `classify` says what each of its errors counts as.
+    pub const fn classified(device: D, gate: G, classify: C) -> Self
+    where
+        // Tells closures what they are given.
+        C: Fn(&D::Error) -> Outcome,
+    {
         Self { device, gate, classify }
     }
+}
 
+impl<D, G, C> GuardedSpiDevice<D, G, C> {
     /// The gate.
     pub const fn gate(&self) -> &G {
         &self.gate
     }
 
     /// The bare device.
+    pub const fn device(&self) -> &D {
+        &self.device
+    }
+
+    /// The bare device, to bring it back with, say: what is done with it is not guarded.
+    pub const fn device_mut(&mut self) -> &mut D {
+        &mut self.device
+    }
+
+    /// The bare device, for good.
     pub fn release(self) -> D {
         self.device
     }
@@ -69,28 +87,30 @@ impl<E: Error, R: core::fmt::Debug> Error for CallError<E, R> {
     }
 }
 
-impl<D: ErrorType, G> ErrorType for GuardedSpiDevice<D, G> {
+impl<D: ErrorType, G, C> ErrorType for GuardedSpiDevice<D, G, C> {
     type Error = CallError<D::Error>;
 }
 
-impl<Word: Copy + 'static, D: SpiDevice<Word>, G: Gate> SpiDevice<Word> for GuardedSpiDevice<D, G> {
+impl<Word: Copy + 'static, D: SpiDevice<Word>, G: Gate, C: Classify<D::Error>> SpiDevice<Word>
+    for GuardedSpiDevice<D, G, C>
+{
     fn transaction(&mut self, operations: &mut [Operation<'_, Word>]) -> Result<(), Self::Error> {
-        guarded(&self.gate, || self.device.transaction(operations), |e| (self.classify)(e.kind()))
+        guarded(&self.gate, || self.device.transaction(operations), &self.classify)
     }
 
     fn read(&mut self, buf: &mut [Word]) -> Result<(), Self::Error> {
-        guarded(&self.gate, || self.device.read(buf), |e| (self.classify)(e.kind()))
+        guarded(&self.gate, || self.device.read(buf), &self.classify)
     }
 
     fn write(&mut self, buf: &[Word]) -> Result<(), Self::Error> {
-        guarded(&self.gate, || self.device.write(buf), |e| (self.classify)(e.kind()))
+        guarded(&self.gate, || self.device.write(buf), &self.classify)
     }
 
     fn transfer(&mut self, read: &mut [Word], write: &[Word]) -> Result<(), Self::Error> {
-        guarded(&self.gate, || self.device.transfer(read, write), |e| (self.classify)(e.kind()))
+        guarded(&self.gate, || self.device.transfer(read, write), &self.classify)
     }
 
     fn transfer_in_place(&mut self, buf: &mut [Word]) -> Result<(), Self::Error> {
-        guarded(&self.gate, || self.device.transfer_in_place(buf), |e| (self.classify)(e.kind()))
+        guarded(&self.gate, || self.device.transfer_in_place(buf), &self.classify)
     }
 }

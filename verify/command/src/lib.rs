@@ -1,11 +1,11 @@
-//! Control of a breaker by hand, as a value, and the one place that turns it into a
-//! call. Shared by the model, the scenarios, the trials and firmware.
+//! Manual control of a breaker, as a value, and the one place that turns it into a
+//! call. Shared by the model, the scenarios, the trials and the firmware.
 
 #![no_std]
 
 use microbreaker::{Breaker, Clock, IllegalTransition, Observer, window::Window};
 
-/// What can be done to a breaker by hand.
+/// A command that controls a breaker manually.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum Command {
@@ -20,11 +20,11 @@ pub enum Command {
 }
 
 impl Command {
-    /// Does this to `breaker`.
+    /// Applies this command to `breaker`.
     ///
     /// # Errors
     ///
-    /// Those of [`Breaker::half_open`]; no other command is refused.
+    /// Those of [`Breaker::half_open`]; no other command can be refused.
     pub fn apply<W: Window, C: Clock, O: Observer>(
         self,
         breaker: &Breaker<W, C, O>,

@@ -1,4 +1,4 @@
-//! Puts the core's memory where the linker finds it.
+//! Puts the core's memory layout where the linker finds it.
 
 use std::{env, fs, path::PathBuf};
 

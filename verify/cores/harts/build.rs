@@ -1,4 +1,4 @@
-//! Hands the linker scripts to the linker, and says that there are two harts.
+//! Passes the linker scripts to the linker, and says that there are two harts.
 
 #[path = "../link.rs"]
 mod link;
@@ -6,6 +6,7 @@ mod link;
 fn main() {
     link::main();
     println!("cargo:rustc-link-arg=--defsym=_max_hart_id=1");
-    // By default each has all of the stack: lld knows its size before the number of harts.
+    // By default each hart gets the whole stack: lld fixes its size before it knows the
+    // number of harts.
     println!("cargo:rustc-link-arg=--defsym=_hart_stack_size=0x4000");
 }

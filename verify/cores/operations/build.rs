@@ -1,5 +1,5 @@
-//! Hands the linker scripts to the linker, and has it say which function
-//! refers to which: `cargo xtask firmware --all` follows that.
+//! Passes the linker scripts to the linker, and has it keep the relocations, which
+//! tell which function refers to which: `cargo xtask firmware --all` follows them.
 
 #[path = "../link.rs"]
 mod link;

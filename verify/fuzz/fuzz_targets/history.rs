@@ -1,5 +1,5 @@
-//! Any configuration that the breaker accepts, and any history: the breaker
-//! against the reference model.
+//! Any configuration that the breaker accepts, with any history: compares the
+//! breaker with the reference model.
 
 #![no_main]
 
@@ -13,12 +13,12 @@ use microbreaker_model::{
 fuzz_target!(|bytes: &[u8]| -> Corpus {
     let Ok(history) = history(&mut Unstructured::new(bytes)) else { return Corpus::Reject };
     let clock = real::SharedClock::new(ManualClock::new(history.start));
-    // What is refused must be refused without a panic, and that is all.
+    // A configuration that is rejected must be rejected without a panic; that is all.
     let Ok(breaker) = real::breaker(&history.settings, clock.clone()) else {
         return Corpus::Reject;
     };
     check(&history, &*breaker, &clock);
-    // The last few calls fit into one word, too.
+    // The last few calls also fit into one word.
     if let Window::Count(1..=ShortWindow::CAPACITY) = history.settings.window
         && history.settings.slow_rate.is_none()
     {
@@ -38,14 +38,14 @@ fn check(history: &History, breaker: &dyn real::Subject, clock: &real::SharedClo
 fn history(u: &mut Unstructured<'_>) -> Result<History> {
     let (settings, start) = (settings(u)?, u.arbitrary()?);
     let mut steps = Vec::new();
-    // A time window counts exactly up to 1,023 calls in a bucket.
+    // A bucket of a time window counts exactly up to 1,023 calls.
     while !u.is_empty() && steps.len() < 2_000 {
         steps.push(step(u)?);
     }
     Ok(History { settings, start, steps })
 }
 
-/// Small numbers in a byte, and now and then any.
+/// Mostly small numbers, from one byte; sometimes any.
 fn number(u: &mut Unstructured<'_>) -> Result<u32> {
     match u8::arbitrary(u)? {
         255 => u.arbitrary(),
@@ -62,7 +62,7 @@ fn maybe<T>(
 }
 
 fn settings(u: &mut Unstructured<'_>) -> Result<Settings> {
-    // Few choices, for each of them takes long to compile.
+    // Few choices, because each takes long to compile.
     let buckets = [1, 2, 3, 5, 10, 60, 126];
     let window = match u.int_in_range(0..=3)? {
         0 => Window::None,
@@ -136,7 +136,7 @@ fn step(u: &mut Unstructured<'_>) -> Result<Step> {
         6..=8 => Step::Finish(u8::arbitrary(u)?.into(), outcome(u)?, maybe(u, number)?),
         9 => Step::Cancel(u8::arbitrary(u)?.into()),
         10 => Step::Advance(number(u)?.into()),
-        // Beside the multiples of what is counted in few bits.
+        // Close to multiples of what fits into a few bits.
         11 => {
             let turn = *u.choose(&[1_u64 << 23, 1 << 24, 1 << 32])?;
             let turns = turn * u.int_in_range(1..=4)?;

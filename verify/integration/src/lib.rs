@@ -1,4 +1,4 @@
-//! What `microbreaker-std` does with each of its features on, beside the crates
-//! that they are for. Its README is a test as well:
+//! What `microbreaker-std` does with each of its features enabled, together
+//! with the crates that they support. Its README is tested here as well:
 //!
 #![doc = include_str!("../../../std-adapter/README.md")]

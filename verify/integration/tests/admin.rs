@@ -15,7 +15,7 @@ use tower::ServiceExt;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Breakers `users` and `users/a`, of which half of four calls may fail.
+/// Breakers `users` and `users/a`; each trips when half of four calls fail.
 fn registry(clock: &PausedClock) -> Registry {
     let template = Breaker::builder("template").failure_rate(50).min_calls(4).last_calls(10);
     let registry = Registry::new(template.open_for(30 * SECOND).clock(clock.clone())).unwrap();
@@ -25,7 +25,7 @@ fn registry(clock: &PausedClock) -> Registry {
     registry
 }
 
-/// Where everybody may do everything.
+/// A router where everyone may do everything.
 fn open_to_all(registry: &Registry) -> Router {
     Admin::new(registry.clone()).control(|_, _, _| Ok::<_, StatusCode>(())).router()
 }
@@ -41,7 +41,7 @@ async fn answer(router: &Router, request: Request<Body>) -> (u16, Value) {
     (status, serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{error}: {body:?}")))
 }
 
-/// The names, but for those of what each holds.
+/// The names of the breakers in `list`.
 fn names(list: &Value) -> Vec<&str> {
     list["breakers"].as_array().unwrap().iter().map(|b| b["name"].as_str().unwrap()).collect()
 }
@@ -138,7 +138,7 @@ async fn errors_say_what_is_allowed() {
 }
 
 #[tokio::test]
-async fn nobody_controls_unless_it_is_switched_on() {
+async fn nobody_controls_unless_control_is_enabled() {
     let registry = registry(&PausedClock::new());
     let router = Admin::new(registry.clone()).router();
     let (status, why) = answer(&router, request("POST", "/breakers/users/force-open")).await;
@@ -149,7 +149,7 @@ async fn nobody_controls_unless_it_is_switched_on() {
 }
 
 #[tokio::test]
-async fn who_controls_is_the_callers_to_say() {
+async fn the_application_decides_who_controls() {
     let registry = registry(&PausedClock::new());
     let admin = Admin::new(registry.clone()).control(|request, breaker, command| {
         let by = request.headers.get("by").map(|by| by.as_bytes());
@@ -177,7 +177,7 @@ async fn who_controls_is_the_callers_to_say() {
     assert_eq!(by(bob(), "/breakers/users/reset").await.0, 200);
 }
 
-/// The browser of somebody who may would send it with their cookies.
+/// The browser of a user who may control would send the request with their cookies.
 #[tokio::test]
 async fn a_page_of_another_site_controls_nothing() {
     let registry = registry(&PausedClock::new());
@@ -210,7 +210,7 @@ async fn a_page_of_another_site_controls_nothing() {
 }
 
 #[tokio::test]
-async fn a_command_to_all_of_a_pattern_tells_what_became_of_each() {
+async fn a_command_to_a_pattern_reports_each_result() {
     let registry = registry(&PausedClock::new());
     let router = open_to_all(&registry);
     let (status, told) = answer(&router, request("POST", "/control/trip?matching=users/*")).await;
@@ -269,7 +269,7 @@ async fn a_command_to_all_has_the_same_protections() {
     assert_eq!(registry.get("users").phase(), Phase::Closed);
 }
 
-/// Names are whatever they are.
+/// Names can be anything.
 #[tokio::test]
 async fn a_breaker_may_be_named_like_a_route() {
     let registry = registry(&PausedClock::new());
@@ -283,7 +283,7 @@ async fn a_breaker_may_be_named_like_a_route() {
     }
 }
 
-/// The next server-sent event that is there already: its name and its data.
+/// The next server-sent event that is already there: its name and its data.
 fn next(events: &mut BodyDataStream) -> Option<(String, Value)> {
     let text = events.next().now_or_never()?.unwrap().unwrap();
     let text = str::from_utf8(&text).unwrap();
@@ -294,7 +294,7 @@ fn next(events: &mut BodyDataStream) -> Option<(String, Value)> {
     Some((field("event: ").unwrap().to_owned(), data))
 }
 
-/// The numbers of all events that are there already; none is missing.
+/// The numbers of all events that are already there; none is missing.
 fn numbers(mut events: BodyDataStream) -> Vec<u64> {
     let next = || next(&mut events).map(|(_, told)| told["number"].as_u64().unwrap());
     std::iter::from_fn(next).collect()
@@ -311,7 +311,7 @@ async fn events(router: Router) -> BodyDataStream {
 }
 
 #[tokio::test]
-async fn events_are_told_as_they_happen() {
+async fn events_are_sent_as_they_happen() {
     let registry = registry(&PausedClock::new());
     let users = registry.get("users");
     users.metrics_only();
@@ -357,7 +357,7 @@ async fn a_reader_that_is_too_slow_is_told_how_many_it_missed() {
 }
 
 #[tokio::test]
-async fn what_has_happened_can_be_asked_for() {
+async fn past_events_can_be_requested() {
     let registry = registry(&PausedClock::new());
     registry.get("users").trip();
     let router = Admin::new(registry.clone()).router();
@@ -382,7 +382,7 @@ async fn what_has_happened_can_be_asked_for() {
 
 /// Names may come from outside.
 #[tokio::test]
-async fn history_is_bounded_and_says_what_is_forgotten() {
+async fn history_is_bounded_and_reports_what_it_dropped() {
     let registry = registry(&PausedClock::new());
     let router = Admin::new(registry.clone()).router();
     let (tell, told_at) = std::sync::mpsc::channel();
@@ -403,7 +403,7 @@ async fn history_is_bounded_and_says_what_is_forgotten() {
 }
 
 #[tokio::test]
-async fn a_reader_begins_where_it_likes_and_goes_on() {
+async fn a_reader_starts_anywhere_and_continues() {
     let registry = registry(&PausedClock::new());
     let users = registry.get("users");
     let router = Admin::new(registry).router();
@@ -433,7 +433,7 @@ async fn a_reader_begins_where_it_likes_and_goes_on() {
 }
 
 #[tokio::test]
-async fn a_reader_that_begins_meanwhile_hears_everything_once() {
+async fn a_reader_that_joins_midway_gets_every_event_once() {
     let registry = registry(&PausedClock::new());
     let router = Admin::new(registry.clone()).router();
     let users = registry.get("users");
@@ -463,7 +463,7 @@ async fn phases(router: &Router) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_header_tells_the_phase_after_the_answer() {
+async fn a_header_gives_the_phase_after_the_answer() {
     let clock = PausedClock::new();
     let registry = registry(&clock);
     let users = registry.get("users");
@@ -479,7 +479,7 @@ async fn a_header_tells_the_phase_after_the_answer() {
 }
 
 #[tokio::test]
-async fn the_page_takes_nothing_from_elsewhere() {
+async fn the_page_loads_nothing_from_other_sites() {
     let router = Admin::new(registry(&PausedClock::new())).router();
     let response = router.oneshot(request("GET", "/dashboard")).await.unwrap();
     assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");

@@ -87,7 +87,7 @@ fn defaults() -> Settings {
 }
 
 #[test]
-fn a_file_says_what_the_builder_can() {
+fn a_file_can_set_what_the_builder_can() {
     let configuration = read(TOML).unwrap();
     assert_eq!(configuration.settings("users"), defaults());
     let search = Settings {
@@ -100,7 +100,7 @@ fn a_file_says_what_the_builder_can() {
 }
 
 #[test]
-fn toml_yaml_and_json_say_the_same() {
+fn toml_yaml_and_json_are_equivalent() {
     let toml = read(TOML).unwrap();
     let yaml = SettingsFile::read(serde_yaml_ng::Deserializer::from_str(YAML)).unwrap();
     assert_eq!(yaml, toml);
@@ -110,7 +110,7 @@ fn toml_yaml_and_json_say_the_same() {
 }
 
 #[test]
-fn a_profile_goes_before_the_rest() {
+fn a_profile_takes_precedence() {
     let production = read(TOML).unwrap().in_profile(Some("production")).unwrap();
     let defaults = Settings { min_calls: Some(50), ..defaults() };
     assert_eq!(production.settings("users"), defaults);
@@ -127,13 +127,13 @@ fn a_profile_goes_before_the_rest() {
 }
 
 #[test]
-fn a_profile_that_is_missing_is_told_with_those_that_are_not() {
+fn a_missing_profile_is_reported_with_the_existing_ones() {
     let error = read(TOML).unwrap().in_profile(Some("stage")).unwrap_err();
     assert_eq!(error.to_string(), "profiles.stage: there is no such profile, only: production");
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_path_and_what_is_allowed() {
+fn errors_give_the_path_and_what_is_allowed() {
     let good = "[defaults]\nconsecutive_failures = 3\nopen_for = '30s'\n";
     assert!(read(good).is_ok());
     let cases = [
@@ -208,9 +208,9 @@ fn what_is_wrong_is_told_with_its_path_and_what_is_allowed() {
     );
 }
 
-/// The fault is in the general part, and shows in a breaker.
+/// The error is in the general part, but shows up only in a breaker.
 #[test]
-fn the_path_leads_to_where_the_value_stands() {
+fn the_path_leads_to_the_value() {
     let text = "[defaults]\nopen_for = '30s'\nlast_calls = 9\nmin_calls = 10\nfailure_rate = 50\n[breakers.a]\nprobes = 2";
     assert_eq!(
         read(text).unwrap_err().to_string(),

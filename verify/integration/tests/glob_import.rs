@@ -1,4 +1,4 @@
-//! `use microbreaker_std::*` hides no other crate.
+//! `use microbreaker_std::*` shadows no other crate.
 
 use std::convert::Infallible;
 use std::time::Duration;

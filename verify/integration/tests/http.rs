@@ -1,4 +1,4 @@
-//! A breaker round a real HTTP client.
+//! A breaker around a real HTTP client.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use reqwest::{Client, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// Answers one request after the other, each on its own connection.
+/// Answers one request after another, each on its own connection.
 async fn serve(listener: TcpListener, answers: &[&str]) {
     for answer in answers {
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -24,7 +24,7 @@ fn breaker() -> Breaker {
 }
 
 async fn get(breaker: &Breaker, url: &str) -> Result<u16, CallError<reqwest::Error>> {
-    // Not what the environment says: the upstream is on this host.
+    // Ignores the environment's proxies: the upstream is on this host.
     let client = Client::builder().no_proxy().build().unwrap();
     let meaning = HttpResponses::new().of(|r: &Response| (r.status(), r.headers()));
     let response = breaker.call_async_classified(client.get(url).send(), meaning).await?;

@@ -27,7 +27,7 @@ fn builder(clock: &PausedClock) -> Builder {
         .clock(clock.clone())
 }
 
-/// The lines of a scrape that tell a value.
+/// The lines of a scrape that hold a value.
 fn scrape(breaker: &Breaker, prometheus: &PrometheusHandle) -> Vec<String> {
     breaker.publish_metrics();
     let text = prometheus.render();
@@ -76,7 +76,7 @@ fn everything_is_measured_and_carries_the_name() {
     });
 }
 
-/// In some breakers the gauge of a phase stays where it was.
+/// In some breakers, the gauge of a phase stays where it was.
 #[test]
 fn one_phase_is_one_and_the_others_are_zero_at_every_scrape() {
     recorded(|prometheus| {
@@ -85,7 +85,7 @@ fn one_phase_is_one_and_the_others_are_zero_at_every_scrape() {
         let enter: [(&str, &dyn Fn()); 6] = [
             ("closed", &|| breaker.reset()),
             ("open", &|| breaker.trip()),
-            // Nobody has asked: the scrape itself finds out.
+            // No call was made: the scrape itself finds out.
             ("half_open", &|| clock.advance(10 * SECOND)),
             ("forced_open", &|| breaker.force_open()),
             ("disabled", &|| breaker.disable()),
@@ -106,7 +106,7 @@ fn one_phase_is_one_and_the_others_are_zero_at_every_scrape() {
 }
 
 #[test]
-fn a_rate_of_too_few_calls_is_no_number() {
+fn a_rate_of_too_few_calls_is_not_a_number() {
     recorded(|prometheus| {
         let breaker = builder(&PausedClock::new()).build().unwrap();
         call(&breaker, Outcome::Failure);
@@ -167,10 +167,10 @@ fn a_registry_publishes_all_its_breakers() {
     });
 }
 
-/// Otherwise an alert of a breaker that is gone would fire for ever, and another one of
-/// its name would have to catch up with its counts.
+/// Otherwise an alert for a breaker that is gone would fire forever, and a new breaker
+/// with its name would first have to catch up with its counts.
 #[test]
-fn a_breaker_that_is_taken_out_is_in_no_phase_and_its_counts_go_on() {
+fn a_removed_breaker_is_in_no_phase_and_its_counts_continue() {
     recorded(|prometheus| {
         let registry = Registry::new(builder(&PausedClock::new())).unwrap();
         let state = |phase, value| {
@@ -225,7 +225,7 @@ fn more_threads_than_cores_are_counted_as_well() {
                     call(&breaker, Outcome::Success);
                     call(&breaker, Outcome::Ignored);
                 }
-                // So that nobody has a number that another had.
+                // No thread may reuse the number of one that ended.
                 all_there.wait();
             });
         }
@@ -250,7 +250,7 @@ fn calls_that_a_thread_makes_while_it_ends_are_counted() {
     let breaker = builder(&PausedClock::new()).build().unwrap();
     let of_thread = breaker.clone();
     std::thread::spawn(move || {
-        // Both are destroyed when the thread ends, this one last: it is older.
+        // Both are destroyed when the thread ends, this one last because it is older.
         LAST.with_borrow_mut(|last| last.push(CallsWhenDropped(of_thread.clone())));
         call(&of_thread, Outcome::Success);
     })

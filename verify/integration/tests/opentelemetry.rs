@@ -1,4 +1,4 @@
-//! What reaches OpenTelemetry, by its bridges to `tracing` and `metrics`.
+//! What reaches OpenTelemetry through its bridges to `tracing` and `metrics`.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ fn transitions_are_events_of_the_span_in_which_the_call_was_made() {
     );
 }
 
-/// A line for each series, as Prometheus would have it.
+/// One line for each series, in Prometheus's format.
 fn series(exported: &ResourceMetrics) -> Vec<String> {
     let line = |name: &str,
                 attributes: &mut dyn Iterator<Item = &KeyValue>,

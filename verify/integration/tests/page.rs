@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 const NOT_A_TAG: &str = "<img src=x onerror=document.title='run'>";
 
-/// Breakers `users` and one with an odd name, and what serves their page.
+/// Breakers `users` and one with an odd name, and the router that serves their page.
 fn app() -> (Registry, Router) {
     let template = Breaker::builder("template").failure_rate(50).min_calls(4).last_calls(10);
     let template = template.open_for(Duration::from_secs(30)).clock(PausedClock::new());
@@ -126,7 +126,7 @@ async fn the_page_shows_what_has_happened() {
     browser.close().await;
 }
 
-/// A server that takes all its connections with it when it ends.
+/// A server that drops all its connections when it ends.
 struct Server {
     end: oneshot::Sender<()>,
     thread: JoinHandle<()>,
@@ -154,7 +154,7 @@ impl Server {
 
 #[tokio::test]
 #[ignore = "needs a browser: cargo xtask page"]
-async fn the_page_goes_on_where_it_was_cut_off() {
+async fn the_page_resumes_where_it_was_cut_off() {
     let (registry, app) = app();
     let users = registry.get("users");
     users.trip();

@@ -1,4 +1,4 @@
-//! Changing settings while others make calls.
+//! Changing settings while other threads make calls.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +9,8 @@ use microbreaker_std::{Breaker, EventKind, Phase};
 
 thread_local!(static TRIPS: Cell<u32> = const { Cell::new(0) });
 
-/// A failure that trips is told on the thread that made the call, unless it came
-/// too late for its settings: then it is stale.
+/// A failure that trips is reported on the thread that made the call, unless it
+/// came too late for its settings: then it is stale.
 #[test]
 fn no_trip_is_lost_while_settings_change() {
     let builder = Breaker::builder("users").consecutive_failures(1).clock(PausedClock::new());

@@ -38,7 +38,7 @@ async fn a_slow_reader_is_told_how_many_it_missed() {
 }
 
 #[tokio::test]
-async fn readers_that_left_and_listeners_that_panic_harm_nobody() {
+async fn readers_that_leave_and_listeners_that_panic_do_no_harm() {
     let breaker = breaker();
     drop(breaker.events());
     breaker.on_event(|_| panic!("of the listener"));
@@ -48,7 +48,7 @@ async fn readers_that_left_and_listeners_that_panic_harm_nobody() {
 }
 
 #[tokio::test]
-async fn a_registry_has_the_events_of_all() {
+async fn a_registry_streams_the_events_of_all_breakers() {
     let template = Breaker::builder("template").consecutive_failures(1);
     let registry = Registry::new(template.open_for(Duration::from_secs(1))).unwrap();
     let mut events = registry.events();

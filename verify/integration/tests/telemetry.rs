@@ -1,5 +1,5 @@
-//! The alerts and the dashboard ask for what there is. That the alerts fire when
-//! they should, `promtool test rules` shows.
+//! The alerts and the dashboard query only series that exist. That the alerts
+//! fire when they should is checked by `promtool test rules`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use microbreaker_std::Breaker;
 const ALERTS: &str = include_str!("../../../std-adapter/telemetry/alerts.yml");
 const DASHBOARD: &str = include_str!("../../../std-adapter/telemetry/dashboard.json");
 
-/// What a scrape shows of a breaker of which everything is measured.
+/// A scrape of a breaker with everything measured.
 fn scrape() -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
     with_local_recorder(&recorder, || {
@@ -25,14 +25,14 @@ fn scrape() -> String {
     recorder.handle().render()
 }
 
-/// The names of series in `text`, as every one of them begins.
+/// The series names in `text`, found by the prefix that all of them share.
 fn names(text: &str) -> BTreeSet<&str> {
     let is_part = |c: char| c.is_ascii_lowercase() || c == '_';
     let starts = text.match_indices("microbreaker_").map(|(at, _)| &text[at..]);
     starts.map(|rest| &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())]).collect()
 }
 
-/// The phases in `text`: what stands in the quotes after `phase=` or `phase=~`.
+/// The phases in `text`: what is quoted after `phase=` or `phase=~`.
 fn phases(text: &str) -> BTreeSet<&str> {
     let after = text.split("phase=").skip(1);
     let quoted = after.map(|rest| rest.trim_start_matches(['~', '\\', '"']));
@@ -40,7 +40,7 @@ fn phases(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn alerts_and_dashboard_ask_for_series_and_phases_that_there_are() {
+fn alerts_and_dashboard_use_only_existing_series_and_phases() {
     let scrape = scrape();
     for text in [ALERTS, DASHBOARD] {
         assert!(names(text).len() > 3 && phases(text).len() > 3);
@@ -54,7 +54,7 @@ fn alerts_and_dashboard_ask_for_series_and_phases_that_there_are() {
 #[test]
 fn every_series_is_in_the_dashboard() {
     let (scrape, shown) = (scrape(), names(DASHBOARD));
-    // Of a histogram the sum and the count are enough.
+    // For a histogram the sum and the count are enough.
     let measured = names(&scrape).into_iter().filter(|it| !it.ends_with("_duration_seconds"));
     let missing: Vec<_> = measured.filter(|name| !shown.contains(name)).collect();
     assert_eq!(missing, [""; 0]);

@@ -17,7 +17,7 @@ use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, load_shed, tim
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Counts what is asked of it, and is and answers what it is told.
+/// Counts its calls, and is ready and answers as told.
 #[derive(Clone, Default)]
 struct Inner(Rc<Told>);
 
@@ -55,8 +55,8 @@ struct Bench {
     service: BreakerService<Inner>,
 }
 
-/// A service that is ready and answers 42, behind a breaker that trips at the
-/// first failure.
+/// A service behind a breaker that trips at the first failure. The service is
+/// ready and answers 42.
 fn bench() -> Bench {
     let clock = PausedClock::new();
     let breaker = Breaker::builder("users").consecutive_failures(1).open_for(SECOND);
@@ -115,9 +115,9 @@ fn it_waits_for_the_inner_service_only_while_it_admits() {
     assert!(is_rejected(&request(&mut service)), "at once, though nobody is ready");
 }
 
-/// Only who was ready may be called, whatever the breaker has become meanwhile.
+/// Only a service that was ready may be called, whatever the breaker has become meanwhile.
 #[test]
-fn a_service_that_was_not_asked_is_not_called() {
+fn a_service_that_was_not_polled_is_not_called() {
     let Bench { breaker, clock, inner, mut service } = bench();
     breaker.trip();
     assert!(poll_ready(&mut service).is_ready());
@@ -166,13 +166,13 @@ fn a_service_that_cannot_become_ready_has_failed() {
 
 #[test]
 #[should_panic(expected = "poll_ready must return ready")]
-fn calling_without_asking_panics() {
+fn calling_without_polling_panics() {
     let Bench { mut service, .. } = bench();
     drop(service.call(()));
 }
 
 #[test]
-fn a_clone_has_not_asked() {
+fn a_clone_must_be_polled_itself() {
     let Bench { mut service, .. } = bench();
     assert!(poll_ready(&mut service).is_ready());
     let caught = catch_unwind(AssertUnwindSafe(|| drop(service.clone().call(()))));
@@ -191,7 +191,7 @@ fn a_dropped_request_hands_its_probe_back() {
     assert_eq!(breaker.phase(), Phase::Closed);
 }
 
-/// Polls a request of a service that is ready once.
+/// Polls a request once; the service must be ready.
 fn ask<S: Service<()>>(mut service: S) {
     assert!(service.poll_ready(&mut context()).is_ready());
     let _ = Box::pin(service.call(())).as_mut().poll(&mut context()).is_ready();
@@ -243,8 +243,8 @@ fn http_responses_are_classified_by_their_status() {
     }
 }
 
-/// Retries failures at once, but not what the breaker has refused: it would only
-/// refuse again.
+/// Retries failures at once, but not calls that the breaker refused: it would
+/// only refuse again.
 #[derive(Clone)]
 struct TwoMoreAttempts(u32);
 
@@ -267,11 +267,12 @@ impl Policy<(), u32, BoxError> for TwoMoreAttempts {
 
 /// The order matters:
 ///
-/// - The timeout is inside the breaker, which so sees hanging calls as failures.
-/// - The breaker is inside the retries: each attempt asks and counts, and once it
-///   is open there are no more attempts.
-/// - The limit is outside of all: what waits for another attempt holds its place,
-///   and what is shed has not failed, so the breaker does not hear of it.
+/// - The timeout is inside the breaker, so the breaker sees hanging calls as
+///   failures.
+/// - The breaker is inside the retries: each attempt asks it and counts, and once
+///   it is open there are no more attempts.
+/// - The limit is outermost: a call waiting for its next attempt keeps its place,
+///   and a call that is shed has not failed, so the breaker does not hear of it.
 #[tokio::test(start_paused = true)]
 async fn with_timeout_retry_limit_and_load_shedding() {
     let breaker = Breaker::builder("users")
@@ -305,7 +306,7 @@ async fn with_timeout_retry_limit_and_load_shedding() {
 
     // Two attempts time out, and the third is refused.
     let first = service.clone().oneshot(());
-    // Meanwhile there is no room for another.
+    // Meanwhile there is no room for another call.
     let second = async {
         tokio::time::sleep(SECOND / 2).await;
         service.clone().oneshot(()).await
@@ -316,12 +317,12 @@ async fn with_timeout_retry_limit_and_load_shedding() {
     assert_eq!(calls.get(), 2);
     assert_eq!(breaker.phase(), Phase::Open);
 
-    // While open: refused at once, nobody is called.
+    // While open: refused at once, and the service is not called.
     let before = tokio::time::Instant::now();
     assert!(service.clone().oneshot(()).await.unwrap_err().is::<Rejected>());
     assert_eq!((calls.get(), before.elapsed()), (2, Duration::ZERO));
 
-    // A probe that hangs opens it again, and is not tried again.
+    // A probe that hangs opens the breaker again, and is not retried.
     tokio::time::advance(10 * SECOND).await;
     assert!(service.clone().oneshot(()).await.unwrap_err().is::<Rejected>());
     assert_eq!(calls.get(), 3);
@@ -332,9 +333,9 @@ async fn with_timeout_retry_limit_and_load_shedding() {
     assert_eq!(breaker.phase(), Phase::Closed);
 }
 
-/// What happens the other way round, and why not to.
+/// What happens in the opposite order, and why to avoid it.
 #[tokio::test(start_paused = true)]
-async fn a_timeout_outside_of_the_breaker_is_only_an_abandoned_call() {
+async fn a_timeout_outside_the_breaker_only_abandons_the_call() {
     let breaker = Breaker::builder("users").consecutive_failures(1).open_for(SECOND);
     let breaker = breaker.clock(TokioClock::new()).build().unwrap();
     let service = ServiceBuilder::new()

@@ -1,4 +1,4 @@
-//! What is logged.
+//! What gets logged.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use microbreaker_std::clock::PausedClock;
 use tracing::Level;
 use tracing::subscriber::with_default;
 
-/// Where the log goes.
+/// Collects the log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -23,7 +23,7 @@ impl Write for Log {
     }
 }
 
-/// The lines that are logged while `test` runs.
+/// The lines logged while `test` runs.
 fn logged(test: impl FnOnce()) -> Vec<String> {
     let log = Log::default();
     let writer = log.clone();
@@ -40,7 +40,7 @@ fn logged(test: impl FnOnce()) -> Vec<String> {
 }
 
 #[test]
-fn transitions_are_logged_and_of_rejections_the_first_of_each_phase() {
+fn transitions_and_the_first_rejection_in_each_phase_are_logged() {
     let second = Duration::from_secs(1);
     let clock = PausedClock::new();
     let breaker = Breaker::builder("users").consecutive_failures(1).open_for(second);

@@ -1,18 +1,18 @@
-//! A window by time whose number of buckets is known at run time only.
+//! A window by time whose number of buckets is known only at run time.
 
 use microbreaker::{
     Config, ConfigError, Tally, TimeWindow, WithSlow,
     window::{Kind, Reach, Record, Tenure, Window},
 };
 
-/// The most buckets there can be.
+/// The most buckets a window can have.
 pub const MOST_BUCKETS: u32 = 126;
 
-/// A [`TimeWindow`] of any number of buckets. Behind a pointer, so that the
-/// breaker is not compiled once for each number.
+/// A [`TimeWindow`] with any number of buckets. Behind a pointer, so that the
+/// breaker is not compiled once per number.
 pub struct AnyTimeWindow<const CALLS: bool>(Box<dyn Timed>);
 
-/// [`Window`], with a clock behind a pointer.
+/// [`Window`], but with the clock behind a pointer.
 trait Timed {
     fn check(&self, config: &Config, slow: bool) -> Result<(), ConfigError>;
     fn record(&self, tenure: Tenure<'_>, reach: &DynReach<'_>, call: Record) -> Option<Tally>;
@@ -45,7 +45,7 @@ impl<const CALLS: bool> AnyTimeWindow<CALLS> {
     ///
     /// # Panics
     ///
-    /// If it is another number.
+    /// If the number is outside that range.
     pub fn new(buckets: u32) -> Self {
         macro_rules! table {
             ($($count:literal)+) => {
@@ -64,8 +64,8 @@ impl<const CALLS: bool> AnyTimeWindow<CALLS> {
         })
     }
 
-    /// What [`Config::check`] says of this number of buckets, with or without a
-    /// second window for slow calls.
+    /// What [`Config::check`] says about this number of buckets, with or
+    /// without a second window for slow calls.
     pub(crate) fn check(&self, config: &Config, slow: bool) -> Result<(), ConfigError> {
         self.0.check(config, slow)
     }
@@ -77,7 +77,7 @@ fn pointed(reach: &Reach<impl Fn() -> u32>) -> DynReach<'_> {
 }
 
 impl<const CALLS: bool> Window for AnyTimeWindow<CALLS> {
-    // How many buckets matters only for how long one can be: see `check`.
+    // The number of buckets only limits how long a bucket can be: see `check`.
     const KIND: Kind = Kind::Time { buckets: 1, calls: CALLS };
 
     fn record(

@@ -1,4 +1,4 @@
-//! What threads do to one breaker at once, and what each was answered.
+//! What several threads do to one breaker at once, and the answer each one got.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -11,21 +11,21 @@ use crate::lockstep::refusal;
 use crate::model::{Effect, Refusal, Transition};
 use crate::settings::Settings;
 
-/// Something that a thread does.
+/// One thing that a thread does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Operation {
     Acquire,
-    /// Ends the oldest call that the thread has under way; nothing without one.
+    /// Ends the thread's oldest call under way; does nothing if there is none.
     Finish(Outcome),
-    /// Drops its permit.
+    /// Drops the permit of that call.
     Cancel,
     Snapshot,
     Manual(Command),
-    /// Moves the clock on, while nobody else does anything.
+    /// Moves the clock on, while no other thread runs.
     Advance(u32),
 }
 
-/// What it was answered.
+/// The answer to an operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Answer {
     Admitted,
@@ -36,42 +36,42 @@ pub enum Answer {
     Done,
 }
 
-/// What of a snapshot can be told exactly.
+/// The parts of a snapshot that can be predicted exactly.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Seen {
     pub phase: Phase,
     pub generation: u8,
     pub in_phase_for: u64,
     pub retry_after: Option<u64>,
-    /// Of the window while closed. An outcome may still enter the window of a
-    /// tenure that is over, and then no two need agree on it.
+    /// The window's tally, while closed only: an outcome may still enter the
+    /// window of a tenure that is over, and then readers need not agree on it.
     pub tally: Option<Tally>,
     pub consecutive_failures: u32,
     pub backoff_level: u32,
 }
 
-/// One operation that was done.
+/// One completed operation.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     pub operation: Operation,
     pub answer: Answer,
-    /// When it began and ended, in one count for all threads.
+    /// When it began and ended, on a count shared by all threads.
     pub began: u64,
     pub ended: u64,
 }
 
-/// A breaker's clock and its observer. Neither is known to whoever tries the
-/// threads' schedules, so what they share orders nothing.
+/// A breaker's clock and observer. The scheduler does not know about either, so
+/// what the threads share through them orders nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Bench(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     tick: AtomicU32,
-    /// Counts beginnings and ends.
+    /// Counts the beginnings and ends of operations.
     steps: AtomicU64,
     transitions: Mutex<Vec<Transition>>,
-    /// Whether the outcome that was heard of last was stale.
+    /// Whether the last reported outcome was stale.
     stale: Mutex<bool>,
 }
 
@@ -83,7 +83,7 @@ impl Bench {
     ///
     /// # Panics
     ///
-    /// If the settings are refused.
+    /// If the settings are rejected.
     pub fn with<W: Window>(settings: &Settings, window: W, tick: u32) -> (Self, Subject<W>) {
         let bench = Self::default();
         bench.0.tick.store(tick, Ordering::Relaxed);
@@ -92,7 +92,7 @@ impl Bench {
         (bench, breaker.expect("good settings"))
     }
 
-    /// The transitions that were told, in the order of their generations.
+    /// The transitions reported, in the order of their generations.
     pub fn transitions(&self) -> Vec<Transition> {
         let mut transitions = lock(&self.0.transitions).clone();
         transitions.sort_by_key(|transition| transition.generation);
@@ -126,7 +126,7 @@ impl Observer for Bench {
     }
 }
 
-/// What one thread has done, and the calls that it has under way.
+/// What one thread has done, and its calls under way.
 #[derive(Debug, Default)]
 pub struct Thread {
     pub entries: Vec<Entry>,
@@ -143,7 +143,8 @@ impl Thread {
 
     fn answer<W: Window>(&mut self, breaker: &Subject<W>, operation: Operation) -> Answer {
         let bench = &breaker.observer().0;
-        // Told just before the call returns, so nobody else was told since.
+        // Reported just before the call returns, so no other report came in
+        // between.
         let ended = || if *lock(&bench.stale) { Effect::Stale } else { Effect::Booked };
         match operation {
             Operation::Acquire => match breaker.try_acquire() {

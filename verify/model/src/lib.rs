@@ -1,14 +1,14 @@
-//! What `microbreaker` must do, as plainly as it can be written.
+//! What `microbreaker` must do, written as plainly as possible.
 //!
 //! [`Model`] is a breaker for one thread: time is a `u64`, generations never
-//! repeat, windows are queues, and nothing is packed into bits. It shares with
-//! the real one only the names of phases, causes and outcomes.
+//! repeat, windows are queues, and nothing is packed into bits. All it shares
+//! with the real breaker is the names of phases, causes and outcomes.
 //!
-//! [`real`] makes a real breaker of the same [`Settings`], [`lockstep`] takes
+//! [`real`] builds a real breaker from the same [`Settings`], [`lockstep`] takes
 //! both through a [`History`] and compares them after every step, and
-//! [`scenario`] prints a history as JSON. [`concurrent`] notes what threads were
-//! answered that use one breaker at once, and [`linear`] looks for an order in
-//! which the model answers the same.
+//! [`scenario`] prints a history as JSON. [`concurrent`] records the answers
+//! that threads get when they use one breaker at once, and [`linear`] looks for
+//! an order in which the model gives the same answers.
 
 mod any_window;
 mod model;

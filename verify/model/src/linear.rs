@@ -2,22 +2,24 @@
 //! answer that they got?
 //!
 //! The search of Wing and Gong ("Testing and Verifying Concurrent Objects",
-//! 1993), with Lowe's memory of the places that led nowhere: of the operations
-//! that may come next, one is applied to the model; if it answers the same, the
-//! search goes on from there, and otherwise tries another.
+//! 1993), with Lowe's memory of dead ends: apply one of the operations that may
+//! come next to the model; if the model gives the same answer, continue from
+//! there, otherwise try another.
 //!
-//! # What is weaker, on purpose
+//! # What is deliberately weaker
 //!
 //! Every operation takes effect at one moment between its beginning and its
 //! end, except for these:
 //!
-//! - An outcome that enters a window while the breaker is closed has two: it
-//!   enters the window at one, and counts in a row and trips at another. Which
-//!   policy of the window it meets is settled as it enters. A failure enters
-//!   first; a success that finds no failure in a row may count first.
-//! - Whoever finds that probes have not reported in time ends that tenure first,
-//!   and then does what it was going to, in whatever there is by then.
-//! - A snapshot knows how long an opening refuses only once it is settled when
+//! - An outcome that enters a window while the breaker is closed takes effect at
+//!   two moments: it enters the window at one, and counts in a row and trips at
+//!   the other. Which policy of the window it meets is settled as it enters. A
+//!   failure enters first; a success that finds no failures in a row may count
+//!   first.
+//! - An operation that finds the probes overdue first ends that tenure, and then
+//!   does its own work in whatever phase it finds.
+//! - A snapshot knows how long an opening refuses only if that was settled when
+//!   the snapshot began; before that, it does not say.
 //!   it began; before that, it does not say.
 
 use std::collections::HashSet;
@@ -29,13 +31,13 @@ use crate::concurrent::{Answer, Entry, Operation, Seen};
 use crate::model::{Effect, Entered, Model, Permit, Transition};
 use crate::settings::Settings;
 
-/// Looks for an order of what the threads did to a fresh breaker of `settings`
-/// at `tick`, in which the model answers the same and makes the `told`
-/// transitions.
+/// Looks for an order of what the threads did to a fresh breaker with
+/// `settings` at `tick`, in which the model gives the same answers and makes
+/// exactly the transitions in `told`.
 ///
 /// # Errors
 ///
-/// There is none; what happened, as text.
+/// What happened, as text, if there is no such order.
 pub fn explain(
     settings: &Settings,
     tick: u32,
@@ -65,13 +67,13 @@ pub fn explain(
 struct Search<'a> {
     threads: &'a [Vec<Entry>],
     told: &'a [Transition],
-    /// Moments that lead nowhere.
+    /// Moments known to be dead ends.
     dead: HashSet<String>,
-    /// How many entries of each thread can be explained, at most.
+    /// The most entries of each thread that could be explained.
     furthest: Vec<usize>,
 }
 
-/// What can be between two effects.
+/// The situation between two effects.
 #[derive(Clone, Debug)]
 struct Moment {
     model: Model,
@@ -82,13 +84,13 @@ struct Moment {
 /// How far a thread has got.
 #[derive(Clone, Debug, Default)]
 struct Place {
-    /// Entries done.
+    /// How many entries are done.
     done: usize,
     half: Option<Half>,
     held: Vec<Permit>,
 }
 
-/// The first half of an entry that has two.
+/// The first half of an entry that takes effect in two halves.
 #[derive(Clone, Copy, Debug)]
 enum Half {
     Entered(Permit, Entered),
@@ -106,7 +108,7 @@ impl Search<'_> {
         if next.is_empty() {
             return from.model.transitions.len() == self.told.len();
         }
-        // Most often they took effect in the order in which they ended.
+        // Operations mostly took effect in the order in which they ended.
         next.sort_by_key(|&t| self.threads[t][from.places[t].done].ended);
         let key = || format!("{from:?}");
         if !self.dead.is_empty() && self.dead.contains(&key()) {
@@ -125,8 +127,8 @@ impl Search<'_> {
         false
     }
 
-    /// Whether the thread's next entry can take effect now: no other one ended
-    /// before it began.
+    /// Whether the thread's next entry can take effect now: no pending entry of
+    /// another thread ended before it began.
     fn may_go(&self, from: &Moment, thread: usize) -> bool {
         let entry = |t: usize| self.threads[t].get(from.places[t].done);
         let Some(mine) = entry(thread) else { return false };
@@ -136,8 +138,8 @@ impl Search<'_> {
 }
 
 impl Moment {
-    /// What there can be after the next effect of `thread`, `entry`, if the
-    /// model answers as there was answered.
+    /// The situations possible after the next effect of `thread`, which is
+    /// performing `entry`, provided that the model gives the recorded answer.
     fn after(&self, thread: usize, entry: Entry) -> Vec<Self> {
         let mut all = self.effects(thread, entry);
         let notices = match entry.operation {
@@ -172,7 +174,7 @@ impl Moment {
         }
     }
 
-    /// The two ways of beginning an entry of two halves.
+    /// The two ways to begin an entry that takes effect in two halves.
     fn enter(&self, thread: usize, permit: Permit, outcome: Outcome, in_a_row: u32) -> Vec<Self> {
         let mut entered = self.clone();
         let half = entered.model.enter_window(call(outcome), self.now);
@@ -198,7 +200,8 @@ impl Moment {
         if entry.answer == Answer::Ended(effect) { vec![to] } else { Vec::new() }
     }
 
-    /// The window of a tenure that is over may have been replaced or not.
+    /// The window of a tenure that is over may or may not have been replaced by
+    /// now.
     fn enter_late(&self, thread: usize, permit: Permit, outcome: Outcome) -> Vec<Self> {
         let mut to = self.clone();
         if to.model.watching(permit).is_some() {
@@ -254,7 +257,7 @@ fn call(outcome: Outcome) -> Record {
     Record { failed: outcome != Outcome::Success, slow: false }
 }
 
-/// What the model sees, and says as much of it as was `answered`.
+/// What the model sees, limited to what the recorded answer says.
 fn see(model: &Model, now: u64, answered: Answer) -> Seen {
     let seen = model.snapshot(now);
     let unsettled = matches!(answered, Answer::Seen(Seen { retry_after: None, .. }));

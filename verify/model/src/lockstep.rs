@@ -1,4 +1,4 @@
-//! The breaker and the model taken through the same history, and compared
+//! Takes the breaker and the model through the same history and compares them
 //! after every step.
 
 use std::fmt::Debug;
@@ -17,7 +17,7 @@ use crate::scenario::{self, Line};
 use crate::settings::Settings;
 use crate::window::TURN;
 
-/// What happens to a breaker of `settings`, its clock starting at `start`.
+/// What happens to a breaker with `settings` whose clock starts at `start`.
 #[derive(Clone, Debug)]
 pub struct History {
     pub settings: Settings,
@@ -27,49 +27,51 @@ pub struct History {
 
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
-    /// A call that ends at once.
+    /// A call that ends immediately.
     Call(Outcome),
-    /// A call that panics at once.
+    /// A call that panics immediately.
     Panic,
     Acquire,
-    /// Ends one of the calls that are under way, not always the oldest. It took
-    /// so many ticks, or as long as the clock says.
+    /// Ends one of the calls under way, not always the oldest. It took this
+    /// many ticks; `None`: as long as the clock says.
     Finish(usize, Outcome, Option<u32>),
     Cancel(usize),
     Advance(u64),
-    /// To the tick at which time alone makes a difference, or just beside it.
+    /// Moves to the tick at which time alone makes a difference, or to one just
+    /// beside it.
     ToEdge(i8),
-    /// Up to 2^16 ticks, and never more behind the latest there was.
+    /// Steps back, up to 2^16 ticks but never further behind the latest tick so
+    /// far.
     Back(u32),
     Manual(Command),
 }
 
-/// Takes a breaker of the history's settings through it.
+/// Takes a breaker with the history's settings through it.
 ///
 /// # Errors
 ///
-/// Says where it differs from the model, with the history as a scenario.
+/// Where the breaker differs from the model, with the history as a scenario.
 ///
 /// # Panics
 ///
-/// If the settings are refused.
+/// If the settings are rejected.
 pub fn run(history: &History) -> Result<(), String> {
     let clock = SharedClock::new(ManualClock::new(history.start));
     let breaker = real::breaker(&history.settings, Rc::clone(&clock)).expect("good settings");
     run_with(history, &*breaker, &clock)
 }
 
-/// Takes `breaker`, whose clock `clock` is, through the history.
+/// Takes `breaker`, which reads `clock`, through the history.
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// Same as [`run`].
 pub fn run_with(
     history: &History,
     breaker: &dyn Subject,
     clock: &ManualClock,
 ) -> Result<(), String> {
-    // The model's clock starts a turn late, so that it can step back.
+    // The model's clock starts a turn later, so that it can step back.
     let now = TURN + u64::from(history.start);
     let model = Model::new(history.settings.clone());
     let (under_way, lines) = (Vec::new(), Vec::new());
@@ -88,7 +90,7 @@ struct Pair<'a> {
     model: Model,
     clock: &'a ManualClock,
     now: u64,
-    /// The latest `now` there was.
+    /// The latest value of `now` so far.
     latest: u64,
     under_way: Vec<Call<'a>>,
     /// How many calls have begun.
@@ -96,7 +98,7 @@ struct Pair<'a> {
     lines: Vec<Line>,
 }
 
-/// A call that is under way.
+/// A call under way.
 struct Call<'a> {
     number: u64,
     permit: AnyPermit<'a>,
@@ -167,7 +169,7 @@ impl Pair<'_> {
         }
     }
 
-    /// A call was made and ended with `outcome`, or was refused.
+    /// A call was made and ended with `outcome`, or it was refused.
     fn called(&mut self, outcome: Outcome, made: Result<(), Refusal>) -> Checked {
         let permit = self.model.acquire(self.now);
         self.note_acquire(permit.is_ok());
@@ -184,7 +186,7 @@ impl Pair<'_> {
 
     fn finish(&mut self, i: usize, outcome: Outcome, took: Option<u32>) -> Checked {
         let Call { number, mut permit, mut expected } = self.under_way.swap_remove(i);
-        // Now and then it ends elsewhere, where only an integer got to.
+        // Some calls end elsewhere, where only an integer was passed on.
         if i % 2 == 1 {
             let bits = permit.into_token().to_bits();
             permit = self.breaker.resume(Token::from_bits(bits).expect("it was a token"));
@@ -233,7 +235,8 @@ impl Pair<'_> {
         same("outcomes told", told, vec![(outcome, effect == Effect::Stale)])
     }
 
-    /// Everything that can be read, and what was heard since the last step.
+    /// Compares everything that can be read, and what was reported since the
+    /// last step.
     fn compare(&mut self) -> Checked {
         let (breaker, model, now) = (self.breaker, &mut self.model, self.now);
         same("phase", breaker.phase(), model.phase(now))?;
@@ -271,8 +274,8 @@ impl Pair<'_> {
         same("rejections from nowhere", heard.rejections.borrow().len(), 0)
     }
 
-    // What has been done, for the scenario. Every line expects what the model
-    // says after it.
+    // Notes what was done, for the scenario. Every line expects what the model
+    // says after the step.
 
     fn note(&mut self, op: &'static str) -> &mut Line {
         let state = self.model.phase(self.now);

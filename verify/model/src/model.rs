@@ -1,4 +1,4 @@
-//! The model.
+//! The reference model.
 
 use microbreaker::{AfterProbeTimeout, Cause, Outcome, Phase, Tally, window::Record};
 use microbreaker_command::Command;
@@ -6,40 +6,43 @@ use microbreaker_command::Command;
 use crate::settings::{Abandoned, Backoff, Jitter, ProbeTimeout, Ramp, Ratio, Settings};
 use crate::window::{Recent, elapsed};
 
-/// The longest opening, in ticks; longer ones count as this.
+/// The longest opening, in ticks; longer ones are cut to this.
 const LONGEST: u64 = (1 << 31) - 1;
-/// The longest default of the probe timeout.
+/// The longest probe timeout that is used by default.
 const LONGEST_PROBING: u64 = 1 << 30;
-/// Where failures in a row and trips in a row are counted no further.
+/// Failures in a row are counted up to here, and trips in a row up to
+/// [`MOST_LEVEL`].
 const MOST_CONSECUTIVE: u32 = 255;
 const MOST_LEVEL: u32 = 15;
 
-/// What the breaker is, and what it knows while it is that.
+/// The phase, and what the breaker knows while in it.
 #[derive(Clone, Debug)]
 enum State {
     Closed {
         watch: Watch,
-        /// Closing gradually: the percent of a call saved up so far.
+        /// While closing gradually: the share of the next call saved up so far,
+        /// in percent.
         credit: Option<u32>,
     },
     Open {
-        /// A length of its own, in ticks.
+        /// An explicit length, in ticks.
         explicit_length: Option<u64>,
-        /// What tripped it.
+        /// What tripped the breaker.
         tripped: Tripped,
     },
     HalfOpen {
-        /// Probes that were given out and have not come back.
+        /// Probes given out that have not come back.
         out: u32,
         finished: Tally,
-        /// The tick at which the stay began, to which tenures may follow.
+        /// The tick at which the stay began; several tenures can make up a
+        /// stay.
         began: u64,
     },
     ForcedOpen,
     Disabled,
     MetricsOnly {
         watch: Watch,
-        /// Policies that are met, and have been reported.
+        /// Policies that are met and were reported.
         reported: Vec<Cause>,
     },
 }
@@ -49,7 +52,7 @@ enum State {
 enum Tripped {
     Window(Recent),
     Probes(Tally),
-    /// A command, an outcome of a probe that demanded it, or a deadline.
+    /// A command, a probe's outcome that demanded the opening, or a deadline.
     Other,
 }
 
@@ -57,18 +60,18 @@ enum Tripped {
 #[derive(Clone, Debug)]
 struct Watch {
     window: Recent,
-    /// Failures in a row.
+    /// Failures in a row so far.
     consecutive: u32,
 }
 
-/// A call that has entered the window, and what it met there.
+/// A call that entered the window, and the tally it found there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entered {
     call: Record,
     tally: Tally,
 }
 
-/// Leave to make one call.
+/// Permission to make one call.
 #[derive(Clone, Copy, Debug)]
 pub struct Permit {
     pub generation: u64,
@@ -82,7 +85,7 @@ pub struct Refusal {
     pub retry_after: Option<u64>,
 }
 
-/// What became of an outcome.
+/// What an outcome did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     Booked,
@@ -95,12 +98,12 @@ pub struct Transition {
     pub from: Phase,
     pub to: Phase,
     pub cause: Cause,
-    /// Number of the tenure that began.
+    /// The number of the tenure that begins.
     pub generation: u64,
     pub tick: u64,
 }
 
-/// The breaker at a glance, as the next caller will find it.
+/// The breaker at a glance, as the next caller would find it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     pub phase: Phase,
@@ -116,23 +119,24 @@ pub struct Snapshot {
 
 /// A breaker for one thread.
 ///
-/// Ticks are counted in a `u64`, of which the breaker sees the low 32 bits.
+/// Ticks are counted in a `u64`; the breaker sees the low 32 bits.
 #[derive(Clone, Debug)]
 pub struct Model {
     settings: Settings,
     state: State,
-    /// Number of the current tenure.
+    /// The number of the current tenure.
     pub generation: u64,
-    /// The tick from which the tenure is counted: at which it began, or a probe was
-    /// last given out or ended...
+    /// The tick from which the tenure is counted: when it began, or when a probe
+    /// was last given out or ended...
     since: u64,
-    /// ...after so many more: it began when the one before became overdue.
+    /// ...plus this many ticks: the tenure began when the one before became
+    /// overdue.
     delay: u64,
-    /// Trips from half-open without a close in between.
+    /// Trips from half-open without closing in between.
     level: u32,
     /// Every transition from one phase to another, in order.
     pub transitions: Vec<Transition>,
-    /// Every time the breaker would have tripped, while it only watched.
+    /// Every time the breaker would have tripped, had it not been in a dry run.
     pub would_trips: Vec<Cause>,
 }
 
@@ -168,7 +172,7 @@ impl Model {
                         *credit = Some((saved + share) % 100);
                         saved + share >= 100
                     }
-                    // Once it is noticed that the ramp is over, it is for good.
+                    // Once a caller finds the ramp over, it is over for good.
                     _ => {
                         *credit = None;
                         true
@@ -190,20 +194,21 @@ impl Model {
     /// Whether there is room for one more probe.
     fn has_room(&self) -> bool {
         let State::HalfOpen { out, finished, .. } = self.state else { return false };
-        // A finished probe's place is free again only if so configured.
+        // A finished probe frees its place only if the settings say so.
         let reuse = self.settings.reuse_probes_until.is_some();
         let given = if reuse { out } else { out + finished.calls };
         given < self.settings.probes
     }
 
-    /// Gives out a probe, if there is room; `due` if half-open begins with it.
+    /// Gives out a probe, if there is room; `due` if half-open begins with this
+    /// one.
     fn give_probe(&mut self, due: bool, now: u64) -> bool {
         let room = self.has_room();
         if let State::HalfOpen { out, .. } = &mut self.state
             && room
         {
-            // No permit of the tenure is left: the next one begins, with what the
-            // probes have found so far.
+            // No permit of this tenure is left: the next one begins, with what
+            // the probes have found so far.
             self.generation += u64::from(*out == 0 && !due);
             *out += 1;
             (self.since, self.delay) = (now, 0);
@@ -211,7 +216,7 @@ impl Model {
         room
     }
 
-    /// The call took `took` ticks, or as long as the clock says.
+    /// Ends a call that took `took` ticks; `None`: as long as the clock says.
     pub fn finish(
         &mut self,
         permit: Permit,
@@ -248,7 +253,7 @@ impl Model {
         self.finish(permit, outcome, None, now)
     }
 
-    /// What a permit that is dropped without an outcome counts as.
+    /// What a permit dropped without an outcome counts as.
     pub fn abandoned(&self, permit: Permit, took: Option<u64>, now: u64) -> Outcome {
         match self.settings.abandoned {
             Abandoned::Failed => Outcome::Failure,
@@ -273,13 +278,13 @@ impl Model {
         self.count(entered, now);
     }
 
-    /// The first half of ending a call of a closed breaker: it enters the window.
+    /// The first half of ending a call while closed: it enters the window.
     pub(crate) fn enter_window(&mut self, call: Record, now: u64) -> Entered {
         let State::Closed { watch, .. } = &mut self.state else { unreachable!() };
         watch.enter(call, now)
     }
 
-    /// The second half: it is counted, and trips.
+    /// The second half: the call counts in a row, and may trip the breaker.
     pub(crate) fn count(&mut self, entered: Entered, now: u64) {
         let State::Closed { watch, .. } = &mut self.state else { unreachable!() };
         if let Some(&cause) = watch.count(&self.settings, entered).first() {
@@ -287,8 +292,8 @@ impl Model {
         }
     }
 
-    /// Failures in a row, if ending a call of `permit` has two halves: where it
-    /// enters a window.
+    /// The failures in a row, if a call with `permit` ends in two halves
+    /// because it enters a window.
     pub(crate) fn watching(&self, permit: Permit) -> Option<u32> {
         match &self.state {
             State::Closed { watch, .. } if permit.generation == self.generation => {
@@ -305,7 +310,8 @@ impl Model {
         let demanded = matches!(outcome, Outcome::FailureOpenFor(1..)).then_some(Cause::Demanded);
         let counted = watch.count(&self.settings, entered);
         let met: Vec<_> = demanded.into_iter().chain(counted).collect();
-        // One has recovered when it is not met, whatever the last call was.
+        // A policy has recovered when it is not met, whatever the last call
+        // was.
         let any_call = Record { failed: true, slow: true };
         let still_met = watch.met(&self.settings, any_call, watch.window.tally(now));
         let told = met.iter().filter(|cause| !reported.contains(cause));
@@ -332,7 +338,7 @@ impl Model {
                 || reached(settings.slow_rate, finished.slow, finished.calls);
             (finished.calls >= after).then_some(!bad)
         } else {
-            // A slow probe has failed.
+            // A slow probe counts as failed.
             finished.failed += u32::from(call.failed || call.slow);
             let of = settings.reuse_probes_until.unwrap_or(settings.probes);
             let needed = settings.successes.unwrap_or(of);
@@ -349,19 +355,19 @@ impl Model {
         }
     }
 
-    /// Ends a half-open tenure that is overdue.
+    /// Ends half-open if it is overdue.
     pub(crate) fn notice_deadline(&mut self, now: u64) {
         if !self.is_overdue(now) {
             return;
         }
         match self.settings.after_probe_timeout {
-            // It has been open since the deadline.
+            // The breaker has been open since the deadline.
             AfterProbeTimeout::Open => {
                 let (since, delay) = (self.since, self.deadline().unwrap_or(0));
                 self.open(None, Cause::ProbeTimeout, now);
                 (self.since, self.delay) = (since, delay);
             }
-            // A tenure is left out.
+            // One generation is skipped.
             AfterProbeTimeout::FreshProbes => {
                 self.generation += 1;
                 self.probe(Cause::ProbeTimeout, now);
@@ -382,7 +388,7 @@ impl Watch {
         Entered { call, tally: self.window.tally(now) }
     }
 
-    /// The policies that are met after the call that `entered`, the first one first.
+    /// The policies met after the call that `entered`, in order of precedence.
     fn count(&mut self, settings: &Settings, entered: Entered) -> Vec<Cause> {
         let Entered { call, tally } = entered;
         self.consecutive =
@@ -390,11 +396,12 @@ impl Watch {
         self.met(settings, call, tally)
     }
 
-    /// The policies that are met after `call`, with `tally` in the window.
+    /// The policies met after `call`, with `tally` in the window.
     fn met(&self, settings: &Settings, call: Record, tally: Tally) -> Vec<Cause> {
         let Tally { calls, failed, slow } = tally;
         let enough = calls >= settings.min_calls;
-        // `min_calls` goes for rates; where there is none, for the count.
+        // `min_calls` applies to rates; without a rate, it applies to the
+        // count.
         let has_rate = settings.failure_rate.is_some() || settings.slow_rate.is_some();
         let count_met = settings.failures_in_window.is_some_and(|threshold| failed >= threshold);
         let row_met = settings.consecutive_failures.is_some_and(|threshold| {
@@ -412,32 +419,32 @@ impl Watch {
     }
 }
 
-/// Whether `bad` of `calls` are at least `part` of `whole`.
+/// Whether `bad` out of `calls` reach the ratio.
 fn reached(ratio: Option<Ratio>, bad: u32, calls: u32) -> bool {
     ratio.is_some_and(|Ratio { part, whole }| {
         u64::from(bad) * u64::from(whole) >= u64::from(part) * u64::from(calls)
     })
 }
 
-/// The share of calls admitted `ticks` after closing; `None` for all.
+/// The share of calls admitted `ticks` after closing; `None` admits all.
 fn share_after(settings: &Settings, ticks: u64) -> Option<u32> {
     let Ramp { shares, step } = settings.ramp.as_ref()?;
     shares.get((ticks / u64::from(*step)) as usize).map(|&share| share.into())
 }
 
-// Control by hand. None of these waits for a deadline to be noticed first: they
-// replace whatever there is. Only `half_open` cares, because whether it has
-// anything to do depends on it.
+// Manual control. None of these first checks for a passed deadline: they
+// replace whatever phase they find. Only `half_open` checks, because whether it
+// has anything to do depends on it.
 impl Model {
-    /// Refused, with the phase that there is, if it makes no sense.
+    /// If the command makes no sense now, it is refused with the current phase.
     pub fn command(&mut self, command: Command, now: u64) -> Result<(), Phase> {
         match command {
             Command::Trip => self.open(None, Cause::Manual, now),
-            // Nothing is demanded.
+            // Asks for nothing.
             Command::TripFor(0) => {}
             Command::TripFor(ticks) => self.open(Some(ticks.into()), Cause::Manual, now),
             Command::HalfOpen => return self.half_open(now),
-            // Always a fresh tenure, even when closed already.
+            // Always begins a fresh tenure, even if already closed.
             Command::Reset => self.close(None, Cause::Manual, now),
             Command::ForceOpen => self.force_open(now),
             Command::Disable => self.disable(now),
@@ -480,14 +487,15 @@ impl Model {
     }
 }
 
-// Readings, which change nothing.
+// Readings. They change nothing.
 impl Model {
-    /// Eager: what an acquire at `now` would find.
+    /// The phase that an acquire at `now` would find.
     pub fn phase(&self, now: u64) -> Phase {
         self.ahead(now).0.state.phase()
     }
 
-    /// What the window holds, or that of the tenure before held, if it tripped.
+    /// What the window holds; while open, what the window or the probes that
+    /// tripped the breaker hold.
     pub fn tally(&self, now: u64) -> Tally {
         match &self.state {
             State::Closed { watch, .. } | State::MetricsOnly { watch, .. } => {
@@ -529,8 +537,7 @@ impl Model {
         }
     }
 
-    /// Ticks from the beginning of the tenure to when time alone makes a
-    /// difference next, if it can.
+    /// The next tick at which time alone makes a difference, if there is one.
     pub fn edge(&self, now: u64) -> Option<u64> {
         let ticks = match &self.state {
             State::Open { .. } => Some(self.delay + self.opening()),
@@ -544,8 +551,8 @@ impl Model {
         ticks.map(|ticks| self.since + ticks)
     }
 
-    /// The model as the next caller will find it, and whether its tenure has begun by
-    /// now.
+    /// The model as the next caller would find it, and whether its tenure has already
+    /// begun.
     fn ahead(&self, now: u64) -> (Self, bool) {
         let mut ahead = self.clone();
         ahead.notice_deadline(now);
@@ -558,7 +565,7 @@ impl Model {
         (ahead, began)
     }
 
-    /// Ticks until it is worth asking, where that is known.
+    /// Ticks until it is worth asking again, if that is known.
     fn ticks_left(&self, now: u64) -> Option<u64> {
         match self.state {
             State::HalfOpen { .. } if !self.has_room() => {
@@ -572,7 +579,7 @@ impl Model {
         elapsed(now, self.since).saturating_sub(self.delay)
     }
 
-    /// Ticks until the opening is over, if it is one.
+    /// Ticks until the opening is over, if the breaker is open.
     fn opening_left(&self, now: u64) -> Option<u64> {
         let open = matches!(self.state, State::Open { .. });
         open.then(|| self.opening().saturating_sub(self.in_phase_for(now)))
@@ -599,7 +606,7 @@ impl Model {
         wait.min(LONGEST)
     }
 
-    /// Ticks from `since` to when half-open is overdue, if it can be.
+    /// Ticks from `since` until half-open is overdue, if it can be.
     fn deadline(&self) -> Option<u64> {
         let State::HalfOpen { out, began, .. } = self.state else { return None };
         let by_probe = match self.settings.probe_timeout {
@@ -665,7 +672,8 @@ impl Model {
         self.generation += 1;
         (self.since, self.delay) = (now, 0);
         let (to, generation) = (self.state.phase(), self.generation);
-        // One to the phase already held is a new tenure, but no news.
+        // A transition to the current phase begins a new tenure, but is not
+        // reported.
         if from != to {
             self.transitions.push(Transition { from, to, cause, generation, tick: now });
         }

@@ -1,4 +1,4 @@
-//! The real breaker, with a window that is chosen at run time.
+//! The real breaker, with a window chosen at run time.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -13,11 +13,11 @@ use microbreaker_command::Command;
 use crate::any_window::AnyTimeWindow;
 use crate::settings::{Settings, Window};
 
-/// Remembers everything it hears.
+/// Remembers everything that is reported.
 #[derive(Debug, Default)]
 pub struct Recorder {
     pub transitions: RefCell<Vec<Transition>>,
-    /// And whether they were stale.
+    /// Outcomes, and whether each was stale.
     pub outcomes: RefCell<Vec<(Outcome, bool)>>,
     pub rejections: RefCell<Vec<Rejected>>,
     pub would_trips: RefCell<Vec<Cause>>,
@@ -41,16 +41,16 @@ impl Observer for Recorder {
     }
 }
 
-/// A clock that its owner keeps setting.
+/// A clock that its owner can still set.
 pub type SharedClock = Rc<ManualClock>;
 
-/// A breaker of any window.
+/// A breaker with any window.
 pub trait Subject {
     fn try_acquire(&self) -> Result<AnyPermit<'_>, Rejected>;
     fn resume(&self, token: Token) -> AnyPermit<'_>;
-    /// Makes a call that ends with `outcome`. Whether it was made, or why not.
+    /// Makes a call that ends with `outcome`; `Err` if the call was refused.
     fn call(&self, outcome: Outcome) -> Result<(), Rejected>;
-    /// Makes a call that panics, and catches that.
+    /// Makes a call that panics, and catches the panic.
     fn call_panicking(&self) -> Result<(), Rejected>;
     fn phase(&self) -> Phase;
     fn tally(&self) -> Tally;
@@ -59,12 +59,13 @@ pub trait Subject {
     fn command(&self, command: Command) -> Result<(), IllegalTransition>;
 }
 
-/// A permit of a breaker of any window.
+/// A permit of a breaker with any window.
 pub type AnyPermit<'a> = Box<dyn Finish + 'a>;
 
 /// What can be done with a permit.
 pub trait Finish {
-    /// Ends the call, which took `took` ticks or as long as the clock says.
+    /// Ends the call, which took `took` ticks; `None`: as long as the clock
+    /// says.
     fn finish(self: Box<Self>, outcome: Outcome, took: Option<u32>);
     fn cancel(self: Box<Self>);
     fn into_token(self: Box<Self>) -> Token;
@@ -76,7 +77,8 @@ impl<B: microbreaker::Gate> Finish for Permit<'_, B> {
             Some(ticks) => (*self).took(ticks),
             None => *self,
         };
-        // By their own names, so that these are held against the model too.
+        // Called by their own names, so that these are checked against the
+        // model too.
         match outcome {
             Outcome::Success => permit.success(),
             Outcome::Failure => permit.failure(),
@@ -123,7 +125,7 @@ impl<W: microbreaker::window::Window, C: Clock> Subject for Breaker<W, C, Record
 
     fn call_panicking(&self) -> Result<(), Rejected> {
         let call = || -> Result<(), ()> { std::panic::resume_unwind(Box::new(())) };
-        // The breaker is used after the panic, as its callers do.
+        // The breaker is used after the panic, just as its callers do.
         let call = std::panic::AssertUnwindSafe(|| self.call(call));
         match std::panic::catch_unwind(call) {
             Err(_) => Ok(()),
@@ -152,11 +154,11 @@ impl<W: microbreaker::window::Window, C: Clock> Subject for Breaker<W, C, Record
     }
 }
 
-/// A breaker with a window of the caller's choice.
+/// A breaker with a window chosen by the caller.
 ///
 /// # Errors
 ///
-/// If the configuration is refused.
+/// If the configuration is rejected.
 pub fn with_window<W: microbreaker::window::Window + 'static>(
     settings: &Settings,
     window: W,
@@ -166,19 +168,19 @@ pub fn with_window<W: microbreaker::window::Window + 'static>(
     Ok(Box::new(Breaker::try_new(settings.config(), window, clock, Recorder::default())?))
 }
 
-/// The most calls that [`breaker`]'s windows can remember.
+/// The most calls that the windows of [`breaker`] can remember.
 pub const MOST_CALLS: u32 = CountWindow::<64>::CAPACITY;
 
-/// A breaker whose window is as in `settings`, and watches slow calls if they
-/// are configured.
+/// A breaker with the window that `settings` asks for; it watches slow calls if
+/// they are configured.
 ///
 /// # Errors
 ///
-/// If the configuration is refused.
+/// If the configuration is rejected.
 ///
 /// # Panics
 ///
-/// If the window is greater than any can be, or cannot watch slow calls.
+/// If the window is larger than any can be, or cannot watch slow calls.
 pub fn breaker(settings: &Settings, clock: SharedClock) -> Result<Box<dyn Subject>, ConfigError> {
     let slow = settings.slow_rate.is_some();
     match settings.window {

@@ -1,5 +1,5 @@
 //! A history as a scenario: a table of steps in JSON, for people and for the
-//! replayer of the project's scenarios.
+//! project's scenario replayer.
 
 use std::fmt::Write;
 
@@ -7,10 +7,10 @@ use microbreaker::{AfterProbeTimeout, Phase};
 
 use crate::settings::{Backoff, Jitter, ProbeTimeout, Ramp, Ratio, Settings, Window};
 
-/// A step that was taken, and what the model says after it.
+/// A step, and what the model says after it.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// The tick, not wrapped; negative if the clock stepped back over 0.
+    /// The tick, not wrapped; negative if the clock stepped back past 0.
     pub at: i64,
     pub op: &'static str,
     pub call: Option<u64>,
@@ -22,7 +22,7 @@ pub struct Line {
 
 /// The scenario of `lines` with `settings`.
 ///
-/// A few settings have no place in the other scenarios' schema; they are given
+/// A few settings have no field in the scenarios' schema; they are written
 /// under their own names.
 pub fn json(settings: &Settings, lines: &[Line]) -> String {
     let steps: Vec<String> = lines.iter().map(step).collect();

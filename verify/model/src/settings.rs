@@ -1,17 +1,17 @@
-//! What a breaker is configured to do.
+//! The settings of a breaker.
 
 use microbreaker::{AfterProbeTimeout, Config};
 
-/// As [`Config`], but readable, and with the window.
+/// Like [`Config`], but readable, and including the window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub window: Window,
     pub consecutive_failures: Option<u32>,
-    /// Failures in a row count only as long as the window holds them.
+    /// Failures in a row count only while the window holds them.
     pub consecutive_within_window: bool,
     pub failures_in_window: Option<u32>,
     pub failure_rate: Option<Ratio>,
-    /// Goes with `slow_after`.
+    /// Set together with `slow_after`.
     pub slow_rate: Option<Ratio>,
     /// In ticks.
     pub slow_after: Option<u32>,
@@ -36,12 +36,12 @@ pub enum Window {
     None,
     /// The last calls.
     Count(u32),
-    /// The last `buckets` of `ticks` each.
+    /// The last `buckets` buckets of `ticks` each.
     Time {
         buckets: u32,
         ticks: u32,
     },
-    /// The same, but only failures are remembered.
+    /// The same, but it remembers only failures.
     Failures {
         buckets: u32,
         ticks: u32,
@@ -71,7 +71,7 @@ impl Ratio {
     }
 }
 
-/// What a call counts as whose permit is dropped without an outcome.
+/// What a call counts as if its permit is dropped without an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Abandoned {
     Ignored,
@@ -87,7 +87,7 @@ pub struct Jitter {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeTimeout {
-    /// As long as an opening.
+    /// As long as one opening.
     OpenFor,
     Ticks(u32),
     Never,
@@ -95,13 +95,13 @@ pub enum ProbeTimeout {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ramp {
-    /// In percent, 1 to 7 of them.
+    /// In percent: 1 to 7 shares.
     pub shares: Vec<u8>,
-    /// The ticks that each of them lasts.
+    /// How long each share lasts, in ticks.
     pub step: u32,
 }
 
-/// No policy yet; otherwise the breaker's defaults.
+/// No policy; otherwise the breaker's defaults.
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -132,7 +132,7 @@ impl Default for Settings {
 type Setter = fn(Config, u32) -> Config;
 
 impl Settings {
-    /// The same for the real breaker, unchecked.
+    /// These settings for the real breaker, unchecked.
     ///
     /// # Panics
     ///

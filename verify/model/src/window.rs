@@ -1,4 +1,4 @@
-//! The recent calls, and what a wrapping clock tells about time.
+//! The recent calls, and what a wrapping clock can tell about time.
 
 use std::collections::VecDeque;
 
@@ -6,13 +6,13 @@ use microbreaker::{Tally, clock::STEP_BACK, window::Record};
 
 use crate::settings::{Settings, Window};
 
-/// A turn of the clock.
+/// One turn of the clock.
 pub(crate) const TURN: u64 = 1 << 32;
 
-/// Ticks from `since` to `now`, as far as a clock that wraps can show them.
+/// The ticks from `since` to `now`, as far as a wrapping clock can show them.
 ///
 /// Whole turns do not show, and the last 2^16 ticks of a turn read as a step
-/// back, which is no time.
+/// back, which counts as no time.
 pub fn elapsed(now: u64, since: u64) -> u64 {
     let ticks = now.saturating_sub(since) % TURN;
     if ticks >= TURN - u64::from(STEP_BACK) { 0 } else { ticks }
@@ -30,14 +30,14 @@ pub(crate) enum Recent {
         buckets: u64,
         ticks: u64,
         failures_only: bool,
-        /// The start of the newest bucket, once there is one.
+        /// Where the newest bucket starts, once there is one.
         newest: Option<u64>,
         calls: VecDeque<(u64, Record)>,
     },
 }
 
 impl Recent {
-    /// Empty, since `now` if that is known.
+    /// Empty; it begins at `now`, if that is known.
     pub(crate) fn new(settings: &Settings, now: Option<u64>) -> Self {
         match settings.window {
             Window::None => Self::None,
@@ -92,15 +92,15 @@ impl Recent {
     }
 }
 
-/// One of the buckets that time is divided into, at every turn of the clock
-/// from tick 0.
+/// One of the buckets that divide time, starting anew at each turn of the
+/// clock, from tick 0.
 struct Bucket {
     number: u64,
     start: u64,
 }
 
 impl Bucket {
-    /// The one that `tick` is in.
+    /// The bucket that `tick` is in.
     fn of(tick: u64, ticks: u64) -> Self {
         let (turn, in_turn) = (tick / TURN, tick % TURN);
         // The last bucket of a turn is cut short.
@@ -108,8 +108,8 @@ impl Bucket {
         Self { number, start: tick - in_turn % ticks }
     }
 
-    /// The one that `now` is in for somebody who knows of one that starts at
-    /// `newest`: that or a later one.
+    /// The bucket that `now` is in as seen by a thread that knows of a bucket
+    /// starting at `newest`: that one or a later one.
     fn seen(now: u64, newest: Option<u64>, ticks: u64) -> Self {
         Self::of(newest.map_or(now, |newest| newest + elapsed(now, newest)), ticks)
     }

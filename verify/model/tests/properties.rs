@@ -1,8 +1,8 @@
-//! Random configurations and histories: the breaker against the reference
-//! model, after every step. And the throttle against its formula.
+//! Compares the breaker with the reference model after every step of random
+//! histories, with random configurations; and the throttle with its formula.
 //!
 //! `PROPTEST_CASES=10000 cargo test --release -p microbreaker-model --test properties`
-//! looks harder. What fails is printed as a scenario, too.
+//! searches longer. A failing case is also printed as a scenario.
 
 use std::collections::VecDeque;
 
@@ -25,7 +25,7 @@ const LONGEST_STAY: u32 = (1 << 23) - (1 << 16) - 1;
 
 // Configurations.
 
-/// Something or nothing, so likely; 0 and 1 are never and always.
+/// `Some` with probability `likely`; 0 means never and 1 always.
 fn maybe<S>(likely: f64, something: S) -> BoxedStrategy<Option<S::Value>>
 where
     S: Strategy + 'static,
@@ -40,12 +40,12 @@ where
     }
 }
 
-/// Small numbers, and now and then any up to `most`.
+/// Mostly small numbers, sometimes any up to `most`.
 fn up_to(most: u32) -> impl Strategy<Value = u32> + Clone {
     prop_oneof![3 => 1..=most.min(5), 2 => 1..=most]
 }
 
-/// Short times, and now and then any up to `most`.
+/// Mostly short times, sometimes any up to `most`.
 fn ticks(most: u32) -> impl Strategy<Value = u32> + Clone {
     prop_oneof![4 => 1..=most.min(20), 4 => 1..=most.min(2_000), 1 => 1..=most]
 }
@@ -55,7 +55,7 @@ fn percent() -> impl Strategy<Value = u32> + Clone {
 }
 
 fn by_count(most: u32) -> impl Strategy<Value = Window> {
-    // Often as many as the window's words can remember.
+    // Often as many calls as the window's words can remember.
     prop_oneof![1 => Just(most), 3 => up_to(most)].prop_map(Window::Count)
 }
 
@@ -67,7 +67,7 @@ fn by_time() -> impl Strategy<Value = Window> {
     })
 }
 
-/// The policies that go with `window`, in otherwise default settings.
+/// Policies that suit `window`, in otherwise default settings.
 fn policies(window: Window) -> impl Strategy<Value = Settings> {
     let (counted, rated, most) = match window {
         Window::None => (0.0, 0.0, 1),
@@ -99,7 +99,7 @@ fn policies(window: Window) -> impl Strategy<Value = Settings> {
         })
 }
 
-/// How long it opens.
+/// How long an opening lasts.
 fn openings() -> impl Strategy<Value = (u32, Option<Backoff>, Option<Jitter>)> {
     let whole = prop_oneof![2..=4_u32, 2..=100_000_u32].prop_map(Ratio::times);
     let fraction =
@@ -119,7 +119,7 @@ fn openings() -> impl Strategy<Value = (u32, Option<Backoff>, Option<Jitter>)> {
     )
 }
 
-/// `settings` with what decides how it recovers.
+/// `settings`, plus those that decide how the breaker recovers.
 fn with_recovery(settings: Settings) -> impl Strategy<Value = Settings> {
     let has_rate = settings.failure_rate.is_some() || settings.slow_rate.is_some();
     let by_rate = if has_rate { any::<bool>().boxed() } else { Just(false).boxed() };
@@ -200,7 +200,7 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// Idle times beside the multiples of what is counted in few bits.
+/// Idle times close to multiples of what fits into a few bits.
 fn long_gap() -> impl Strategy<Value = u64> {
     let turn = prop_oneof![Just(1_u64 << 23), Just(1 << 24), Just(1 << 32)];
     let beside = prop_oneof![Just(0), -3..=3_i64, -70_000..=70_000_i64];
@@ -228,13 +228,14 @@ fn step(percent_failing: u32, meddling: u32) -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A failing history shrinks to the few steps that matter.
+/// Histories; a failing one shrinks to the few steps that matter.
 fn history(window: impl Strategy<Value = Window> + 'static) -> impl Strategy<Value = History> {
     let failing = prop_oneof![1..=5_u32, 1..=99_u32];
     let settings = window.prop_flat_map(policies).prop_flat_map(with_recovery);
     let steps =
         (failing, prop_oneof![Just(2_u32), Just(40)]).prop_flat_map(|(failing, meddling)| {
-            // No bucket of a time window gets more calls than it counts exactly.
+            // No bucket of a time window gets more calls than it can count
+            // exactly.
             let most = prop_oneof![4 => Just(300_usize), 1 => Just(1_000)];
             most.prop_flat_map(move |most| prop::collection::vec(step(failing, meddling), 1..=most))
         });
@@ -244,7 +245,7 @@ fn history(window: impl Strategy<Value = Window> + 'static) -> impl Strategy<Val
 
 type Checked = Result<(), TestCaseError>;
 
-/// As a test of any window, but with a window of the kind that is named.
+/// Like the tests of any window, but with the window type given.
 fn agree<W: microbreaker::window::Window + Default + 'static>(history: &History) -> Checked {
     let clock = SharedClock::new(ManualClock::new(history.start));
     let breaker = if history.settings.slow_rate.is_some() {
@@ -257,12 +258,12 @@ fn agree<W: microbreaker::window::Window + Default + 'static>(history: &History)
     run_with(history, &*breaker, &clock).map_err(TestCaseError::fail)
 }
 
-/// One in `part` of the usual number of cases.
+/// `1 / part` of the usual number of cases.
 fn one_in(part: u32) -> ProptestConfig {
     let usual = ProptestConfig::default();
     ProptestConfig {
         cases: usual.cases.div_ceil(part),
-        // Most of the time goes into random numbers; these are cheap.
+        // Most of the time goes into random numbers; this generator is cheap.
         rng_algorithm: RngAlgorithm::XorShift,
         failure_persistence: None,
         ..usual
@@ -296,8 +297,8 @@ proptest! {
         agree::<ShortWindow>(&history)?;
     }
 
-    // Rings of few small words: they wrap every few calls, and their laps wrap,
-    // too.
+    // Rings of a few small words: they wrap every few calls, and so do their
+    // lap numbers.
 
     #[test]
     fn the_smallest_ring(history in history(by_count(1))) {
@@ -315,8 +316,8 @@ proptest! {
     }
 }
 
-/// The clock's low 23 bits come round within a long window; an idle time of
-/// more than that is no reason to forget it.
+/// The clock's low 23 bits wrap within a long window; the window must not
+/// forget what it holds after an idle time longer than that.
 #[test]
 fn a_long_window_outlasts_an_idle_time() {
     for (buckets, ticks) in [(1, 1 << 30), (5, 1 << 22), (126, 1 << 17), (10, 999_999)] {
@@ -334,7 +335,7 @@ fn a_long_window_outlasts_an_idle_time() {
     }
 }
 
-/// What is counted in few bits is counted no further.
+/// Counters of a few bits stop at their largest value.
 #[test]
 fn counts_end_where_their_bits_do() {
     let settings = Settings {
@@ -352,7 +353,7 @@ fn counts_end_where_their_bits_do() {
     run(&History { settings, start: 0, steps: steps.collect() }).unwrap();
 }
 
-/// In a dry run nothing is opened, so what the outcome counts for is all of it.
+/// A dry run opens nothing, so what the outcome counts as is all its effect.
 #[test]
 fn a_dry_run_counts_a_slow_failure_that_demands_an_opening() {
     let settings = Settings {
@@ -385,16 +386,16 @@ proptest! {
 
 // The throttle.
 
-/// What the book says, in its own symbols and in floating point.
+/// The formula from the book, with its symbols and in floating point.
 struct Book {
     seed: u32,
     multiplier: f64,
     cap: f64,
-    /// How many calls, or else buckets of how many ticks, are remembered.
+    /// How many calls are remembered; `None`: those in the last buckets.
     last_calls: Option<usize>,
     buckets: u32,
     bucket: u32,
-    /// When calls entered, and whether the callee accepted them.
+    /// When each call entered, and whether the callee accepted it.
     calls: VecDeque<(u32, bool)>,
     draws: u32,
 }
@@ -444,7 +445,7 @@ fn scatter(mut bits: u32) -> u32 {
     bits ^ (bits >> 16)
 }
 
-/// Each call is made `after` so many ticks and ends at once.
+/// Each call is made `after` this many ticks and ends immediately.
 fn by_the_book<W: microbreaker::window::Window>(
     config: ThrottleConfig,
     window: W,
@@ -502,8 +503,8 @@ proptest! {
     }
 }
 
-/// After one failure half of the calls are refused: exactly the lower half of
-/// what can be drawn. The seeds draw the middle, and the number below it.
+/// After one failure, half of the calls are refused: exactly the lower half of
+/// the possible draws. The seeds draw the middle, and the number just below it.
 #[test]
 fn the_throttle_refuses_exactly_its_share_of_draws() {
     for (seed, draw, admits) in [(0x7ec6_9360, 1 << 31, true), (0x9c0d_8e22, (1 << 31) - 1, false)]

@@ -1,6 +1,6 @@
-//! What a case file says: the schema, checked as it is read.
+//! The contents of a case file: the schema, checked as the file is read.
 //!
-//! Unknown fields and names are refused: what is not understood must not look
+//! Unknown fields and names are rejected: what is not understood must not look
 //! as if it had been tested.
 
 use std::collections::BTreeMap;
@@ -33,13 +33,13 @@ pub struct Case {
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub window: Window,
-    /// In percent, as all rates.
+    /// In percent, like all rates.
     pub failure_rate: Option<f64>,
     pub slow_rate: Option<f64>,
-    /// In ticks, as all times.
+    /// In ticks, like all times.
     pub slow_after: Option<u64>,
     pub min_calls: Option<u32>,
-    /// Failures inside the window.
+    /// Failures within the window.
     pub failure_count: Option<u32>,
     pub consecutive_failures: Option<u32>,
     pub open_for: u64,
@@ -49,8 +49,8 @@ pub struct Config {
     /// Instead of a breaker: an adaptive throttle.
     pub throttle: Option<Throttle>,
     pub initial_state: Option<Phase>,
-    /// Says that the phase reads as half-open without a call once the wait is
-    /// over; here it always does.
+    /// Declares that the phase reads as half-open, without a call, once the
+    /// wait is over; here it always does.
     #[serde(default)]
     pub auto_half_open: bool,
     #[serde(default)]
@@ -106,9 +106,9 @@ pub struct HalfOpen {
     #[serde(default)]
     pub decide: Decide,
     pub evaluate_after: Option<u32>,
-    /// How long probes may be out without any of them moving.
+    /// How long probes may be out while none is given out or ends.
     pub probe_timeout: Option<u64>,
-    /// The longest stay; 0 is none.
+    /// The longest stay; 0 means no limit.
     pub max_wait: Option<u64>,
     pub max_wait_to: Option<MaxWaitTo>,
     pub reprobe_every: Option<u64>,
@@ -133,7 +133,7 @@ impl Default for HalfOpen {
     }
 }
 
-/// What `permits` bounds: the probes of a stay, or those out at a time.
+/// What `permits` limits: the probes of a stay, or those out at a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
@@ -156,7 +156,7 @@ pub enum Decide {
     /// As soon as it is certain.
     #[default]
     Early,
-    /// In any other way.
+    /// Any other time.
     #[serde(other)]
     Late,
 }
@@ -209,7 +209,7 @@ impl Op {
     }
 }
 
-/// What must hold after a step; what is absent may be anything.
+/// What must hold after a step; absent fields match anything.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expect {
@@ -218,7 +218,7 @@ pub struct Expect {
     pub calls: Option<u32>,
     pub failed: Option<u32>,
     pub slow: Option<u32>,
-    /// `Some(None)`: a null was written, there must be no rate.
+    /// `Some(None)`: a null was written, so there must be no rate.
     #[serde(deserialize_with = "present")]
     pub failure_rate: Option<Option<f64>>,
     #[serde(deserialize_with = "present")]
@@ -230,12 +230,12 @@ pub struct Expect {
     /// Since the start.
     pub transitions: Option<Vec<Move>>,
     pub events: Option<BTreeMap<Event, u32>>,
-    /// Whether a manual transition is refused.
+    /// Whether a manual transition must be refused.
     pub error: Option<bool>,
 }
 
 impl Expect {
-    /// Whether it is about what was recorded.
+    /// Whether it asks about what was recorded.
     pub fn asks_for_window(&self) -> bool {
         let counts = [self.calls, self.failed, self.slow];
         let rates = [self.failure_rate, self.slow_rate];
@@ -243,7 +243,7 @@ impl Expect {
     }
 }
 
-/// Tells a null from an absent field.
+/// Distinguishes a null from an absent field.
 fn present<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
     T: Deserialize<'de>,
@@ -294,7 +294,7 @@ impl fmt::Debug for Move {
     }
 }
 
-/// Something that is reported. A policy's name is told when it trips the
+/// Something that is reported. A policy's event is reported when it trips the
 /// breaker, and in a dry run when it would have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -324,7 +324,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The event of a policy that was met.
+    /// The event of a policy being met.
     pub fn of(cause: Cause) -> Option<Self> {
         match cause {
             Cause::ConsecutiveFailures => Some(Self::ConsecutiveFailuresExceeded),
@@ -336,17 +336,17 @@ impl Event {
     }
 }
 
-/// A case and where it was read, or why it could not be.
+/// A case and where it was read, or why it could not be read.
 pub struct Entry {
     pub file: PathBuf,
     pub id: String,
     pub case: Result<Case, String>,
 }
 
-/// Reads all cases of a file, or of a folder and those in it.
+/// Reads all cases of a file, or of a folder and those inside it.
 ///
-/// A file holds one case or a list of them. A case that does not follow the
-/// schema spoils only itself.
+/// A file holds one case or a list of them. A case that violates the schema
+/// spoils only itself.
 pub fn load(path: &Path) -> anyhow::Result<Vec<Entry>> {
     if path.is_dir() {
         let mut entries: Vec<PathBuf> = std::fs::read_dir(path)

@@ -1,4 +1,4 @@
-//! Replays cases and says how they fare.
+//! Replays cases and reports the results.
 
 use std::fmt;
 use std::rc::Rc;
@@ -14,19 +14,19 @@ use crate::replay::{Frame, replay};
 use crate::settings::{approximation, settings};
 use crate::subject::{ModelSubject, RealSubject, ThrottleSubject, Ticks};
 
-/// How a case fared.
+/// The result of a case.
 #[derive(Debug)]
 pub enum Verdict {
     Passed,
     Failed(Failure),
-    /// The design rules it out, and why.
+    /// The design rules the case out, for this reason.
     Skipped(String),
 }
 
-/// The first step after which the breaker or the model was not as expected.
+/// The first step after which the breaker or the model did not match the expectations.
 #[derive(Debug)]
 pub struct Failure {
-    /// From 1.
+    /// Counted from 1.
     pub step: usize,
     /// The step in words.
     what: String,
@@ -46,7 +46,7 @@ pub fn check(case: &Case) -> Verdict {
         Ok(frames) => vec![("breaker", frames)],
         Err(reason) => return Verdict::Skipped(reason),
     };
-    // There is no model of the throttle.
+    // The throttle has no model.
     if case.config.throttle.is_none() {
         match on_model(case) {
             Ok(frames) => runs.push(("model", frames)),
@@ -102,7 +102,7 @@ fn on_model(case: &Case) -> Result<Vec<Frame>, String> {
     Ok(replay(case, &mut ModelSubject::new(Model::new(settings(case)?)), 0))
 }
 
-/// What is not as expected.
+/// What does not match the expectations.
 fn compare(who: &str, frame: &Frame, step: &Step, judged_after: Option<u32>) -> Vec<String> {
     let findings = match &frame.after {
         Ok(after) => after.findings(&step.expect, judged_after),

@@ -1,4 +1,4 @@
-//! A case as a timeline: phases, calls, and what the policies look at.
+//! Draws a case as a timeline: phases, calls, and what the policies watch.
 
 mod scale;
 mod story;
@@ -14,13 +14,13 @@ use self::story::{Call, Mark, Meter, Span, Story};
 use crate::case::{Case, Config, HalfOpen, MaxWaitTo, Rule, Window};
 use crate::check::on_breaker;
 
-/// How often to look at the breaker between two steps.
+/// How often the breaker is looked at between two steps.
 const LOOKS: u64 = 200;
 
 // In pixels.
 const LEFT: f64 = 136.0;
 const RIGHT: f64 = 64.0;
-/// For the words above.
+/// For the text above the drawing.
 const LEAST: f64 = 560.0;
 const MARGIN: f64 = 14.0;
 const BAND: f64 = 26.0;
@@ -29,12 +29,11 @@ const METER: f64 = 44.0;
 const GAP: f64 = 14.0;
 const LETTER: f64 = 6.6;
 
-/// Draws `case` as it goes on the real breaker, as SVG for light and dark
-/// backgrounds.
+/// Draws how `case` runs on the real breaker, as SVG for light and dark backgrounds.
 ///
 /// # Errors
 ///
-/// If it cannot be replayed: why the design rules it out.
+/// If the case cannot be replayed: why the design rules it out.
 pub fn draw(case: &Case) -> Result<String, String> {
     let frames = on_breaker(case, LOOKS)?;
     let scale = Scale::new(case, LEFT);
@@ -52,7 +51,7 @@ pub fn draw(case: &Case) -> Result<String, String> {
     Ok(picture.finish(&case.title))
 }
 
-/// Rows, from top to bottom.
+/// The rows, from top to bottom.
 struct Picture {
     group: Group,
     width: f64,
@@ -112,7 +111,7 @@ impl Picture {
         self.y += BAND + GAP;
     }
 
-    /// In as many lanes as there are calls at a time.
+    /// Uses as many lanes as there are calls at a time.
     fn calls(&mut self, calls: &[Call]) {
         self.label(self.y + LANE / 2.0 + 2.0, "calls");
         let mut lanes: Vec<f64> = Vec::new();
@@ -204,7 +203,7 @@ impl Picture {
         self.y += 20.0;
     }
 
-    /// Only of what there is.
+    /// Explains only the marks that occur.
     fn legend(&mut self, calls: &[Call]) {
         let names = [
             (Mark::Success, "success"),
@@ -257,12 +256,12 @@ impl Picture {
     }
 }
 
-/// A coordinate to a tenth of a pixel, which is fine enough and short.
+/// A coordinate to a tenth of a pixel: precise enough, and short.
 fn place(pixels: f64) -> f64 {
     (pixels * 10.0).round() / 10.0
 }
 
-/// What the configuration says, in a line.
+/// The configuration, summarised in one line.
 fn summary(config: &Config) -> String {
     let mut parts: Vec<String> = Vec::new();
     match config.window {
@@ -318,7 +317,7 @@ fn summary(config: &Config) -> String {
     words
 }
 
-/// Breaks `text` between words into lines of at most so many letters.
+/// Breaks `text` between words into lines of at most this many letters.
 fn wrap(text: &str, letters: f64) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

@@ -1,4 +1,4 @@
-//! Compares what is with what a step expects.
+//! Compares the state after a step with what the step expects.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -8,12 +8,12 @@ use microbreaker::Phase;
 use crate::case::{Admit, Event, Expect, Move};
 use crate::subject::Seen;
 
-/// What there is after a step.
+/// The state after a step.
 pub(crate) struct After {
     pub(crate) seen: Seen,
     /// The answer to an `acquire`.
     pub(crate) admitted: Option<Result<(), Option<u64>>>,
-    /// A command made no sense.
+    /// A command was refused because it made no sense.
     pub(crate) refused: bool,
     /// A call ended too late to count.
     pub(crate) stale: bool,
@@ -22,7 +22,7 @@ pub(crate) struct After {
     pub(crate) events: BTreeMap<Event, u32>,
 }
 
-/// One expectation, and what there was.
+/// One expectation, and the actual value.
 pub(crate) struct Finding {
     pub(crate) field: &'static str,
     pub(crate) expected: String,
@@ -50,7 +50,7 @@ impl After {
             let percent = f64::from(bad) * 100.0 / f64::from(tally.calls);
             (rated && tally.calls > 0).then_some(percent)
         };
-        // Before the verdict, the probes may be said to have no rate yet.
+        // Before the verdict, a case may say that the probes have no rate yet.
         let early = phase == Phase::HalfOpen && judged_after.is_some_and(|n| tally.calls < n);
         findings.rate("failure_rate", expect.failure_rate, rate(tally.failed), early);
         findings.rate("slow_rate", expect.slow_rate, rate(tally.slow), early);
@@ -71,13 +71,13 @@ impl After {
             Some(Err(wait)) => wait,
             _ => self.seen.retry_after,
         };
-        // Where there is nothing to wait for, none and 0 are the same.
+        // Where there is nothing to wait for, `None` and 0 mean the same.
         let waits = !matches!(self.seen.phase, Phase::Open | Phase::ForcedOpen);
         let same = expected == got || waits && expected.unwrap_or(0) == got.unwrap_or(0);
         findings.add("retry_after", &expected, &got, same);
     }
 
-    /// A phase that began by itself may be listed before a call has noticed.
+    /// A phase that began by itself may be listed before any call noticed it.
     fn transitions(&self, findings: &mut Findings, expect: &Expect) {
         let Some(expected) = &expect.transitions else { return };
         let mut eager = self.moves.clone();
@@ -103,7 +103,7 @@ impl Findings {
         }
     }
 
-    /// Rates are written with one decimal.
+    /// Rates are written with one decimal place.
     fn rate(
         &mut self,
         field: &'static str,
@@ -113,7 +113,7 @@ impl Findings {
     ) {
         let Some(expected) = expected else { return };
         let same = match (expected, got) {
-            // Rounded either way: 6.25 may be written as 6.2 or as 6.3.
+            // Rounding may go either way: 6.25 may be written as 6.2 or as 6.3.
             (Some(expected), Some(got)) => (expected - got).abs() <= 0.05 + 1e-9,
             (None, got) => early || got.is_none(),
             (Some(_), None) => false,
@@ -127,7 +127,7 @@ impl Findings {
     }
 }
 
-/// A value as a case writes it, nearly.
+/// A value, roughly as a case writes it.
 fn plain(value: &impl Debug) -> String {
     let text = format!("{value:?}");
     let inner = text.strip_prefix("Some(").and_then(|text| text.strip_suffix(')'));

@@ -7,13 +7,13 @@ use anyhow::anyhow;
 use crate::case;
 use crate::draw::draw;
 
-/// One of the pictures.
+/// One picture.
 pub struct Picture {
     pub path: PathBuf,
     pub svg: String,
 }
 
-/// Where the pictures are.
+/// Where the pictures are stored.
 pub fn folder() -> PathBuf {
     root().join("docs").join("pictures")
 }

@@ -1,4 +1,4 @@
-//! Writes down what a case does to a breaker.
+//! Records what a case does to a breaker.
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use crate::subject::{RealSubject, Seen, Subject};
 
 pub use crate::subject::{End, Handle};
 
-/// Something that is done to a breaker; calls are numbered.
+/// One action on a breaker; calls are numbered.
 #[derive(Clone, Copy, Debug)]
 pub enum Act {
     SetClock(u32),
@@ -21,11 +21,11 @@ pub enum Act {
     Command(Command),
 }
 
-/// The settings for `case`, and what it does.
+/// The settings for `case`, and the actions in it.
 ///
 /// # Errors
 ///
-/// Why the design rules it out.
+/// Why the design rules the case out.
 pub fn record(case: &Case) -> Result<(Settings, Vec<Act>), String> {
     let settings = settings(case)?;
     if case.config.throttle.is_some() {
@@ -40,7 +40,7 @@ pub fn record(case: &Case) -> Result<(Settings, Vec<Act>), String> {
     Ok((settings, acts))
 }
 
-/// Writes down what is done to the breaker.
+/// Records the actions on the breaker.
 struct Recorder<'a> {
     inner: RealSubject<'a>,
     acts: Vec<Act>,

@@ -9,16 +9,16 @@ use crate::case::{Case, Event, Expect, Move, Op, Step};
 use crate::expect::After;
 use crate::subject::{End, Seen, Subject};
 
-/// A step that was made.
+/// A step that was taken.
 pub(crate) struct Frame {
-    /// Or why it could not be.
+    /// The state after it, or why the step was impossible.
     pub(crate) after: Result<After, String>,
-    /// What could be seen between it and the next one, if that was asked for.
+    /// What was visible between this step and the next one, if that was asked for.
     pub(crate) gap: Vec<(u64, Seen)>,
 }
 
-/// Makes all steps of `case`. With `looks`, looks so many times between any
-/// two of them: that changes nothing, but pictures show it.
+/// Takes all steps of `case`, and looks `looks` times between any two of them:
+/// that changes nothing, but pictures show it.
 pub(crate) fn replay(case: &Case, subject: &mut dyn Subject, looks: u64) -> Vec<Frame> {
     let first = case.steps.first().map_or(0, |step| step.at);
     subject.set_clock(first);
@@ -45,17 +45,17 @@ pub(crate) fn replay(case: &Case, subject: &mut dyn Subject, looks: u64) -> Vec<
     frames
 }
 
-/// Keeps the books that a breaker does not keep.
+/// Keeps the records that a breaker does not keep.
 struct Replay<'a> {
     subject: &'a mut dyn Subject,
     /// The steps that started the calls under way, by name.
     calls: HashMap<String, usize>,
-    /// Transitions and would-be trips that the subject told of already.
+    /// How many transitions and would-be trips of the subject were processed already.
     heard: (usize, usize),
     moves: Vec<Move>,
     /// The phase that the last transition led to.
     phase: Phase,
-    /// Rejections since then.
+    /// Rejections since that transition.
     rejected: u32,
     events: BTreeMap<Event, u32>,
 }
@@ -74,7 +74,7 @@ impl<'a> Replay<'a> {
         for &command in way {
             subject.command(command);
         }
-        // The way there does not count.
+        // How the initial phase was reached does not count.
         let heard = (subject.transitions().len(), subject.would_trips().len());
         let phase = subject.look().phase;
         let (moves, events) = (Vec::new(), BTreeMap::new());
@@ -98,8 +98,8 @@ impl<'a> Replay<'a> {
             Op::Acquire => {
                 let answer = self.subject.acquire(index);
                 if answer.is_ok() {
-                    // Without a name, or if the name is given anew, the permit
-                    // is held until the end.
+                    // Without a name, or if the name is reused, the permit is
+                    // held until the end.
                     self.calls.extend(step.call.clone().map(|call| (call, index)));
                 }
                 admitted = Some(answer);
@@ -119,14 +119,14 @@ impl<'a> Replay<'a> {
             admitted,
             refused,
             stale,
-            // A phase that began by itself has rejected nobody yet.
+            // A phase that began by itself has not rejected any call yet.
             rejected: if same_phase { self.rejected } else { 0 },
             moves: self.moves.clone(),
             events: self.events.clone(),
         })
     }
 
-    /// Whether that was too late to count.
+    /// Whether the call ended too late to count.
     fn finish(&mut self, step: &Step) -> Result<bool, String> {
         let name = step.call.as_deref().ok_or("the step names no call")?;
         let unknown = || format!("no call named {name} is under way");
@@ -147,7 +147,7 @@ impl<'a> Replay<'a> {
         Ok(self.subject.finish(call, end))
     }
 
-    /// False if it was refused.
+    /// False if the command was refused.
     fn command(&mut self, op: Op, arg: Option<u64>, expect: &Expect) -> bool {
         match op {
             Op::Open => self.subject.command(Command::Trip),
@@ -156,7 +156,7 @@ impl<'a> Replay<'a> {
                 self.subject.command(Command::TripFor(ticks))
             }
             Op::HalfOpen => self.half_open(expect),
-            // To the phase already held: nothing happens.
+            // Already in that phase: nothing happens.
             Op::Close if self.subject.look().phase == Phase::Closed => true,
             Op::Close | Op::Reset => self.subject.command(Command::Reset),
             Op::ForceOpen => self.subject.command(Command::ForceOpen),
@@ -166,9 +166,10 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Cases that are about the probes begin with this step to get there, also
-    /// from where it makes no sense. Unless the case expects it to be refused,
-    /// the breaker is then led there through an opening, as one transition.
+    /// Cases about probes begin with this step to get to half-open, even from a
+    /// phase where the command makes no sense. Unless the case expects a
+    /// refusal, the breaker is then taken there through an opening, recorded as
+    /// a single transition.
     fn half_open(&mut self, expect: &Expect) -> bool {
         let elsewhere = expect.state.is_some_and(|state| state != Phase::HalfOpen);
         let refusal_expected = expect.error == Some(true) || elsewhere;
@@ -187,7 +188,7 @@ impl<'a> Replay<'a> {
         true
     }
 
-    /// Books what the subject has told since the last time.
+    /// Processes what the subject reported since the last time.
     fn listen(&mut self) {
         let transitions = self.subject.transitions();
         let would_trips = self.subject.would_trips();

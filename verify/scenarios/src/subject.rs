@@ -1,4 +1,4 @@
-//! What a case is replayed on: the real breaker, the model, a throttle.
+//! What a case is replayed on: the real breaker, the model, or a throttle.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -22,28 +22,28 @@ pub enum End {
 pub(crate) struct Seen {
     pub(crate) phase: Phase,
     pub(crate) tally: Tally,
-    /// Whether there are enough calls to speak of rates.
+    /// Whether there are enough calls for rates to mean anything.
     pub(crate) rated: bool,
     pub(crate) consecutive: u32,
     pub(crate) retry_after: Option<u64>,
 }
 
-/// A call: the number of the step that starts it.
+/// A call, identified by the number of the step that starts it.
 pub type Handle = usize;
 
-/// Holds the permits of the calls under way.
+/// Holds the permits of calls under way.
 pub(crate) trait Subject {
     fn set_clock(&mut self, tick: u64);
-    /// Starts a call; where it is refused, for how many ticks if that is known.
+    /// Starts a call. If it is refused, the error says for how many ticks, if that is known.
     fn acquire(&mut self, call: Handle) -> Result<(), Option<u64>>;
-    /// Ends a call that was admitted. Whether that was too late to count.
+    /// Ends a call that was admitted. True if it ended too late to count.
     fn finish(&mut self, call: Handle, end: End) -> bool;
-    /// False if it is refused.
+    /// False if the command is refused.
     fn command(&mut self, command: Command) -> bool;
     fn look(&self) -> Seen;
-    /// All transitions, and why.
+    /// All transitions so far, with their causes.
     fn transitions(&self) -> Vec<(Move, Cause)>;
-    /// All trips that a dry run only reported.
+    /// All trips that a dry run reported instead of tripping.
     fn would_trips(&self) -> Vec<Cause>;
 }
 
@@ -78,7 +78,7 @@ fn end(permit: AnyPermit<'_>, end: End) {
         End::Panicked => {
             let call = AssertUnwindSafe(|| {
                 let _in_call = InCall(Some(permit));
-                // Not `panic!`: nobody needs to read about this one.
+                // Not `panic!`: nobody needs to read a message about this one.
                 resume_unwind(Box::new(()));
             });
             let _: Result<(), _> = catch_unwind(call);
@@ -199,7 +199,7 @@ pub(crate) struct ThrottleSubject<'a, W: Window> {
     permits: HashMap<Handle, AnyPermit<'a>>,
 }
 
-/// A clock that somebody else sets too.
+/// A clock that its owner can still set.
 pub(crate) struct Ticks(pub(crate) SharedClock);
 
 impl Clock for Ticks {

@@ -1,4 +1,4 @@
-//! The project's own cases hold, and a case that should fail does.
+//! The project's own cases hold, and a case that should fail does fail.
 
 use microbreaker_scenarios::case::{self, Case};
 use microbreaker_scenarios::check::{Verdict, check};
@@ -29,7 +29,7 @@ const TRIP: &str = r#"
     {"at": 7, "op": "acquire", "call": "b"},
     {"at": 7, "op": "panic", "call": "b"}"#;
 
-/// What is said of a check with `expect` after the trip, at `tick`.
+/// The complaint of a check with `expect` after the trip, at `tick`.
 fn complaint(tick: u64, expect: &str) -> Option<String> {
     let check_step = format!(r#"{TRIP}, {{"at": {tick}, "op": "check", "expect": {expect}}}"#);
     match check(&case(&check_step)) {
@@ -76,7 +76,7 @@ fn every_expectation_can_fail() {
 fn a_phase_that_began_by_itself_is_fresh() {
     let due = r#"{"state": "half_open", "calls": 0, "rejected": 0, "retry_after": 0}"#;
     assert_eq!(complaint(107, due), None);
-    // Listed as seen, or as told so far.
+    // Listed as seen, or as reported so far.
     assert_eq!(complaint(107, r#"{"transitions": ["closed>open", "open>half_open"]}"#), None);
     assert_eq!(complaint(107, r#"{"transitions": ["closed>open"]}"#), None);
 }

@@ -1,4 +1,4 @@
-//! The pictures of `docs/policies.md` are what the breaker does.
+//! The pictures in `docs/policies.md` match what the breaker does.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ fn pictures_are_as_drawn() {
     for picture in pictures().unwrap() {
         let name = picture.path.display();
         let kept = fs::read_to_string(&picture.path).unwrap_or_default();
-        // Not `assert_eq`: two pictures of ten kilobytes each tell nobody anything.
+        // Not `assert_eq`: printing two pictures of ten kilobytes each helps nobody.
         assert!(kept == picture.svg, "{name} has drifted: run `cargo xtask pictures`");
     }
 }

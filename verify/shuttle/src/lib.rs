@@ -1,8 +1,8 @@
-//! Random and chosen schedules of threads that use one breaker, each checked
-//! against the model. Everything here is for `--cfg shuttle` only.
+//! Runs threads that use one breaker in random and chosen schedules, and checks
+//! each run against the model. Everything here needs `--cfg shuttle`.
 //!
-//! shuttle changes threads before an atomic access and nowhere else, and every
-//! access sees the newest value. What loads may see beside that is loom's part.
+//! shuttle switches threads only before an atomic access, and every access sees
+//! the newest value. What else a load may see is loom's job.
 #![cfg(shuttle)]
 
 mod switches;
@@ -17,10 +17,10 @@ use microbreaker_model::concurrent::{Bench, Operation, Subject, Thread};
 use microbreaker_model::linear::explain;
 use shuttle::scheduler::Scheduler;
 
-/// Far from 0, the tick at which a breaker begins.
+/// The tick at which a breaker begins: far from 0.
 pub const START: u32 = 1_000;
 
-/// How many schedules each test tries, unless `SCHEDULES` says otherwise.
+/// How many schedules each test runs, unless `SCHEDULES` says otherwise.
 const SCHEDULES: usize = 2_000;
 
 pub fn schedules() -> usize {
@@ -28,21 +28,21 @@ pub fn schedules() -> usize {
     schedules.map_or(SCHEDULES, |count| count.parse().expect("SCHEDULES is a number"))
 }
 
-/// Tries `f` in the schedules of `scheduler`. How many there were.
+/// Runs `f` in the schedules of `scheduler`, and returns how many there were.
 pub fn run(scheduler: impl Scheduler + 'static, f: impl Fn() + Send + Sync + 'static) -> usize {
     let mut config = shuttle::Config::new();
     config.silence_warnings = true;
-    // The search for an order goes deep.
+    // The search for an order recurses deeply.
     config.stack_size = 1 << 20;
     shuttle::Runner::new(scheduler, config).run(f)
 }
 
-/// A breaker, and what happens to it.
+/// A breaker, and a record of what happens to it.
 pub struct Trial<W: Window> {
     settings: Settings,
     bench: Bench,
     breaker: Arc<Subject<W>>,
-    /// The one that waits for the others.
+    /// The thread that waits for the others.
     main: Thread,
     done: Vec<Thread>,
 }
@@ -54,13 +54,14 @@ impl<W: Window + Send + Sync + 'static> Trial<W> {
         Self { settings: settings.clone(), bench, breaker: Arc::new(breaker), main, done }
     }
 
-    /// Does something while nobody else does anything.
+    /// Performs an operation while no other thread runs.
     pub fn act(&mut self, operation: Operation) {
         self.main.act(&self.breaker, operation);
     }
 
-    /// Lets a thread for each of the lists do what it says, all at once. The
-    /// first have what the first of earlier ones had under way.
+    /// Starts a thread for each list, all at once, and lets it perform the
+    /// list's operations. The first threads inherit the calls under way of the
+    /// previous race's threads, in order.
     pub fn race(&mut self, lists: impl IntoIterator<Item = Vec<Operation>>) {
         let mut earlier = std::mem::take(&mut self.done).into_iter();
         let start = |list: Vec<Operation>| {
@@ -78,7 +79,7 @@ impl<W: Window + Send + Sync + 'static> Trial<W> {
         self.done.extend(earlier);
     }
 
-    /// Fails unless the model explains everything.
+    /// Fails unless the model explains everything that happened.
     pub fn check(self) {
         let threads = [self.main].into_iter().chain(self.done);
         let threads: Vec<_> = threads.map(|thread| thread.entries).collect();

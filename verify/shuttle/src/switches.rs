@@ -2,27 +2,27 @@
 
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 
-/// The main thread starts both, and then waits.
+/// The main thread starts both threads, and then waits.
 const MAIN: usize = 0;
 const THREADS: [usize; 2] = [1, 2];
 
-/// Lets one thread take some steps, then the other some, and so on; whoever's turn
-/// is the last goes on to its end, and then the other does. Tries every number of
-/// steps in each turn.
+/// Lets one thread take some steps, then the other some, and so on; the thread
+/// with the last turn runs to its end, and then the other does. Tries every number
+/// of steps in each turn.
 pub struct Switches {
-    /// How many steps the turns have, but for the last.
+    /// How many steps each turn has, except for the last.
     turns: Vec<usize>,
-    /// The first turn in which a thread came to its end.
+    /// The first turn in which a thread reached its end.
     ended_in: Option<usize>,
-    /// The turn, and the steps taken in it.
+    /// The current turn, and the steps taken in it.
     now: (usize, usize),
 }
 
 impl Switches {
-    /// From thread to thread so many times.
+    /// Switches threads this many times.
     pub fn new(switches: usize) -> Self {
         let mut turns = vec![1; switches];
-        // The first execution adds a step to the last.
+        // The first execution adds a step to the last entry.
         turns[switches - 1] = 0;
         Self { turns, ended_in: None, now: (0, 0) }
     }
@@ -31,7 +31,7 @@ impl Switches {
 impl Scheduler for Switches {
     fn new_execution(&mut self) -> Option<Schedule> {
         let last = self.turns.len() - 1;
-        // More steps in that turn or a later one would be the same once more.
+        // More steps in that turn or a later one would only repeat this schedule.
         let more = self.ended_in.take().map_or(Some(last), |turn| turn.checked_sub(1))?;
         self.turns[more] += 1;
         self.turns[more + 1..].fill(1);

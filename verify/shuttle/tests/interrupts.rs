@@ -1,6 +1,6 @@
-//! An interrupt at every step: the handler of an interrupt uses the same
-//! breaker and runs to its end between any two atomic accesses of what it
-//! interrupted, one after the other. The model explains what both were answered.
+//! An interrupt at every step: between any two atomic accesses of an operation,
+//! an interrupt handler that uses the same breaker runs to its end. The model
+//! explains the answers that both get.
 #![cfg(shuttle)]
 
 use microbreaker::{CountWindow, Outcome, ShortWindow, TimeWindow, window::Window};
@@ -28,10 +28,10 @@ const OPERATIONS: [Operation; 14] = [
     Operation::Manual(Command::MetricsOnly),
 ];
 
-/// What is done before, with the clock.
+/// What is done beforehand, with the clock.
 type Before = (&'static str, &'static [Operation]);
 
-/// Both hold a call that began while it was closed, or is a probe.
+/// Both the operation and the handler hold a call; it began while closed, or it is a probe.
 const BEFORE: [Before; 6] = [
     ("closed", &[]),
     (
@@ -58,7 +58,7 @@ const BEFORE: [Before; 6] = [
     ),
 ];
 
-/// Every operation interrupted at every step by every other, in every phase.
+/// Interrupts every operation at every step by every other, in every phase.
 fn check<W: Window + Send + Sync + 'static>(settings: Settings, window: fn() -> W) {
     let mut executions = 0;
     for (_, before) in BEFORE {
@@ -86,7 +86,7 @@ fn interrupt<W: Window + Send + Sync + 'static>(
             trial.act(*operation);
         }
         trial.race([vec![Operation::Acquire, operation, Operation::Snapshot], handler.clone()]);
-        // Once more, alone.
+        // Once more, without an interruption.
         for operation in &handler {
             trial.act(*operation);
         }
@@ -111,7 +111,7 @@ fn settings() -> Settings {
     }
 }
 
-/// Two failures in `window` trip.
+/// Two failures in `window` trip the breaker.
 fn two_failures(window: Kind) -> Settings {
     Settings { window, failures_in_window: Some(2), ..settings() }
 }
@@ -126,8 +126,9 @@ fn failures_in_the_last_two() {
     check(two_failures(Kind::Count(2)), CountWindow::<4, 1>::new);
 }
 
-/// The handler's calls go once round the ring, and the word that was looked up before
-/// has room in its next lap. They are such that they neither trip nor are quiet.
+/// The handler's calls go once round the ring, so the word that was looked up before
+/// has room in its next lap. The calls are chosen so that they neither trip nor leave
+/// the window quiet.
 #[test]
 fn a_lap_of_the_ring() {
     const WORDS: usize = 4;

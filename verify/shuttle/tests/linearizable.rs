@@ -1,6 +1,7 @@
-//! Histories at random, of two to four threads that do up to four things each,
-//! two or three times: there is an order in which the model answers the same.
-//! What is weaker is said in `microbreaker_model::linear`.
+//! Random histories of two to four threads that each perform up to four
+//! operations, two or three times: for each there is an order in which the
+//! model gives the same answers. `microbreaker_model::linear` says what is
+//! weaker.
 #![cfg(shuttle)]
 
 use microbreaker::{
@@ -16,7 +17,7 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 const OPEN_FOR: u32 = 10;
 const TIMEOUT: u32 = 20;
 
-/// What threads do, the more often the more often it is here.
+/// What threads do; the more often an operation is listed, the more often they do it.
 const OPERATIONS: [Operation; 22] = [
     Operation::Acquire,
     Operation::Acquire,
@@ -50,7 +51,7 @@ fn settings() -> Settings {
     }
 }
 
-/// Half of the schedules are random in every step, in the other half threads
+/// Half of the schedules are random at every step; in the other half threads
 /// have priorities that change a few times.
 fn check<W: Window + Send + Sync + 'static>(settings: Settings, window: fn() -> W) {
     let half = schedules().div_ceil(2);
@@ -75,7 +76,7 @@ fn history<W: Window + Send + Sync + 'static>(settings: &Settings, window: W) {
         trial.act(Operation::Advance(waits[random.gen_range(0..waits.len())]));
         trial.act(Operation::Snapshot);
     }
-    // Whatever was left behind shows.
+    // Shows whatever was left behind.
     trial.act(Operation::Acquire);
     trial.act(Operation::Finish(Outcome::Failure));
     trial.act(Operation::Snapshot);
@@ -102,7 +103,7 @@ fn probes_of_which_some_may_fail_and_a_ramp() {
 }
 
 #[test]
-fn places_of_probes_used_again_and_fresh_ones_after_the_timeout() {
+fn reused_probe_places_and_fresh_probes_after_the_timeout() {
     let settings = Settings {
         consecutive_failures: Some(1),
         reuse_probes_until: Some(2),

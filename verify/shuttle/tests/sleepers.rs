@@ -1,5 +1,5 @@
-//! A thread that falls asleep in a window by time, and wakes while another moves it on:
-//! at every step of the one, and every step of the other.
+//! A thread falls asleep in a window by time and wakes while another moves the window
+//! on: at every step of the one, and every step of the other.
 #![cfg(shuttle)]
 
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use shuttle::{current, thread};
 const BUCKET: u32 = 8;
 const TWO_FAILURES: Config = Config::new().failures_in_window(2).open_for(100);
 const SLEEPER: usize = 1;
-/// Below it, upper bits are others.
+/// The upper bits change here.
 const EDGE: u32 = 1 << 23;
-/// A length with which no bucket begins at the edge, but one below it.
+/// A bucket length with which no bucket begins at the edge; one begins below it.
 const UNEVEN: u32 = 10;
 const BELOW: u32 = EDGE - EDGE % UNEVEN;
 
@@ -40,8 +40,8 @@ impl<const BUCKETS: usize> Beside<BUCKETS> {
     }
 }
 
-/// After what was done `before`, alone, the sleeper's call succeeds, by a clock of its
-/// own that depends on the other's. What the `other` thread does trips the breaker.
+/// `before` runs alone. Then the sleeper's call succeeds, by a clock of its own that
+/// depends on the other's, while the `other` thread makes calls that trip the breaker.
 fn check<const BUCKETS: usize>(
     bucket: u32,
     before: fn(&Beside<BUCKETS>),
@@ -72,8 +72,8 @@ fn check<const BUCKETS: usize>(
 
 fn nothing<const BUCKETS: usize>(_: &Beside<BUCKETS>) {}
 
-/// It begins the tenure on the other side of the edge, and wakes when somebody finds the
-/// slot that it looked at emptied as it should be.
+/// The sleeper begins the tenure on the other side of the edge, and wakes when another
+/// thread finds the slot that it looked at properly emptied.
 #[test]
 fn a_recorder_that_began_the_tenure() {
     check::<4>(
@@ -87,8 +87,8 @@ fn a_recorder_that_began_the_tenure() {
     );
 }
 
-/// The same with one of the tenure before. Generation and high bits together make the
-/// tag 0: the slots of a new window look emptied.
+/// The same with a recorder of the tenure before. Generation and high bits together
+/// make the tag 0: the slots of a new window look emptied.
 #[test]
 fn a_recorder_of_the_tenure_before() {
     const START: u32 = u32::MAX - 100_000;
@@ -104,8 +104,9 @@ fn a_recorder_of_the_tenure_before() {
     );
 }
 
-/// It looks at a slot that was passed over when the cursor was last where it is when the
-/// sleeper wakes, one step later. Its clock is a bucket ahead.
+/// The sleeper looks at a slot that was skipped when the cursor last stood where it
+/// stands, one step later, when the sleeper wakes. The sleeper's clock is a bucket
+/// ahead.
 #[test]
 fn a_recorder_that_looked_at_a_slot_of_the_last_time_round() {
     check::<3>(
@@ -124,8 +125,8 @@ fn a_recorder_that_looked_at_a_slot_of_the_last_time_round() {
     );
 }
 
-/// Its clock is ahead, so it begins the first bucket beyond the edge; who goes along has
-/// to begin it where it starts, which is not at the edge.
+/// The sleeper's clock is ahead, so it begins the first bucket beyond the edge. A thread
+/// that helps must begin that bucket where it starts, which is not at the edge.
 #[test]
 fn a_recorder_that_is_ahead() {
     check::<3>(
@@ -139,8 +140,9 @@ fn a_recorder_that_is_ahead() {
     );
 }
 
-/// Two begin the tenure on either side of the edge, and nothing more happens until just
-/// before the tick that the lower bits of one and the upper bits of the other make.
+/// Two threads begin the tenure, on either side of the edge, and nothing more happens
+/// until just before the tick that the lower bits of one and the upper bits of the
+/// other make up.
 #[test]
 fn a_recorder_that_began_the_tenure_long_ago() {
     check::<3>(

@@ -1,4 +1,4 @@
-//! What is tried on the host and on bare cores alike, without an operating
+//! Tests that run alike on the host and on bare cores, without an operating
 //! system: `cargo xtask firmware --all`.
 
 #![no_std]

@@ -1,8 +1,9 @@
-//! Workers that run in parallel, on threads or on harts, hammer breakers.
+//! Parallel workers, on threads or harts, hammer breakers.
 //!
-//! They meet before and after each round. In between each makes calls and
-//! gives commands as its own random numbers say; afterwards the first one
-//! checks, while all others wait, what must hold whatever the order was.
+//! They meet before and after each round. During a round, each worker makes
+//! calls and gives commands at random, from its own random numbers. Afterwards
+//! the first worker checks, while all others wait, what must hold in whatever
+//! order things happened.
 
 mod barrier;
 mod log;
@@ -25,10 +26,10 @@ use window::Window;
 /// The most workers there can be.
 pub const MOST_WORKERS: u32 = 32;
 
-/// Rounds of each kind: two workers make more than a million calls each.
+/// Rounds of each kind: enough for two workers to make more than a million calls each.
 const ROUNDS: u32 = 1_600;
 
-/// What the workers share. There is one at a time.
+/// What the workers share. There is only one at a time.
 pub struct Stress {
     barrier: Barrier,
     window: Window,
@@ -37,31 +38,30 @@ pub struct Stress {
     count: Count,
 }
 
-/// What came of it.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Calls that all workers asked for.
+    /// Calls that all workers asked for together.
     pub calls: u32,
     /// Transitions made.
     pub transitions: u32,
-    /// Updates that a counter lost that is not atomic: none would mean that the
+    /// Updates lost by a counter that is not atomic: zero would mean that the
     /// workers did not run in parallel.
     pub lost: u32,
 }
 
-/// What some workers do between two checks.
+/// What workers do between two checks.
 trait Round {
-    /// Done by the first worker.
+    /// Runs on the first worker.
     fn prepare(&self);
-    /// Done by each; `number` is the round's.
+    /// Runs on each worker; `number` is the round's.
     fn work(&'static self, worker: u32, number: u32, random: &mut Random, count: &Count);
-    /// Done by the first worker.
+    /// Runs on the first worker.
     fn check(&self, number: u32);
 }
 
 impl Stress {
-    /// For 2 to [`MOST_WORKERS`] workers, who call `pause` while they wait for
-    /// each other.
+    /// For 2 to [`MOST_WORKERS`] workers, which call `pause` while they wait for each other.
     ///
     /// # Panics
     ///
@@ -78,11 +78,11 @@ impl Stress {
         }
     }
 
-    /// Does the part of a worker, numbered from 0.
+    /// Does the work of one worker; workers are numbered from 0.
     ///
     /// # Panics
     ///
-    /// If anything does not hold.
+    /// If a check fails.
     pub fn work(&'static self, worker: u32) {
         let mut random = Random::new(worker);
         for number in 0..ROUNDS {
@@ -105,7 +105,7 @@ impl Stress {
         }
     }
 
-    /// What came of it, once all workers are done.
+    /// The result, once all workers are done.
     #[must_use]
     pub fn report(&self) -> Report {
         let counters = [self.window.counters(), self.opening.counters(), self.mixed.counters()];
@@ -115,7 +115,7 @@ impl Stress {
     }
 }
 
-/// Two counters of the same: one atomic, one not.
+/// Counts the same calls twice: with an atomic counter, and with one that is not.
 struct Count {
     atomic: AtomicU32,
     torn: AtomicU32,
@@ -134,7 +134,7 @@ impl Count {
 
 type Observers = (Counters, Log);
 
-/// The clock of all breakers here.
+/// The clock of all breakers in these tests.
 struct Ticks;
 
 static TICKS: AtomicU32 = AtomicU32::new(0);

@@ -1,4 +1,4 @@
-//! Tests that run on the host and on every core: the first panic ends them.
+//! Tests that run on the host and on every core; the first panic ends the run.
 
 use microbreaker::{
     Breaker, Clock, Config, CountWindow, Phase, Rejected, TimeWindow, clock::ManualClock,
@@ -14,15 +14,15 @@ pub const TESTS: &[(&str, fn())] = &[
     ("sizes are as promised", sizes_are_as_promised),
 ];
 
-/// Recorded by the build script, one after the other: a head, then steps with
-/// their answers.
+/// Recorded by the build script, one after the other: a head, then the steps
+/// with their answers.
 static TRACES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/traces"));
 
-/// How many scenarios there are.
+/// The number of scenarios.
 ///
 /// # Panics
 ///
-/// If their recording is broken.
+/// If the recording is broken.
 #[must_use]
 pub fn scenarios() -> u32 {
     let mut count = 0;
@@ -42,7 +42,7 @@ fn scenarios_are_answered_as_on_the_host() {
     });
 }
 
-/// Takes each scenario's head, and its steps.
+/// Calls `take` with each scenario's head and steps.
 fn each_scenario(mut take: impl FnMut(&Head<'_>, &[u8])) {
     let mut rest = TRACES;
     while !rest.is_empty() {
@@ -55,14 +55,14 @@ fn each_scenario(mut take: impl FnMut(&Head<'_>, &[u8])) {
     }
 }
 
-/// The next step of a trace, which `rest` begins with.
+/// The next step of a trace, at the beginning of `rest`.
 fn next(rest: &mut &[u8]) -> (Step, Answer) {
     let (step, after) = postcard::take_from_bytes(rest).expect("a step");
     *rest = after;
     step
 }
 
-/// The ring's tags repeat after 2,048 laps; nothing of an earlier lap comes back.
+/// The ring's tags repeat after 2,048 laps; no outcome of an earlier lap may return.
 fn resets_lap_the_window() {
     let config = Config::new().failures_in_window(2).last_calls(20).open_for(1);
     let breaker = Breaker::new(config, CountWindow::<3>::new(), || 0);
@@ -75,7 +75,7 @@ fn resets_lap_the_window() {
     }
 }
 
-/// An opening, and a window by time, across the end of the clock.
+/// An opening and a window by time, both across the end of the clock.
 fn the_clock_wraps() {
     let clock = ManualClock::new(u32::MAX - 49);
     let config = Config::new().failures_in_window(2).bucket(20).open_for(100);
@@ -100,7 +100,7 @@ impl Clock for NoSize {
     }
 }
 
-/// On cores of 32 bits; only the pointer to the configuration is larger elsewhere.
+/// On 32-bit cores; elsewhere only the pointer to the configuration is larger.
 fn sizes_are_as_promised() {
     let pointer = size_of::<usize>();
     let in_flash = size_of::<Breaker<(), NoSize, (), &'static Config>>();

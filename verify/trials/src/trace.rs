@@ -1,4 +1,4 @@
-//! What happened to a breaker, and what it answered: recorded on the host, by
+//! What was done to a breaker, and what it answered: recorded on the host, by
 //! the build script, and compared on every core.
 
 use core::array;
@@ -11,10 +11,10 @@ use microbreaker::{
 use microbreaker_command::Command;
 use serde::{Deserialize, Serialize};
 
-/// Permits that can be held at a time.
+/// How many permits can be held at once.
 pub(crate) const PLACES: usize = 32;
 
-/// What comes before the steps of a trace.
+/// What precedes the steps of a trace.
 #[derive(Deserialize, Serialize)]
 pub(crate) struct Head<'a> {
     pub(crate) name: &'a str,
@@ -23,18 +23,18 @@ pub(crate) struct Head<'a> {
     pub(crate) steps: u32,
 }
 
-/// A kind of window.
+/// The kind of window.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) enum Shape {
     None,
     Count,
     CountAndSlow,
-    /// So many buckets.
+    /// This many buckets.
     Time(u32),
     TimeAndSlow(u32),
 }
 
-/// What is done at a tick.
+/// What is done at one tick.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct Step {
     pub(crate) tick: u32,
@@ -43,11 +43,11 @@ pub(crate) struct Step {
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) enum Action {
-    /// Nothing is done.
+    /// Does nothing.
     Look,
-    /// The permit is kept in this place, or lost.
+    /// Keeps the permit in this place; `None`: loses it.
     Acquire(Option<u8>),
-    /// A call that took so long, or as long as the clock says.
+    /// Ends a call that took this long; `None`: as long as the clock says.
     Finish(u8, Outcome, Option<u32>),
     Cancel(u8),
     Command(Command),
@@ -56,7 +56,7 @@ pub(crate) enum Action {
 /// Everything that can be seen after a step.
 #[derive(Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Answer {
-    /// For how long it is refused, if it is and that is known.
+    /// If it was refused, for how long, as far as that is known.
     refused: Option<Option<u32>>,
     illegal: bool,
     snapshot: Snapshot,
@@ -75,14 +75,14 @@ impl Observer for Last {
     }
 }
 
-/// Makes steps, and hears the answers.
+/// Performs steps, and receives the answers.
 pub(crate) type User<'a> = dyn FnMut(&mut dyn FnMut(Step) -> Answer) + 'a;
 
-/// Makes a breaker, and lets `user` act on it.
+/// Builds a breaker, and lets `user` act on it.
 ///
 /// # Panics
 ///
-/// If the configuration is refused, or there is no such window.
+/// If the configuration is rejected, or there is no such window.
 pub(crate) fn play(shape: Shape, config: Config, user: &mut User<'_>) {
     macro_rules! by_time {
         ($buckets:expr, [$($count:literal)+], $window:ident => $made:expr) => {

@@ -1,5 +1,5 @@
-//! Every core of the host hammers breakers. With optimisation it takes seconds:
-//! `cargo xtask stress`.
+//! Hammers breakers on every core of the host. With optimisation it takes
+//! seconds: `cargo xtask stress`.
 
 use std::panic;
 use std::process;
@@ -13,7 +13,7 @@ static STRESS: OnceLock<Stress> = OnceLock::new();
 #[test]
 #[ignore = "takes long without optimisation"]
 fn invariants_hold_on_every_core() {
-    // The others would wait for the one that panicked.
+    // The other workers would wait forever for the one that panicked.
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         report(info);

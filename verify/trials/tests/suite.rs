@@ -1,4 +1,4 @@
-//! On the host; `cargo xtask firmware --all` runs the same on bare cores.
+//! The suite on the host; `cargo xtask firmware --all` runs the same on bare cores.
 
 use microbreaker_trials::suite::{TESTS, scenarios};
 

@@ -1,4 +1,4 @@
-//! Cortex-M: an instruction is so much virtual time, and SysTick measures it.
+//! Cortex-M: each instruction takes a fixed virtual time, which SysTick measures.
 
 pub(crate) mod alarm;
 
@@ -8,13 +8,13 @@ pub use cortex_m_rt::entry;
 /// Under QEMU's `-icount shift=10`.
 const NANOSECONDS: u32 = 1 << 10;
 
-/// How fast QEMU's boards tick: `mps2-an385`, and `microbit`.
+/// The clock rates of QEMU's boards: `mps2-an385` and `microbit`.
 const MEGAHERTZ: u32 = if cfg!(target_has_atomic = "32") { 25 } else { 16 };
 
 /// SysTick counts down in 24 bits.
 const MASK: u32 = (1 << 24) - 1;
 
-/// The instructions that it takes to do `operation` and to look at SysTick.
+/// The instructions needed to run `operation` and to read SysTick.
 #[inline(never)]
 pub(crate) fn count(operation: &mut dyn FnMut()) -> u32 {
     // SAFETY: nothing else here uses SysTick.

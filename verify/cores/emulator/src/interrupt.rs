@@ -11,28 +11,28 @@ use crate::core_local::alarm;
 /// What the next alarm does.
 static HANDLER: Mutex<Cell<Option<Handler>>> = Mutex::new(Cell::new(None));
 
-/// By how many instructions the last one was late.
+/// How many instructions late the last alarm was.
 static LATE: AtomicU32 = AtomicU32::new(0);
 
 struct Handler(&'static dyn Fn());
 
-// SAFETY: there is one core, and its only thread lent it to the interrupt.
+// SAFETY: there is one core, and its only thread lends the handler to the interrupt.
 unsafe impl Send for Handler {}
 
-/// Does `operation`, interrupted once by `handler`: after so many instructions
-/// from shortly before it starts. `None` if it ended before that; `handler` is
-/// not called then. Otherwise, how many instructions later it was called: more
-/// if interrupts were masked.
+/// Runs `operation`, interrupted once by `handler`, after this many instructions
+/// from shortly before it starts. `None` if the operation ended before that;
+/// `handler` is then not called. Otherwise, how many instructions late it was
+/// called: more if interrupts were masked.
 ///
-/// Under QEMU's `-icount`, with what `cargo xtask` has it pass by the instruction,
-/// each number is the next instruction.
+/// Under QEMU's `-icount`, where `cargo xtask` makes time pass by the instruction,
+/// each number selects the next instruction.
 #[inline(never)]
 pub fn interrupted(
     instructions: u32,
     handler: &dyn Fn(),
     operation: &mut dyn FnMut(),
 ) -> Option<u32> {
-    // SAFETY: it is taken out again before it may be gone.
+    // SAFETY: the handler is taken out again before it can be gone.
     let forever = unsafe { mem::transmute::<&dyn Fn(), &'static dyn Fn()>(handler) };
     critical_section::with(|cs| HANDLER.borrow(cs).set(Some(Handler(forever))));
     alarm::set(instructions);
@@ -42,7 +42,7 @@ pub fn interrupted(
     came.then(|| LATE.load(Ordering::Relaxed))
 }
 
-/// The alarm has come, so many instructions late, and is off.
+/// The alarm has come, this many instructions late, and is off.
 pub(crate) fn came(late: u32) {
     if let Some(Handler(handler)) = critical_section::with(|cs| HANDLER.borrow(cs).take()) {
         LATE.store(late, Ordering::Relaxed);

@@ -1,8 +1,8 @@
-//! What the programs here need of a core in QEMU, whichever it is: where it
-//! starts, and how many instructions something takes.
+//! What the programs here need from any core in QEMU: its entry point, and the
+//! number of instructions that something takes.
 //!
-//! Instructions are counted exactly, as QEMU is told to let the time pass by
-//! them: `cargo xtask footprint` does.
+//! The count is exact because QEMU is told to let time pass by the instruction:
+//! `cargo xtask footprint` does that.
 
 #![no_std]
 
@@ -26,17 +26,17 @@ pub use interrupt::interrupted;
 
 /// The instructions that `operation` takes.
 pub fn instructions(operation: &mut dyn FnMut()) -> u32 {
-    // What it takes to count counts, too.
+    // Counting takes instructions too.
     core_local::count(operation) - core_local::count(&mut || {})
 }
 
-/// A hundred instructions, to test the counting with.
+/// A hundred instructions, for testing the count.
 pub fn hundred_nops() {
     // SAFETY: a nop does nothing.
     unsafe { core::arch::asm!(".rept 100", "nop", ".endr") }
 }
 
-/// Says what went wrong, and ends QEMU with an error.
+/// Prints what went wrong, and ends QEMU with an error.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     eprintln!("{info}");

@@ -5,7 +5,7 @@ pub(crate) mod alarm;
 use ::riscv::register::minstret;
 pub use riscv_rt::entry;
 
-/// The instructions that it takes to do `operation` and to look at the counter.
+/// The instructions needed to run `operation` and to read the counter.
 #[inline(never)]
 pub(crate) fn count(operation: &mut dyn FnMut()) -> u32 {
     let start = executed();

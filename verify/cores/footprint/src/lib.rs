@@ -1,7 +1,7 @@
-//! The smallest firmware, which reads a sensor for ever, and the breakers that
-//! are added to it: `cargo xtask footprint`.
+//! The smallest firmware, which reads a sensor forever, and the breakers added
+//! to it: `cargo xtask footprint`.
 //!
-//! The bins are the same but for the breaker, so the difference of two is what
+//! The bins differ only in the breaker, so the difference between two is what
 //! it costs. `instructions` counts what its operations take.
 
 #![no_std]
@@ -14,7 +14,7 @@ use microbreaker::{
     config::{ConstConfig, Fixed},
 };
 
-/// Where a breaker's ticks come from; firmware without one has it, too.
+/// Where a breaker's ticks come from; firmware without a breaker has it too.
 pub struct Ticks;
 
 static TICKS: AtomicU32 = AtomicU32::new(0);
@@ -25,12 +25,12 @@ impl Clock for Ticks {
     }
 }
 
-/// Moves the clock on.
+/// Advances the clock by one tick.
 pub fn tick() {
     TICKS.store(TICKS.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
 }
 
-/// Reads for ever.
+/// Reads the sensor forever.
 pub fn run(read: impl Fn() -> Option<u32>) -> ! {
     loop {
         tick();
@@ -43,7 +43,7 @@ pub fn run(read: impl Fn() -> Option<u32>) -> ! {
 /// The sensor did not answer.
 pub struct NoAnswer;
 
-/// A sensor whose answers nobody can foretell.
+/// A sensor whose answers the compiler cannot predict.
 #[inline(never)]
 pub fn sensor() -> Result<u32, NoAnswer> {
     let value = black_box(0);
@@ -65,7 +65,7 @@ impl ConstConfig for InARow {
 /// The breaker of the bin `consecutive`.
 pub static CONSECUTIVE: Site<(), InARow> = Breaker::fixed((), Ticks, ());
 
-/// k of the last 16.
+/// k failures among the last 16 calls.
 pub struct OfTheLast16;
 
 impl ConstConfig for OfTheLast16 {
@@ -77,7 +77,7 @@ impl ConstConfig for OfTheLast16 {
 /// The breaker of the bin `last16`.
 pub static LAST16: Site<ShortWindow, OfTheLast16> = Breaker::fixed(ShortWindow::new(), Ticks, ());
 
-/// The same, with every phase and every opening there is.
+/// The same, with every phase and every kind of opening.
 pub struct Full;
 
 impl ConstConfig for Full {
@@ -87,7 +87,7 @@ impl ConstConfig for Full {
 /// The breaker of the bin `last16_full`.
 pub static LAST16_FULL: Site<ShortWindow, Full> = Breaker::fixed(ShortWindow::new(), Ticks, ());
 
-/// A rate of the last 100.
+/// A failure rate over the last 100 calls.
 pub struct OfTheLast100;
 
 impl ConstConfig for OfTheLast100 {

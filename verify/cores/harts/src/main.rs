@@ -1,5 +1,5 @@
-//! Two harts hammer breakers, really in parallel: QEMU runs each on a thread of
-//! its own. What must hold is checked here, by `microbreaker_trials::stress`.
+//! Two harts hammer breakers in true parallel: QEMU runs each on a thread of
+//! its own. `microbreaker_trials::stress` checks what must hold.
 
 #![no_std]
 #![no_main]
@@ -12,11 +12,11 @@ use semihosting::{println, process};
 
 static STRESS: Stress = Stress::new(2, spin_loop);
 
-/// Hart 1's software interrupt, which pulls it out of its sleep.
+/// Hart 1's software interrupt, which wakes it.
 // The machine's CLINT has a word for each hart here.
 const WAKE_HART_1: *mut u32 = 0x0200_0004 as *mut u32;
 
-// Only hart 0 initialises the RAM; hart 1 sleeps until it is told that it is.
+// Only hart 0 initialises the RAM; hart 1 sleeps until hart 0 wakes it afterwards.
 global_asm!(
     ".section .init.mp_hook, \"ax\"
     .global _mp_hook
@@ -36,7 +36,7 @@ global_asm!(
 #[emulator::entry]
 fn main(hart: usize) -> ! {
     if hart == 0 {
-        // SAFETY: the CLINT is there, and wakes hart 1 by this and nothing else.
+        // SAFETY: the CLINT is at this address, and this word only wakes hart 1.
         unsafe { WAKE_HART_1.write_volatile(1) };
     }
     STRESS.work(hart as u32);

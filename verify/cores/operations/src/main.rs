@@ -1,9 +1,8 @@
-//! The public API, a function for each operation, with everything configured
-//! that can be.
+//! One function for each operation of the public API, with everything configured that can be.
 //!
-//! `cargo xtask firmware --all` looks up in the linked program what each of them
-//! refers to, whether it can panic and whether it masks interrupts. Run, it
-//! measures for how many instructions.
+//! `cargo xtask firmware --all` looks up in the linked program what each
+//! function refers to: whether it can panic, and whether it masks interrupts.
+//! The program itself measures for how many instructions.
 
 #![no_std]
 #![no_main]
@@ -86,18 +85,18 @@ fn main() -> ! {
     process::exit(0)
 }
 
-/// To see that it is found.
+/// Shows that the check finds a panic.
 #[inline(never)]
 fn can_panic() {
     assert!(black_box(true));
 }
 
-/// For how many instructions at a time `operation` masks interrupts.
+/// The longest run of instructions for which `operation` masks interrupts.
 fn masked(operation: fn()) -> u32 {
     let late = |operation: fn()| {
         let interrupted = |k| emulator::interrupted(k, &|| CLOCK.advance(1), &mut { operation });
         (1..).map_while(interrupted).max().unwrap_or_default()
     };
-    // The handler itself needs some to look at the clock.
+    // The handler itself takes some instructions before it reads the clock.
     late(operation) - late(emulator::hundred_nops)
 }

@@ -1,10 +1,10 @@
-//! Every operation of a breaker, interrupted at every instruction by a handler
-//! that uses the same breaker.
+//! Interrupts every operation of a breaker, at every instruction, with a
+//! handler that uses the same breaker.
 //!
-//! An interrupted operation must look as if it had been done at one moment,
-//! before the handler or after it: in what both answer, in what the observer is
-//! told, in what the breaker does from then on. So whatever happens is compared
-//! with what happens in these two orders.
+//! An interrupted operation must look as if it had happened at one moment,
+//! before or after the handler: in the answers of both, in what the observer is
+//! told, and in what the breaker does from then on. So each result is compared
+//! with the results of these two orders.
 
 #![no_std]
 #![no_main]
@@ -50,8 +50,8 @@ fn main() -> ! {
     process::exit(0)
 }
 
-/// Interrupts `operation` by `handler` at each of its instructions; how many
-/// they are. `None` if they are none of the situation's.
+/// Interrupts `operation` with `handler` at each of its instructions, and
+/// returns their number; `None` if either does not apply to the situation.
 fn preempt(situation: &Situation, operation: Operation, handler: Operation) -> Option<u32> {
     let before = outcome(situation, |stage| {
         let answer = stage.perform(operation, 0);
@@ -61,7 +61,7 @@ fn preempt(situation: &Situation, operation: Operation, handler: Operation) -> O
         let answer = stage.perform(handler, 1);
         [stage.perform(operation, 0), answer]
     });
-    // That probes are overdue is noticed at a moment of its own.
+    // An operation notices overdue probes at a moment of its own.
     let noticed = outcome(situation, |stage| {
         let _ = stage.perform(Abandon, 2);
         let answer = stage.perform(handler, 1);
@@ -96,7 +96,7 @@ fn preempt(situation: &Situation, operation: Operation, handler: Operation) -> O
     unreachable!()
 }
 
-/// Brings about `situation`, and does `both` operations.
+/// Sets up `situation`, and performs `both` operations.
 fn outcome(
     situation: &Situation,
     both: impl FnOnce(&dyn Perform) -> [Option<Answer>; 2],
@@ -120,8 +120,8 @@ fn outcome(
     outcome.unwrap()
 }
 
-/// Interrupts an operation that is not atomic, to see that it is noticed; how
-/// often it was.
+/// Interrupts an operation that is not atomic, to show that the method detects
+/// it, and returns how often it did.
 fn torn() -> u32 {
     let mut lost = 0;
     for instructions in 1.. {
@@ -139,7 +139,7 @@ fn torn() -> u32 {
     lost
 }
 
-/// How often `operation` can be interrupted.
+/// At how many points `operation` can be interrupted.
 fn positions(operation: &mut dyn FnMut()) -> u32 {
     (1..).find(|&instructions| interrupted(instructions, &|| {}, operation).is_none()).unwrap()
 }

@@ -1,4 +1,4 @@
-//! The operations of the public API, and what they answer.
+//! The operations of the public API, and their answers.
 
 use core::cell::Cell;
 
@@ -11,7 +11,7 @@ use microbreaker_command::Command;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Operation {
     Acquire,
-    /// Ends a call that took so many ticks.
+    /// Ends a call that took this many ticks.
     Finish(Outcome, u32),
     Abandon,
     Manual(Command),
@@ -42,20 +42,20 @@ pub(crate) const OPERATIONS: [Operation; 17] = [
     Tally,
 ];
 
-/// Whether it is worth doing in a handler: a snapshot shows the phase and the
-/// tally, too.
+/// Whether the operation is worth running in a handler: a snapshot also shows
+/// the phase and the tally.
 pub(crate) fn is_for_handlers(operation: &Operation) -> bool {
     !matches!(operation, Phase | Tally)
 }
 
-/// A call of so many ticks is slow.
+/// Calls longer than this many ticks are slow.
 const SLOW: u32 = 9;
 
 /// An opening that does not fit into its word: it is rounded up until the
 /// operation has published by how much.
 pub(crate) const ROUNDED: u32 = 0x1001;
 
-/// What an operation answers.
+/// The answer to an operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Answer {
     Done,
@@ -66,14 +66,14 @@ pub(crate) enum Answer {
     Holds(breaker::Tally),
 }
 
-/// More transitions than two operations and what is done after them can make.
+/// More transitions than two operations and the epilogue can make.
 pub(crate) const TOLD: usize = 16;
 
 pub(crate) type Observers = (Counters, History<TOLD>);
 
-/// A breaker of any window, or a throttle.
+/// A breaker with any window, or a throttle.
 pub(crate) trait Subject: Gate {
-    /// An operation without a permit; `None` if the subject has no such operation.
+    /// Performs an operation without a permit; `None` if the subject has no such operation.
     fn perform(&self, operation: Operation) -> Option<Answer>;
     fn observer(&self) -> &Observers;
 }
@@ -104,17 +104,17 @@ impl<W: Window> Subject for Throttle<W, &ManualClock, Observers> {
     }
 }
 
-/// A subject, and permits of it: for the operation, for the handler, and for
-/// somebody else.
+/// A subject and three of its permits: for the operation, for the handler, and
+/// a third one for a use outside both.
 pub(crate) struct Stage<'a, S: Subject> {
     pub(crate) subject: &'a S,
     pub(crate) permits: [Cell<Option<Permit<'a, S>>>; 3],
 }
 
-/// [`Stage`] of any subject.
+/// A [`Stage`] for any subject.
 pub(crate) trait Perform {
-    /// Does `operation`, with the permit `permit` if it takes one. `None` if
-    /// there is no such operation, or no such permit.
+    /// Performs `operation`, with the permit `permit` if it takes one. `None`
+    /// if there is no such operation or no such permit.
     fn perform(&self, operation: Operation, permit: usize) -> Option<Answer>;
     fn observer(&self) -> &Observers;
 }

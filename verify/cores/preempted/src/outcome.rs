@@ -1,11 +1,11 @@
-//! What comes of two operations.
+//! The outcome of two operations.
 
 use microbreaker::{self as breaker, Counts, Transition};
 
 use crate::operation::Operation::{self, Acquire, Snapshot, Tally};
 use crate::operation::{Answer, ROUNDED, TOLD};
 
-/// What is done after the two operations, each so many ticks after the one
+/// What is done after the two operations, each this many ticks after the one
 /// before. In the middle every opening is over.
 pub(crate) const EPILOGUE: [(u32, Operation); 8] = [
     (0, Acquire),
@@ -18,10 +18,10 @@ pub(crate) const EPILOGUE: [(u32, Operation); 8] = [
     (0, Snapshot),
 ];
 
-/// Everything that can be seen of a run.
+/// Everything visible of a run.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// What the operation and the handler answered, and the epilogue.
+    /// The answers of the operation, the handler and the epilogue.
     pub(crate) answers: [Option<Answer>; 2 + EPILOGUE.len()],
     pub(crate) counts: Counts,
     /// Transitions, by generation.
@@ -29,14 +29,15 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// Whether it is as if the operations had been done in one order, and not
-    /// in the `other`.
+    /// Whether this looks as if the operations had happened in the given
+    /// `order` rather than in the `other` one.
     ///
-    /// Ending a call takes two moments: it enters the window, and a policy that
-    /// is met trips the breaker. In between, a handler may see the one without
-    /// the other, and a call that it ends may enter the window as well, though
-    /// that tenure is over by the time it is told. So what a tally holds, and
-    /// how many outcomes were stale, may be as in either order, or one more.
+    /// A call ends in two moments: it enters the window, and then a policy that
+    /// is met trips the breaker. In between, a handler may see the first
+    /// without the second, and a call that the handler ends may enter the
+    /// window as well, although that tenure is over by the time it is reported.
+    /// So the counts of a tally, and the number of stale outcomes, may be those
+    /// of either order, anything in between, or one more.
     pub(crate) fn is_as(&self, order: &Self, other: &Self) -> bool {
         let mut counts = self.counts;
         if is_near(counts.stale, order.counts.stale, other.counts.stale) {
@@ -49,7 +50,7 @@ impl Outcome {
     }
 }
 
-/// Whether an answer is that of one order, but for what may be as in the
+/// Whether an answer is that of one order, except for what may be as in the
 /// `other` one, and for what may be unknown in the middle of an operation.
 fn is_like(answer: Option<Answer>, order: Option<Answer>, other: Option<Answer>) -> bool {
     match (answer, order, other) {
@@ -82,7 +83,7 @@ fn is_near(count: u32, order: u32, other: u32) -> bool {
     (order.min(other)..=order.max(other) + 1).contains(&count)
 }
 
-/// Whether a wait is the `exact` one, or not known yet, or still rounded up.
+/// Whether a wait is the `exact` one, not known yet, or still rounded up.
 fn waits(wait: Option<u32>, exact: Option<u32>) -> bool {
     match (wait, exact) {
         (Some(wait), Some(exact)) => (exact..=exact + exact / 512).contains(&wait),

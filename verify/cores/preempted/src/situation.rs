@@ -1,4 +1,4 @@
-//! What a breaker can be in the middle of.
+//! The situations in which an operation can find a breaker.
 
 use microbreaker::{
     AfterProbeTimeout, Breaker, Config, CountWindow, Outcome, Throttle, ThrottleConfig, TimeWindow,
@@ -8,7 +8,7 @@ use microbreaker_command::Command;
 
 use crate::operation::{Observers, Operation, Perform, Stage, Subject};
 
-/// A subject, and what happened to it so far.
+/// A subject, and what has happened to it so far.
 pub(crate) struct Situation {
     pub(crate) name: &'static str,
     kind: Kind,
@@ -22,7 +22,7 @@ enum Kind {
 
 enum Windowed {
     NoWindow,
-    /// The last four, two in a word.
+    /// The last four calls, two per word.
     Count,
     CountAndSlow,
     /// Two buckets.
@@ -32,13 +32,13 @@ enum Windowed {
 use Windowed::*;
 
 enum Step {
-    /// Calls that succeed.
+    /// Calls that succeed; how many.
     Succeed(u32),
-    /// Calls that fail.
+    /// Calls that fail; how many.
     Fail(u32),
-    /// Ticks pass.
+    /// This many ticks pass.
     Wait(u32),
-    /// A permit is acquired and kept: for the operation, the handler, a third.
+    /// A permit is acquired and kept: for the operation, for the handler, and a third one.
     Acquire,
     By(Command),
 }
@@ -136,7 +136,7 @@ pub(crate) const SITUATIONS: &[Situation] = &[
 ];
 
 impl Situation {
-    /// Brings about the situation, for `then`.
+    /// Sets up the situation, and runs `then` in it.
     pub(crate) fn enter(&self, clock: &'static ManualClock, then: &mut dyn FnMut(&dyn Perform)) {
         clock.set(0);
         match &self.kind {
@@ -174,7 +174,7 @@ impl Situation {
         then: &mut dyn FnMut(&dyn Perform),
     ) {
         let stage = Stage { subject, permits: Default::default() };
-        // A ramp admits a share only.
+        // A ramp admits only a share of the calls.
         let acquire = || (0..9).find_map(|_| subject.try_acquire().ok()).unwrap();
         let finish = |outcome| acquire().finish(outcome);
         let mut places = stage.permits.iter();

@@ -1,4 +1,4 @@
-//! Runs the suite of tests that the host runs, too.
+//! Runs the same suite of tests as the host.
 
 #![no_std]
 #![no_main]

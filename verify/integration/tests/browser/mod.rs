@@ -1,4 +1,4 @@
-//! A headless Chromium, told what to do by the WebDriver protocol.
+//! A headless Chromium, controlled by the WebDriver protocol.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -31,7 +31,7 @@ impl Driver {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Tells it to end, with its browser.
+    /// Tells the driver to end, and its browser with it.
     fn shut_down(&self) -> std::io::Result<()> {
         let mut stream = TcpStream::connect(self.address())?;
         stream
@@ -48,7 +48,7 @@ impl Driver {
             format!("--user-data-dir={profile}"),
         ] });
         let wanted = json!({ "alwaysMatch": { "goog:chromeOptions": options } });
-        // Not what the environment says: the driver is on this host.
+        // Ignores the environment's proxies: the driver is on this host.
         let client = Client::builder().no_proxy().build().unwrap();
         let mut browser = Browser { client, session: format!("http://{}/session", self.address()) };
         let session = browser.tell(Method::POST, "", json!({ "capabilities": wanted })).await;
@@ -59,7 +59,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // Killed, it would leave its browser behind.
+        // Killing the driver would leave its browser behind.
         if self.shut_down().is_err() {
             let _ = self.process.kill();
         }
@@ -77,7 +77,7 @@ impl Browser {
         self.tell(Method::POST, "/url", json!({ "url": url })).await;
     }
 
-    /// The text of what `css` selects, now or within 30 seconds.
+    /// The text of the element that `css` selects, now or within 30 seconds.
     pub(crate) async fn text(&self, css: &str) -> String {
         let script = "
             const [css, done] = arguments;
@@ -101,7 +101,7 @@ impl Browser {
         self.tell(Method::POST, &format!("{element}/value"), json!({ "text": text })).await;
     }
 
-    /// Agrees to what the page asks.
+    /// Accepts the page's confirmation dialog.
     pub(crate) async fn confirm(&self, question: &str) {
         assert_eq!(self.tell(Method::GET, "/alert/text", json!({})).await, question);
         self.tell(Method::POST, "/alert/accept", json!({})).await;

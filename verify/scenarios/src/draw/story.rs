@@ -1,4 +1,4 @@
-//! What there is to see in a replay, in terms of a picture's x.
+//! What a replay has to show, in x coordinates of the picture.
 
 use microbreaker::Phase;
 
@@ -7,7 +7,7 @@ use crate::case::{Case, Op, Rule};
 use crate::replay::Frame;
 use crate::subject::Seen;
 
-/// A phase from an x to another.
+/// A phase, from one x to another.
 pub(super) struct Span {
     pub(super) from: f64,
     pub(super) to: f64,
@@ -21,11 +21,11 @@ pub(super) enum Mark {
     Failure,
     Neutral,
     Refused,
-    /// It has not ended.
+    /// The call has not ended.
     Pending,
 }
 
-/// A call from an x to another.
+/// A call, from one x to another.
 pub(super) struct Call {
     pub(super) from: f64,
     pub(super) to: f64,
@@ -35,13 +35,13 @@ pub(super) struct Call {
     pub(super) stale: bool,
 }
 
-/// A quantity that a policy looks at.
+/// A quantity that a policy watches.
 pub(super) struct Meter {
     pub(super) name: &'static str,
     pub(super) limit: Option<f64>,
     pub(super) top: f64,
     pub(super) unit: &'static str,
-    /// Runs of points: while there is something to look at.
+    /// Runs of points, each covering a time in which the quantity is watched.
     pub(super) runs: Vec<Vec<(f64, f64)>>,
 }
 
@@ -50,7 +50,7 @@ struct Look {
     x: f64,
     tick: u64,
     seen: Seen,
-    /// Failures in a row, also those that have just tripped it.
+    /// Failures in a row, including those that just tripped the breaker.
     streak: u32,
 }
 
@@ -152,7 +152,7 @@ enum Of {
 }
 
 impl Of {
-    /// Whether they are watched in `phase`.
+    /// Whether those outcomes are watched in `phase`.
     fn are_watched(self, phase: Phase) -> bool {
         match self {
             Self::Calls => matches!(phase, Phase::Closed | Phase::MetricsOnly),
@@ -167,7 +167,7 @@ fn meters(case: &Case, looks: &[Look], end: f64) -> Vec<Meter> {
     let by_need = half_open.rule == Rule::NeedOf;
     let needed = half_open.need.filter(|_| by_need && half_open.permits > 1);
     let judged_rate = config.failure_rate.filter(|_| !by_need);
-    // A throttle refuses once this share of calls was not accepted.
+    // A throttle refuses once this share of calls was failed or refused.
     let refusing =
         config.throttle.map(|throttle| 100.0 - 1_000.0 / f64::from(throttle.multiplier_tenths));
 
@@ -194,7 +194,7 @@ fn meters(case: &Case, looks: &[Look], end: f64) -> Vec<Meter> {
     ];
     let meters = all.into_iter().filter_map(|(limit, name, unit, of, value)| {
         let limit = limit?;
-        // What closes a breaker is the last success that was needed.
+        // A breaker closes at the last success that was needed.
         let at_close = (of == Of::Probes && unit.is_empty()).then_some(limit);
         let runs = runs(looks, end, value, at_close, of);
         let most = runs.iter().flatten().map(|&(_, value)| value).fold(limit, f64::max);
@@ -202,11 +202,11 @@ fn meters(case: &Case, looks: &[Look], end: f64) -> Vec<Meter> {
         Some(Meter { name, limit: Some(limit), top, unit, runs })
     });
     let meters = meters.chain(ramp(case, looks, end));
-    // One that never has anything to show would only confuse.
+    // A meter that never has anything to show would only confuse.
     meters.filter(|meter| meter.runs.iter().flatten().any(|&(_, value)| value > 0.0)).collect()
 }
 
-/// The share of calls that is admitted after closing.
+/// The share of calls admitted after closing.
 fn ramp(case: &Case, looks: &[Look], end: f64) -> Option<Meter> {
     let ramp = case.config.ramp.as_ref()?;
     let mut runs: Vec<Vec<(f64, f64)>> = Vec::new();
@@ -231,7 +231,7 @@ fn ramp(case: &Case, looks: &[Look], end: f64) -> Option<Meter> {
     Some(Meter { name: "calls admitted", limit: None, top: 100.0, unit: "%", runs })
 }
 
-/// The values while they are watched, and what they came to as that ended.
+/// The values while they are watched, and the last one as that ends.
 fn runs(
     looks: &[Look],
     end: f64,

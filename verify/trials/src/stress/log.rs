@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use microbreaker::{Observer, Phase, Transition};
 
-/// Transitions by generation. A round makes fewer than there are generations.
+/// The transitions, by generation. A round makes fewer than there are generations.
 pub(super) struct Log([AtomicU32; 256]);
 
 const NONE: u32 = u32::MAX;
@@ -18,13 +18,12 @@ impl Log {
         self.0.iter().for_each(|told| told.store(NONE, Ordering::Relaxed));
     }
 
-    /// How many transitions were told.
+    /// How many transitions were reported.
     pub(super) fn len(&self) -> usize {
         self.0.iter().filter(|told| told.load(Ordering::Relaxed) != NONE).count()
     }
 
-    /// The phases that the transition to `generation` left and entered, if it
-    /// was told.
+    /// The phases that the transition to `generation` left and entered, if it was reported.
     pub(super) fn of(&self, generation: u8) -> Option<(Phase, Phase)> {
         match self.0[usize::from(generation)].load(Ordering::Relaxed) {
             NONE => None,

@@ -1,6 +1,6 @@
-//! Every operation mixed with every other. The transitions that were told are a
-//! path, only those phases admit calls that may, and there are no more probes
-//! than there are places.
+//! Every operation mixed with every other. The reported transitions form a
+//! path, only phases that may admit calls do, and there are no more probes than
+//! places.
 
 use core::array;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -11,7 +11,7 @@ use super::log::Log;
 use super::random::Random;
 use super::{Count, Observers, Round, Ticks};
 
-/// Operations of a round, which make fewer transitions than there are generations.
+/// Operations of a round; they make fewer transitions than there are generations.
 const OPERATIONS: u32 = 120;
 const PROBES: u32 = 2;
 /// Permits that a worker holds.
@@ -22,9 +22,9 @@ type Subject = Breaker<CountWindow<4>, Ticks, Observers>;
 pub(super) struct Mixed {
     workers: u32,
     breaker: Subject,
-    /// The generation in which the round starts.
+    /// The generation at which the round starts.
     generation: AtomicU32,
-    /// Permits that were given, and of these handed back, by generation.
+    /// Permits given out, and how many of these were handed back, by generation.
     given: [AtomicU32; 256],
     back: [AtomicU32; 256],
 }
@@ -61,7 +61,7 @@ impl Mixed {
 
     fn finish(&'static self, token: Token, random: &mut Random) {
         let permit = self.breaker.resume(token);
-        // Before it is, so that its place cannot be given again unnoticed.
+        // Counted before it happens, so that its place cannot be given out again unnoticed.
         let hand_back = |permit: Permit<'static, Subject>| {
             self.back[token.to_bits() as usize].fetch_add(1, Ordering::Relaxed);
             permit
@@ -122,7 +122,7 @@ impl Round for Mixed {
         let (mut phase, mut told) = (Phase::Closed, 0);
         while generation != last {
             generation = generation.wrapping_add(1);
-            // One to the phase that it is in already is not told.
+            // A transition to the current phase is not reported.
             if let Some((from, to)) = log.of(generation) {
                 assert_eq!(from, phase, "the transitions are not a path");
                 (phase, told) = (to, told + 1);

@@ -1,5 +1,5 @@
-//! An opening is whole: one of the workers trips, the clock goes on, and nobody
-//! is admitted before the opening is over.
+//! An opening lasts its full length: one of the workers trips the breaker, the
+//! clock moves on, and no call is admitted before the opening is over.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,12 +12,12 @@ use super::{Count, Observers, Round, Ticks};
 const CALLS: u32 = 64;
 /// More ticks than pass in a round.
 const OPEN_FOR: u32 = 10_000;
-/// Ticks between two rounds: a tick that was never set would show.
+/// Ticks between two rounds: a tick that was never set would stand out.
 const PAUSE: u32 = 1 << 20;
 
 pub(super) struct Opening {
     breaker: Breaker<(), Ticks, Observers>,
-    /// The generation and the tick in which the round starts.
+    /// The generation and the tick at which the round starts.
     generation: AtomicU32,
     start: AtomicU32,
 }
@@ -58,7 +58,7 @@ impl Round for Opening {
                     let generation = self.generation.load(Ordering::Relaxed);
                     assert_eq!(token.to_bits(), generation, "admitted after the trip");
                     let permit = self.breaker.resume(token);
-                    // The last two fail.
+                    // The last two calls fail.
                     if left < 2 || random.below(8) == 0 {
                         permit.failure()
                     } else {
@@ -68,7 +68,7 @@ impl Round for Opening {
                 Err(rejected) => {
                     let left = rejected.retry_after.expect("the opening has an end");
                     assert!(left <= OPEN_FOR, "longer than configured: {rejected:?}");
-                    // Whenever the clock was read, it was before this.
+                    // The breaker read the clock before this.
                     let end = Ticks.now() + left;
                     assert!(end >= start + OPEN_FOR, "cut short: {rejected:?}");
                 }

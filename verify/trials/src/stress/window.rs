@@ -1,5 +1,5 @@
-//! No outcome is lost, and no trip: the workers' failures meet the policy
-//! together, or are one short of it.
+//! No outcome and no trip is lost: the workers' failures together either meet
+//! the policy, or are one short of it.
 
 use microbreaker::{Breaker, Config, CountWindow, Counters, Phase, Tally};
 
@@ -7,7 +7,7 @@ use super::log::Log;
 use super::random::Random;
 use super::{Count, Observers, Round, Ticks};
 
-/// Calls of a round, and at how many failures of them it trips.
+/// The calls of a round, and the number of failures among them that trips.
 const CALLS: u32 = 1_200;
 const FAILURES: u32 = 96;
 

@@ -6,17 +6,17 @@ use cortex_m_rt::exception;
 use super::{MASK, MEGAHERTZ, NANOSECONDS};
 use crate::interrupt;
 
-/// Interrupts once, after so many instructions.
+/// Interrupts once, after this many instructions.
 #[inline]
 pub(crate) fn set(instructions: u32) {
-    // SAFETY: nothing else uses SysTick at the same time.
+    // SAFETY: nothing else uses SysTick in the meantime.
     let mut systick = unsafe { cortex_m::Peripherals::steal() }.SYST;
     systick.set_clock_source(SystClkSource::Core);
     systick.set_reload(ticks(instructions));
     systick.clear_current();
     systick.enable_interrupt();
     systick.enable_counter();
-    // Once it has come, time is counted.
+    // After the interrupt, the counter measures the time since.
     systick.set_reload(MASK);
 }
 
@@ -32,12 +32,12 @@ pub(crate) fn cancel() {
 #[exception]
 fn SysTick() {
     let late = (MASK - SYST::get_current()) / ticks(1);
-    // SAFETY: whoever enabled it is interrupted.
+    // SAFETY: the code that enabled SysTick is interrupted now.
     unsafe { cortex_m::Peripherals::steal() }.SYST.disable_counter();
     interrupt::came(late);
 }
 
-/// SysTick's first tick after so many instructions.
+/// SysTick's first tick after this many instructions.
 const fn ticks(instructions: u32) -> u32 {
     (instructions * NANOSECONDS * MEGAHERTZ).div_ceil(1_000)
 }

@@ -9,32 +9,33 @@ use ::riscv::register::mie;
 use super::executed;
 use crate::interrupt;
 
-/// Instructions to a tick of the timer: 100 ns, under QEMU's `-icount shift=0`.
+/// Instructions per tick of the timer: a tick is 100 ns, under QEMU's `-icount shift=0`.
 const TICK: u32 = 100;
 
-/// Where QEMU's `virt` has the timer. It does not get to the higher words.
+/// Where QEMU's `virt` has the timer. A run never reaches the higher words.
 const TIME: *const u32 = 0x0200_bff8 as _;
 const COMPARE: *mut u32 = 0x0200_4000 as _;
 const COMPARE_HIGH: *mut u32 = 0x0200_4004 as _;
 
-/// When it is due, in instructions since reset.
+/// When the alarm is due, in instructions since reset.
 static DUE: AtomicU32 = AtomicU32::new(0);
 
-/// Interrupts once, after so many instructions.
+/// Interrupts once, after this many instructions.
 #[inline]
 pub(crate) fn set(instructions: u32) {
-    // It is set early in a tick, and then goes off as many instructions later
-    // whether ticks are counted from there or from the beginning of this one.
+    // Set early in a tick, the alarm goes off the same number of instructions
+    // later, whether ticks are counted from this moment or from the beginning
+    // of the tick.
     pass(TICK - executed() % TICK);
     let ticks = 1 + instructions / TICK;
     DUE.store(executed() + ticks * TICK, Ordering::Relaxed);
-    // SAFETY: there is the timer.
+    // SAFETY: the timer is at this address.
     let now = unsafe { TIME.read_volatile() };
-    // SAFETY: there it is compared.
+    // SAFETY: its compare register is at this address.
     unsafe { COMPARE.write_volatile(now + ticks) };
     // SAFETY: as above.
     unsafe { COMPARE_HIGH.write_volatile(0) };
-    // SAFETY: whom it interrupts asked for it.
+    // SAFETY: the interrupted code asked for it.
     unsafe { mie::set_mtimer() };
     // SAFETY: as above.
     unsafe { ::riscv::interrupt::enable() };
@@ -43,9 +44,9 @@ pub(crate) fn set(instructions: u32) {
 
 #[inline]
 pub(crate) fn cancel() {
-    // SAFETY: an interrupt less harms nobody.
+    // SAFETY: masking an interrupt harms nothing.
     unsafe { mie::clear_mtimer() };
-    // SAFETY: there is the timer. It does not get there.
+    // SAFETY: the compare register is at this address. The timer never reaches this value.
     unsafe { COMPARE_HIGH.write_volatile(u32::MAX) };
 }
 
@@ -56,10 +57,10 @@ fn came() {
     interrupt::came(late);
 }
 
-/// Does nothing for so many instructions, up to [`TICK`], and some more.
+/// Does nothing for this many instructions, up to [`TICK`], plus a few more.
 #[inline]
 fn pass(instructions: u32) {
-    // SAFETY: it jumps to one of these instructions, two bytes each, or past them.
+    // SAFETY: it jumps to one of these instructions, two bytes each, or just past them.
     unsafe {
         asm!(
             "la {to}, 2f",

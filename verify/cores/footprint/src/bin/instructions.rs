@@ -23,7 +23,8 @@ fn main() -> ! {
     process::exit(0)
 }
 
-/// Prints what the operations of `breaker` take, which trips at so many failures.
+/// Prints the instructions that the operations of `breaker` take; it trips at
+/// `trips_at` failures.
 fn operations(name: &str, breaker: &'static impl Gate, phase: fn() -> Phase, trips_at: u32) {
     let mut good = || _ = black_box(breaker.call(|| black_box(Ok::<(), ()>(()))).is_ok());
     let mut bad = || _ = black_box(breaker.call(|| black_box(Err::<(), ()>(()))).is_ok());
