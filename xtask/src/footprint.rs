@@ -23,7 +23,7 @@ const WINDOWLESS: &str = "consecutive";
 const BREAKERS: [(&str, &str); 4] = [
     (WINDOWLESS, "3 failures in a row"),
     ("last16", "5 of the last 16 failed"),
-    ("last16_full", "the same, with overrides and explicit lengths"),
+    ("last16_full", "the same, with manual phases and explicit lengths"),
     ("last100", "50 % of the last 100 failed"),
 ];
 /// What `instructions` counts, and what it is.
@@ -51,15 +51,15 @@ const HEAD: &str = "\
 Written by `cargo xtask footprint`; `cargo xtask footprint --check` measures
 again and fails if anything has grown by more than a tenth.
 
-Bytes are the difference of the same firmware with and without a breaker that
-guards one call: its configuration in its type, without overrides and own
-lengths of openings unless it says so; `opt-level = \"s\"`, LTO, one codegen
-unit, `panic = \"abort\"`. RAM is `.data` and `.bss`; flash is `.text`,
-`.rodata` and what `.data` starts with. Where there is no compare-and-swap the
-critical sections are part of it.
+Bytes are the difference between the same firmware with and without a breaker that
+guards one call. Its configuration is in its type, without the phases entered by hand and
+without explicit lengths unless a row says so. Built with `opt-level = \"s\"`, LTO, one
+codegen unit and `panic = \"abort\"`. RAM is `.data` and `.bss`; flash is `.text`,
+`.rodata` and the initial values of `.data`. Critical sections are included where there is
+no compare-and-swap.
 
-Instructions are counted in QEMU, from before a guarded call of a function that
-does nothing to after it. The window is full, and the failing call is the first.
+Instructions are counted in QEMU, from before to after a guarded call of a function that
+does nothing. The window is full, and the failing call is the first to fail.
 ";
 
 const REPORT: &str = "benches/results/footprint.md";
