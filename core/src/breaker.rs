@@ -274,7 +274,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Gate for Breaker<W, C, O
 
     #[inline]
     fn complete(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome) {
-        let generation = token.generation();
+        let generation = token.generation().into();
         let slow = self.is_slow(started, took);
         let recorded = match outcome {
             Outcome::Success => self.finish(generation, Record { failed: false, slow }),
