@@ -59,7 +59,7 @@ impl Kept {
         let tenures = generation.wrapping_sub(word >> TAG_SHIFT) % GENERATIONS;
         let goes_on = word & STAY != 0 && tenures <= 1;
         let began = if goes_on { word } else { now };
-        tagged(generation, STAY | began % STAY)
+        tagged(generation, STAY | (began % STAY))
     }
 }
 
