@@ -43,7 +43,7 @@ use crate::state::State;
 pub struct Token(u32);
 
 impl Token {
-    /// What sets the integer apart from others, such as 0 and `u32::MAX`.
+    /// Tells the integer from others, such as 0 and `u32::MAX`.
     const MARK: u32 = 0x6d62_0000;
 
     #[inline]

@@ -23,7 +23,7 @@ use crate::event::Causes;
 use crate::phase::Phase;
 use crate::tally::{Record, Tally};
 
-/// A run of bits.
+/// A contiguous run of bits.
 #[derive(Clone, Copy)]
 struct Field {
     shift: u32,
@@ -134,7 +134,7 @@ impl Probes {
     }
 }
 
-/// One value of the state word. Pure: every method computes from these bits.
+/// One value of the state word. Every method is a pure function of its bits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State(u32);
 
@@ -190,8 +190,8 @@ impl State {
         self.0 & UNSETTLED.mask() == 0
     }
 
-    /// Whether every call is admitted and watched, and can trip: the whole test
-    /// of the healthy path.
+    /// Whether every call is admitted, is watched and can trip: the only test on the
+    /// healthy path.
     pub(crate) const fn is_closed(self) -> bool {
         self.0 & (PHASE.mask() | FLAG.mask()) == 0
     }
