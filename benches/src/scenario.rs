@@ -43,10 +43,9 @@ impl Scenario {
         (1..=1_000).map(|call| call % every != 0).collect()
     }
 
-    /// How many of `calls` must come back with a success to somebody of
-    /// `side`: as many as the pattern has if all are admitted, none if all are
-    /// refused. Whoever has another number was in another phase. A floor
-    /// admits always.
+    /// How many of `calls` must come back with a success to a contender of `side`: as
+    /// many as the pattern has if all are admitted, none if all are refused. A
+    /// contender with another number was in another phase. A floor admits always.
     pub fn expected(self, side: Side, calls: Calls<'_>) -> usize {
         if self == Self::Open && side != Side::Floor {
             return 0;

@@ -1,4 +1,4 @@
-//! The breaker: made, asked, and looked at.
+//! The breaker: how it is built, called and read.
 
 mod acquire;
 mod control;
@@ -43,15 +43,15 @@ use crate::window::{Reach, Tenure, Window};
 /// `W` is the window (`()` for none), `C` the clock, `O` the observer and `G`
 /// where the configuration lives: in the breaker, or in flash.
 ///
-/// No method waits, allocates or panics (the constructors may); each says how
-/// it makes progress. They may be called from any thread and any interrupt
-/// handler. Where the core has no compare-and-swap (Cortex-M0, RISC-V without
-/// A), `portable-atomic` masks interrupts for each single word instead.
+/// No method waits, allocates or panics (constructors may panic); each documents its
+/// progress guarantee. They may be called from any thread and any interrupt handler.
+/// Where the core has no compare-and-swap (Cortex-M0, RISC-V without A),
+/// `portable-atomic` masks interrupts for each single word instead.
 ///
 /// # Cost
 ///
 /// 12 bytes, the window, and the configuration or a pointer to it.
-// In this order, so that what every call reads lies together.
+// In this order, so that what every call reads is close together.
 #[repr(C)]
 pub struct Breaker<W: Window, C: Clock, O: Observer = (), G: ConfigSource = Config> {
     word: Word,
@@ -95,7 +95,7 @@ impl<W: Window, C: Clock, O: Observer> Breaker<W, C, O> {
 
 impl<W: Window, C: Clock, O: Observer> Breaker<W, C, O, &'static Config> {
     const_fn! {
-        /// A closed breaker whose configuration stays where it is: in flash.
+        /// A closed breaker whose configuration stays in flash.
         ///
         /// # Panics
         ///
@@ -129,11 +129,11 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         }
     }
 
-    /// A closed breaker, if `config` can work.
+    /// A closed breaker, if `config` is valid.
     ///
     /// # Errors
     ///
-    /// What [`Config::check`] says.
+    /// Those of [`Config::check`].
     pub fn try_new(config: G, window: W, clock: C, observer: O) -> Result<Self, ConfigError> {
         config.config().check::<W>()?;
         Ok(Self::assemble(config, window, clock, observer))
@@ -143,14 +143,14 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     ///
     /// # Errors
     ///
-    /// The call's own, or that it was refused and not made.
+    /// The call's own error, or the refusal: then it was not made.
     #[inline]
     pub fn call<T, E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<T, CallError<E>> {
         Gate::call(self, f)
     }
 
-    /// Makes a guarded call whose result `classify` turns into an outcome, so
-    /// that an error which says nothing about what is guarded does not count.
+    /// Makes a guarded call whose result `classify` turns into an outcome, so that
+    /// errors that say nothing about the guarded device or service need not count.
     ///
     /// ```
     /// use microbreaker::{Breaker, Config, Outcome};
@@ -174,7 +174,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         Gate::call_classified(self, f, classify)
     }
 
-    /// The phase now. An opening that is over reads as half-open.
+    /// The current phase. An opening whose time is up reads as half-open.
     ///
     /// Changes nothing. Lock-free.
     #[must_use]
@@ -182,8 +182,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         self.consistently(|state| self.apparent(state).0.phase())
     }
 
-    /// What the window holds of the current tenure; while the breaker is open,
-    /// what tripped it: the window of the tenure before, or the probes.
+    /// What the window holds in the current tenure. While the breaker is open, what
+    /// tripped it: the previous tenure's window, or the probes.
     ///
     /// Lock-free.
     #[must_use]
@@ -222,8 +222,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         &self.observer
     }
 
-    /// Whether a call was slow that was `started` then, and `took` so long if the caller
-    /// knows better than the clock.
+    /// Whether a call was slow that started at tick `started`, or that `took` so
+    /// long, where the caller knows better than the clock.
     #[inline]
     fn is_slow(&self, started: u32, took: Option<u32>) -> bool {
         W::SLOW && {
@@ -245,7 +245,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         self.config().window_length().reach(|| self.clock.now())
     }
 
-    /// What `read` makes of a state that is still the same afterwards.
+    /// The result of `read` on a state that a second load finds unchanged.
     fn consistently<T>(&self, read: impl Fn(State) -> T) -> T {
         loop {
             let state = self.word.load();
@@ -274,7 +274,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Gate for Breaker<W, C, O
 
     #[inline]
     fn complete(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome) {
-        let generation = token.generation();
+        let generation = token.generation().into();
         let slow = self.is_slow(started, took);
         let recorded = match outcome {
             Outcome::Success => self.finish(generation, Record { failed: false, slow }),

@@ -1,4 +1,4 @@
-//! Time: a wrapping `u32` that the caller supplies.
+//! Time: a wrapping `u32` supplied by the caller.
 
 mod widened;
 
@@ -36,7 +36,7 @@ impl<F: Fn() -> u32> Clock for F {
     }
 }
 
-/// How far a clock may step back and still count as standing still, in ticks.
+/// How far a clock may step back and still read as standing still, in ticks.
 pub const STEP_BACK: u32 = 1 << 16;
 
 /// Ticks from `since` to `now`, across the wrap.

@@ -1,4 +1,4 @@
-//! What makes a breaker trip and recover.
+//! What makes a breaker trip, and how it recovers.
 
 mod check;
 mod error;
@@ -152,7 +152,7 @@ pub enum AfterProbeTimeout {
 }
 
 impl Config {
-    /// No policy yet: one probe, which must succeed.
+    /// No policy yet; one probe, which must succeed.
     #[must_use]
     pub const fn new() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Why a call did not get through.
+//! Why a call was not made, or failed.
 
 use core::error::Error;
 use core::fmt;
@@ -49,9 +49,9 @@ impl Error for Rejected {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum CallError<E, R = Rejected> {
-    /// It was refused, and not made.
+    /// The call was refused, and not made.
     Rejected(R),
-    /// It was made and returned this error.
+    /// The call was made and returned this error.
     Failed(E),
 }
 
@@ -89,12 +89,12 @@ impl<E: Error, R: Error> Error for CallError<E, R> {
     }
 }
 
-/// A transition by hand that makes no sense; nothing was changed.
+/// A transition by hand that is not allowed; nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct IllegalTransition {
-    /// The phase the breaker is in, and stays in.
+    /// The phase that the breaker is in, and stays in.
     pub from: Phase,
     /// The phase that was asked for.
     pub to: Phase,

@@ -1,4 +1,4 @@
-//! What a breaker tells its observer.
+//! What a breaker reports to its observer.
 
 mod counters;
 #[cfg(feature = "history")]
@@ -38,7 +38,7 @@ use crate::phase::Phase;
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Outcome {
-    /// It did what it should.
+    /// The call succeeded.
     Success,
     /// It failed.
     Failure,
@@ -69,7 +69,7 @@ pub enum Cause {
     SlowRate,
     /// An outcome demanded it: [`Outcome::FailureOpenFor`].
     Demanded,
-    /// The opening was over.
+    /// The opening ended.
     OpeningOver,
     /// Enough probes succeeded.
     ProbesSucceeded,
@@ -77,7 +77,7 @@ pub enum Cause {
     ProbesFailed,
     /// [`Config::probe_timeout`](crate::Config::probe_timeout) passed without a verdict.
     ProbeTimeout,
-    /// Somebody did it by hand.
+    /// It was done by hand.
     Manual,
 }
 
@@ -140,7 +140,7 @@ impl Causes {
         Self(self.0 | other.0)
     }
 
-    /// Those that a policy or a demand can be, in the order in which they are told.
+    /// Those that are policies or demands, in the order in which they are reported.
     pub(crate) fn of_policies(self) -> impl Iterator<Item = Cause> {
         Cause::POLICIES.iter().copied().filter(move |cause| self.has(*cause))
     }
@@ -167,11 +167,11 @@ pub struct Transition {
     pub tick: u32,
 }
 
-/// Hears what a breaker does. `()` hears nothing and costs nothing.
+/// Is told what a breaker does. `()` ignores everything and costs nothing.
 ///
-/// Every method is called by the thread or handler whose operation caused it,
-/// holding nothing: it may use the breaker. It should be brief; a panic in it
-/// unwinds through the operation, which has taken effect by then.
+/// Every method is called by the thread or handler whose operation caused it, with no
+/// lock held: it may use the breaker. Keep it brief. A panic in it unwinds through
+/// the operation, which has taken effect by then.
 ///
 /// A pair of observers is an observer, and so is a reference to one.
 /// ```
@@ -193,7 +193,7 @@ pub struct Transition {
 /// assert!(breaker.observer().0.load(Ordering::Relaxed));
 /// ```
 pub trait Observer {
-    /// A transition was made. Each is told once, by its winner.
+    /// A transition was made. Each is reported once, by its winner.
     fn transition(&self, transition: &Transition) {
         let _ = transition;
     }

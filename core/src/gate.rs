@@ -1,4 +1,4 @@
-//! What admits calls, and the leave that it gives.
+//! What admits calls, and the permits it gives out.
 
 use core::fmt;
 use core::mem;
@@ -7,10 +7,10 @@ use crate::error::{CallError, Rejected};
 use crate::event::Outcome;
 use crate::token::Token;
 
-/// Something that gives leave to make calls and hears how they end.
+/// Something that admits calls and is told how they end.
 ///
-/// [`Breaker`](crate::Breaker) and [`Throttle`](crate::Throttle) are gates;
-/// whatever wraps a call can take either.
+/// [`Breaker`](crate::Breaker) and [`Throttle`](crate::Throttle) are gates; code that
+/// wraps calls can take either.
 /// ```
 /// use microbreaker::{Breaker, Config, Gate, ShortWindow, Throttle, ThrottleConfig};
 ///
@@ -30,21 +30,22 @@ use crate::token::Token;
 /// assert_eq!(read(&throttle, &mut last, || Err(())), 21);
 /// ```
 pub trait Gate: Sized {
-    /// Asks for leave to make one call.
+    /// Asks for a permit to make one call.
     ///
     /// # Errors
     ///
-    /// The gate refuses, says in which phase, and for how long if it knows.
+    /// The gate refuses: the error says in which phase, and for how long if that is
+    /// known.
     fn try_acquire(&self) -> Result<Permit<'_, Self>, Rejected>;
 
     /// Ends the call of `token`, started at tick `started`, with `outcome`:
     /// what [`Permit::finish`] calls.
     ///
-    /// `took` is its duration in ticks if the caller knows better.
+    /// `took` is its duration in ticks, where the caller knows better than the clock.
     fn complete(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome);
 
-    /// What a call counts as whose permit is dropped without an outcome; the parameters
-    /// are those of [`complete`](Self::complete).
+    /// What a call counts as if its permit is dropped without an outcome; the
+    /// parameters are those of [`complete`](Self::complete).
     fn abandoned(&self, token: Token, started: u32, took: Option<u32>) -> Outcome;
 
     /// Makes a guarded call whose result `classify` turns into an outcome.
@@ -53,7 +54,7 @@ pub trait Gate: Sized {
     ///
     /// # Errors
     ///
-    /// The call's own, or that it was refused and not made.
+    /// The call's own error, or the refusal: then it was not made.
     #[inline]
     fn call_classified<T, E>(
         &self,
@@ -93,12 +94,13 @@ impl<G: Gate> Gate for &G {
     }
 }
 
-/// Leave to make one call, consumed by its outcome.
+/// Permission to make one call, consumed by the call's outcome.
 ///
-/// Dropped without one it counts as cancelled: it is handed back and nothing
-/// is recorded, unless [`Config::abandoned_fails`](crate::Config::abandoned_fails).
-/// [`into_token`](Self::into_token) turns it into a plain integer for a call
-/// that ends in another context.
+/// Dropped without one, the call counts as cancelled: the permit is handed back and
+/// nothing is recorded, unless
+/// [`Config::abandoned_fails`](crate::Config::abandoned_fails).
+/// [`into_token`](Self::into_token) turns it into a plain integer for a call that
+/// ends in another context.
 /// ```
 /// use microbreaker::{Breaker, Config, ShortWindow};
 ///
@@ -135,14 +137,14 @@ impl<'a, G: Gate> Permit<'a, G> {
         self
     }
 
-    /// The same permit, given through a reference to its gate.
+    /// The same permit, as one given by a reference to its gate.
     pub(crate) fn through<'b>(self, gate: &'b &'a G) -> Permit<'b, &'a G> {
         let Self { token, started, took, .. } = self;
         mem::forget(self);
         Permit { gate, token, started, took }
     }
 
-    /// The call did what it should.
+    /// The call succeeded.
     #[inline]
     pub fn success(self) {
         self.finish(Outcome::Success);
@@ -154,7 +156,7 @@ impl<'a, G: Gate> Permit<'a, G> {
         self.finish(Outcome::Failure);
     }
 
-    /// The call says nothing about what is guarded.
+    /// The call says nothing about the guarded device or service.
     #[inline]
     pub fn ignore(self) {
         self.finish(Outcome::Ignored);
@@ -164,16 +166,16 @@ impl<'a, G: Gate> Permit<'a, G> {
         self.token
     }
 
-    /// Whether the call is a probe: given out while half-open. Time to bring a device
-    /// back first.
+    /// Whether the call is a probe: given out while half-open. Bring the device back
+    /// first, if it needs that.
     #[must_use]
     #[inline]
     pub const fn is_probe(&self) -> bool {
         self.token.is_probe()
     }
 
-    /// The tick at which it was given where slow calls are watched, and 0
-    /// elsewhere: what [`Gate::complete`] asks for beside the token.
+    /// The tick at which the permit was given out, where slow calls are watched; 0
+    /// elsewhere. [`Gate::complete`] takes it beside the token.
     #[must_use]
     #[inline]
     pub const fn started(&self) -> u32 {
@@ -198,8 +200,8 @@ impl<'a, G: Gate> Permit<'a, G> {
         gate.complete(token, started, took, outcome);
     }
 
-    /// Makes the call that it was given for, whose result `classify` turns into
-    /// an outcome. Unwinding is a failure.
+    /// Makes the call; `classify` turns its result into an outcome. Unwinding is a
+    /// failure.
     ///
     /// # Errors
     ///
@@ -217,7 +219,7 @@ impl<'a, G: Gate> Permit<'a, G> {
         result
     }
 
-    /// The permit as a plain integer, not handed back.
+    /// The permit as a plain integer; it is not handed back.
     #[must_use = "a token that is lost is a call that never reports"]
     pub fn into_token(self) -> Token {
         let token = self.token;
@@ -241,7 +243,7 @@ impl<G: Gate> fmt::Debug for Permit<'_, G> {
 
 /// A call in progress: unwinding through it is a failure.
 ///
-/// A permit taken to pieces, so that all of it stays in registers.
+/// A permit in pieces, so that all of it stays in registers.
 struct InCall<'a, G: Gate> {
     gate: &'a G,
     token: Token,

@@ -43,9 +43,10 @@ const ONE_MORE: u32 = FULL << 1;
 ///
 /// Two calls at a time need two slots. A context that ends a transfer so late that the
 /// next one is under way ends that one: stop its timer first.
-// How many calls were put in (16) | whether one is in (1) | its token (15). The number
-// tells a call from the next one, which may have the same token: whoever slept with the
-// first in hand must not finish the second. It repeats after 2^16 calls.
+// How many calls were put in (16) | whether one is in (1) | its token (15). The
+// number tells a call from the next one, which may have the same token: a thread that
+// slept with the first call in hand must not finish the second. It repeats after 2^16
+// calls.
 pub struct InFlight(AtomicU32);
 
 impl InFlight {

@@ -54,8 +54,7 @@ impl Snapshot {
     }
 
     /// The slow-call rate in tenths of a percent, rounded; `None` below
-    /// [`min_calls`](crate::Config::min_calls), and where nobody looks for slow
-    /// calls.
+    /// [`min_calls`](crate::Config::min_calls), and where slow calls are not watched.
     #[must_use]
     pub const fn slow_permille(&self) -> Option<u32> {
         if self.timed { self.permille(self.tally.slow) } else { None }

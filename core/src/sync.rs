@@ -18,13 +18,13 @@ pub(crate) use thorough::AtomicU32;
 shared_in_flash! {
     elsewhere inline;
 
-    /// Swaps `from` for `to` in `word`, unless somebody came first.
+    /// Swaps `from` for `to` in `word`, unless another thread was first.
     ///
-    /// It releases, so that whoever acquires what was swapped in sees what was done
-    /// before; and it acquires, so that a probe that takes another's place sees what
-    /// that has done, even if it had loaded the same state before. A relaxed load that
-    /// a swap checks afterwards relies on that too: without it, it could see what
-    /// comes only after the swap.
+    /// Release: a thread that acquires the value swapped in sees everything done
+    /// before the swap. Acquire: a probe that takes another's place sees what that
+    /// one has done, even if it had loaded an equal state before. A relaxed load that
+    /// a swap checks afterwards relies on the acquire too: without it, the load could
+    /// see values from after the swap.
     pub(crate) fn swap(word: &AtomicU32, from: u32, to: u32) -> bool {
         word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }

@@ -38,7 +38,7 @@ use crate::window::{Kind, Reach, Tenure, Window};
 /// assert_eq!(answer, Ok(42));
 /// ```
 pub struct Throttle<W: Window, C: Clock, O: Observer = ()> {
-    /// A throttle has one tenure for ever.
+    /// A throttle has a single tenure.
     word: Word,
     /// Draws made; each draw mixes the next number with the seed.
     draws: AtomicU32,
@@ -117,7 +117,7 @@ impl ThrottleConfig {
 
 impl<W: Window, C: Clock> Throttle<W, C> {
     const_fn! {
-        /// A throttle that has seen no call.
+        /// A throttle that has seen no calls yet.
         ///
         /// # Panics
         ///

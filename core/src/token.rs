@@ -43,7 +43,7 @@ use crate::state::State;
 pub struct Token(u32);
 
 impl Token {
-    /// What sets the integer apart from others, such as 0 and `u32::MAX`.
+    /// Tells the integer from others, such as 0 and `u32::MAX`.
     const MARK: u32 = 0x6d62_0000;
 
     #[inline]
@@ -63,9 +63,12 @@ impl Token {
         Self(bits)
     }
 
+    /// Number of the tenure it was given in, modulo 2^8, as in
+    /// [`Snapshot::generation`](crate::Snapshot::generation).
+    #[must_use]
     #[inline]
-    pub(crate) const fn generation(self) -> u32 {
-        State::of_tenure(self.0).generation()
+    pub const fn generation(self) -> u8 {
+        State::of_tenure(self.0).generation() as u8
     }
 
     /// Whether the call is a probe: given out while half-open.

@@ -36,7 +36,7 @@ impl<N> core::fmt::Debug for Reach<N> {
     }
 }
 
-/// What a window remembers, which says how it can be configured.
+/// What a window remembers, and so how it can be configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Nothing.
@@ -77,7 +77,7 @@ impl<'a> Tenure<'a> {
         self.generation as u8
     }
 
-    /// Whether it is still the breaker's current one. One load.
+    /// Whether it is still the current tenure of the breaker. One load.
     #[must_use]
     #[inline]
     pub fn is_current(&self) -> bool {
@@ -91,7 +91,7 @@ impl core::fmt::Debug for Tenure<'_> {
     }
 }
 
-/// A bounded memory of recent outcomes, shared by everyone who records.
+/// A bounded memory of recent outcomes, shared by all threads that record.
 ///
 /// Code that takes any breaker is generic over its window:
 ///
@@ -111,8 +111,8 @@ impl core::fmt::Debug for Tenure<'_> {
 /// assert_eq!((failing(&short), failing(&long)), (Some(100), Some(0)));
 /// ```
 ///
-/// A window of one's own is made of others: [`WithSlow`] of two, `Striped` in
-/// `microbreaker-std` of one for each core.
+/// Custom windows are composed of these: [`WithSlow`] of two, `Striped` in
+/// `microbreaker-std` of one per core.
 /// # What a window promises
 ///
 /// - Recording is linearizable: outcomes enter in one order, and the tally
@@ -128,7 +128,7 @@ pub trait Window {
     /// What it remembers.
     const KIND: Kind;
 
-    /// What errors call it.
+    /// The name that errors give it.
     const NAME: &'static str = "window";
 
     /// Whether it watches for slow calls, so that calls must be timed.
@@ -158,9 +158,9 @@ pub trait Window {
 
     /// Starts `tenure` with an empty window, unless it is over or was started.
     ///
-    /// Recording does so by itself; a breaker does it before anybody can leave
-    /// the tenure, except where it opens: so for at least every other tenure, and
-    /// no window sleeps through a period of generations.
+    /// Recording does this by itself. A breaker also does it before any thread can
+    /// leave the tenure, except when it opens: so for at least every other tenure,
+    /// and no window misses a whole period of generations.
     fn begin(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>);
 }
 

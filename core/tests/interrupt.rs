@@ -1,8 +1,8 @@
 //! A handler that interrupts an operation half way and uses the same breaker.
 //!
-//! Deterministic: the clock is read in the middle of operations, so the clock
-//! can play the interrupt. In particular a transition reads it just after it
-//! has published the phase, when nobody knows yet when the phase began.
+//! Deterministic: the clock is read in the middle of operations, so the clock can
+//! play the interrupt. In particular a transition reads it just after it has
+//! published the phase, before it is known when the phase began.
 
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
@@ -98,8 +98,8 @@ fn refused_for(breaker: &Subject) -> Option<u32> {
     breaker.try_acquire().unwrap_err().retry_after
 }
 
-/// The clock has moved on since anybody last looked at it: taken for the
-/// opening's, an old tick would say that it is over.
+/// The clock has moved on since it was last read: taken for the opening's, an old
+/// tick would say that it is over.
 #[test]
 fn an_opening_is_whole_before_its_tick_is_known() {
     let refused: Operation = |breaker| {
@@ -236,8 +236,8 @@ mod interrupted_once {
         now,
     );
 
-    /// The window knows two bits of the generation: it must not be left alone
-    /// while four pass, whoever sleeps.
+    /// The window knows two bits of the generation: it must not be left alone while
+    /// four pass, whichever thread sleeps.
     #[test]
     fn a_reset_within_a_reset_empties_the_window() {
         BREAKER.reset();

@@ -294,7 +294,8 @@ fn racing_trips_do_not_skip_the_cooldown() {
                     let permit = breaker.try_acquire().unwrap();
                     start.wait();
                     permit.failure();
-                    // Whoever tripped it, it is open now, and no time passes.
+                    // Whichever thread tripped it, it is open now, and no time
+                    // passes.
                     let answer = breaker.try_acquire().map_err(|rejected| rejected.retry_after);
                     if answer.as_ref().err() != Some(&Some(100)) {
                         skipped.lock().unwrap().push((round, format!("{answer:?}")));

@@ -1,4 +1,5 @@
-//! What a permit has for whoever builds on the breaker: its pieces, and its call.
+//! What a permit offers to crates that build on the breaker: its pieces, and its
+//! call.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

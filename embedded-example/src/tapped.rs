@@ -1,4 +1,4 @@
-//! A bus with somebody listening in.
+//! A bus that a listener taps.
 
 use embedded_hal::i2c::{ErrorType, I2c, Operation};
 

@@ -19,7 +19,7 @@ fn answer() -> Transaction {
     Transaction::write_read(SENSOR_ADDRESS, vec![0], vec![0x15, 0x80])
 }
 
-/// The sensor is asked for its temperature, and nobody is there.
+/// The sensor is asked for its temperature, and does not acknowledge.
 fn silence() -> Transaction {
     answer().with_error(ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address))
 }

@@ -15,7 +15,7 @@ async fn main() -> anyhow::Result<()> {
     let mut upstream = Upstream::start().await?;
 
     let rates = registry.get("rates");
-    // Anybody may: it is on this host only.
+    // Open to anyone: it listens on this host only.
     let admin = Admin::new(registry.clone()).control(|_, _, _| Ok::<_, StatusCode>(()));
     let app = service::app(upstream.address(), Some(rates.clone()), || ())
         .layer(phase_header(rates))

@@ -57,8 +57,8 @@ struct Service {
 ///   other once it is open. A budget bounds what retrying adds to the load of an
 ///   upstream that is in trouble.
 /// - The time limit is inside of the breaker: an attempt that takes too long has
-///   failed. Outside, it would be a call that somebody gave up, which says nothing.
-///   It is over the whole answer, not only its head.
+///   failed. Outside, it would be an abandoned call, which says nothing. It is over
+///   the whole answer, not only its head.
 fn guarded(
     upstream: SocketAddr,
     breaker: Option<Breaker>,

@@ -45,7 +45,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     users.ready(sleep).await;
     println!("ready: {}", users.phase());
 
-    // A probe that nobody waits for any more gives its place back.
+    // A probe whose caller has gone gives its place back.
     let impatient = timeout(SECOND, users.call_async(async { Ok::<_, ()>(ask(true).await) })).await;
     assert!(impatient.is_err());
     assert_eq!(users.phase(), Phase::HalfOpen);

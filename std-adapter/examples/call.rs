@@ -11,7 +11,8 @@ use microbreaker_std::{Breaker, BuildError, CallError, LastGood, Phase};
 static LAST: LastGood<f64> = LastGood::no_older_than(Duration::from_secs(60));
 
 fn main() -> Result<(), BuildError> {
-    // So that nobody has to wait here. Without a clock it is the system's.
+    // A paused clock, so that the example need not wait. The default is the system's
+    // clock.
     let clock = PausedClock::new();
     let rates = Breaker::builder("rates")
         .consecutive_failures(2)

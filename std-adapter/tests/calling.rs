@@ -129,7 +129,7 @@ fn a_dropped_future_fails_where_that_is_wanted() {
     assert_eq!(breaker.phase(), Phase::Open);
 }
 
-/// A future that is dropped while somebody else panics did not panic itself.
+/// A future that is dropped while other code panics did not panic itself.
 #[test]
 fn a_future_dropped_by_a_panic_elsewhere_is_abandoned() {
     let (breaker, _) = breaker();

@@ -198,7 +198,7 @@ fn only_what_is_idle_is_evicted() {
     assert_eq!(names(&registry.list()), ["asked", "open", "young"]);
 }
 
-/// Otherwise nobody could list, control or reload what somebody uses.
+/// Otherwise a breaker in use could not be listed, controlled or reloaded.
 #[test]
 fn what_is_asked_for_while_it_is_evicted_is_not_evicted_after_all() {
     let (registry, _) = registry();
@@ -223,7 +223,7 @@ fn what_is_asked_for_while_it_is_evicted_is_not_evicted_after_all() {
     assert_eq!(lost, 0);
 }
 
-/// A registry that never evicts is a leak for whoever can make up names.
+/// A registry that never evicts leaks memory to anyone who can make up names.
 #[test]
 fn ever_new_names_do_not_fill_the_memory() {
     let (registry, clock) = registry();

@@ -18,7 +18,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every public item with all features, a line each, but for what is derived.
+/// Every public item with all features, one per line, without derived impls.
 fn list(sh: &Shell, package: &str) -> anyhow::Result<String> {
     // A stable compiler writes JSON only when told that it is bootstrapping.
     let _bootstrap = sh.push_env("RUSTC_BOOTSTRAP", "1");

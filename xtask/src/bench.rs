@@ -6,14 +6,14 @@ use crate::tools;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only what the figures need, in less than a minute once it is built; writes nothing
+    /// Measure only what the figures need, within a minute once built; write nothing
     #[arg(long)]
     pub(crate) quick: bool,
 }
 
-/// Measures the breakers beside their floors and other crates, and prints a
-/// line `figure NAME VALUE` for each figure that the project is held to. Tables
-/// and charts go into `benches/results`.
+/// Measures the breakers beside their floors and other crates, and prints a line
+/// `figure NAME VALUE` for each figure with a bound. Tables and charts are written to
+/// `benches/results`.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let sh = tools::shell()?;
     let run = ["run", "--release", "--quiet", "-p", "microbreaker-benches", "--bin"];

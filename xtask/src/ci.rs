@@ -6,8 +6,8 @@ use xshell::{Shell, cmd};
 
 use crate::tools::{self, BOOTSTRAP_TARGET};
 
-/// The core's features; they are additive, so every subset must build on the
-/// host, and none and all together on bare metal.
+/// The core's features; they are additive, so every subset must build on the host,
+/// and on bare metal none and all of them.
 const FEATURES: [&str; 5] = ["critical-section", "defmt", "embedded-hal", "history", "serde"];
 
 /// Those of microbreaker-std, each of which must build alone.
@@ -25,8 +25,8 @@ const STD_FEATURES: [&str; 11] = [
     "tracing",
 ];
 
-/// Bare-metal targets, and whether they have compare-and-swap. Those that do
-/// not build only with the feature `critical-section`, and say so without it.
+/// Bare-metal targets, and whether they have compare-and-swap. Those without it build
+/// only with the feature `critical-section`, and the compiler error says so.
 const BARE_TARGETS: [(&str, bool); 4] = [
     ("thumbv7m-none-eabi", true),
     ("thumbv6m-none-eabi", false),
@@ -169,7 +169,7 @@ fn bare_features(sh: &Shell) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where nothing is atomic but a byte or a word of 16 bits.
+/// On these cores only bytes, or words of 16 bits, are atomic.
 fn small_cores(sh: &Shell) -> anyhow::Result<()> {
     for (target, flags) in SMALL_TARGETS {
         let Ok(cargo) = tools::cargo_for(sh, target) else {
@@ -202,7 +202,8 @@ fn alerts(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "promtool test rules alerts.test.yml").run()?)
 }
 
-/// The libraries are built with the oldest versions that they say they take.
+/// Builds the libraries with the oldest versions of their dependencies that they
+/// accept.
 fn oldest_dependencies(sh: &Shell) -> anyhow::Result<()> {
     let copy = sh.current_dir().join("target/oldest/project");
     tools::copy_project(sh, &copy)?;
@@ -224,7 +225,8 @@ fn oldest_dependencies(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "cargo check --quiet {libraries...} --target-dir {built}").run()?)
 }
 
-/// A crate outside the workspace gets a breaker of loom's atomics by a flag alone.
+/// A crate outside the workspace gets a breaker made of loom's atomics by `--cfg
+/// loom` alone.
 fn users_model(sh: &Shell) -> anyhow::Result<()> {
     let _example = sh.push_dir("loom-tests/example");
     cmd!(sh, "cargo fmt --check").run()?;
@@ -234,7 +236,7 @@ fn users_model(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "cargo test --quiet --release --target-dir target/loom").run()?)
 }
 
-/// Other crates react to `--cfg loom` too, so there must be no others.
+/// Other crates react to `--cfg loom` too, so the core must depend on no others.
 fn loom_dependencies(sh: &Shell) -> anyhow::Result<()> {
     let _flags = sh.push_env("RUSTFLAGS", "--cfg loom");
     let tree = cmd!(sh, "cargo tree -p microbreaker -e normal --depth 1 --prefix none").read()?;
@@ -250,7 +252,7 @@ fn demo(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "cargo demo").run()?)
 }
 
-/// Every example runs, and itself asserts what it shows.
+/// Runs every example; each asserts what it shows.
 fn examples(sh: &Shell) -> anyhow::Result<()> {
     let crates: [(_, _, &[&str]); 2] =
         [("microbreaker", "core", &[]), ("microbreaker-std", "std-adapter", &["--all-features"])];

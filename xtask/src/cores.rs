@@ -15,24 +15,24 @@ use crate::tools::{self, Missing};
 /// The workspace of firmware that needs a core, but no board.
 pub(crate) const PROGRAMS: &str = "verify/cores";
 
-/// No program runs longer, by far.
+/// Far longer than any program runs.
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// A core that QEMU has.
+/// A core that QEMU emulates.
 pub(crate) struct Core {
-    /// As figures and options name it.
+    /// Its name in figures and options.
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
     pub(crate) target: &'static str,
     /// Whether it has compare-and-swap.
     pub(crate) has_cas: bool,
     qemu: Qemu,
-    /// What QEMU is told. With `-icount` so much time passes by the instruction
-    /// (to the power of two, in nanoseconds), so that they can be counted.
+    /// QEMU's arguments. With `-icount shift=N` each instruction takes 2^N
+    /// nanoseconds of virtual time, so that instructions can be counted.
     machine: &'static [&'static str],
 }
 
-/// One of QEMU's programs.
+/// One of QEMU's executables.
 pub(crate) struct Qemu {
     program: &'static str,
     packages: &'static [&'static str],
@@ -86,7 +86,7 @@ pub(crate) const HARTS: Core = Core {
 };
 
 impl Qemu {
-    /// Nothing if it is installed.
+    /// `None` if it is installed.
     pub(crate) fn missing(&self) -> Option<Missing> {
         let elsewhere = format!("brew install qemu, dnf install {}", self.program);
         tools::find(self.program, self.packages, &elsewhere)
@@ -109,13 +109,13 @@ impl Qemu {
 }
 
 impl Core {
-    /// What is not installed that it takes to build for the core and to run it.
+    /// What is missing to build for the core and to run it.
     pub(crate) fn missing(&self, sh: &Shell) -> impl Iterator<Item = Missing> {
         let cargo = tools::cargo_for(sh, self.target).err();
         cargo.into_iter().chain(self.qemu.missing())
     }
 
-    /// Runs a program to its end; what it printed.
+    /// Runs a program to its end, and returns what it printed.
     pub(crate) fn run(&self, program: &Path) -> anyhow::Result<String> {
         let mut qemu = self.qemu.start(&[self.machine, &["-serial", "none"]].concat(), program)?;
         let output = qemu.stdout.take().context("QEMU has no output")?;
@@ -135,12 +135,13 @@ impl Core {
         }
     }
 
-    /// Builds `package` of [`PROGRAMS`] for the core; its program `name`.
+    /// Builds `package` of [`PROGRAMS`] for the core, and returns its program `name`.
     pub(crate) fn program(&self, sh: &Shell, package: &str, name: &str) -> anyhow::Result<PathBuf> {
         self.build(sh, PROGRAMS, package, name)
     }
 
-    /// Builds `package` of a `workspace` for the core; its program `name`.
+    /// Builds `package` of a `workspace` for the core, and returns its program
+    /// `name`.
     pub(crate) fn build(
         &self,
         sh: &Shell,

@@ -23,7 +23,7 @@ const PACKAGE: &str = "mps2-an385";
 /// Options of `cargo xtask firmware`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Instead, run what tries the breaker itself on every kind of core, a line each
+    /// Instead, try the breaker itself on every kind of core, with a line for each
     #[arg(long)]
     pub(crate) all: bool,
     /// Install missing system packages
@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     expect::same(&log, &root.join(BOARD).join("expected.log"))
 }
 
-/// Checks the format of the firmware, and lints it: it is in workspaces of its own.
+/// Checks the format of the firmware and lints it: it has workspaces of its own.
 pub(crate) fn lint(sh: &Shell) -> anyhow::Result<()> {
     // Without the programs that another target has to itself.
     let lints = [

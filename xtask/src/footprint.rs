@@ -1,7 +1,7 @@
 //! `cargo xtask footprint`: what a breaker adds to firmware.
 //!
-//! The same firmware is built with and without a breaker; the difference of
-//! their sections is what it costs. A third program counts instructions.
+//! The same firmware is built with and without a breaker; the difference of their
+//! section sizes is its cost. A third program counts instructions.
 
 mod figures;
 mod sizes;
@@ -19,21 +19,21 @@ const PACKAGE: &str = "footprint";
 const CORES: [Core; 3] = [M0, M3, RISCV];
 /// The breaker that has no window.
 const WINDOWLESS: &str = "consecutive";
-/// The programs with a breaker, and what it is.
+/// The programs with a breaker, and a description of each breaker.
 const BREAKERS: [(&str, &str); 4] = [
     (WINDOWLESS, "3 failures in a row"),
     ("last16", "5 of the last 16 failed"),
     ("last16_full", "the same, with manual phases and explicit lengths"),
     ("last100", "50 % of the last 100 failed"),
 ];
-/// What `instructions` counts, and what it is.
+/// What `instructions` counts, and a description of it.
 const OPERATIONS: [(&str, &str); 4] = [
     ("healthy", "healthy call"),
     ("failing", "failing call"),
     ("rejection", "rejection"),
     ("trip", "failing call that trips"),
 ];
-/// Figures that are promised, what they are, and the most that they may be.
+/// Figures with a promise: what each is, and its bound.
 const BUDGETS: [(&str, &str, u32); 4] = [
     (
         "flash_bytes_m3_last16",
@@ -68,8 +68,8 @@ const RECORD: &str = "benches/results/footprint.json";
 /// Options of `cargo xtask footprint`.
 #[derive(clap::Args, Default)]
 pub(crate) struct Options {
-    /// Compare with what is recorded, instead of recording it; fails if anything
-    /// has grown by more than a tenth
+    /// Compare with the recorded figures instead of recording; fail if any has grown
+    /// by more than a tenth
     #[arg(long)]
     check: bool,
     /// Only list the functions and constants of the firmware with this breaker, by size

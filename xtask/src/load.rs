@@ -9,7 +9,7 @@ pub(crate) struct Options {
     /// How long requests are sent, half of it with the breaker, in seconds, 6 or more
     #[arg(long, default_value_t = 50)]
     pub(crate) seconds: u32,
-    /// Without optimization, which is sooner built; the times say less then
+    /// Without optimization: faster to build, but the times mean less
     #[arg(long)]
     pub(crate) debug: bool,
 }

@@ -9,7 +9,7 @@ use xshell::Shell;
 use crate::models::{self, Limits, Model};
 use crate::tools;
 
-/// Where it says how far each model goes.
+/// The table of how far each model goes.
 const TABLE: &str = "docs/models.md";
 
 /// Options of `cargo xtask loom`.
@@ -17,10 +17,11 @@ const TABLE: &str = "docs/models.md";
 pub(crate) struct Options {
     /// Only models whose name, with that of their file, contains this
     filter: Option<String>,
-    /// Raise each model's bound as far as it still ends in time, and note that in docs/models.md
+    /// Raise each model's bound as far as it still ends in time, and record that in
+    /// docs/models.md
     #[arg(long)]
     full: bool,
-    /// With `--full`, the time that a model has to end in, in seconds
+    /// With `--full`, the time limit for each model, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     limit: u64,
 }
@@ -41,7 +42,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     models::report(&models, Limits::default())
 }
 
-/// Builds the models of the tree that the shell is in.
+/// Builds the models of the tree in the shell's folder.
 pub(crate) fn build(sh: &Shell, target: &str) -> anyhow::Result<Vec<Model>> {
     models::build(sh, "loom", "microbreaker-loom-tests", target)
 }

@@ -22,7 +22,7 @@ mod weaken;
 
 use clap::Parser;
 
-/// The commands of the project beside `cargo demo` and `cargo test`.
+/// The project's commands beside `cargo demo` and `cargo test`.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", disable_help_flag = false)]
 enum Command {
@@ -38,7 +38,8 @@ enum Command {
     Footprint(footprint::Options),
     /// Put a service under load while its upstream goes bad, with and without the breaker
     Load(load::Options),
-    /// Run the loom models: operations racing each other, in every interleaving where that ends in minutes
+    /// Run the loom models: operations racing each other, exhaustively where that
+    /// ends within minutes
     Loom(loom::Options),
     /// Change the core in a thousand ways, and list what its tests do not notice: takes hours
     Mutants(mutants::Options),

@@ -1,5 +1,5 @@
-//! The models as programs: built, listed, and run each in a process of its own,
-//! as many at a time as there are cores.
+//! The models as programs: built, listed, and each run in a process of its own, one
+//! per core at a time.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -31,19 +31,19 @@ impl fmt::Display for Model {
 pub(crate) struct Limits {
     /// Preemptions, instead of the model's own bound.
     pub(crate) preemptions: Option<u32>,
-    /// Of shuttle's random schedules, so many.
+    /// The number of shuttle's random schedules.
     pub(crate) schedules: Option<u32>,
-    /// Loom looks at the time every thousand interleavings, and stops after that.
+    /// Loom checks the time every thousand interleavings, and stops after this.
     pub(crate) time: Option<Duration>,
 }
 
-/// What a run saw.
+/// The result of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
     /// The bound on preemptions.
     pub(crate) preemptions: Option<u32>,
     pub(crate) interleavings: u32,
-    /// All there are within the bound.
+    /// All interleavings within the bound.
     pub(crate) ended: bool,
     pub(crate) seconds: f32,
 }
@@ -62,15 +62,15 @@ impl fmt::Display for Seen {
 
 /// How a run ended.
 pub(crate) enum End {
-    /// With what it saw; a model of many small ones does not say.
+    /// Passed, with its result; a test of many small models has none.
     Passed(Option<Seen>),
-    /// With this output.
+    /// Failed, with this output.
     Failed(String),
 }
 
-/// Builds the models in `package` for `tool`, loom or shuttle. Everything is
-/// built anew with that as a `--cfg`: apart, in `target`, so that it is not built
-/// anew again afterwards.
+/// Builds the models in `package` for `tool`, loom or shuttle. Everything is built
+/// anew with the tool as a `--cfg`, in a `target` folder apart, so that the usual
+/// builds are kept.
 pub(crate) fn build(
     sh: &Shell,
     tool: &str,
@@ -118,7 +118,7 @@ impl Model {
     }
 }
 
-/// The numbers in what a model says.
+/// The numbers in a model's output.
 fn seen(said: &str) -> Option<Seen> {
     let said = said.lines().find_map(|line| line.strip_prefix("loom: preemptions "))?;
     let mut parts = said.split(", ");
@@ -130,8 +130,8 @@ fn seen(said: &str) -> Option<Seen> {
     })
 }
 
-/// Does `work` for each of the models until it says false or fails, with as many
-/// at a time as there are cores.
+/// Does `work` for each of the models, one per core at a time, until it returns false
+/// or fails.
 pub(crate) fn each(
     models: &[Model],
     work: impl Fn(&Model) -> anyhow::Result<bool> + Sync,
@@ -156,7 +156,7 @@ pub(crate) fn each(
     })
 }
 
-/// Runs all of the models, says what became of each, and fails if one did.
+/// Runs all models, prints the result of each, and fails if any failed.
 pub(crate) fn report(models: &[Model], limits: Limits) -> anyhow::Result<()> {
     let start = Instant::now();
     let failed = AtomicUsize::new(0);

@@ -7,8 +7,8 @@ use xshell::cmd;
 
 use crate::tools;
 
-/// How cargo-mutants exits if no mutant was missed, but some did not end: a call
-/// that waits for ever is noticed, too.
+/// The exit code of cargo-mutants if no mutant was missed but some timed out: a call
+/// that never returns counts as noticed.
 const SOME_DID_NOT_END: i32 = 3;
 
 /// Options of `cargo xtask mutants`.

@@ -12,10 +12,11 @@ use crate::{expect, tools};
 /// The published crates, and where each is.
 const CRATES: [(&str, &str); 2] = [("microbreaker", "core"), ("microbreaker-std", "std-adapter")];
 
-/// What each has beside its sources. A licence must not be a link when unpacked.
+/// The files that each has beside its sources. An unpacked licence must be a file,
+/// not a link.
 const FILES: [&str; 4] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
 
-/// Where they are packaged.
+/// The folder they are packaged in.
 const PACKAGED: &str = "target/packaged";
 
 /// The projects that use them.
@@ -24,11 +25,11 @@ const CONSUMER: &str = "xtask/consumer";
 /// A copy of those, and the unpacked crates beside them.
 const COPY: &str = "target/consumer";
 
-/// Where firmware is built for, and the features without which it cannot be.
+/// The firmware targets, and the features that each needs.
 const TARGETS: [(&str, &str); 2] =
     [("thumbv7m-none-eabi", ""), ("thumbv6m-none-eabi", "critical-section")];
 
-/// All that `cargo publish` may complain about.
+/// The only complaint that `cargo publish` may have.
 const NOT_UPLOADED: &str = "warning: aborting upload due to dry run";
 
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -49,8 +50,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     TARGETS.iter().try_for_each(|(target, needed)| firmware(&sh, target, needed))
 }
 
-/// Packages the crates as they are now, committed or not, and rehearses publishing.
-/// Returns where they are.
+/// Packages the crates as they are now, committed or not, and does a dry run of
+/// publishing. Returns the folder they are in.
 fn package(sh: &Shell) -> anyhow::Result<String> {
     sh.remove_path(PACKAGED)?;
     // The adapter is verified with a core from a registry in here. What cargo once has
@@ -82,8 +83,8 @@ fn unpack(sh: &Shell, packaged: &str, name: &str, folder: &str) -> anyhow::Resul
     Ok(())
 }
 
-/// What comes with the crates compiles, and so does the host's program, which prints
-/// what it should.
+/// The examples that come with the crates compile, and the host's program prints what
+/// it should.
 fn host(sh: &Shell, printed: &Path) -> anyhow::Result<()> {
     let crates = CRATES.map(|(name, _)| ["-p", name]);
     let crates = crates.as_flattened();

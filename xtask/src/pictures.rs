@@ -4,8 +4,7 @@ use std::fs;
 
 use microbreaker_scenarios::pictures::{folder, pictures};
 
-/// Draws the pictures of `docs/policies.md` anew, and removes those that are
-/// not of any scenario.
+/// Redraws the pictures of `docs/policies.md`, and removes those without a scenario.
 pub(crate) fn run() -> anyhow::Result<()> {
     let pictures = pictures()?;
     fs::create_dir_all(folder())?;

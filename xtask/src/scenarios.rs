@@ -71,7 +71,7 @@ fn name(entry: &Entry) -> String {
     format!("{}: {}{separator}{title}:", entry.file.display(), entry.id)
 }
 
-/// Draws the case if it can be replayed at all.
+/// Draws the case, if it can be replayed.
 fn picture(entry: &Entry, folder: &Path) -> anyhow::Result<()> {
     let Ok(case) = &entry.case else { return Ok(()) };
     let Ok(svg) = draw(case) else { return Ok(()) };

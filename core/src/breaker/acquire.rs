@@ -1,4 +1,4 @@
-//! Acquiring: who is admitted.
+//! Acquiring: which calls are admitted.
 
 use super::Breaker;
 use super::time::Answer;
@@ -13,14 +13,15 @@ use crate::token::Token;
 use crate::window::Window;
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
-    /// Asks for leave to make one call.
+    /// Asks for a permit to make one call.
     ///
     /// While closed this is one load, and no clock is read unless slow calls
     /// are watched. Lock-free.
     ///
     /// # Errors
     ///
-    /// The breaker refuses, says in which phase, and for how long if it knows.
+    /// The breaker refuses: the error says in which phase, and for how long if that
+    /// is known.
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit<'_, Self>, Rejected> {
         let mut state = self.word.load();
@@ -40,15 +41,15 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// Turns a token of this breaker into a permit again.
     ///
-    /// Where slow calls are watched the call counts as started now; say how
-    /// long it took with [`Permit::took`].
+    /// Where slow calls are watched, the call counts as started now; [`Permit::took`]
+    /// says how long it really took.
     pub fn resume(&self, token: Token) -> Permit<'_, Self> {
-        // There is a permit before the clock is read, which may panic.
+        // The permit exists before the clock is read: the clock may panic.
         let permit = Permit::new(self, token);
         if W::SLOW { permit.started_at(self.clock.now()) } else { permit }
     }
 
-    /// `try_acquire` where not every call is admitted.
+    /// `try_acquire` in a state that does not admit every call.
     #[cold]
     fn acquire_unhealthy(&self) -> Answer {
         loop {
@@ -73,7 +74,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                     None => continue,
                 }
             }
-            // What was read belongs to the state only if it is the same.
+            // What was read is valid only if the state is unchanged.
             if self.word.load() == state {
                 return Answer { state, ticks };
             }

@@ -10,8 +10,8 @@ use crate::state::{GENERATIONS, State};
 use crate::window::Window;
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
-    /// Opens by hand, for the normal time. An open breaker starts its opening
-    /// anew, and nobody is notified. Lock-free.
+    /// Opens by hand, for the configured time. An open breaker starts its opening
+    /// anew, and no observer is notified. Lock-free.
     pub fn trip(&self) {
         self.open_by_hand(|state| self.transit(state, state.open(), Cause::Manual));
     }
@@ -30,8 +30,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         loop {
             let state = self.settled();
             if state.is(Phase::Open) {
-                // What tripped it has nothing to do with the next opening; and
-                // two tenures in a row must not leave the window alone.
+                // What tripped it does not belong to the next opening; and no two
+                // tenures in a row may leave the window untouched.
                 self.begin(state.generation());
             }
             if open(state) {
@@ -51,7 +51,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         loop {
             let state = self.refresh(GENERATIONS).state;
             match state.phase() {
-                // What was read belongs to the state only if it is the same.
+                // What was read is valid only if the state is unchanged.
                 Phase::HalfOpen if self.word.load() == state => return Ok(()),
                 Phase::HalfOpen => {}
                 Phase::Open | Phase::ForcedOpen => {
@@ -82,8 +82,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         self.enter_by_hand(Phase::Disabled, State::disabled);
     }
 
-    /// A dry run: admits and records every call, and tells the observer when
-    /// the breaker would have tripped, until told otherwise. Lock-free.
+    /// A dry run, until told otherwise: admits and records every call, and tells the
+    /// observer which policies would have tripped the breaker. Lock-free.
     pub fn metrics_only(&self) {
         self.enter_by_hand(Phase::MetricsOnly, State::metrics_only);
     }

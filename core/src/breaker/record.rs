@@ -16,7 +16,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     pub(super) fn finish(&self, generation: u32, call: Record) -> bool {
         let healthy = !call.counts_against() && self.word.load().is_healthy(generation);
         healthy && self.window.is_quiet(self.tenure(generation), &self.reach())
-            // Where flash is scarce one body serves for both.
+            // Where flash is scarce, one body serves both.
             || if FLASH_IS_SCARCE {
                 self.count_unhealthy(generation, call)
             } else {
@@ -92,7 +92,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         (state.generation() == generation && !refuses).then_some(state)
     }
 
-    /// Only a permit that outlived a whole period of generations finds none.
+    /// False only for a permit that has outlived a whole period of generations.
     pub(super) fn has_probe_out(&self, state: State) -> bool {
         state.probes(self.config().judges_by_rate()).out > 0
     }

@@ -1,4 +1,4 @@
-//! What a phase amounts to as time goes by.
+//! How phases end by themselves as time passes.
 
 use super::Breaker;
 use crate::clock::{Clock, elapsed};
@@ -9,13 +9,12 @@ use crate::phase::Phase;
 use crate::state::{GENERATIONS, State};
 use crate::window::Window;
 
-/// What comes of asking for leave: two plain words, so that they are returned
-/// in registers.
+/// The answer to a caller: two plain words, so that they are returned in registers.
 #[derive(Clone, Copy)]
 pub(super) struct Answer {
     pub(super) state: State,
-    /// Ticks until `state` is over by itself, `u32::MAX` if unknown; for a refusal those
-    /// until it is worth asking again, and 0 for leave.
+    /// Ticks until `state` is over by itself, `u32::MAX` if unknown; in a refusal,
+    /// those until it is worth asking again; 0 if the call is admitted.
     pub(super) ticks: u32,
 }
 
@@ -79,8 +78,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// `state` as the next caller will find it, and the ticks until that is over by
     /// itself, `u32::MAX` if unknown: an opening that is over is half-open, and a
-    /// half-open phase that is overdue has ended. A tenure that nobody has entered yet
-    /// is not settled.
+    /// half-open phase that is overdue has ended. A tenure that no thread has entered
+    /// yet is not settled.
     ///
     /// Valid only if a second load finds the state unchanged.
     pub(super) fn apparent(&self, state: State) -> (State, u32) {

@@ -1,4 +1,4 @@
-//! Transitions: a swap of the state, and what its winner does then.
+//! Transitions: a swap of the state, and what its winner does next.
 
 use core::mem;
 
@@ -51,8 +51,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         won
     }
 
-    /// What the winner of a transition does. `excess` are the ticks by which
-    /// the opening's explicit length was rounded up.
+    /// What the winner of a transition does next. `excess` are the ticks by which the
+    /// opening's explicit length was rounded up.
     fn entered(&self, from: State, to: State, cause: Cause, excess: u32) {
         let generation = to.generation();
         self.settle();
@@ -78,8 +78,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 
     fn settle(&self) -> State {
-        // The window begins before anybody can leave the tenure; but what tripped
-        // it can be looked at while it is open.
+        // The window begins before any thread can leave the tenure. When it opens,
+        // the window is kept instead: it shows what tripped the breaker.
         let begin = |state: State| {
             if !state.is(Phase::Open) {
                 self.begin(state.generation());

@@ -12,9 +12,9 @@ use crate::sync::{AtomicU32, Ordering, const_fn, swap};
 ///
 /// # Contract
 ///
-/// It MUST be read at least once in each turn of the counter, by a breaker or by a timer:
-/// a turn that nobody sees is lost. At 1 MHz a counter of 16 bits turns every 65 ms, one
-/// of 24 bits every 16 s. The counter MUST NOT step back.
+/// It MUST be read at least once in each turn of the counter, by a breaker or by a
+/// timer: a turn without a reading is lost. At 1 MHz a counter of 16 bits turns every
+/// 65 ms, one of 24 bits every 16 s. The counter MUST NOT step back.
 ///
 /// ```
 /// use microbreaker::clock::{Clock, Widened};

@@ -1,4 +1,4 @@
-//! What a configuration decides: pure functions of what was observed.
+//! The decisions of a configuration: pure functions of what was observed.
 
 use super::{
     Abandoned, AfterProbeTimeout, Backoff, Config, MAX_PROBE_TIMEOUT, MAX_TICKS, ProbeTimeout,
@@ -8,7 +8,7 @@ use crate::event::{Cause, Causes, Outcome};
 use crate::state::Probes;
 use crate::tally::{Record, Tally};
 
-/// What the probes finished so far decide.
+/// The verdict of the probes that have finished so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Close,
@@ -104,7 +104,8 @@ impl Config {
         self.min_calls
     }
 
-    /// What an abandoned call counts as, which was slow and a probe or not.
+    /// What an abandoned call counts as, by whether it was slow and whether it was a
+    /// probe.
     pub(crate) const fn abandoned(&self, slow: bool, probe: bool) -> Outcome {
         match self.abandoned {
             Abandoned::ByTime if slow && !probe => Outcome::Success,

@@ -1,4 +1,4 @@
-//! Where a breaker's configuration lives.
+//! Where a breaker keeps its configuration.
 
 use super::Config;
 

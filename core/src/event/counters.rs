@@ -67,7 +67,7 @@ impl Counters {
         }
     }
 
-    /// The counts, each as of its own moment.
+    /// The counts, each read at its own moment.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let read = |counter: &AtomicU32| counter.load(Ordering::Relaxed);

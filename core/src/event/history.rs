@@ -7,7 +7,7 @@ use heapless::{HistoryBuf, Vec};
 
 use super::{Observer, Transition};
 
-/// Remembers the last `N` transitions, without allocation.
+/// Remembers the last `N` transitions without allocating.
 ///
 /// Shared through `critical-section`: each transition, and each reading, masks
 /// interrupts for as long as one entry, or `N`, takes to copy. Calls that

@@ -1,8 +1,8 @@
 //! The tick from which the current phase counts, and what else time needs.
 //!
 //! Neither fits into the state word, so a transition publishes the phase *not
-//! settled*, and whoever comes by first settles it: normally the winner of the
-//! transition, but nobody waits for a winner that was preempted.
+//! settled*, and the first thread to find it settles it: normally the winner of the
+//! transition, but no thread waits for a winner that was preempted.
 //!
 //! ```text
 //!   tick    the tick at which the phase began; in HalfOpen, at which a probe was last
@@ -14,15 +14,15 @@
 //!
 //! A thread may sleep between any two steps and wake generations later. Its
 //! compare-and-swap must fail then, or do no harm:
-//! - `tick` is swapped from the value seen *before* checking that the
-//!   generation is still unsettled. If a later phase began, it has changed,
-//!   unless that phase began at the very same tick; then the sleeper's is the
-//!   same too, as whoever sees a tick also sees the clock it was read from. A
-//!   sleeper of the same generation may move it on, to a tick that it read before
-//!   the generation was settled, so never beyond that moment.
-//! - `excess` is tagged. Settling sets it to 0 in every generation, so that a
-//!   tag of 256 generations ago is never met; then the winner, who alone knows
-//!   it, publishes it. Until then the length is the rounded one.
+//! - `tick` is swapped from the value seen *before* checking that the generation is
+//!   still unsettled. If a later phase began, it has changed, unless that phase began
+//!   at the very same tick; then the sleeper's is the same too, as a thread that sees
+//!   a tick also sees the clock it was read from. A sleeper of the same generation
+//!   may move it on, to a tick that it read before the generation was settled, so
+//!   never beyond that moment.
+//! - `excess` is tagged. Settling sets it to 0 in every generation, so that a tag of
+//!   256 generations ago is never met; then the winner, which alone knows it,
+//!   publishes it. Until then the length is the rounded one.
 
 use super::{GENERATIONS, State, Word};
 use crate::clock::STEP_BACK;
@@ -59,7 +59,7 @@ impl Kept {
         let tenures = generation.wrapping_sub(word >> TAG_SHIFT) % GENERATIONS;
         let goes_on = word & STAY != 0 && tenures <= 1;
         let began = if goes_on { word } else { now };
-        tagged(generation, STAY | began % STAY)
+        tagged(generation, STAY | (began % STAY))
     }
 }
 

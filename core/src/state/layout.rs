@@ -23,7 +23,7 @@ use crate::event::Causes;
 use crate::phase::Phase;
 use crate::tally::{Record, Tally};
 
-/// A run of bits.
+/// A contiguous run of bits.
 #[derive(Clone, Copy)]
 struct Field {
     shift: u32,
@@ -134,7 +134,7 @@ impl Probes {
     }
 }
 
-/// One value of the state word. Pure: every method computes from these bits.
+/// One value of the state word. Every method is a pure function of its bits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State(u32);
 
@@ -190,8 +190,8 @@ impl State {
         self.0 & UNSETTLED.mask() == 0
     }
 
-    /// Whether every call is admitted and watched, and can trip: the whole test
-    /// of the healthy path.
+    /// Whether every call is admitted, is watched and can trip: the only test on the
+    /// healthy path.
     pub(crate) const fn is_closed(self) -> bool {
         self.0 & (PHASE.mask() | FLAG.mask()) == 0
     }
@@ -312,8 +312,8 @@ impl State {
     /// of the one that follows `Open`.
     ///
     /// The tick is set anew. If no probe was out this is the next tenure, which keeps
-    /// what the probes have found: no permit of the one before is left that could come
-    /// too late, and whoever still settles that one can do no harm.
+    /// what the probes have found: no permit of the previous tenure is left that
+    /// could report too late, and a thread that is still settling it can do no harm.
     pub(crate) const fn with_probe_out(self, by_rate: bool) -> Self {
         let state = if !self.is(Phase::HalfOpen) {
             self.half_open()

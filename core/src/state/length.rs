@@ -1,4 +1,4 @@
-//! An opening's explicit length, rounded up so that it fits into the state word.
+//! An opening's explicit length, rounded up to fit into the state word.
 
 /// A length in 15 bits: `mantissa (10) << exponent (5)`, exact below 2^10 ticks
 /// and else up to one part in 512 too long, never too short.

@@ -7,12 +7,12 @@ use super::{Kind, Reach, Tenure, Window};
 use crate::sync::{AtomicU32, atomics, const_fn};
 use crate::tally::{Record, Tally};
 
-/// The last N calls, exactly, in a ring of `WORDS` words. For up to 23 take a
+/// The last N calls, exactly, in a ring of `WORDS` words. For up to 23 use a
 /// [`ShortWindow`](crate::ShortWindow).
 ///
-/// N is [`Config::last_calls`](crate::Config::last_calls). A word holds 20
-/// outcomes and two words are needed beside the full ones, so N may be up to
-/// `(WORDS - 2) * 20`; [`words_for`](Self::words_for) turns that round.
+/// N is [`Config::last_calls`](crate::Config::last_calls). A word holds 20 outcomes
+/// and two words are needed beside the full ones, so N may be up to `(WORDS - 2) *
+/// 20`; [`words_for`](Self::words_for) computes `WORDS` from N.
 ///
 /// | N up to | 20 | 40 | 60 | 80 | 100 | 1,000 | 1,240 |
 /// |---|---|---|---|---|---|---|---|
@@ -83,7 +83,7 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
         let newest = head.outcomes.len().min(last);
         let failed = head.outcomes.failed_of_last(newest);
         let mut tally = Tally { calls: newest, failed, slow: 0 };
-        // Whole words first, of which nothing need be left out.
+        // Whole words first: all of their outcomes count.
         let mut behind = self.0.behind(head.cursor);
         while tally.calls + BITS <= last
             && let Some(whole) = behind.next()
@@ -98,8 +98,7 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
         tally
     }
 
-    /// Appends an outcome that changes nothing but which calls are remembered.
-    /// False if the tenure is over.
+    /// Appends an outcome that no policy looks at. False if the tenure is over.
     #[inline(never)]
     fn append_success(&self, tenure: Tenure<'_>, last: u32) -> bool {
         while let Some(head) = self.head(tenure, last) {

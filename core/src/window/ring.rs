@@ -5,15 +5,14 @@
 //!   word    lap (11) | 0...01 (sentinel) then outcomes, newest lowest (21)
 //! ```
 //!
-//! The *head* is the word at the cursor. Outcomes are appended to it until it
-//! is full; from then on it never changes in this lap. Before the cursor moves
-//! on, the next word is emptied for its new lap, so every word the cursor has
-//! ever pointed at carries its lap, in every lap: there is no word that nobody
-//! has rewritten for a whole period of the tag. The word after the head is thus
-//! never part of the window.
+//! The *head* is the word at the cursor. Outcomes are appended to it until it is
+//! full; from then on it never changes in this lap. Before the cursor moves on, the
+//! next word is emptied for its new lap, so every word the cursor has ever pointed at
+//! carries its lap, in every lap: no word goes a whole period of the tag without
+//! being rewritten. So the word after the head is never part of the window.
 //!
-//! A new tenure is one step of the cursor to an empty word, with no full word
-//! behind it. Whoever comes by first takes that step.
+//! A new tenure is one step of the cursor to an empty word, with no full word behind
+//! it. The first thread to record takes that step.
 
 use super::Tenure;
 use crate::sync::{AtomicU32, Ordering, swap};
@@ -117,7 +116,7 @@ impl Outcomes {
     }
 }
 
-/// The head as somebody saw it.
+/// The head as one load of it found it.
 #[derive(Clone, Copy)]
 pub(super) struct Head {
     pub(super) cursor: Cursor,
@@ -157,9 +156,9 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
     /// What all words start as: lap 0, empty.
     pub(super) const EMPTY_WORD: u32 = Outcomes::EMPTY.0;
 
-    /// The cursor now. Pairs with the release of every step: whoever sees a
-    /// step sees the words behind it full, and that the state had moved on if
-    /// the step started a tenure.
+    /// The cursor now. Acquire: pairs with the release of every step. A thread that
+    /// sees a step also sees the words behind it full, and if the step started a
+    /// tenure, that the state had moved on.
     #[inline]
     pub(super) fn cursor(&self) -> Cursor {
         Cursor(self.cursor.load(Ordering::Acquire))
@@ -174,8 +173,8 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
             if cursor.generation() == tenure.generation() {
                 return Some(cursor);
             }
-            // Checked after the cursor was loaded: if that belongs to a later
-            // tenure, the state has moved on, and this sees it.
+            // Checked after the cursor was loaded: if the cursor belongs to a later
+            // tenure, the state has moved on, and this load sees it.
             if !tenure.is_current() {
                 return None;
             }
@@ -183,9 +182,9 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
         }
     }
 
-    /// The head in `tenure`, with room for one more outcome; starts the tenure
-    /// and steps on as need be. `quiet` says, of a full head, whether the
-    /// window up to it is full and holds no failure.
+    /// The head in `tenure`, with room for one more outcome; starts the tenure and
+    /// steps on where necessary. `quiet` tells whether the window up to a full head
+    /// is full and holds no failure.
     ///
     /// `None` if the tenure is over.
     #[inline]
@@ -211,8 +210,8 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
     /// The head at `cursor`, unless the cursor has moved on by a lap.
     #[inline]
     pub(super) fn look(&self, cursor: Cursor) -> Option<Head> {
-        // Pairs with `append`: whoever sees a failure also sees that its recorder
-        // had cleared the quiet marker.
+        // Acquire: pairs with the release in `append`. A thread that sees a failure
+        // must also see that its recorder had cleared the quiet marker.
         let word = self.word(cursor.index()).load(Ordering::Acquire);
         (word >> LAP_SHIFT == cursor.lap()).then_some(Head {
             cursor,
@@ -221,30 +220,30 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
         })
     }
 
-    /// The word at `index`, which a cursor has: so the bound is never reached,
-    /// and only spares a panic.
+    /// The word at `index`, which comes from a cursor: it is always in bounds, and
+    /// the check only avoids a panic.
     #[inline]
     fn word(&self, index: usize) -> &AtomicU32 {
         &self.words[index.min(WORDS - 1)]
     }
 
-    /// Appends an outcome to `head`, unless somebody came first.
+    /// Appends an outcome to `head`, unless another thread was first.
     ///
-    /// Then the words behind the head have not changed either since `head` was
-    /// looked at: they are full, and the cursor does not move on, let alone
-    /// round, before the head is full too. (In a later tenure it may, but then
-    /// this one's outcomes concern nobody.)
+    /// If it succeeds, the words behind the head have not changed either since `head`
+    /// was loaded: they are full, and the cursor moves on only when the head is full
+    /// too. (In a later tenure it may, but by then the outcomes of this one no longer
+    /// matter.)
     #[inline]
     pub(super) fn append(&self, head: Head, failed: bool) -> bool {
-        // The outcomes move up by one and the lap stays. It is taken from the
-        // cursor, which is known earlier: the next outcome waits for this word,
-        // so what counts is how little is done with it.
+        // The outcomes move up by one and the lap stays. The lap is taken from the
+        // cursor, which is known earlier: the next outcome waits for this word, so as
+        // little as possible is done with it.
         let lap = head.cursor.lap() << LAP_SHIFT;
         let word = head.word.wrapping_mul(2).wrapping_add((failed as u32).wrapping_sub(lap));
         swap(self.word(head.cursor.index()), head.word, word)
     }
 
-    /// Clears the quiet marker, unless somebody came first.
+    /// Clears the quiet marker, unless another thread was first.
     pub(super) fn wake(&self, cursor: Cursor) {
         swap(&self.cursor, cursor.0, cursor.0 & !Cursor::QUIET);
     }
@@ -254,20 +253,20 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
         let mut index = cursor.index();
         (0..cursor.full()).map(move |_| {
             index = if index == 0 { WORDS - 1 } else { index - 1 };
-            // Whoever sees the word emptied for its next lap also sees that the
-            // cursor had moved on by then.
+            // Acquire: a thread that sees the word emptied for its next lap must also
+            // see that the cursor had moved on by then (`step`).
             Outcomes(self.word(index).load(Ordering::Acquire) & PAYLOAD)
         })
     }
 
-    /// Empties the word at `next`, the place after `cursor`, and moves the
-    /// cursor there. False if somebody came first.
+    /// Empties the word at `next`, the place after `cursor`, and moves the cursor
+    /// there. False if another thread was first.
     fn step(&self, cursor: Cursor, next: Cursor) -> bool {
         let slot = self.word(next.index());
         let word = slot.load(Ordering::Relaxed);
         let lap = word >> LAP_SHIFT;
-        // A word of any other lap is ahead of this view of the cursor. The
-        // release is for whoever tallies the word behind a stale cursor.
+        // A word of any other lap is ahead of this view of the cursor. Release: for a
+        // thread that tallies the word behind a stale cursor.
         let emptied = lap == next.lap()
             || (lap + 1) % LAPS == next.lap() && swap(slot, word, Head::empty(next).word);
         emptied && swap(&self.cursor, cursor.0, next.0)

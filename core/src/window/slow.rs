@@ -5,9 +5,9 @@ use crate::tally::{Record, Tally};
 
 /// Two windows of the same kind: one of failures, one of slow calls.
 ///
-/// Each is exact. A call enters one after the other, so while other calls end
-/// at the same moment the two may hold different ones; of the calls in either,
-/// both rates are then taken of the larger number.
+/// Each is exact. A call enters one after the other, so calls that end at the same
+/// moment may be in one window and not yet in the other; both rates are then taken of
+/// the larger number of calls.
 ///
 /// ```
 /// use microbreaker::{Breaker, Config, CountWindow, Phase, WithSlow, clock::ManualClock};
@@ -68,8 +68,8 @@ impl<W: Window> Window for WithSlow<W> {
     }
 }
 
-/// Every call enters both windows, so either knows how many there are; one that
-/// was not tallied says 0.
+/// Every call enters both windows, so either knows how many there are; a window that
+/// was not tallied reports 0.
 fn combine(failures: Tally, slow: Tally) -> Tally {
     Tally { calls: failures.calls.max(slow.calls), failed: failures.failed, slow: slow.failed }
 }

@@ -57,8 +57,8 @@ pub struct TimeWindow<const BUCKETS: usize, const CALLS: bool = true> {
     /// including the new newest one, are emptied. The slot it leaves is never
     /// among them: there is one more than the window has buckets.
     ///
-    /// Whoever empties the first of them decides the high bits of the start, see
-    /// [`Bucket::agreed`].
+    /// The thread that empties the first of them decides the high bits of the start:
+    /// see [`Bucket::agreed`].
     cursor: AtomicU32,
     /// `tag (9) | lap (2) | frozen (1) | failed (10) | calls (10)`, or while there
     /// is no call `tag (9) | lap (2) | frozen (1) | emptied from (10) | 0 (10)`
@@ -68,7 +68,7 @@ pub struct TimeWindow<const BUCKETS: usize, const CALLS: bool = true> {
     /// The lap counts how often the slot was emptied: a thread that slept
     /// through that finds another word.
     buckets: [AtomicU32; BUCKETS],
-    /// The one more.
+    /// The extra slot.
     spare: AtomicU32,
 }
 
@@ -91,7 +91,7 @@ pub type FailureWindow<const BUCKETS: usize> = TimeWindow<BUCKETS, false>;
 
 const MAX_BUCKETS: usize = 126;
 
-/// The newest bucket as somebody saw it.
+/// The newest bucket as one look at it found it.
 #[derive(Clone, Copy)]
 struct Newest<const BUCKETS: usize> {
     cursor: Cursor<BUCKETS>,
@@ -123,20 +123,20 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         self.buckets.get(slot).unwrap_or(&self.spare)
     }
 
-    /// The cursor, and the bucket it points at. They belong together.
+    /// The cursor and the bucket it points at, consistent with each other.
     fn look(&self) -> (Cursor<BUCKETS>, Bucket) {
         loop {
             let cursor = Cursor(self.cursor.load(Ordering::Acquire));
             let bucket = Bucket(self.slot(cursor.slot()).load(Ordering::Acquire));
-            // The slot is not emptied while the cursor points at it. Relaxed: it is
-            // the value that was acquired above, or of no use.
+            // The slot is not emptied while the cursor points at it. Relaxed: if this
+            // is not the value acquired above, it is not used.
             if self.cursor.load(Ordering::Relaxed) == cursor.0 {
                 return (cursor, bucket);
             }
         }
     }
 
-    /// What the newest bucket is at `now`.
+    /// The newest bucket as it is at `now`.
     fn newest_at(
         tenure: Tenure<'_>,
         (cursor, bucket): (Cursor<BUCKETS>, Bucket),
@@ -161,14 +161,14 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
     ) -> Option<Newest<BUCKETS>> {
         loop {
             let seen = self.look();
-            // Checked after that: if what was seen is of a later tenure, the state
-            // has moved on, and this sees it.
+            // Checked after the words were loaded: if they are of a later tenure, the
+            // state has moved on, and this load sees it.
             if !tenure.is_current() {
                 return None;
             }
             let (cursor, bucket) = seen;
-            // Read after the bucket: it cannot be earlier than that by more
-            // than a step back.
+            // The clock is read after the bucket, so it is at most a step back behind
+            // it.
             let now = (reach.now)();
             let mut start = aligned(now, reach.bucket);
             let mut from = None;
@@ -178,7 +178,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
                     if !bucket.is_frozen() {
                         return Some(newest);
                     }
-                    // Somebody whose clock is ahead has frozen it: go along.
+                    // A thread whose clock is ahead has frozen it: follow it.
                     start = next_start(newest.start, reach.bucket);
                 }
                 from = Some(newest.start);
@@ -194,7 +194,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
 
     /// Begins a bucket at `wanted`: empties the slots between the one at `from` and
     /// it, all if there is none, oldest first, and moves the cursor to the last of
-    /// them. `None` if somebody came first, or wanted another one.
+    /// them. `None` if another thread was first, or wanted another start.
     fn move_on(
         &self,
         tenure: Tenure<'_>,
@@ -209,7 +209,8 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         let (mut emptied, mut moves) = (0, BUCKETS as u32);
         while emptied < moves {
             slot = if slot >= BUCKETS { 0 } else { slot + 1 };
-            // Whoever sees what is recorded here later sees the cursor moved.
+            // Acquire: a thread that sees an outcome recorded here later must also
+            // see that the cursor has moved.
             let seen = Bucket(self.slot(slot).load(Ordering::Acquire));
             // Checked after the bucket was loaded: while the cursor has not
             // moved nothing is recorded here, so this is an old bucket.
@@ -222,8 +223,9 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
                     moves = moves.min(buckets_between(from, start, ticks));
                 }
             }
-            // Even if it is empty: somebody may have looked at it from another place
-            // of the cursor, and be about to empty it for what was wanted there.
+            // Even if it is empty: another thread may have looked at it from another
+            // place of the cursor, and be about to empty it for the start wanted
+            // there.
             bucket = seen.emptied(cursor.place(), tenure, start);
             if !swap(self.slot(slot), seen.0, bucket.0) {
                 return None;
@@ -231,8 +233,8 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
             emptied += 1;
         }
         let moved = Cursor::new(tenure, slot, start);
-        // Nobody need look at the clock again: the swap of the bucket tells if
-        // it is still the newest.
+        // The clock need not be read again: the swap of the bucket fails if it is no
+        // longer the newest.
         (swap(&self.cursor, cursor.0, moved.0) && start == wanted).then_some(Newest {
             cursor: moved,
             start,
@@ -255,7 +257,8 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         let mut slot = newest.cursor.slot();
         for _ in 1..kept {
             slot = if slot == 0 { BUCKETS } else { slot - 1 };
-            // The same goes for whoever tallies this one later.
+            // Acquire: a thread that sees a bucket emptied for its next use must also
+            // see that the cursor has moved (`move_on`).
             add(Bucket(self.slot(slot).load(Ordering::Acquire)));
         }
         tally
@@ -302,7 +305,8 @@ impl<const BUCKETS: usize, const CALLS: bool> Window for TimeWindow<BUCKETS, CAL
             let newest = Self::newest_at(tenure, seen, reach.bucket, (reach.now)());
             let tally = self.scan(newest);
             seen = self.look();
-            // None was emptied meanwhile: before that, the newest is frozen.
+            // If the cursor and the freeze mark are unchanged, no bucket was emptied
+            // meanwhile: the newest is frozen before any is.
             if seen.0 == newest.cursor && seen.1.is_frozen() == newest.bucket.is_frozen() {
                 return tally;
             }

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 const SENSOR: &str = "sensor";
 const SENSOR_ADDRESS: u8 = 0x48;
-/// Nobody asks for this address.
+/// No device is asked at this address.
 const NOWHERE: u8 = 0x7f;
 
 /// A line of the firmware's UART; its fields are explained there.
@@ -51,7 +51,7 @@ impl Drop for Process {
     }
 }
 
-/// The board with its sensor, and whoever holds both.
+/// The board with its sensor, and the handles to both.
 pub(super) struct Board {
     process: Process,
     deadline: Instant,

@@ -13,7 +13,8 @@ pub(super) struct Cursor<const BUCKETS: usize>(pub(super) u32);
 impl<const BUCKETS: usize> Cursor<BUCKETS> {
     /// Of no tenure: there is no such slot.
     pub(super) const INITIAL: Self = Self(u32::MAX);
-    /// What the slots and the one of `INITIAL` leave over is the generation's.
+    /// The generation has the bits that the slots and the extra one of `INITIAL`
+    /// leave over.
     const SLOT_SHIFT: u32 = (BUCKETS as u32 + 1).leading_zeros();
     const GENERATIONS: u32 = 1 << (Self::SLOT_SHIFT - START_BITS);
 
@@ -72,13 +73,13 @@ impl Bucket {
         (self.0 >> Self::TAG_SHIFT).wrapping_sub(tenure.generation() as u32) << START_BITS
     }
 
-    /// Where the bucket in the slot after the cursor's may start: at `wanted`, or if the
-    /// slot was emptied from there with other high bits, at the nearest start that
-    /// has those; but later than the cursor's, which is at `from` if it is of this
-    /// tenure.
+    /// Where the bucket in the slot after the cursor's may start: at `wanted`, or, if
+    /// the slot was emptied from there with other high bits, at the nearest start
+    /// with those bits. It is always later than the cursor's own start, `from`, if
+    /// that is of this tenure.
     ///
-    /// So everybody who moves the cursor on from one place gives it the same high
-    /// bits, and they match the slot's whoever comes first.
+    /// So all threads that move the cursor on from one place give it the same high
+    /// bits, which match the slot's, whichever thread is first.
     pub(super) const fn agreed(
         self,
         place: u32,
@@ -90,7 +91,8 @@ impl Bucket {
         let block = self.block(tenure);
         let last = aligned(block | LOW_BITS, ticks);
         let is_later = match from {
-            // If not, it was emptied when the cursor was here the last time round.
+            // Otherwise it was emptied when the cursor was here one turn of the ring
+            // ago.
             Some(from) => last.wrapping_sub(from).cast_signed().is_positive(),
             None => true,
         };
@@ -119,7 +121,8 @@ impl Bucket {
         if self.calls() == 0 { 0 } else { (self.0 >> Self::FAILED_SHIFT) & Self::COUNT }
     }
 
-    /// With one more call; the counts are halved first if they would overflow.
+    /// The same bucket after one more call; both counts are halved first if they
+    /// would overflow.
     pub(super) const fn push(self, failed: bool) -> Self {
         let (mut calls, mut failures) = (self.calls(), self.failed());
         if calls == Self::COUNT {

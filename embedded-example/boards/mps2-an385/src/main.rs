@@ -1,9 +1,9 @@
 //! The guarded thermometer on Arm's MPS2 board (AN385: a Cortex-M3).
 //!
-//! A digit on the UART asks for a round: an exchange on the link, so many
-//! readings, a report. `h` has the jig hold the sensor's bus up from then on,
-//! `l` let go of it; `q` ends the run. So whoever sits at the UART decides what
-//! happens in which round, and the log is the same every time.
+//! A digit on the UART asks for a round: an exchange on the link, so many readings, a
+//! report. `h` has the jig hold the sensor's bus up from then on, `l` let go of it;
+//! `q` ends the run. So the program at the UART decides what happens in which round,
+//! and the log is the same every time.
 
 #![no_std]
 #![no_main]

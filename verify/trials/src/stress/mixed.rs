@@ -55,7 +55,7 @@ impl Mixed {
 
     fn acquire(&'static self) -> Option<Token> {
         let token = self.breaker.try_acquire().ok()?.into_token();
-        self.given[token.to_bits() as usize].fetch_add(1, Ordering::Relaxed);
+        self.given[usize::from(token.generation())].fetch_add(1, Ordering::Relaxed);
         Some(token)
     }
 
@@ -63,7 +63,7 @@ impl Mixed {
         let permit = self.breaker.resume(token);
         // Counted before it happens, so that its place cannot be given out again unnoticed.
         let hand_back = |permit: Permit<'static, Subject>| {
-            self.back[token.to_bits() as usize].fetch_add(1, Ordering::Relaxed);
+            self.back[usize::from(token.generation())].fetch_add(1, Ordering::Relaxed);
             permit
         };
         match random.below(8) {
