@@ -11,7 +11,7 @@ use crate::settings::{SettingError, Settings};
 /// The engines that a breaker has had, one for each of its distinct settings.
 ///
 /// Earlier ones are kept, because calls under way may use them and a call must not have
-/// to write to find the current one. Each takes less than 1 KiB.
+/// to write to find the current one. Each takes up to 1.1 KiB.
 pub(crate) struct Engines {
     first: Version,
     /// A `Turn`, as a word.
