@@ -7,7 +7,7 @@ use plotters::prelude::*;
 
 use crate::Side;
 
-/// One bar: a name, whose it is, and nanoseconds.
+/// One bar: a name, what it stands for, and nanoseconds.
 pub type Bar = (String, Side, f64);
 
 const WIDTH: u32 = 900;

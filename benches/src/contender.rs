@@ -1,5 +1,4 @@
-//! What is measured: something that admits a call, makes it and hears how it
-//! ended.
+//! What is measured: something that admits a call, makes it and is told how it ended.
 
 use std::fmt;
 use std::hint::black_box;
@@ -22,10 +21,10 @@ pub fn work(ok: bool) -> Result<(), Failed> {
     black_box(if ok { Ok(()) } else { Err(Failed) })
 }
 
-/// Whom a contender stands for.
+/// What a contender stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// What any breaker costs at least, or what it might be made of.
+    /// A lower bound on the cost of any breaker, or something it might be made of.
     Floor,
     /// This project.
     Ours,
@@ -39,7 +38,7 @@ pub enum Side {
 pub enum Reads {
     /// None.
     Nothing,
-    /// One that costs a load: a timer ticks it.
+    /// A clock that a timer advances: reading it is one load.
     Ticked,
     /// The operating system's coarse clock.
     Coarse,
@@ -58,12 +57,12 @@ impl fmt::Display for Reads {
     }
 }
 
-/// Calls to make: a pattern of outcomes, so many times over.
+/// Calls to make: a pattern of outcomes, repeated.
 #[derive(Clone, Copy)]
 pub struct Calls<'a> {
-    /// Whether each call does what it should.
+    /// Whether each call succeeds.
     pub pattern: &'a [bool],
-    /// How often the pattern is gone through.
+    /// How often the pattern is repeated.
     pub repeats: usize,
 }
 
@@ -93,7 +92,7 @@ type Run = Box<dyn Fn(Calls<'_>) -> usize + Send + Sync>;
 pub struct Contender {
     /// Its name in tables.
     pub name: String,
-    /// Whom it stands for.
+    /// What it stands for.
     pub side: Side,
     /// The clock it reads in this scenario.
     pub reads: Reads,

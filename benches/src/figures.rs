@@ -1,4 +1,4 @@
-//! The figures that the project is held to: medians of ratios within a run.
+//! The figures that have a bound: medians of ratios within a run.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::measure::{Measured, Middle};
 use crate::ours::{LAST_100, LAST_100_COARSE, LAST_100_STRIPED, LAST_100_TICKED};
 use crate::{Reads, Scenario};
 
-/// What a figure should be.
+/// The bound of a figure.
 #[derive(Clone, Copy, Debug)]
 pub enum Target {
     /// At most this.
@@ -34,14 +34,14 @@ pub struct Figure {
     pub name: &'static str,
     /// Its value.
     pub value: Middle,
-    /// What it should be.
+    /// Its bound.
     pub target: Target,
     /// The peer that was fastest, where it compares with one.
     pub peer: Option<String>,
 }
 
 impl Figure {
-    /// Whether it is what it should be.
+    /// Whether the bound is met.
     pub const fn is_met(&self) -> bool {
         match self.target {
             AtMost(most) => self.value.median <= most,
@@ -61,7 +61,7 @@ impl fmt::Display for Figure {
     }
 }
 
-/// What was measured, and on how many threads "every core" is.
+/// What was measured, and how many threads "every core" means.
 pub struct Run {
     /// The scenarios.
     pub scenarios: Vec<Measured>,
@@ -70,7 +70,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// The figures; one of which something was not measured is left out.
+    /// The figures; one is left out if part of it was not measured.
     pub fn figures(&self) -> Vec<Figure> {
         use Scenario::{Failing10, Healthy, Open};
         let every_core = self.cores;
@@ -127,7 +127,7 @@ impl Run {
         Some(Figure { name, value, target: AtMost(2.0), peer: None })
     }
 
-    /// How often the calls of two threads on one breaker are those of one.
+    /// The throughput of two threads on one breaker over that of one.
     fn scaling(&self, name: &'static str) -> Option<Figure> {
         let measured = self.of(Scenario::Healthy)?;
         let once = measured.row(LAST_100, 1)?.over(measured.row(LAST_100, 2)?);
@@ -135,8 +135,8 @@ impl Run {
         Some(Figure { name, value, target: AtLeast(1.8), peer: None })
     }
 
-    /// The fastest of the peers that threads can share and that read a clock,
-    /// if any need be read, like `ours`.
+    /// The fastest of the peers that threads can share and that read the same clock
+    /// as `ours`, if any.
     fn over_peer(
         &self,
         name: &'static str,

@@ -1,5 +1,5 @@
-//! What a guarded call costs at least: the same no-op call with nothing but
-//! one primitive around it.
+//! Lower bounds on the cost of a guarded call: the same no-op call with a single
+//! primitive around it.
 
 use std::hint::black_box;
 use std::sync::Mutex;

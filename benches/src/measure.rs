@@ -1,9 +1,9 @@
-//! Measures contenders turn by turn.
+//! Measures contenders in turn.
 //!
-//! A harness of its own, because those at hand measure one contender to its
-//! end before the next: a neighbour that wakes up in between then slows the
-//! one and not the other. Here every round measures each contender once, and
-//! what counts is the median, over the rounds, of the ratios within a round.
+//! Existing harnesses measure one contender to its end before the next, so a noisy
+//! neighbour that wakes up in between slows one and not the other. Here every round
+//! measures each contender once, and the result is the median, over the rounds, of
+//! the ratios within a round.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -18,17 +18,16 @@ use crate::{Calls, Contender, Reads, Scenario, Side, system};
 pub struct Effort {
     /// How often each contender is measured.
     pub rounds: usize,
-    /// About how long each time, on one thread. Well below what a scheduler
-    /// grants at a stretch, so that most samples are not interrupted.
+    /// About how long each time, on one thread. Well below a scheduler's time slice,
+    /// so that most samples are not interrupted.
     pub sample: Duration,
 }
 
-/// How often a sample is taken that keeps being interrupted; then the quickest
-/// stands.
+/// How often an interrupted sample is taken again; after that the fastest is used.
 const TRIES: usize = 4;
 
-/// The samples of one contender on so many threads, in nanoseconds per call
-/// of each thread; one per round.
+/// The samples of one contender on a number of threads, one per round, in nanoseconds
+/// per call of each thread.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The index of the contender.
@@ -50,7 +49,7 @@ pub struct Measured {
     pub rows: Vec<Row>,
 }
 
-/// A median, and how far the middle half of the samples are apart.
+/// A median, and the spread of the middle half of the samples.
 #[derive(Clone, Copy, Debug)]
 pub struct Middle {
     /// The median.
@@ -75,25 +74,25 @@ impl Row {
         Middle::of(self.samples.iter().copied())
     }
 
-    /// How often as long a call takes here as in `other`, round by round.
+    /// How many times as long a call takes here as in `other`, round by round.
     pub fn over(&self, other: &Self) -> Middle {
         Middle::of(self.samples.iter().zip(&other.samples).map(|(here, there)| here / there))
     }
 
-    /// How many samples were interrupted for each that was kept.
+    /// How many samples were interrupted for each one kept.
     pub fn interrupted(&self) -> f64 {
         self.interrupted as f64 / self.samples.len() as f64
     }
 }
 
 impl Measured {
-    /// The rows on so many threads, with their contenders.
+    /// The rows for `threads` threads, with their contenders.
     pub fn on(&self, threads: usize) -> impl Iterator<Item = (&Contender, &Row)> {
         let rows = self.rows.iter().filter(move |row| row.threads == threads);
         rows.map(|row| (&self.contenders[row.contender], row))
     }
 
-    /// On how many threads it was measured.
+    /// The numbers of threads it was measured on.
     pub fn threads(&self) -> Vec<usize> {
         let mut threads: Vec<_> = self.rows.iter().map(|row| row.threads).collect();
         threads.sort_unstable();
@@ -112,13 +111,13 @@ impl Measured {
         peers.min_by(|(_, one), (_, other)| one.nanos().median.total_cmp(&other.nanos().median))
     }
 
-    /// The row of the contender `name` on so many threads.
+    /// The row of the contender `name` on `threads` threads.
     pub fn row(&self, name: &str, threads: usize) -> Option<&Row> {
         self.on(threads).find(|(contender, _)| contender.name == name).map(|(_, row)| row)
     }
 }
 
-/// Measures `contenders`, set up for `scenario`, on each of so many `threads`.
+/// Measures `contenders`, set up for `scenario`, on each number of `threads`.
 ///
 /// # Errors
 ///
@@ -174,7 +173,7 @@ struct Sample {
     interrupted: bool,
 }
 
-/// What one thread saw.
+/// The result of one thread.
 struct Lap {
     start: Instant,
     end: Instant,
@@ -182,7 +181,7 @@ struct Lap {
     interrupted: bool,
 }
 
-/// Makes `calls` on each of so many threads, and checks what came of them.
+/// Makes `calls` on each of `threads` threads, and checks how many succeeded.
 fn sample(
     scenario: Scenario,
     contender: &Contender,
@@ -226,7 +225,7 @@ fn sample(
     let first = laps.iter().map(|lap| lap.start).min().context("no thread")?;
     let last = laps.iter().map(|lap| lap.start).max().context("no thread")?;
     let end = laps.iter().map(|lap| lap.end).max().context("no thread")?;
-    // Threads that began one after the other did not meet.
+    // Threads that began one after the other did not contend.
     let together = (last - first) * 20 < end - first;
     Ok(Sample {
         nanos: (end - first).as_nanos() as f64 / calls.count() as f64,

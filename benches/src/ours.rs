@@ -11,9 +11,9 @@ use microbreaker_std::clock::{CoarseClock, MonotonicClock};
 
 use crate::{Contender, Reads, Scenario, Side, work};
 
-/// A window of the last 100 calls and a precise clock: what most figures take.
+/// A window of the last 100 calls and a precise clock: what most figures use.
 pub const LAST_100: &str = "microbreaker, last 100";
-/// The same, a window for each core.
+/// The same with a window for each core.
 pub const LAST_100_STRIPED: &str = "microbreaker, last 100, striped";
 /// The same with the operating system's coarse clock.
 pub const LAST_100_COARSE: &str = "microbreaker, last 100, coarse clock";
@@ -33,7 +33,7 @@ pub fn breakers(scenario: Scenario) -> Vec<Contender> {
     all.extend(striped(scenario));
     let coarse = with_clock(scenario, ", coarse clock", Reads::Coarse, || CoarseClock);
     let ticked = with_clock(scenario, ", ticked clock", Reads::Ticked, || &TICKED);
-    // A clock that is not read makes no difference.
+    // Which clock it is makes no difference if it is not read.
     let others = coarse.into_iter().chain(ticked);
     all.extend(others.filter(|contender| contender.reads != Reads::Nothing));
     all
@@ -150,7 +150,7 @@ impl Clock for Nanos {
     }
 }
 
-/// One that trips at each failure, and is half-open at once.
+/// A breaker that trips at each failure and is half-open at once.
 pub fn flapping() -> Contender {
     let config = Config::new().consecutive_failures(1).open_for(1).probe_timeout(SECOND);
     let breaker = Breaker::new(config, (), Nanos(Instant::now()));

@@ -1,5 +1,5 @@
-//! The other crates, each set up to do what it can of: at least half of the
-//! last 100 calls failed, open for an hour.
+//! The other crates, each set up as close as it gets to: trip when at least half of
+//! the last 100 calls failed, open for an hour.
 
 mod breaker;
 mod circuitbreaker_rs;

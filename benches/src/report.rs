@@ -10,7 +10,7 @@ use crate::floors::{CAS, TWO_LOADS};
 use crate::measure::{Measured, Row};
 use crate::{Scenario, Side};
 
-/// The floor that a scenario is compared with: what it costs at least.
+/// The floor that a scenario is compared with.
 pub const fn floor(scenario: Scenario) -> &'static str {
     match scenario {
         Scenario::Failing1 | Scenario::Failing10 => CAS,
@@ -18,7 +18,7 @@ pub const fn floor(scenario: Scenario) -> &'static str {
     }
 }
 
-/// The table of what was measured of one scenario on so many threads.
+/// The table of one scenario on a number of threads.
 pub fn table(measured: &Measured, threads: usize) -> String {
     let name = floor(measured.scenario);
     let mut text = format!(

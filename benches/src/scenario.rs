@@ -1,10 +1,10 @@
-//! What goes on while contenders are measured.
+//! What happens while contenders are measured.
 
 use std::fmt;
 
 use crate::{Calls, Side};
 
-/// What goes on.
+/// What happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scenario {
     /// Closed, and every call succeeds.
@@ -45,7 +45,7 @@ impl Scenario {
 
     /// How many of `calls` must come back with a success to a contender of `side`: as
     /// many as the pattern has if all are admitted, none if all are refused. A
-    /// contender with another number was in another phase. A floor admits always.
+    /// contender with another number was in another phase. A floor always admits.
     pub fn expected(self, side: Side, calls: Calls<'_>) -> usize {
         if self == Self::Open && side != Side::Floor {
             return 0;

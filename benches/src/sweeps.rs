@@ -1,4 +1,4 @@
-//! How cost grows, with the length of the window and with threads.
+//! How cost grows with the length of the window and with the number of threads.
 
 use microbreaker::{Breaker, Config, CountWindow};
 use microbreaker_std::clock::MonotonicClock;
@@ -43,8 +43,8 @@ pub fn lengths(effort: Effort) -> anyhow::Result<Sweep> {
     })
 }
 
-/// Nanoseconds against the threads that share one breaker, with that of the
-/// fastest peer at each number of threads.
+/// Nanoseconds against the number of threads that share one breaker, beside the
+/// fastest peer at each number.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What the operating system does with threads, where it tells.
+//! What the operating system does with threads, where it can be asked.
 
 #[cfg(target_os = "linux")]
 use nix::{
@@ -13,8 +13,8 @@ pub(crate) fn interruptions() -> Option<i64> {
     Some(getrusage(UsageWho::RUSAGE_THREAD).ok()?.involuntary_context_switches())
 }
 
-/// Keeps this thread on one of the cores it may use: the one after so many
-/// others, starting over after the last. If that fails it goes where it goes.
+/// Keeps this thread on one of the cores it may use: the one after so many others,
+/// starting over after the last. If that fails, the thread is not pinned.
 #[cfg(target_os = "linux")]
 pub(crate) fn stay_on(core: usize) {
     let here = Pid::from_raw(0);

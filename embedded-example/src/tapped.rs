@@ -4,8 +4,8 @@ use embedded_hal::i2c::{ErrorType, I2c, Operation};
 
 /// Does `F` before each transaction of `I`.
 ///
-/// Put below a guard it sees what really reaches the bus: it counts, to prove
-/// that a refused call does not, or it holds the bus up, as a sensor does that
+/// Below a guarded bus it sees what really reaches the bus: it counts, to prove that
+/// a refused call does not reach it, or holds the bus up, like a sensor that
 /// stretches the clock.
 pub struct TappedI2c<I, F> {
     bus: I,

@@ -1,6 +1,6 @@
-//! A service that answers with what an upstream says, which goes wrong in every
-//! way that upstreams do: [`service`] is how to call it, [`upstream`] goes wrong, and
-//! [`metrics`] is what Prometheus sees of that.
+//! A service that passes on what an upstream answers, where the upstream goes wrong
+//! in every way that upstreams do: [`service`] is how to call it, [`upstream`] goes
+//! wrong, and [`metrics`] is what Prometheus sees of it.
 
 pub mod metrics;
 pub mod service;
@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::TcpListener;
 
-/// A socket of this host: `port` 0 is any that is free.
+/// A socket on this host; `port` 0 means any free port.
 ///
 /// # Errors
 ///

@@ -29,7 +29,7 @@ async fn main() -> anyhow::Result<()> {
     tokio::spawn(async {
         let client = reqwest::Client::builder().no_proxy().build().expect("no odd settings");
         loop {
-            // What the answer is, the page shows.
+            // The page shows the answers.
             let _ = client.get("http://127.0.0.1:8080/rate").send().await;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

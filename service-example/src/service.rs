@@ -28,8 +28,9 @@ pub const AT_ONCE: usize = 64;
 /// The header that says how fresh an answer is: `fresh` or `cached`.
 pub const ANSWER: &str = "answer";
 
-/// `GET /rate`: what the upstream says, or has said last. With no breaker, it is
-/// asked each time, whatever it did before. `on_ask` is told whenever it is asked.
+/// `GET /rate`: the upstream's answer, or its last good one. Without a breaker the
+/// upstream is called each time, whatever it did before. `on_ask` is called at each
+/// attempt.
 ///
 /// # Panics
 ///
@@ -50,21 +51,20 @@ struct Service {
 
 /// The way to the upstream. The order matters, outermost first:
 ///
-/// - What is more than [`AT_ONCE`] is shed at once. It has not failed, so the
-///   breaker must not hear of it; and an attempt that waits for the next one keeps
-///   its place.
-/// - Retrying is outside of the breaker: each attempt counts, and there is no
-///   other once it is open. A budget bounds what retrying adds to the load of an
-///   upstream that is in trouble.
-/// - The time limit is inside of the breaker: an attempt that takes too long has
-///   failed. Outside, it would be an abandoned call, which says nothing. It is over
-///   the whole answer, not only its head.
+/// - Requests beyond [`AT_ONCE`] are shed at once. They have not failed, so the
+///   breaker must not be told of them; and an attempt that waits for the next one
+///   keeps its place.
+/// - Retrying is outside the breaker: each attempt counts, and none is made once it
+///   is open. A budget bounds the load that retries add to an upstream in trouble.
+/// - The time limit is inside the breaker: an attempt that takes too long has failed.
+///   Outside, it would be an abandoned call, which says nothing. It covers the whole
+///   answer, not only its head.
 fn guarded(
     upstream: SocketAddr,
     breaker: Option<Breaker>,
     on_ask: impl Fn() + Clone + Send + Sync + 'static,
 ) -> BoxCloneSyncService<(), http::Response<String>, BoxError> {
-    // Not what the environment says: the upstream is on this host.
+    // No proxy from the environment: the upstream is on this host.
     let client = Client::builder().no_proxy().build().expect("the client has no odd settings");
     let url = format!("http://{upstream}/rate");
     let service = ServiceBuilder::new()
@@ -89,8 +89,8 @@ async fn ask(request: reqwest::RequestBuilder) -> Result<http::Response<String>,
     Ok(answer)
 }
 
-/// One more attempt after one that failed, for up to a fifth of the requests: to
-/// ask twice does no harm here.
+/// One more attempt after a failed one, for up to a fifth of the requests: asking
+/// twice does no harm here.
 #[derive(Clone)]
 struct OneMore {
     budget: Arc<TpsBudget>,
@@ -132,7 +132,7 @@ impl Policy<(), http::Response<String>, BoxError> for OneMore {
 
 async fn rate(State(service): State<Arc<Service>>) -> Response {
     let answer = service.upstream.clone().oneshot(()).await;
-    // The fallback holds neither the permit nor a place among those at once.
+    // The fallback holds neither the permit nor a place in the concurrency limit.
     let answer = answer.and_then(|answer| match answer.status() {
         StatusCode::OK => Ok(answer.into_body()),
         status => Err(format!("the upstream said {status}").into()),

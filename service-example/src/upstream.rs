@@ -1,4 +1,4 @@
-//! An upstream that goes wrong as it is told.
+//! An upstream that goes wrong on demand.
 
 use std::future::pending;
 use std::net::SocketAddr;
@@ -21,9 +21,9 @@ pub enum Fault {
     Errors,
     /// It answers after so long.
     Slow(Duration),
-    /// It takes requests and never answers.
+    /// It accepts requests and never answers.
     Hangs,
-    /// It takes no connection.
+    /// It accepts no connections.
     Refuses,
 }
 
@@ -63,8 +63,8 @@ impl Upstream {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// Goes wrong like that from now on. Requests that hang fail, so that no
-    /// connection of the time before is left.
+    /// Goes wrong in this way from now on. Requests that hang fail, so that no
+    /// earlier connection is left.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl Upstream {
         self.fault.send_replace(fault);
         if fault == Fault::Refuses {
             if let Some(server) = self.server.take() {
-                // It has been told by the channel, and drops its connections.
+                // The channel has told it to drop its connections.
                 let _ = server.await;
             }
         } else if self.server.is_none() {
@@ -91,7 +91,7 @@ impl Upstream {
         };
         let mut refuses = self.fault.subscribe();
         let stopped = async move {
-            // An error says that the upstream is gone.
+            // An error means that the upstream is gone.
             let _ = refuses.wait_for(|fault| *fault == Fault::Refuses).await;
         };
         let app = Router::new().route("/rate", get(rate));

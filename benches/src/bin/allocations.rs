@@ -18,7 +18,7 @@ fn main() {
         let pattern = scenario.pattern();
         let calls = Calls { pattern: &pattern, repeats: 10 };
         for contender in contenders(scenario) {
-            // Threads may allocate once for what is local to them.
+            // Threads may allocate their thread-local data once.
             contender.run(calls);
             let region = Region::new(GLOBAL);
             contender.run(calls);

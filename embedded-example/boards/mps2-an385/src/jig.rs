@@ -1,7 +1,7 @@
 //! A test jig on the sensor's bus: it makes answers late.
 //!
-//! A sensor that is busy holds SCL low until it is ready. QEMU's never is, so
-//! the jig does it, before a transaction instead of in the middle of one.
+//! A busy sensor holds SCL low until it is ready. QEMU's is never busy, so the jig
+//! does it, before a transaction instead of in the middle of one.
 
 use core::cell::Cell;
 

@@ -1,9 +1,9 @@
 //! The guarded thermometer on Arm's MPS2 board (AN385: a Cortex-M3).
 //!
-//! A digit on the UART asks for a round: an exchange on the link, so many readings, a
-//! report. `h` has the jig hold the sensor's bus up from then on, `l` let go of it;
-//! `q` ends the run. So the program at the UART decides what happens in which round,
-//! and the log is the same every time.
+//! A digit on the UART asks for a round: an exchange on the link, that many readings,
+//! a report. `h` makes the jig hold up the sensor's bus from then on, `l` makes it
+//! let go; `q` ends the run. So the program at the UART decides what happens in which
+//! round, and the log is the same every time.
 
 #![no_std]
 #![no_main]
@@ -182,14 +182,15 @@ impl Log {
         }
     }
 
-    /// Says of an opening how long it must be, if it is: how much longer the
-    /// jitter makes it depends on the tick.
+    /// For an opening, the bounds on its length: how much the jitter adds depends on
+    /// the tick.
     fn transition(&mut self, transition: &Transition) {
         info!("sensor: {} -> {}, {}", transition.from, transition.to, transition.cause);
         if transition.to != Phase::Open {
             return;
         }
-        // While no interrupt ticks, what is over and what is left add up.
+        // While no interrupt advances the clock, the time past and the time left add
+        // up.
         let opening = critical_section::with(|_| SENSOR.snapshot());
         self.wait = opening.retry_after.map(|left| opening.in_phase_for + left);
         let (level, expected) = (opening.backoff_level, waits(opening.backoff_level));
@@ -233,7 +234,7 @@ fn SysTick() {
     LEDS.write(u32::from(SENSOR.phase() != Phase::Closed));
 }
 
-/// The board has no peripheral access crate to name its interrupts: all come here.
+/// The board has no peripheral access crate to name its interrupts, so all come here.
 #[exception]
 unsafe fn DefaultHandler(number: i16) {
     match number {

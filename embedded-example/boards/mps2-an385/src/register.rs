@@ -8,14 +8,14 @@ impl Register {
     ///
     /// # Safety
     ///
-    /// There is a register of a peripheral, and no value that is written to it
-    /// makes the peripheral touch memory.
+    /// `address` is that of a peripheral's register, and no value written to it makes
+    /// the peripheral touch memory.
     pub(crate) const unsafe fn at(address: usize) -> Self {
         Self(address as *mut u32)
     }
 
     pub(crate) fn read(&self) -> u32 {
-        // SAFETY: `at` was promised a register here.
+        // SAFETY: the caller of `at` promised a register here.
         unsafe { self.0.read_volatile() }
     }
 

@@ -15,7 +15,7 @@ struct Options {
     /// How long requests are sent, half of it with the breaker, in seconds, 6 or more
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(6..))]
     seconds: u32,
-    /// Requests a second, which come whether or not those before were answered
+    /// Requests a second, sent whether or not earlier ones were answered
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
 }

@@ -12,8 +12,8 @@ const CALLS: u32 = 1_000_000;
 /// A leak of 8 bytes in each call would be twice this.
 const MOST_GROWTH: u64 = 4 * 1_024;
 
-/// Calls through a registry that holds a tenth of the names that come, and checks
-/// that memory grows no more once it is warm.
+/// Makes calls through a registry that holds a tenth of the names used, and checks
+/// that memory stops growing once it is warm.
 pub(crate) fn check() -> anyhow::Result<()> {
     let template = Breaker::builder("template").failure_rate(50).min_calls(10).last_calls(100);
     let registry = Registry::new(template.open_for(Duration::from_secs(30)))?;
@@ -39,7 +39,7 @@ pub(crate) fn check() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The memory that this process has, in KiB.
+/// The memory of this process, in KiB.
 fn resident() -> anyhow::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status").context("this needs Linux")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

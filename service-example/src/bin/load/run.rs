@@ -14,7 +14,7 @@ use reqwest::Client;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-/// A request that takes so long hangs.
+/// A request that takes this long hangs.
 const HANGS: Duration = Duration::from_secs(10);
 
 const PROBES: u32 = 3;
@@ -45,7 +45,7 @@ pub(crate) struct Chapter {
     pub(crate) hung: u64,
     /// Requests that the upstream got.
     pub(crate) asked: u64,
-    /// From when a request was due to its answer, in microseconds.
+    /// From when a request was due until its answer, in microseconds.
     pub(crate) latency: Histogram<u64>,
 }
 
@@ -121,7 +121,7 @@ pub(crate) async fn run(guard: Guard, time: Duration, rate: u32) -> anyhow::Resu
     let mut chapters = Vec::new();
     let mut users = JoinSet::new();
     let mut due = interval(Duration::from_secs(1) / rate);
-    // Who comes late does not make the next one come later.
+    // A late request does not delay the next one.
     due.set_missed_tick_behavior(MissedTickBehavior::Burst);
     for (chapter, (name, fault, tenths)) in STORY.into_iter().enumerate() {
         upstream.set(fault).await?;
@@ -164,7 +164,7 @@ async fn ask(request: reqwest::RequestBuilder) -> anyhow::Result<Seen> {
     }
 }
 
-/// Checks counts and orders, no times: these depend on the machine.
+/// Checks counts and order but no times, which depend on the machine.
 pub(crate) fn check(without: &Report, with: &Report) -> anyhow::Result<()> {
     let asked = |report: &Report| report.chapters.iter().map(|c| c.asked).sum::<u64>();
     for chapter in without.chapters.iter().chain(&with.chapters) {
