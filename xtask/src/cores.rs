@@ -129,6 +129,10 @@ impl Core {
         let printed = printed?;
         let what = || format!("{} on {}", program.display(), self.title);
         match status {
+            // QEMU also exits with 0 when it is told to terminate.
+            Some(status) if status.success() && printed.is_empty() => {
+                bail!("{} printed nothing", what())
+            }
             Some(status) if status.success() => Ok(printed),
             Some(status) => bail!("{} failed, {status}:\n{printed}", what()),
             None => bail!("{} does not end:\n{printed}", what()),
