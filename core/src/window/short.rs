@@ -91,8 +91,7 @@ fn push(word: u32, last: u32, failed: bool) -> u32 {
     let tag = word & !0 << TAG_SHIFT;
     let outcomes = (word ^ tag) << 1 | failed as u32;
     let sentinel = 1 << (last % TAG_SHIFT);
-    // The sentinel is no higher than the outcomes recorded, nor than `last`: the
-    // lesser word has the lower one.
+    // The lesser word holds no more outcomes than were recorded, nor than are kept.
     tag | outcomes.min(outcomes & (sentinel - 1) | sentinel)
 }
 

@@ -14,7 +14,7 @@ use crate::tally::{Record, Tally};
 ///
 /// Buckets are aligned to tick 0; a single bucket is a tumbling window. An
 /// outcome is recorded when its call ends, in the newest bucket; a bucket is
-/// forgotten as a whole when its time is up.
+/// forgotten as soon as its time is up.
 ///
 /// With `CALLS` false the window remembers only failures and a success writes
 /// nothing: that is [`FailureWindow`], enough for "k failures within T".

@@ -90,7 +90,7 @@ impl Bucket {
         let block = self.block(tenure);
         let last = aligned(block | LOW_BITS, ticks);
         let is_later = match from {
-            // If not later, it was emptied when the cursor was here in an earlier round.
+            // If not later, it was emptied the last time the cursor was here.
             Some(from) => last.wrapping_sub(from).cast_signed().is_positive(),
             None => true,
         };
