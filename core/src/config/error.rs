@@ -5,7 +5,7 @@ use core::fmt;
 #[cfg(doc)]
 use super::Config;
 
-/// A configuration cannot work: the field, its value, and what is allowed.
+/// Why a configuration cannot work: which field, its value, and what is allowed.
 ///
 /// ```
 /// use microbreaker::Config;
