@@ -192,7 +192,7 @@ impl Config {
         self
     }
 
-    /// Counts failures in a row only while the window holds them, which must be a
+    /// Counts failures in a row only while they are in the window, which must be a
     /// window by time.
     #[must_use]
     pub const fn consecutive_within_window(mut self) -> Self {
