@@ -14,25 +14,28 @@ pub(crate) use length::{WindowLength, window_length_setters};
 pub(crate) use policy::{Verdict, mix};
 pub use source::ConfigSource;
 
-/// Ticks must stay below this, or they could not be told from a step back.
+/// The longest time in ticks: a longer one could not be told from a clock that
+/// stepped back.
 const MAX_TICKS: u32 = (1 << 31) - 1;
-/// A probe timeout and the opening after it are counted from the same tick; a
-/// quarter of a turn of the clock is left in which that reads as over.
+/// The longest probe timeout. It and the opening after it are counted from the same
+/// tick; this leaves a quarter of a turn of the clock in which both read as over.
 const MAX_PROBE_TIMEOUT: u32 = 1 << 30;
-/// Counts in a time window that can always be reached: it halves them above.
+/// The highest count that a time window always reaches: it halves counts that
+/// would overflow.
 pub(crate) const MAX_COUNT: u32 = 1 << 9;
-/// The most that a part of a backoff's factor can be, unless that is a whole number.
+/// The most that either part of a backoff's factor can be, unless the factor is a
+/// whole number.
 const MAX_FACTOR_PART: u32 = (1 << 16) - 1;
 /// The most shares of a ramp.
 const MAX_SHARES: usize = 7;
-/// The most often that a backoff can multiply.
+/// How many times a backoff can multiply.
 pub(crate) const MAX_LEVEL: u32 = 15;
 
 /// What makes a breaker trip, and how it recovers.
 ///
-/// Built in `const`, one setter after the other, and checked when a breaker is
-/// made of it: a bad value in a `static` is a compile error, at run time it is
-/// a panic in [`Breaker::new`](crate::Breaker::new) or a [`ConfigError`] from
+/// Built in `const`, setter by setter, and checked when a breaker is built from
+/// it. In a `static`, a bad value is a compile error; at run time it is a panic in
+/// [`Breaker::new`](crate::Breaker::new) or a [`ConfigError`] from
 /// [`Breaker::try_new`](crate::Breaker::try_new).
 ///
 /// ```
@@ -43,10 +46,10 @@ pub(crate) const MAX_LEVEL: u32 = 15;
 /// assert!(SENSOR.check::<()>().is_ok());
 /// ```
 ///
-/// At least one policy is needed ([`consecutive_failures`],
-/// [`failures_in_window`], [`failure_rate`], [`slow_rate`]), and [`open_for`]
-/// always. When any configured policy is met after a call that counts against
-/// it, the breaker trips.
+/// A breaker needs at least one policy ([`consecutive_failures`],
+/// [`failures_in_window`], [`failure_rate`], [`slow_rate`]), and always
+/// [`open_for`]. It trips when, after a call that counts against a policy, that
+/// policy is met.
 ///
 /// [`consecutive_failures`]: Self::consecutive_failures
 /// [`failures_in_window`]: Self::failures_in_window
@@ -89,7 +92,7 @@ struct Backoff {
     max: u32,
 }
 
-/// `part` of `whole`, exactly.
+/// The exact ratio of `part` to `whole`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -98,7 +101,7 @@ struct Ratio {
     whole: u32,
 }
 
-/// What a call counts as whose permit is dropped without an outcome.
+/// What a call counts as if its permit is dropped without an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -136,7 +139,7 @@ enum ProbeTimeout {
     Never,
 }
 
-/// How a breaker goes on whose probes have not reported in time.
+/// What a breaker does when half-open is overdue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -180,16 +183,17 @@ impl Config {
         }
     }
 
-    /// Trips at `count` failures in a row, 1 to 255. Needs no window, and they never
-    /// age, unless [`consecutive_within_window`](Self::consecutive_within_window).
+    /// Trips at `count` failures in a row, 1 to 255. Needs no window, and the failures
+    /// never age, except with
+    /// [`consecutive_within_window`](Self::consecutive_within_window).
     #[must_use]
     pub const fn consecutive_failures(mut self, count: u32) -> Self {
         self.consecutive_failures = Some(count);
         self
     }
 
-    /// Failures in a row count only as long as the window, which must be by time, holds
-    /// them.
+    /// Counts failures in a row only while they are in the window, which must be a
+    /// window by time.
     #[must_use]
     pub const fn consecutive_within_window(mut self) -> Self {
         self.consecutive_within_window = true;
@@ -206,32 +210,32 @@ impl Config {
 
     /// Trips when at least `percent`, 1 to 100, of the window's calls failed.
     ///
-    /// Compared exactly: 1 of 3 is at least 33 percent and less than 34.
+    /// The comparison is exact: 1 of 3 is at least 33 percent, but less than 34.
     #[must_use]
     pub const fn failure_rate(mut self, percent: u32) -> Self {
         self.failure_rate = Some(Ratio::percent(percent));
         self
     }
 
-    /// [`failure_rate`](Self::failure_rate) in other parts than percent: at least `part`
-    /// of `whole` calls, 1 to `whole`. 1 of 2,000 is 0.05 percent.
+    /// [`failure_rate`](Self::failure_rate) as an exact ratio: at least `part` of `whole`
+    /// calls, where `part` is 1 to `whole`. 1 of 2,000 is 0.05 percent.
     #[must_use]
     pub const fn failure_ratio(mut self, part: u32, whole: u32) -> Self {
         self.failure_rate = Some(Ratio { part, whole });
         self
     }
 
-    /// Trips when at least `percent`, 1 to 100, of the window's calls were
-    /// slow, whatever their result. Needs [`slow_after`](Self::slow_after) and
-    /// a [`WithSlow`](crate::WithSlow) window.
+    /// Trips when at least `percent`, 1 to 100, of the window's calls were slow,
+    /// whether they succeeded or failed. Needs [`slow_after`](Self::slow_after)
+    /// and a [`WithSlow`](crate::WithSlow) window.
     #[must_use]
     pub const fn slow_rate(mut self, percent: u32) -> Self {
         self.slow_rate = Some(Ratio::percent(percent));
         self
     }
 
-    /// [`slow_rate`](Self::slow_rate) in other parts than percent: at least `part` of
-    /// `whole` calls, 1 to `whole`.
+    /// [`slow_rate`](Self::slow_rate) as an exact ratio: at least `part` of `whole`
+    /// calls, where `part` is 1 to `whole`.
     #[must_use]
     pub const fn slow_ratio(mut self, part: u32, whole: u32) -> Self {
         self.slow_rate = Some(Ratio { part, whole });
@@ -245,10 +249,10 @@ impl Config {
         self
     }
 
-    /// Rates are met only once the window holds this many calls, 1 (the default)
-    /// to [`last_calls`](Self::last_calls), or 512 in a window by time. Where
-    /// no rate is configured it is [`failures_in_window`] that waits for them.
-    /// Does not apply to probes, nor to consecutive failures.
+    /// Rates are met only once the window holds this many calls, 1 (the default) to
+    /// [`last_calls`](Self::last_calls), or 512 in a window by time. If no rate is
+    /// configured, this applies to [`failures_in_window`] instead. It never applies
+    /// to probes or to consecutive failures.
     ///
     /// [`failures_in_window`]: Self::failures_in_window
     #[must_use]
@@ -259,7 +263,7 @@ impl Config {
 
     window_length_setters!();
 
-    /// Calls are refused for this many ticks after a trip, 1 to 2^31 - 1.
+    /// Refuses calls for this many ticks after a trip, 1 to 2^31 - 1.
     #[must_use]
     pub const fn open_for(mut self, ticks: u32) -> Self {
         self.open_for = ticks;
@@ -270,7 +274,7 @@ impl Config {
     /// wait by `factor` (2 or more), up to `max` ticks ([`open_for`] to
     /// 2^31 - 1).
     ///
-    /// It multiplies at most 15 times; a `max` out of reach is refused.
+    /// It multiplies at most 15 times; a `max` that this cannot reach is an error.
     ///
     /// [`open_for`]: Self::open_for
     #[must_use]
@@ -278,20 +282,20 @@ impl Config {
         self.backoff_ratio(factor, 1, max)
     }
 
-    /// [`backoff`](Self::backoff) by a factor that is no whole number: `part / whole`,
-    /// more than 1, like 3 / 2 for 1.5. Neither may be above 65,535, unless `whole`
-    /// is 1. Each product is rounded down to a whole tick.
+    /// [`backoff`](Self::backoff) by a fraction, `part / whole`, which must be more
+    /// than 1: 3 / 2 is 1.5. Neither may be above 65,535, unless `whole` is 1. Each
+    /// product is rounded down to a whole tick.
     #[must_use]
     pub const fn backoff_ratio(mut self, part: u32, whole: u32, max: u32) -> Self {
         self.backoff = Some(Backoff { factor: Ratio { part, whole }, max });
         self
     }
 
-    /// Each wait is longer by up to `percent`, 1 to 100, so that a fleet whose
-    /// members have different seeds spreads out. The same seed, generation and
-    /// tick always draw the same. The tick is the one at which the breaker
-    /// opened; if a thread that was about to say so wakes late, it is the next
-    /// one, and the wait is drawn anew, never below what it is without jitter.
+    /// Makes each wait longer by up to `percent`, 1 to 100, so that a fleet whose
+    /// members have different seeds spreads out. The same seed, generation and tick
+    /// always give the same wait. The tick is the one at which the breaker opened; if
+    /// a thread that was about to publish it wakes late, the tick moves on and the
+    /// wait is drawn again, but it is never shorter than without jitter.
     #[must_use]
     pub const fn jitter(mut self, percent: u32, seed: u32) -> Self {
         self.jitter = Some(Jitter { percent, seed });
@@ -301,18 +305,18 @@ impl Config {
     /// Gives out at most `count` probes while half-open, 1 (the default) to 31,
     /// or 15 with [`probe_rate_after`](Self::probe_rate_after).
     ///
-    /// A probe that takes the place of one that has ended sees what was done
-    /// before that: with one probe at a time, they need nothing else to order
-    /// them. ([`probe_timeout`](Self::probe_timeout) does not wait for a probe.)
+    /// A probe that takes the place of one that has ended sees everything done before
+    /// it ended: with one probe at a time, nothing else is needed to order them.
+    /// ([`probe_timeout`](Self::probe_timeout) does not wait for a probe.)
     #[must_use]
     pub const fn probes(mut self, count: u32) -> Self {
         self.probes = count;
         self
     }
 
-    /// [`probes`](Self::probes) is how many may be out at a time, not in all: a
-    /// finished probe's place is free again until `finished` have finished,
-    /// out of which [`successes`](Self::successes) must succeed.
+    /// Makes [`probes`](Self::probes) the limit at any one time, not in all: a finished
+    /// probe's place is reused until `finished` probes have finished, of which
+    /// [`successes`](Self::successes) must succeed.
     #[must_use]
     pub const fn reuse_probes_until(mut self, finished: u32) -> Self {
         self.reuse_probes_until = Some(finished);
@@ -320,69 +324,68 @@ impl Config {
     }
 
     /// Closes at `count` successful probes, 1 to [`probes`](Self::probes) (the
-    /// default), and opens again as soon as they can no longer be reached.
+    /// default), and opens again as soon as that many are out of reach.
     ///
-    /// Where slow calls are watched, a slow probe counts as failed.
+    /// If slow calls are watched, a slow probe counts as failed.
     #[must_use]
     pub const fn successes(mut self, count: u32) -> Self {
         self.successes = Some(count);
         self
     }
 
-    /// Decides by rate instead of by [`successes`](Self::successes): after
-    /// `count` probes, 1 to [`probes`](Self::probes), have finished, their
-    /// [`failure_rate`](Self::failure_rate) and [`slow_rate`](Self::slow_rate)
-    /// are compared with the thresholds. [`min_calls`](Self::min_calls) does
-    /// not apply.
+    /// Decides by rate instead of by [`successes`](Self::successes): once `count`
+    /// probes, 1 to [`probes`](Self::probes), have finished, compares their rates
+    /// with [`failure_rate`](Self::failure_rate) and [`slow_rate`](Self::slow_rate).
+    /// [`min_calls`](Self::min_calls) does not apply.
     #[must_use]
     pub const fn probe_rate_after(mut self, count: u32) -> Self {
         self.probe_rate_after = Some(count);
         self
     }
 
-    /// Half-open is overdue when a probe is out and for this many ticks, 1 to 2^30,
-    /// none was given out and none has ended; the breaker then goes on as
-    /// [`after_probe_timeout`](Self::after_probe_timeout) says. By default,
-    /// [`open_for`](Self::open_for), but no longer than that.
+    /// Half-open is overdue when a probe is out and, for this many ticks, 1 to 2^30,
+    /// no probe was given out and none ended; then
+    /// [`after_probe_timeout`](Self::after_probe_timeout) decides what the breaker
+    /// does. The default is [`open_for`](Self::open_for), but at most 2^30.
     ///
-    /// Outcomes of the probes that are still out are stale from then on. With no probe
-    /// out nothing is overdue, however long the next call takes to come, and what the
-    /// probes have found so far stays.
+    /// From then on, outcomes of the probes still out are stale. With no probe out
+    /// nothing is overdue, however long it takes until the next call, and the results
+    /// of the probes so far are kept.
     #[must_use]
     pub const fn probe_timeout(mut self, ticks: u32) -> Self {
         self.probe_timeout = ProbeTimeout::Ticks(ticks);
         self
     }
 
-    /// Probes may take for ever. One that never reports, and is not dropped
-    /// either, then keeps its place until the breaker is reset by hand.
+    /// Lets probes take for ever. A probe that neither reports nor is dropped then
+    /// keeps its place until the breaker is reset by hand.
     #[must_use]
     pub const fn no_probe_timeout(mut self) -> Self {
         self.probe_timeout = ProbeTimeout::Never;
         self
     }
 
-    /// Half-open is overdue, too, when it has lasted for this many ticks without a
-    /// verdict, 1 to 8,323,071 (2.3 hours of milliseconds), whether probes are out or
-    /// not. By default it may last for ever.
+    /// Half-open is also overdue when it has lasted this many ticks without a verdict,
+    /// 1 to 8,323,071 (2.3 hours in milliseconds), whether or not probes are out. By
+    /// default it may last for ever.
     #[must_use]
     pub const fn longest_half_open(mut self, ticks: u32) -> Self {
         self.longest_half_open = Some(ticks);
         self
     }
 
-    /// How the breaker goes on when half-open is overdue, by
+    /// What the breaker does when half-open is overdue by
     /// [`probe_timeout`](Self::probe_timeout) or
-    /// [`longest_half_open`](Self::longest_half_open): by default it opens again.
+    /// [`longest_half_open`](Self::longest_half_open). By default it opens again.
     #[must_use]
     pub const fn after_probe_timeout(mut self, next: AfterProbeTimeout) -> Self {
         self.after_probe_timeout = next;
         self
     }
 
-    /// Closes gradually: of each hundred calls, `shares[0]` are admitted for
-    /// the first `step` ticks, then `shares[1]`, and after the last share all.
-    /// Up to 7 shares of 1 to 99 percent, none smaller than the one before.
+    /// Closes gradually: of each hundred calls, admits `shares[0]` for the first
+    /// `step` ticks, then `shares[1]`, and after the last share all. 1 to 7 shares
+    /// of 1 to 99 percent, none smaller than the one before.
     ///
     /// ```
     /// # use microbreaker::Config;
@@ -393,7 +396,7 @@ impl Config {
     ///
     /// # Panics
     ///
-    /// With no share or more than 7.
+    /// If there are no shares, or more than 7.
     #[must_use]
     pub const fn ramp<const N: usize>(mut self, shares: [u8; N], step: u32) -> Self {
         assert!(N >= 1 && N <= MAX_SHARES, "bad Config: ramp must have 1 to 7 shares");
@@ -407,17 +410,17 @@ impl Config {
         self
     }
 
-    /// A call that is abandoned, its permit dropped without an outcome, counts
-    /// as a failure instead of not at all.
+    /// Counts an abandoned call, whose permit is dropped without an outcome, as a
+    /// failure. By default it does not count.
     #[must_use]
     pub const fn abandoned_fails(mut self) -> Self {
         self.abandoned = Abandoned::Failed;
         self
     }
 
-    /// A call that is abandoned counts by how long it lasted: one that was slow by then
-    /// counts as a slow call, and a probe as failed; any other not at all. Needs
-    /// [`slow_after`](Self::slow_after).
+    /// Counts an abandoned call by how long it lasted: if it was slow by then, it
+    /// counts as a slow call, and as failed if it was a probe; otherwise it does not
+    /// count. Needs [`slow_after`](Self::slow_after).
     #[must_use]
     pub const fn abandoned_by_time(mut self) -> Self {
         self.abandoned = Abandoned::ByTime;

@@ -1,4 +1,4 @@
-//! The state word, and the words that say when its phase began.
+//! The state word, and the words that tell when its phase began.
 
 mod entered;
 mod layout;

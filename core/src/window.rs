@@ -16,7 +16,7 @@ pub use crate::tally::Record;
 use crate::state::Word;
 use crate::tally::Tally;
 
-/// How far back a window reaches: what its configuration says, and the clock.
+/// How far back a window reaches: its configured length, and the clock.
 #[derive(Clone, Copy)]
 pub struct Reach<N> {
     /// Calls in a window by count.
@@ -36,7 +36,7 @@ impl<N> core::fmt::Debug for Reach<N> {
     }
 }
 
-/// What a window remembers, and so how it can be configured.
+/// What a window remembers, and so how its length is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Nothing.
@@ -46,7 +46,7 @@ pub enum Kind {
         /// The most calls it can remember.
         capacity: u32,
     },
-    /// So many buckets of ticks.
+    /// The last buckets of ticks.
     Time {
         /// The number of buckets.
         buckets: u32,
@@ -55,7 +55,7 @@ pub enum Kind {
     },
 }
 
-/// The tenure in which an outcome is recorded: a generation of a breaker.
+/// The tenure in which an outcome is recorded: one generation of a breaker.
 ///
 /// A window belongs to one tenure at a time and is empty for every other.
 #[derive(Clone, Copy)]
@@ -77,7 +77,7 @@ impl<'a> Tenure<'a> {
         self.generation as u8
     }
 
-    /// Whether it is still the current tenure of the breaker. One load.
+    /// Whether this is still the breaker's current tenure. One load.
     #[must_use]
     #[inline]
     pub fn is_current(&self) -> bool {
@@ -91,7 +91,7 @@ impl core::fmt::Debug for Tenure<'_> {
     }
 }
 
-/// A bounded memory of recent outcomes, shared by all threads that record.
+/// A bounded memory of recent outcomes, shared by every thread that records.
 ///
 /// Code that takes any breaker is generic over its window:
 ///
@@ -111,33 +111,33 @@ impl core::fmt::Debug for Tenure<'_> {
 /// assert_eq!((failing(&short), failing(&long)), (Some(100), Some(0)));
 /// ```
 ///
-/// Custom windows are composed of these: [`WithSlow`] of two, `Striped` in
-/// `microbreaker-std` of one per core.
+/// A custom window can be built from others: [`WithSlow`] combines two, and
+/// `Striped` in `microbreaker-std` has one for each core.
 /// # What a window promises
 ///
 /// - Recording is linearizable: outcomes enter in one order, and the tally
 ///   that [`record`](Self::record) returns is exact at the moment its own
-///   outcome entered. So of racing failures that together meet a policy, the
-///   last one to enter sees that it is met.
+///   outcome entered. So if racing failures together meet a policy, the last
+///   one to enter sees that it is met.
 /// - An outcome of a tenure that is over changes nothing that a later tenure
-///   records in or trips by. (While a breaker is open it shows the window that
-///   tripped it, which a call that ended in that very moment may still enter.)
+///   records in or trips by. (An open breaker shows the window that tripped it;
+///   a call that ended at that very moment may still enter it.)
 /// - No outcome of the current tenure is lost, up to the window's own bound.
 /// - Nothing waits, allocates or panics.
 pub trait Window {
-    /// What it remembers.
+    /// What this window remembers.
     const KIND: Kind;
 
-    /// The name that errors give it.
+    /// The name of this window in error messages.
     const NAME: &'static str = "window";
 
-    /// Whether it watches for slow calls, so that calls must be timed.
+    /// Whether this window watches for slow calls, so that calls must be timed.
     const SLOW: bool = false;
 
-    /// Records `call`. If it counts against a policy the window is tallied;
-    /// otherwise the counts are zero.
+    /// Records `call`. Returns the tally if the call counts against a policy, and
+    /// zero counts otherwise.
     ///
-    /// `None` if the tenure is over; nothing is recorded then.
+    /// `None` if the tenure is over; then nothing is recorded.
     fn record(
         &self,
         tenure: Tenure<'_>,
@@ -145,8 +145,8 @@ pub trait Window {
         call: Record,
     ) -> Option<Tally>;
 
-    /// Whether one more success would change nothing: the window is one of
-    /// `tenure`, full, and holds nothing that counts against a policy. At most
+    /// Whether one more success would change nothing: the window belongs to
+    /// `tenure`, is full, and holds nothing that counts against a policy. At most
     /// one load for each window it consists of.
     fn is_quiet(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> bool {
         let _ = (tenure, reach);
@@ -156,11 +156,11 @@ pub trait Window {
     /// Tallies the window of `tenure`.
     fn tally(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> Tally;
 
-    /// Starts `tenure` with an empty window, unless it is over or was started.
+    /// Starts `tenure` with an empty window, unless it is over or already started.
     ///
-    /// Recording does this by itself. A breaker also does it before any thread can
-    /// leave the tenure, except when it opens: so for at least every other tenure,
-    /// and no window misses a whole period of generations.
+    /// Recording does this too. A breaker calls it before any thread can leave the
+    /// tenure, except when it opens: so at least every other tenure is started, and
+    /// no window goes untouched for a whole period of generations.
     fn begin(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>);
 }
 

@@ -1,4 +1,4 @@
-//! What may be shared and sent: asserted for and against.
+//! Which types are `Send` and `Sync`, and which are not.
 #![cfg(all(feature = "embedded-hal", feature = "history"))]
 
 use std::cell::Cell;
@@ -12,8 +12,8 @@ use microbreaker::{
     clock::ManualClock, config::ConfigSource,
 };
 
-/// Whether a type implements a trait: the constant of the type itself, which is
-/// only there if it does, goes before that of the trait.
+/// Whether a type implements a trait: if it does, `Asked` has an inherent constant,
+/// which takes precedence over the trait's.
 macro_rules! is {
     ($type:ty: $($bound:tt)+) => {{
         #[allow(dead_code)]
@@ -31,7 +31,7 @@ macro_rules! is {
     }};
 }
 
-/// Asserts which of the two a type is.
+/// Asserts whether each type is `Send`, and whether it is `Sync`.
 macro_rules! assert_auto {
     ($($type:ty: $send:ident Send, $sync:ident Sync;)+) => {
         $(
@@ -43,7 +43,7 @@ macro_rules! assert_auto {
     (@ not) => { false };
 }
 
-/// May be sent but not shared.
+/// `Send` but not `Sync`.
 struct Unshared(Cell<u32>);
 
 impl Clock for Unshared {
@@ -54,7 +54,7 @@ impl Clock for Unshared {
 
 impl Observer for Unshared {}
 
-/// May be neither.
+/// Neither `Send` nor `Sync`.
 struct Pinned(Rc<Config>);
 
 impl Clock for Pinned {
@@ -75,7 +75,7 @@ type Plain = Breaker<CountWindow<3>, &'static ManualClock>;
 type InFlash = Breaker<(), fn() -> u32, Counters, &'static Config>;
 
 #[test]
-fn a_breaker_is_what_its_parts_are() {
+fn a_breaker_is_send_and_sync_if_its_parts_are() {
     assert_auto! {
         Plain: is Send, is Sync;
         InFlash: is Send, is Sync;
@@ -88,7 +88,7 @@ fn a_breaker_is_what_its_parts_are() {
 }
 
 #[test]
-fn a_permit_is_sent_where_its_breaker_is_shared() {
+fn a_permit_is_send_if_its_breaker_is_sync() {
     assert_auto! {
         Permit<'static, Breaker<CountWindow<3>, &'static ManualClock>>: is Send, is Sync;
         Permit<'static, Breaker<(), fn() -> u32, Counters, &'static Config>>: is Send, is Sync;
@@ -99,7 +99,7 @@ fn a_permit_is_sent_where_its_breaker_is_shared() {
 }
 
 #[test]
-fn plain_data_may_go_anywhere() {
+fn plain_data_is_send_and_sync() {
     assert_auto! {
         Token: is Send, is Sync;
         Config: is Send, is Sync;

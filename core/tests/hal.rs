@@ -1,4 +1,4 @@
-//! Guarded buses, as a driver and the application above it see them.
+//! Guarded buses, as seen by a driver and by the application above it.
 #![cfg(feature = "embedded-hal")]
 
 use std::cell::Cell;
@@ -19,11 +19,11 @@ fn breaker(clock: &ManualClock) -> Guarding<'_> {
     Breaker::observed(config, (), clock, Counters::new())
 }
 
-/// A device of one register. Counts what happens on the bus.
+/// A device with one register; counts the transactions on its bus.
 #[derive(Debug)]
 struct Device<K> {
     transactions: u32,
-    /// What every transaction ends with.
+    /// The result of every transaction.
     broken: Option<K>,
 }
 
@@ -84,7 +84,7 @@ impl SpiDevice for Device<spi::ErrorKind> {
     }
 }
 
-/// A driver that knows nothing of breakers.
+/// A driver that knows nothing about breakers.
 struct Thermometer<I>(I);
 
 impl<I: I2c> Thermometer<I> {
@@ -169,7 +169,7 @@ fn every_i2c_method_is_guarded() {
 }
 
 #[test]
-fn an_i2c_error_keeps_its_kind_and_a_refusal_is_another() {
+fn an_i2c_error_keeps_its_kind_and_a_refusal_is_of_kind_other() {
     use i2c::Error;
     let clock = ManualClock::new(0);
     let breaker = breaker(&clock);
@@ -182,8 +182,8 @@ fn an_i2c_error_keeps_its_kind_and_a_refusal_is_another() {
 
 #[test]
 fn an_i2c_classifier_decides_what_counts() {
-    // A lost arbitration is the other controller's traffic, not a fault.
-    fn classify(kind: &i2c::ErrorKind) -> Outcome {
+    // Losing arbitration means another controller is talking; it is not a fault.
+    fn classify(kind: i2c::ErrorKind) -> Outcome {
         match kind {
             i2c::ErrorKind::ArbitrationLoss => Outcome::Ignored,
             i2c::ErrorKind::Bus => Outcome::FailureOpenFor(7),
@@ -278,7 +278,7 @@ fn every_spi_method_is_guarded() {
 }
 
 #[test]
-fn an_spi_error_keeps_its_kind_and_a_refusal_is_another() {
+fn an_spi_error_keeps_its_kind_and_a_refusal_is_of_kind_other() {
     use spi::Error;
     let clock = ManualClock::new(0);
     let breaker = breaker(&clock);

@@ -10,7 +10,7 @@ use microbreaker::{
     window::{Kind, Reach, Record, Tenure, Window},
 };
 
-/// A window that counts what is recorded.
+/// A window that counts how often it is asked to record.
 struct Counted<W> {
     window: W,
     records: Rc<Cell<u32>>,
@@ -55,15 +55,15 @@ fn falls_quiet<W: Window>(config: Config, window: W) {
         records.take()
     };
     for _ in 0..3 {
-        // More than any of the windows holds.
+        // More than any of these windows holds.
         succeed(100);
         assert_eq!(succeed(1_000), 0);
         breaker.try_acquire().unwrap().failure();
-        assert_eq!(succeed(1), 1 + 1, "the failure, and what comes after it");
+        assert_eq!(succeed(1), 1 + 1, "the failure, and the success after it");
     }
     breaker.reset();
     succeed(100);
-    assert_eq!(succeed(1_000), 0, "so does the next tenure");
+    assert_eq!(succeed(1_000), 0, "the next tenure falls quiet too");
 }
 
 #[test]

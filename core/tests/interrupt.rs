@@ -1,8 +1,8 @@
-//! A handler that interrupts an operation half way and uses the same breaker.
+//! An interrupt handler that uses a breaker in the middle of another operation on it.
 //!
-//! Deterministic: the clock is read in the middle of operations, so the clock can
-//! play the interrupt. In particular a transition reads it just after it has
-//! published the phase, before it is known when the phase began.
+//! Deterministic: operations read the clock midway, so the clock can play the
+//! interrupt. In particular, a transition reads it just after publishing the
+//! phase, before the tick at which the phase began is known.
 
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
@@ -19,14 +19,14 @@ const START: u32 = 1_000_000;
 type Subject = Breaker<(), Board, Counters>;
 type Operation = fn(&Subject);
 
-/// A clock, and the one interrupt that will come when it is read.
+/// A clock, and the one interrupt that fires when it is read.
 #[derive(Clone, Default)]
 struct Board(Rc<Wiring>);
 
 #[derive(Default)]
 struct Wiring {
     tick: Cell<u32>,
-    /// Reads before the interrupt, and its handler; `None` once it came.
+    /// Reads left before the interrupt, and its handler; `None` once it has fired.
     pending: Cell<Option<(u32, Operation)>>,
     breaker: OnceCell<Rc<Subject>>,
 }
@@ -49,8 +49,8 @@ impl Clock for Board {
     }
 }
 
-/// Does `operation` in a breaker that is `prepared`, once for each time that it
-/// reads the clock, and there lets `handler` interrupt it; then `check`s.
+/// Runs `operation` on a `prepared` breaker once for each time it reads the clock,
+/// lets `handler` interrupt it there, and then `check`s the breaker.
 fn interrupt(
     prepared: fn(&Subject, &Board),
     operation: Operation,
@@ -77,13 +77,13 @@ fn interrupt(
 
 fn fresh(_: &Subject, _: &Board) {}
 
-/// Open, and the opening over.
+/// Open, with the opening just over.
 fn due(breaker: &Subject, board: &Board) {
     breaker.trip();
     board.advance(100);
 }
 
-/// Half-open, its only probe lost and the deadline 20 ticks ago.
+/// Half-open, with its only probe lost and the deadline 20 ticks ago.
 fn overdue(breaker: &Subject, board: &Board) {
     due(breaker, board);
     let _ = breaker.try_acquire().unwrap().into_token();
@@ -98,8 +98,8 @@ fn refused_for(breaker: &Subject) -> Option<u32> {
     breaker.try_acquire().unwrap_err().retry_after
 }
 
-/// The clock has moved on since it was last read: taken for the opening's, an old
-/// tick would say that it is over.
+/// The clock has moved on since it was last read: an old tick, taken for that of the
+/// opening, would say that the opening is over.
 #[test]
 fn an_opening_is_whole_before_its_tick_is_known() {
     let refused: Operation = |breaker| {
@@ -125,10 +125,10 @@ fn an_opening_is_whole_before_its_tick_is_known() {
 }
 
 /// A length that does not fit is rounded up, and only the interrupted operation
-/// knows by how much: a handler is never let in early, and in the end the length
-/// is exact.
+/// knows by how much: a handler is never admitted early, and once the operation has
+/// finished the length is exact.
 #[test]
-fn an_explicit_length_is_never_cut_short_and_exact_in_the_end() {
+fn an_explicit_length_is_never_cut_short_and_ends_up_exact() {
     const LONG: u32 = (1 << 30) + 1;
     let refused: Operation = |breaker| assert!(refused_for(breaker) >= Some(LONG));
     interrupt(
@@ -142,7 +142,7 @@ fn an_explicit_length_is_never_cut_short_and_exact_in_the_end() {
 }
 
 #[test]
-fn a_reset_half_way_through_a_trip_wins() {
+fn a_reset_in_the_middle_of_a_trip_wins() {
     for operation in [fail, Subject::trip, |breaker: &Subject| breaker.trip_for(7)] {
         interrupt(fresh, operation, Subject::reset, |breaker, _| {
             assert_eq!(breaker.phase(), Phase::Closed);
@@ -153,7 +153,7 @@ fn a_reset_half_way_through_a_trip_wins() {
 }
 
 #[test]
-fn a_trip_of_its_own_half_way_through_a_trip_wins() {
+fn a_second_trip_in_the_middle_of_a_trip_wins() {
     for operation in [fail, Subject::trip, |breaker: &Subject| breaker.trip_for(30)] {
         interrupt(
             fresh,
@@ -167,7 +167,7 @@ fn a_trip_of_its_own_half_way_through_a_trip_wins() {
 }
 
 #[test]
-fn one_probe_is_given_out_though_two_ask_at_once() {
+fn two_callers_at_once_get_one_probe() {
     thread_local!(static GIVEN: Cell<u32> = const { Cell::new(0) });
     let ask: Operation = |breaker| {
         if let Ok(probe) = breaker.try_acquire() {
@@ -181,9 +181,9 @@ fn one_probe_is_given_out_though_two_ask_at_once() {
     });
 }
 
-/// Only probes close gradually.
+/// No ramp here: only a close by probes is gradual.
 #[test]
-fn a_reset_half_way_through_asking_admits() {
+fn a_reset_in_the_middle_of_an_acquire_admits() {
     let admitted: Operation = |breaker| assert!(breaker.try_acquire().is_ok());
     interrupt(due, admitted, Subject::reset, |breaker, _| admitted(breaker));
 }
@@ -199,7 +199,7 @@ fn a_deadline_is_noticed_once() {
 }
 
 #[test]
-fn a_phase_forced_half_way_stays() {
+fn a_phase_forced_in_the_middle_stays() {
     for operation in [fail, Subject::trip, Subject::reset] {
         interrupt(fresh, operation, Subject::force_open, |breaker, board| {
             assert_eq!(breaker.phase(), Phase::ForcedOpen);
@@ -214,7 +214,7 @@ fn a_phase_forced_half_way_stays() {
     }
 }
 
-/// A clock that a handler interrupts when it is read, once.
+/// A clock whose first read is interrupted by a handler.
 mod interrupted_once {
     use std::sync::Mutex;
 
@@ -236,8 +236,8 @@ mod interrupted_once {
         now,
     );
 
-    /// The window knows two bits of the generation: it must not be left alone while
-    /// four pass, whichever thread sleeps.
+    /// The window stores two bits of the generation: it must not go untouched for four
+    /// generations, whichever thread sleeps.
     #[test]
     fn a_reset_within_a_reset_empties_the_window() {
         BREAKER.reset();
@@ -255,7 +255,7 @@ mod interrupted_once {
     }
 }
 
-/// A handler that comes just before an operation gets to the window.
+/// A handler that runs just before an operation reaches the window.
 mod overtaken {
     use super::*;
 
@@ -299,8 +299,8 @@ mod overtaken {
 
     type Subject<W> = Breaker<Overtaken<W>, Board, Counters>;
 
-    /// Does `operation` in a breaker that is `prepared`; a handler begins the
-    /// next tenure under it, in which a call fails.
+    /// Runs `operation` on a `prepared` breaker; in the middle of it, a handler starts
+    /// the next tenure and a call fails there.
     fn by_the_next_tenure<W: Window + Default + 'static>(
         config: Config,
         prepared: fn(&Subject<W>),
@@ -311,7 +311,7 @@ mod overtaken {
         let config = config.consecutive_failures(9).open_for(100);
         let breaker = Rc::new(Breaker::observed(config, window, Board::default(), Counters::new()));
         prepared(&breaker);
-        // Admitted before, so that what it does is only to record.
+        // Admitted beforehand, so that only recording is left to do.
         let late = breaker.try_acquire().unwrap().into_token();
         let handlers = breaker.clone();
         handler.set(Some(Box::new(move || {
@@ -328,10 +328,10 @@ mod overtaken {
         assert_eq!(breaker.observer().counts().stale, 1, "the late one");
     }
 
-    /// The cursor has six bits of the generation, and the ticks that have passed make up
-    /// for what the bucket's tag has of it.
+    /// The cursor holds six bits of the generation, and the elapsed ticks cancel out the
+    /// generation's part in the bucket's tag.
     #[test]
-    fn by_64_tenures_and_as_many_times_the_ticks_of_the_low_bits() {
+    fn by_64_tenures_and_64_times_the_range_of_the_low_bits() {
         const TENURES: u32 = 64;
         let handler = Handler::default();
         let window = Overtaken { window: TimeWindow::<4>::new(), handler: handler.clone() };
@@ -363,7 +363,7 @@ mod overtaken {
     }
 
     #[test]
-    fn what_comes_late_changes_nothing() {
+    fn late_outcomes_change_nothing() {
         in_every_phase::<()>(Config::new());
         in_every_phase::<ShortWindow>(Config::new().last_calls(10));
         in_every_phase::<CountWindow<3>>(Config::new().last_calls(10));
@@ -373,10 +373,10 @@ mod overtaken {
     }
 }
 
-/// The whole window passes while a success is recorded: a dry run has recovered
-/// then, and reports again.
+/// The whole window expires while a success is recorded: the dry run has then
+/// recovered, and reports again.
 #[test]
-fn a_dry_run_recovers_when_the_window_passes_under_a_success() {
+fn a_dry_run_recovers_when_the_window_expires_during_a_success() {
     #[derive(Default)]
     struct Reports(Cell<u32>);
     impl Observer for Reports {

@@ -1,5 +1,4 @@
-//! Mistakes that circuit breakers make, each found in one in use, and that this
-//! one does not.
+//! Mistakes found in circuit breakers that are in use, which this one does not make.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Barrier, Mutex};
@@ -13,8 +12,8 @@ use microbreaker::{
     window::Window,
 };
 
-/// Where tests start that do not care; far from 0, so that a tick that was
-/// never set would show.
+/// The tick at which tests start; far from 0, so that a tick that was never set would
+/// show.
 const START: u32 = 1_000_000;
 
 /// Enough for the last 100.
@@ -135,7 +134,7 @@ fn a_success_never_trips() {
     for _ in 0..3 {
         fail(&breaker);
     }
-    // 3 of 4 failed now, but the fourth did not.
+    // Now 3 of 4 have failed, but the fourth call succeeded.
     succeed(&breaker);
     assert_eq!(breaker.phase(), Phase::Closed);
     fail(&breaker);
@@ -152,7 +151,7 @@ fn half_open_limits_probes() {
     for _ in 0..10 {
         assert_eq!(breaker.try_acquire().unwrap_err().phase, Phase::HalfOpen);
     }
-    // One that has succeeded does not make room for a fourth.
+    // A success does not make room for a fourth probe.
     let [first, ..] = probes;
     first.success();
     assert!(breaker.try_acquire().is_err());
@@ -167,7 +166,7 @@ fn a_hung_probe_does_not_wedge() {
     assert_eq!(retry_after(&breaker), Some(1));
     clock.advance(1);
     assert_eq!(breaker.phase(), Phase::Open);
-    // The opening counts from the deadline, whenever that is noticed.
+    // The opening counts from the deadline, whenever a call notices it.
     clock.advance(40);
     assert_eq!(retry_after(&breaker), Some(60));
     clock.advance(60);
@@ -178,12 +177,12 @@ fn a_hung_probe_does_not_wedge() {
 }
 
 #[test]
-fn hung_probes_that_nobody_asks_after_do_not_wedge_either() {
+fn a_hung_probe_does_not_wedge_even_if_no_call_follows() {
     let clock = ManualClock::new(START);
     let breaker = due(TOUCHY.probe_timeout(30), &clock);
     let _hung = breaker.try_acquire().unwrap().into_token();
     clock.advance(30 + 100);
-    assert_eq!(breaker.phase(), Phase::HalfOpen, "and the opening after the deadline is over");
+    assert_eq!(breaker.phase(), Phase::HalfOpen, "the opening that began at the deadline is over");
     succeed(&breaker);
     assert_eq!(breaker.phase(), Phase::Closed);
 }
@@ -224,7 +223,7 @@ fn more_successes_than_probes_are_refused() {
 fn probe_counter_cannot_underflow() {
     let clock = ManualClock::new(START);
     let breaker = due(TOUCHY.probes(2).no_probe_timeout(), &clock);
-    // A token resumed more than once is a mistake, but not a disaster.
+    // Resuming a token more than once is a mistake, but a harmless one here.
     let token = breaker.try_acquire().unwrap().into_token();
     for _ in 0..5 {
         breaker.resume(token).ignore();
@@ -233,10 +232,10 @@ fn probe_counter_cannot_underflow() {
     assert!(breaker.try_acquire().is_err());
 }
 
-// Outcomes that come late.
+// Late outcomes.
 
 #[test]
-fn an_outcome_of_an_earlier_episode_changes_nothing() {
+fn an_outcome_from_an_earlier_tenure_changes_nothing() {
     let clock = ManualClock::new(START);
     let breaker = breaker(TOUCHY.probes(2), (), &clock);
     let of_closed = [(); 4].map(|()| breaker.try_acquire().unwrap());
@@ -255,17 +254,17 @@ fn an_outcome_of_an_earlier_episode_changes_nothing() {
     clock.advance(100);
     let probe = breaker.try_acquire().unwrap();
     old_probe.failure();
-    assert_eq!(breaker.phase(), Phase::HalfOpen, "an earlier probe is none");
+    assert_eq!(breaker.phase(), Phase::HalfOpen, "a probe from an earlier tenure does not count");
     probe.success();
     succeed(&breaker);
     assert_eq!(breaker.phase(), Phase::Closed);
     d.failure();
-    assert_eq!(breaker.phase(), Phase::Closed, "nor an earlier call a failure");
+    assert_eq!(breaker.phase(), Phase::Closed, "nor does an earlier call");
     assert_eq!(breaker.observer().counts().stale, 5);
 }
 
 #[test]
-fn late_failures_do_not_extend_the_opening_nor_notify() {
+fn late_failures_neither_extend_the_opening_nor_notify() {
     let clock = ManualClock::new(START);
     let breaker = breaker(TOUCHY, (), &clock);
     let late = [(); 3].map(|()| breaker.try_acquire().unwrap());
@@ -294,15 +293,14 @@ fn racing_trips_do_not_skip_the_cooldown() {
                     let permit = breaker.try_acquire().unwrap();
                     start.wait();
                     permit.failure();
-                    // Whichever thread tripped it, it is open now, and no time
-                    // passes.
+                    // Whichever thread tripped it, it is open now, and no time passes.
                     let answer = breaker.try_acquire().map_err(|rejected| rejected.retry_after);
                     if answer.as_ref().err() != Some(&Some(100)) {
                         skipped.lock().unwrap().push((round, format!("{answer:?}")));
                     }
                     drop(answer);
                     if tripped.wait().is_leader() {
-                        // The next trip is long after any tick known by then.
+                        // The next trip comes long after any tick published so far.
                         breaker.reset();
                         clock.advance(1_000);
                     }
@@ -313,7 +311,7 @@ fn racing_trips_do_not_skip_the_cooldown() {
     });
     assert_eq!(*skipped.lock().unwrap(), []);
     let counts = breaker.observer().counts();
-    assert_eq!(counts.transitions, 2 * ROUNDS, "one trip and one reset a round");
+    assert_eq!(counts.transitions, 2 * ROUNDS, "one trip and one reset per round");
     assert_eq!(counts.stale, (THREADS as u32 - 1) * ROUNDS);
 }
 
@@ -326,7 +324,7 @@ fn a_clock_stepping_back_does_not_pin_it_open() {
         let breaker = breaker(TOUCHY, (), &clock);
         fail(&breaker);
         clock.set(START - step);
-        assert_eq!(retry_after(&breaker), Some(100), "back by {step} is no time, nor a long time");
+        assert_eq!(retry_after(&breaker), Some(100), "a step back by {step} counts as no time");
         clock.set(START + 99);
         assert_eq!(retry_after(&breaker), Some(1));
         clock.set(START + 100);
@@ -336,7 +334,7 @@ fn a_clock_stepping_back_does_not_pin_it_open() {
 }
 
 #[test]
-fn a_clock_stepping_back_does_not_end_the_probing() {
+fn a_clock_stepping_back_does_not_end_half_open() {
     let clock = ManualClock::new(START);
     let breaker = due(TOUCHY.probe_timeout(1), &clock);
     let probe = breaker.try_acquire().unwrap();
@@ -362,7 +360,7 @@ fn a_wrapping_clock_does_not_pin_it_open() {
 
 /// The documented cost of a wrapping clock.
 #[test]
-fn after_a_whole_period_unasked_it_is_open_for_one_more_opening() {
+fn after_a_whole_clock_period_without_calls_it_opens_once_more() {
     let clock = ManualClock::new(START);
     let breaker = breaker(TOUCHY, (), &clock);
     fail(&breaker);
@@ -376,7 +374,7 @@ fn after_a_whole_period_unasked_it_is_open_for_one_more_opening() {
 }
 
 #[test]
-fn a_demand_of_no_ticks_demands_nothing() {
+fn a_demanded_opening_of_0_ticks_is_ignored() {
     let clock = ManualClock::new(START);
     let breaker = breaker(TOUCHY.consecutive_failures(2), (), &clock);
     breaker.trip_for(0);
@@ -384,10 +382,14 @@ fn a_demand_of_no_ticks_demands_nothing() {
     breaker.try_acquire().unwrap().finish(Outcome::FailureOpenFor(0));
     assert_eq!(breaker.phase(), Phase::Closed, "one failure of two");
     breaker.try_acquire().unwrap().finish(Outcome::FailureOpenFor(0));
-    assert_eq!(retry_after(&breaker), Some(100), "the second one trips, for the normal time");
+    assert_eq!(
+        retry_after(&breaker),
+        Some(100),
+        "the second failure trips it, for the configured time"
+    );
 }
 
-// Callbacks, control and counting.
+// Callbacks, manual control and counting.
 
 #[test]
 fn a_callback_may_read_the_state() {
@@ -463,7 +465,11 @@ fn reset_while_closed_clears() {
     early.failure();
     fail(&breaker);
     assert_eq!(breaker.phase(), Phase::Closed);
-    assert_eq!(breaker.observer().counts().transitions, 0, "it was and is closed: no news");
+    assert_eq!(
+        breaker.observer().counts().transitions,
+        0,
+        "it was closed and stays closed: no transition"
+    );
 }
 
 #[test]
@@ -515,7 +521,7 @@ fn rejections_are_counted() {
 }
 
 #[test]
-fn admission_before_the_call() {
+fn a_refused_call_does_not_run() {
     let clock = ManualClock::new(START);
     let breaker = breaker(TOUCHY, (), &clock);
     let mut calls = 0;

@@ -1,4 +1,4 @@
-//! What people and programs read when a call did not get through.
+//! What people and programs read when a call is refused or fails.
 
 use std::error::Error;
 use std::fmt;
@@ -28,7 +28,7 @@ fn breaker() -> Breaker<(), &'static ManualClock> {
 }
 
 #[test]
-fn a_rejection_says_in_which_phase_and_for_how_long() {
+fn a_rejection_names_the_phase_and_how_long_to_wait() {
     let breaker = breaker();
     breaker.trip();
     let rejected = breaker.try_acquire().unwrap_err();
@@ -49,7 +49,7 @@ fn a_failed_call_reads_as_its_own_error() {
     assert_eq!(error, CallError::Failed(Timeout(fmt::Error)));
     assert_eq!(error.to_string(), "no answer in 50 ms");
     assert!(error.rejected().is_none());
-    assert!(error.source().unwrap().is::<fmt::Error>(), "it stands in for the call's error");
+    assert!(error.source().unwrap().is::<fmt::Error>(), "its source is that of the call's error");
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_refused_call_reads_as_the_rejection() {
 }
 
 #[test]
-fn a_transition_that_makes_no_sense_says_so_and_changes_nothing() {
+fn an_impossible_transition_is_an_error_and_changes_nothing() {
     let breaker = breaker();
     let error = breaker.half_open().unwrap_err();
     assert_eq!((error.from, error.to), (Phase::Closed, Phase::HalfOpen));

@@ -1,4 +1,4 @@
-//! Nothing that a breaker or a throttle does allocates, in any phase.
+//! Breakers and throttles never allocate, in any phase.
 #![cfg(feature = "history")]
 
 use microbreaker::{
@@ -6,12 +6,12 @@ use microbreaker::{
     Throttle, ThrottleConfig, TimeWindow, WithSlow, clock::ManualClock, window::Window,
 };
 
-/// Allocations while `f` runs in this thread.
+/// How often this thread allocates while `f` runs.
 fn allocations(f: impl FnOnce()) -> u64 {
     allocation_counter::measure(f).count_total
 }
 
-/// Every method in every phase that commands and time can lead to.
+/// Calls every method in every phase that manual control and time can lead to.
 fn exercise<W: Window>(config: Config, window: W) {
     let clock = ManualClock::new(0);
     let observer = (Counters::new(), History::<4>::new());
@@ -54,7 +54,7 @@ fn exercise<W: Window>(config: Config, window: W) {
 }
 
 #[test]
-fn the_method_bites() {
+fn allocations_are_counted() {
     assert_eq!(allocations(|| drop(Box::new(1))), 1);
 }
 

@@ -1,5 +1,4 @@
-//! Everything that a breaker tells is told to each of several observers, as it
-//! is to one.
+//! With several observers, each hears everything that a single one would.
 #![cfg(feature = "history")]
 
 use std::cell::RefCell;
@@ -37,7 +36,7 @@ impl Observer for Recorder {
     }
 }
 
-/// Lets a breaker tell `observer` something of every kind.
+/// Makes a breaker send `observer` every kind of event.
 fn tell(observer: impl Observer) {
     let clock = ManualClock::new(0);
     let config = Config::new().consecutive_failures(1).open_for(10);

@@ -1,5 +1,4 @@
-//! What a permit offers to crates that build on the breaker: its pieces, and its
-//! call.
+//! What a permit offers to code built on the breaker.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,7 +10,7 @@ const CONFIG: Config =
     Config::new().slow_rate(100).slow_after(5).last_calls(10).min_calls(10).open_for(100);
 
 #[test]
-fn a_call_is_as_long_as_from_when_its_permit_was_given() {
+fn a_call_is_timed_from_when_its_permit_was_given() {
     let clock = ManualClock::new(1_000);
     let breaker = Breaker::new(CONFIG, WithSlow::<ShortWindow>::default(), &clock);
     for (ticks, took, slow) in [(5, None, 0), (6, None, 1), (6, Some(5), 1), (5, Some(6), 2)] {
@@ -25,9 +24,9 @@ fn a_call_is_as_long_as_from_when_its_permit_was_given() {
 }
 
 #[test]
-fn no_clock_is_read_where_slow_calls_are_not_watched() {
+fn the_clock_is_not_read_unless_slow_calls_are_watched() {
     let config = Config::new().consecutive_failures(2).open_for(100);
-    let breaker = Breaker::new(config, (), || -> u32 { unreachable!("nobody asked") });
+    let breaker = Breaker::new(config, (), || -> u32 { unreachable!("the clock was read") });
     let permit = breaker.try_acquire().unwrap();
     assert_eq!(permit.started(), 0);
     permit.success();
@@ -49,7 +48,7 @@ fn the_call_of_a_permit_ends_as_its_result_says() {
 }
 
 #[test]
-fn a_call_of_a_permit_that_unwinds_has_failed() {
+fn a_call_of_a_permit_that_unwinds_counts_as_failed() {
     let breaker = Breaker::new(CONFIG, WithSlow::<ShortWindow>::default(), || 0);
     let permit = breaker.try_acquire().unwrap();
     let unwinding =

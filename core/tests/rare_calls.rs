@@ -1,5 +1,5 @@
-//! Breakers that are called rarely, or whose callers fall silent half-way: silence of
-//! the callers says nothing about the callee.
+//! Breakers that are called rarely, or whose calls stop while it is half-open: no calls
+//! is no evidence about the service behind it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -56,14 +56,14 @@ fn ten_probes_judged_by_rate_may_be_twelve_seconds_apart() {
 }
 
 #[test]
-fn what_the_probes_have_found_stays_while_nobody_calls() {
+fn probe_results_are_kept_while_no_calls_come() {
     let clock = ManualClock::new(0);
     let breaker =
         breaker(Config::new().consecutive_failures(1).open_for(50).probes(3).successes(2), &clock);
     breaker.trip();
     clock.advance(50);
     assert!(succeed(&breaker));
-    // For half a turn of the clock and more.
+    // For more than half a turn of the clock.
     for _ in 0..3 {
         clock.advance(1 << 30);
         assert_eq!(breaker.snapshot().tally.calls, 1);
@@ -74,7 +74,7 @@ fn what_the_probes_have_found_stays_while_nobody_calls() {
 }
 
 #[test]
-fn probes_that_overlap_move_the_deadline_as_long_as_they_make_progress() {
+fn overlapping_probes_move_the_deadline_as_long_as_they_make_progress() {
     let clock = ManualClock::new(0);
     let config = Config::new().consecutive_failures(1).open_for(100).probes(4).probe_timeout(50);
     let breaker = breaker(config, &clock);
@@ -88,7 +88,7 @@ fn probes_that_overlap_move_the_deadline_as_long_as_they_make_progress() {
     clock.advance(40);
     let third = breaker.try_acquire().unwrap();
     clock.advance(49);
-    assert_eq!(breaker.phase(), Phase::HalfOpen, "49 ticks after the last of them");
+    assert_eq!(breaker.phase(), Phase::HalfOpen, "49 ticks after the last progress");
     second.success();
     clock.advance(49);
     third.success();
@@ -120,11 +120,15 @@ fn a_refusal_says_how_long_until_the_probes_are_overdue() {
     breaker.trip();
     clock.advance(100);
     let _probe = breaker.try_acquire().unwrap();
-    assert_eq!(breaker.try_acquire().unwrap_err().retry_after, None, "nobody can know");
+    assert_eq!(
+        breaker.try_acquire().unwrap_err().retry_after,
+        None,
+        "unknown until the probe ends"
+    );
 }
 
 #[test]
-fn an_overdue_breaker_reads_the_same_before_and_after_a_call_notices() {
+fn an_overdue_breaker_reads_the_same_before_and_after_a_call_notices_it() {
     for after in [AfterProbeTimeout::Open, AfterProbeTimeout::FreshProbes, AfterProbeTimeout::Close]
     {
         let clock = ManualClock::new(0);
@@ -135,12 +139,12 @@ fn an_overdue_breaker_reads_the_same_before_and_after_a_call_notices() {
         let _lost = breaker.try_acquire().unwrap().into_token();
         clock.advance(75);
         let before = breaker.snapshot();
-        // It changes nothing itself.
+        // Lets the breaker notice that it is overdue.
         let _ = breaker.half_open();
         if after == AfterProbeTimeout::Open {
             assert_eq!((before.phase, before.in_phase_for), (Phase::Open, 25));
             assert_eq!((before.retry_after, before.backoff_level), (Some(25), 1));
-            // By hand it is half-open by now.
+            // Here the call above made it half-open.
             continue;
         }
         assert_eq!(breaker.snapshot(), before, "{after:?}");
@@ -167,11 +171,11 @@ fn a_longest_stay_ends_half_open_whether_probes_are_out_or_not() {
         assert!(succeed(&breaker));
         clock.advance(60);
     }
-    assert_eq!(breaker.phase(), Phase::HalfOpen, "240 ticks after the first of them");
+    assert_eq!(breaker.phase(), Phase::HalfOpen, "240 ticks after the first probe");
     clock.advance(30);
     assert_eq!(breaker.phase(), Phase::Open);
     assert_eq!(breaker.snapshot().retry_after, Some(80), "it has been open for 20 ticks");
-    // The next stay is another one.
+    // The next stay is counted separately.
     clock.advance(80);
     assert!(succeed(&breaker));
     clock.advance(249);
@@ -181,7 +185,7 @@ fn a_longest_stay_ends_half_open_whether_probes_are_out_or_not() {
 }
 
 #[test]
-fn a_stay_with_fresh_probes_begins_anew() {
+fn fresh_probes_start_a_new_stay() {
     let clock = ManualClock::new(0);
     let config = Config::new().consecutive_failures(1).open_for(10).probes(3).no_probe_timeout();
     let config = config.longest_half_open(100).after_probe_timeout(AfterProbeTimeout::FreshProbes);
@@ -215,7 +219,7 @@ fn failures_in_a_row_never_age_by_themselves() {
 }
 
 #[test]
-fn a_place_is_handed_back_when_the_clock_or_the_observer_panics() {
+fn a_probes_place_is_freed_when_the_clock_or_the_observer_panics() {
     struct PanicsOnce<'a>(&'a AtomicBool);
     impl Observer for PanicsOnce<'_> {
         fn transition(&self, transition: &Transition) {
@@ -224,7 +228,7 @@ fn a_place_is_handed_back_when_the_clock_or_the_observer_panics() {
         }
     }
     let config = Config::new().consecutive_failures(1).open_for(10).no_probe_timeout();
-    // The observer, or one of the readings of the clock on the way to a permit.
+    // Either the observer panics, or one of the clock reads on the way to a permit.
     for panics_at in 0..6 {
         let (tick, readings) = (AtomicU32::new(0), AtomicU32::new(u32::MAX));
         let clock = || {

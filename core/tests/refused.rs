@@ -1,6 +1,6 @@
-//! Every value that cannot work is refused at run time, and the one beside it
-//! is not. That the same are compile errors in constants is shown in
-//! `src/config/refused.md`.
+//! Every value that cannot work is refused at run time, and its neighbour is
+//! accepted. `src/config/refused.md` shows that the same values are compile errors
+//! in constants.
 
 use std::error::Error;
 
@@ -22,8 +22,9 @@ const LAST: Config = Config::new().failures_in_window(3).last_calls(10).open_for
 /// Counts in a window by time.
 const LATELY: Config = Config::new().failures_in_window(3).bucket(10).open_for(500);
 
-/// Asserts that `good` is taken and `bad` refused because `field`, of `value`,
-/// is not `least` to `most`. Returns the error for its text to be looked at.
+/// Asserts that `good` is accepted and that `bad` is refused because `field` is
+/// `value`, which is not `least` to `most`. Returns the error, so that its text can be
+/// checked.
 fn refused<W: Window>(
     window: fn() -> W,
     good: Config,
@@ -40,7 +41,7 @@ fn refused<W: Window>(
     error
 }
 
-/// The same for a field whose bounds are `least` and `most`, on both sides.
+/// The same on both sides, for a field whose bounds are `least` and `most`.
 fn bounds<W: Window>(
     window: fn() -> W,
     with: fn(u32) -> Config,
@@ -203,7 +204,7 @@ fn ramp_step() {
 }
 
 #[test]
-fn what_was_not_set() {
+fn a_required_setting_is_missing() {
     let error = refused(no_window, ROW, Config::new().open_for(500), (Field::Policies, 0, 1, 4));
     assert!(
         error
@@ -245,7 +246,7 @@ fn last_calls_without_a_window_even_if_no_policy_needs_them() {
 }
 
 #[test]
-fn what_the_window_has_no_use_for() {
+fn a_length_that_the_window_does_not_use() {
     refused(no_window, ROW, ROW.bucket(10), (Field::Bucket, 10, 0, 0));
     refused(Last20::new, LAST, LAST.bucket(10), (Field::Bucket, 10, 0, 0));
     let no_calls = (Field::LastCalls, 10, 0, 0);

@@ -1,4 +1,4 @@
-//! Settings that say exactly what is meant.
+//! Settings mean exactly what they say.
 
 use std::cell::RefCell;
 
@@ -9,7 +9,7 @@ use microbreaker::{
 };
 
 #[test]
-fn a_token_cannot_be_made_of_an_integer_that_was_never_given() {
+fn an_integer_that_was_never_a_token_does_not_become_one() {
     for accident in [0, 1, u32::MAX, u32::MAX - 1, 255, 1 << 31] {
         assert_eq!(Token::from_bits(accident), None, "{accident:#x}");
     }
@@ -53,7 +53,7 @@ fn a_ratio_can_be_finer_than_a_percent() {
 }
 
 #[test]
-fn ratios_are_refused_that_cannot_be_met() {
+fn ratios_that_cannot_be_met_are_refused() {
     let refused = |part, whole| {
         let config = Config::new().failure_ratio(part, whole).last_calls(9).open_for(1);
         config.check::<ShortWindow>().is_err()

@@ -18,7 +18,7 @@ fn consecutive_failures_take_12_bytes_and_a_pointer() {
 }
 
 #[test]
-fn a_configuration_inside_takes_160_bytes() {
+fn a_configuration_inside_the_breaker_takes_160_bytes() {
     assert_eq!(size_of::<Config>(), 160);
     assert_eq!(size_of::<Breaker<(), NoSize>>(), 172);
 }

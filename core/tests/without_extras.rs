@@ -1,12 +1,12 @@
-//! A breaker without overrides and explicit lengths of openings does what a full one
-//! does whose overrides and explicit lengths are not used.
+//! A breaker without manual phases and explicit lengths behaves like a full one that
+//! does not use them.
 
 use microbreaker::{
     Breaker, Config, Outcome, Permit, Phase, ShortWindow, clock::ManualClock, config::ConfigSource,
 };
 use proptest::prelude::*;
 
-/// A configuration without what takes flash.
+/// A configuration without the extras that take flash.
 struct Lean(Config);
 
 impl ConfigSource for Lean {
@@ -22,7 +22,7 @@ impl ConfigSource for Lean {
 enum Step {
     Advance(u32),
     Acquire,
-    /// Ends one of the calls that are under way.
+    /// Ends one of the calls in flight.
     Finish(usize, Outcome),
     Cancel(usize),
     Trip,
@@ -99,7 +99,7 @@ proptest! {
 }
 
 #[test]
-fn a_lean_breaker_opens_for_the_configured_time_when_an_outcome_demands_another() {
+fn a_lean_breaker_opens_for_the_configured_time_whatever_an_outcome_demands() {
     let clock = ManualClock::new(0);
     let breaker = breaker(Lean(POLICY), &clock);
     breaker.try_acquire().unwrap().finish(Outcome::FailureOpenFor(1_000));

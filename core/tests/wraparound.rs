@@ -1,4 +1,4 @@
-//! Numbers that come round: laps of the ring have 11 bits, generations 8.
+//! Numbers that wrap around: laps of the ring have 11 bits, generations 8.
 
 use std::cell::Cell;
 
@@ -23,7 +23,7 @@ const fn capacity<W: Window>() -> u32 {
     }
 }
 
-/// Remembers as much as `window` can, and trips only by hand.
+/// A breaker that remembers as much as `window` can, and trips only by hand.
 fn patient<W: Window>(window: W) -> Bare<W> {
     let config = Config::new()
         .failure_rate(100)
@@ -42,7 +42,7 @@ fn tally<W: Window>(breaker: &Bare<W>) -> (u32, u32) {
     (tally.calls, tally.failed)
 }
 
-/// Makes `count` transitions that leave the window alone.
+/// Makes `count` transitions that do not touch the window.
 fn forced<W: Window>(breaker: &Bare<W>, count: u32) {
     for i in 0..count {
         if i % 2 == 0 { breaker.force_open() } else { breaker.disable() }
@@ -50,9 +50,9 @@ fn forced<W: Window>(breaker: &Bare<W>, count: u32) {
 }
 
 #[test]
-fn a_word_of_2048_laps_ago_is_never_current() {
+fn a_word_from_2048_laps_ago_is_never_current() {
     fn short_tenures<const WORDS: usize, const BITS: u32>() {
-        // Every length of tenure, and for each more than two periods of laps.
+        // Every length of tenure, each for more than two periods of laps.
         for length in 0..CountWindow::<WORDS, BITS>::CAPACITY {
             let breaker = patient(CountWindow::<WORDS, BITS>::new());
             record(&breaker, Outcome::Success);
@@ -84,12 +84,12 @@ fn slides<const WORDS: usize, const BITS: u32>(calls: u32) {
 }
 
 #[test]
-fn one_tenure_of_2048_laps_slides_all_the_way() {
+fn a_window_slides_through_a_tenure_of_2048_laps() {
     slides::<5, 3>(2 * 2_048 * 5 * 3 + 100);
 }
 
 #[test]
-fn the_most_words_slide_all_the_way_round() {
+fn a_window_of_the_most_words_slides_all_the_way_round() {
     slides::<64, 1>(300);
 }
 
@@ -130,7 +130,7 @@ fn a_window_does_not_survive_256_trips_in_a_row() {
 
 /// The word of a new [`ShortWindow`] carries the tag of generation 255.
 #[test]
-fn a_short_window_begins_its_255th_tenure_empty() {
+fn a_short_window_starts_its_255th_tenure_empty() {
     let breaker = patient(ShortWindow::new());
     for tenure in 1..=300 {
         breaker.reset();
@@ -141,7 +141,7 @@ fn a_short_window_begins_its_255th_tenure_empty() {
 }
 
 #[test]
-fn a_permit_of_255_transitions_ago_is_stale() {
+fn a_permit_from_255_transitions_ago_is_stale() {
     for transitions in 1..=255 {
         let breaker = patient(CountWindow::<3>::new());
         let permit = breaker.try_acquire().unwrap();
@@ -152,9 +152,9 @@ fn a_permit_of_255_transitions_ago_is_stale() {
     }
 }
 
-/// The documented limit: not wanted, but known.
+/// The documented limit: unwanted, but known.
 #[test]
-fn a_permit_of_exactly_256_transitions_ago_is_taken_for_a_fresh_one() {
+fn a_permit_from_exactly_256_transitions_ago_is_taken_for_a_fresh_one() {
     let breaker = patient(CountWindow::<3>::new());
     let permit = breaker.try_acquire().unwrap();
     forced(&breaker, 255);
@@ -163,9 +163,9 @@ fn a_permit_of_exactly_256_transitions_ago_is_taken_for_a_fresh_one() {
     assert_eq!(tally(&breaker), (1, 1));
 }
 
-/// What it cannot do is to begin an opening anew.
+/// But such a permit cannot restart an opening.
 #[test]
-fn a_permit_of_exactly_256_transitions_ago_changes_no_breaker_that_refuses() {
+fn a_permit_from_exactly_256_transitions_ago_changes_no_breaker_that_refuses() {
     for refuse in [Bare::<()>::trip, Bare::force_open] {
         let config = Config::new().consecutive_failures(1).open_for(10);
         let breaker = Breaker::new(config, (), &CLOCK);
@@ -179,7 +179,7 @@ fn a_permit_of_exactly_256_transitions_ago_changes_no_breaker_that_refuses() {
 }
 
 #[test]
-fn a_probe_of_exactly_256_transitions_ago_cannot_upset_the_count_of_probes() {
+fn a_probe_from_exactly_256_transitions_ago_cannot_upset_the_count_of_probes() {
     let config = Config::new().consecutive_failures(1).open_for(10).probes(2).no_probe_timeout();
     let breaker = Breaker::new(config, (), &CLOCK);
     breaker.trip();
@@ -189,7 +189,7 @@ fn a_probe_of_exactly_256_transitions_ago_cannot_upset_the_count_of_probes() {
         breaker.trip();
         breaker.half_open().unwrap();
     }
-    // None is out: there is nothing that the old ones could be.
+    // No probe is out, so the old permits cannot be taken for one.
     for permit in old {
         permit.success();
     }
@@ -198,10 +198,9 @@ fn a_probe_of_exactly_256_transitions_ago_cannot_upset_the_count_of_probes() {
     assert!(breaker.try_acquire().is_err());
 }
 
-/// The first of two lengths of their own does not fit into the state word, the
-/// second does.
+/// The first explicit length does not fit into the state word; the second does.
 #[test]
-fn what_a_length_was_rounded_up_by_is_not_taken_off_another_256_transitions_later() {
+fn the_excess_of_a_length_is_not_taken_off_another_256_transitions_later() {
     let breaker = patient(ShortWindow::new());
     breaker.trip_for((1 << 20) + 1);
     assert_eq!(breaker.snapshot().retry_after, Some((1 << 20) + 1));
@@ -227,9 +226,9 @@ fn halving_keeps_the_ratio_of_a_million_calls() {
     assert!((290..=310).contains(&snapshot.failure_permille().unwrap()), "{snapshot:?}");
 }
 
-/// The counts are halved under a run of failures that is longer than half.
+/// The counts are halved during a run of failures that is longer than half of them.
 #[test]
-fn halving_is_no_reason_for_a_dry_run_to_report_again() {
+fn halving_does_not_make_a_dry_run_report_again() {
     #[derive(Default)]
     struct Reports(Cell<u32>);
     impl Observer for Reports {
@@ -248,8 +247,8 @@ fn halving_is_no_reason_for_a_dry_run_to_report_again() {
     assert_eq!(reports.0.get(), 1);
 }
 
-/// Fails in two buckets, one after the other, which trips; in so many tenures, with so
-/// many ticks between them.
+/// Trips by failures in two successive buckets, in each of `tenures` tenures with `idle`
+/// ticks between them.
 fn trips_in_two_buckets(tenures: u32, idle: u32) {
     let clock = ManualClock::new(0);
     let config = Config::new().failures_in_window(2).bucket(10).open_for(100);
@@ -265,18 +264,18 @@ fn trips_in_two_buckets(tenures: u32, idle: u32) {
 }
 
 #[test]
-fn a_bucket_of_256_tenures_ago_is_not_one_to_come() {
+fn a_bucket_from_256_tenures_ago_is_not_taken_for_a_new_one() {
     trips_in_two_buckets(600, 0);
 }
 
 #[test]
-fn a_bucket_of_half_a_turn_of_the_clock_ago_is_not_one_to_come() {
+fn a_bucket_from_half_a_turn_of_the_clock_ago_is_not_taken_for_a_new_one() {
     trips_in_two_buckets(8, (1 << 31) + (1 << 25));
 }
 
-/// A new window's cursor is all ones: no other is, whatever the generation and the slot.
+/// Only a new window's cursor is all ones, whatever the generation and the slot.
 #[test]
-fn a_cursor_of_the_highest_values_is_not_that_of_a_new_window() {
+fn the_highest_cursor_is_not_taken_for_that_of_a_new_window() {
     fn highest<const BUCKETS: usize>(skipped: u32) {
         let clock = ManualClock::new(0);
         let config = Config::new().failures_in_window(9).bucket(1).open_for(10);
@@ -298,13 +297,13 @@ fn a_cursor_of_the_highest_values_is_not_that_of_a_new_window() {
     }
 }
 
-/// Fails after so many buckets each, from the tick `start` on.
+/// From the tick `start` on, fails after each of `jumps`, counted in buckets.
 fn moves_on<const BUCKETS: usize>(mut start: u32, bucket: u32, jumps: &[u32]) {
     start -= start % bucket;
     let clock = ManualClock::new(start);
     let config = Config::new().failures_in_window(500).bucket(bucket).open_for(10);
     let breaker = Breaker::new(config, TimeWindow::<BUCKETS>::new(), &clock);
-    // Counted, as the bucket before the clock wraps is cut short.
+    // Counted one by one, because the bucket before the clock wraps is cut short.
     let mut newest = 0;
     let mut failed = Vec::new();
     for jump in jumps {
@@ -324,7 +323,7 @@ fn moves_on<const BUCKETS: usize>(mut start: u32, bucket: u32, jumps: &[u32]) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// Whatever buckets are jumped over, on whichever side of a multiple of 2^23.
+    /// Whichever buckets are skipped, on either side of a multiple of 2^23.
     #[test]
     fn a_window_by_time_moves_on_where_high_bits_change(
         block in prop_oneof![1 => Just(0), 9 => 1_u32..512],

@@ -1,9 +1,9 @@
 //! What the models share. Everything here is for `--cfg loom` only.
 //!
-//! A model sees a breaker through its public methods and its observer, as a
-//! user does. Its threads are loom's, so every interleaving and every value
-//! that a load may return is tried; what the models themselves share (the
-//! journal) is hidden from loom on purpose, or it would order the threads.
+//! A model uses a breaker as a user does: through its public methods and its
+//! observer. Its threads are loom's, so loom tries every interleaving and every
+//! value that a load may return. What the models themselves share (the journal)
+//! is hidden from loom on purpose, because it would order the threads.
 #![cfg(loom)]
 
 use std::sync::{Arc, Mutex};
@@ -21,10 +21,10 @@ pub fn model(f: impl Fn() + Sync + Send + 'static) {
 }
 
 /// Runs `f` in every interleaving with at most `preemptions` preemptions: for
-/// models that would not end within minutes otherwise.
+/// models that would otherwise take longer than minutes.
 pub fn model_with(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    // `LOOM_MAX_PREEMPTIONS` has the last word: `cargo xtask loom --full` sets it.
+    // `LOOM_MAX_PREEMPTIONS` takes precedence: `cargo xtask loom --full` sets it.
     builder.preemption_bound.get_or_insert(preemptions);
     run(builder, f);
 }
@@ -38,8 +38,7 @@ pub fn bounded_model(steps: usize, f: impl Fn() + Sync + Send + 'static) {
     builder.check(f);
 }
 
-/// Runs the model, and says how many interleavings there were. `cargo xtask`
-/// reads that.
+/// Runs the model and prints the number of interleavings, which `cargo xtask` reads.
 fn run(builder: loom::model::Builder, f: impl Fn() + Sync + Send + 'static) {
     let bound = match builder.preemption_bound {
         Some(bound) => bound.to_string(),
@@ -54,7 +53,7 @@ fn run(builder: loom::model::Builder, f: impl Fn() + Sync + Send + 'static) {
     });
     let count = count.load(std::sync::atomic::Ordering::Relaxed);
     let took = start.elapsed();
-    // loom ends in silence at its limit.
+    // loom stops silently at its limit.
     let end = if limit.is_some_and(|limit| took >= limit) { "stopped" } else { "ended" };
     eprintln!(
         "loom: preemptions {bound}, interleavings {count}, {end}, {:.2} s",
@@ -111,7 +110,7 @@ impl Clock for Ticks {
 pub struct Still;
 
 impl Still {
-    /// Far from 0, the tick at which a breaker begins.
+    /// Far from 0, the initial tick of a new breaker.
     pub const NOW: u32 = 1000;
 }
 
@@ -121,7 +120,7 @@ impl Clock for Still {
     }
 }
 
-/// Records what a breaker says.
+/// Records what an observer hears.
 #[derive(Default)]
 pub struct Journal {
     transitions: Mutex<Vec<Transition>>,
@@ -130,8 +129,9 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// The phases entered, in order, once the transitions have been checked:
-    /// each heard once, and together a path of the state diagram from `Closed`.
+    /// The phases entered, in order. Checks first that each transition was heard
+    /// once, and that together they are a path through the state diagram from
+    /// `Closed`.
     pub fn path(&self) -> Vec<Phase> {
         let mut transitions = self.transitions.lock().unwrap().clone();
         transitions.sort_by_key(|transition| transition.generation);
@@ -147,17 +147,17 @@ impl Journal {
         path
     }
 
-    /// The outcomes heard, and whether they were stale, in no order.
+    /// The outcomes heard, and whether they were stale, in no particular order.
     pub fn outcomes(&self) -> Vec<(Outcome, bool)> {
         self.outcomes.lock().unwrap().clone()
     }
 
-    /// Why the breaker would have tripped, each time that it said so.
+    /// The causes for which the breaker reported that it would have tripped.
     pub fn would_trips(&self) -> Vec<Cause> {
         self.would_trips.lock().unwrap().clone()
     }
 
-    /// How often a transition to `to` by `cause` was heard.
+    /// How often a transition to `to` for `cause` was heard.
     pub fn heard(&self, to: Phase, cause: Cause) -> usize {
         let transitions = self.transitions.lock().unwrap();
         transitions.iter().filter(|heard| heard.to == to && heard.cause == cause).count()
@@ -206,17 +206,17 @@ pub fn ticking<W: Window>(config: Config, window: W) -> (Arc<Observed<W, Ticks>>
     (Arc::new(Breaker::observed(config, window, ticks.clone(), Journal::default())), ticks)
 }
 
-/// What a model does to a breaker in one word.
+/// Shorthands for what models do to a breaker.
 pub trait Use {
-    /// Asks for leave; the permit as a token, which may go to another thread.
+    /// Acquires a permit and returns its token, which may go to another thread.
     fn hold(&self) -> Result<Token, Rejected>;
-    /// A call that succeeds. Whether it was admitted.
+    /// Makes a call that succeeds. Returns whether it was admitted.
     fn succeed(&self) -> bool;
-    /// A call that fails. Whether it was admitted.
+    /// Makes a call that fails. Returns whether it was admitted.
     fn fail(&self) -> bool;
-    /// A call that succeeds after so many ticks. Whether it was admitted.
+    /// Makes a call that succeeds after `ticks`. Returns whether it was admitted.
     fn succeed_after(&self, ticks: u32) -> bool;
-    /// Ticks until it is worth asking, of a breaker that must refuse.
+    /// The ticks until the next call is worth trying; the breaker must refuse.
     fn left(&self) -> Option<u32>;
 }
 
@@ -242,7 +242,7 @@ impl<W: Window, C: Clock> Use for Observed<W, C> {
     }
 }
 
-/// A half-open breaker and the tokens of the `out` probes it has out.
+/// A half-open breaker, and the tokens of the `out` probes it has out.
 ///
 /// Opens at one failure, for 10 ticks; half-open for 20; needs `successes` of
 /// `probes`.
@@ -255,8 +255,8 @@ pub fn probing(
     half_open(config, (), out)
 }
 
-/// The same with another configuration and a window; whatever it says, open for
-/// 10 ticks and half-open for 20.
+/// The same with another configuration and a window; always open for 10 ticks and
+/// half-open for 20.
 pub fn half_open<W: Window>(
     config: Config,
     window: W,

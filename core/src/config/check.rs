@@ -1,4 +1,4 @@
-//! Whether a configuration can work.
+//! Checks whether a configuration can work.
 
 use super::{
     Abandoned, Backoff, Config, ConfigError, Field, MAX_COUNT, MAX_FACTOR_PART, MAX_LEVEL,
@@ -8,11 +8,11 @@ use crate::state::{MAX_CONSECUTIVE, MAX_PROBES, MAX_RATED_PROBES, MAX_STAY};
 use crate::window::{Kind, Window};
 
 impl Config {
-    /// Whether every value is in its range, for a breaker with a window `W`.
+    /// Checks that every value is in range, for a breaker with a window `W`.
     ///
     /// # Errors
     ///
-    /// The first field that is not, with its value and what is allowed.
+    /// The first field that is out of range, with its value and what is allowed.
     pub const fn check<W: Window>(&self) -> Result<(), ConfigError> {
         let in_window = self.failures_in_window.is_some()
             || self.failure_rate.is_some()
@@ -20,15 +20,18 @@ impl Config {
         if self.consecutive_failures.is_none() && !in_window {
             return Err(ConfigError::new(Field::Policies, 0, 1, 4));
         }
-        // As many calls or failures as can be told.
+        // The most calls or failures that can be counted.
         let bound = match W::KIND {
             Kind::None if in_window => 0,
             Kind::None => self.min_calls,
             Kind::Count { .. } => self.last_calls,
             Kind::Time { .. } => MAX_COUNT,
         };
-        // What only a window that remembers all calls, or times them, can tell.
-        let counted = !matches!(W::KIND, Kind::Time { calls: false, .. });
+        // What needs a window that remembers all calls, or times them.
+        let counted = match W::KIND {
+            Kind::Time { calls: false, .. } => false,
+            _ => true,
+        };
         let timed = W::SLOW && counted;
         let (probes, rated) = match self.probe_rate_after {
             Some(_) => (MAX_RATED_PROBES, self.probe_rate_after),
@@ -148,7 +151,7 @@ pub(crate) const fn within(
     }
 }
 
-/// `possible`: whether calls are remembered that there can be a rate of.
+/// `possible`: whether the window remembers calls, so that there can be a rate.
 const fn rate(field: Field, ratio: Option<Ratio>, possible: bool) -> Result<(), ConfigError> {
     match ratio {
         Some(Ratio { part, whole }) => within(field, part, 1, if possible { whole } else { 0 }),

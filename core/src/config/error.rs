@@ -1,11 +1,11 @@
-//! What is wrong with a configuration.
+//! The error for a configuration that cannot work.
 
 use core::fmt;
 
 #[cfg(doc)]
 use super::Config;
 
-/// A configuration that cannot work: which field, its value, what is allowed.
+/// Why a configuration cannot work: which field, its value, and what is allowed.
 ///
 /// ```
 /// use microbreaker::Config;
@@ -22,10 +22,10 @@ pub struct ConfigError {
     pub value: u32,
     /// The least allowed value.
     pub least: u32,
-    /// The greatest allowed value; below `least` if nothing is allowed, as for
-    /// `last_calls` where the breaker has no window.
+    /// The greatest allowed value; below `least` if no value is allowed, as for
+    /// `last_calls` of a breaker without a window.
     pub most: u32,
-    /// The window whose bounds these are, if they are one's.
+    /// The window that sets these bounds, if one does.
     pub window: Option<&'static str>,
 }
 
@@ -73,12 +73,12 @@ macro_rules! fields {
                 match self { $(Self::$variant => stringify!($name),)+ }
             }
 
-            /// What is required of it.
+            /// What the field requires.
             const fn requirement(self) -> &'static str {
                 match self { $(Self::$variant => $complaint,)+ }
             }
 
-            /// What a compile error says; it cannot show the value.
+            /// The text of the compile error, which cannot show the value.
             pub(super) const fn complaint(self) -> &'static str {
                 match self { $(Self::$variant => concat!("bad Config: ", stringify!($name), " ", $complaint),)+ }
             }
@@ -109,9 +109,9 @@ fields! {
     Bucket bucket "must be 1 to 2^31 - 1 (ticks) for all buckets of the TimeWindow together"
     /// [`Config::open_for`]
     OpenFor open_for "must be 1 to 2^31 - 1 (ticks)"
-    /// [`Config::backoff`], its factor
+    /// The factor of [`Config::backoff`]
     BackoffFactor backoff_factor "must be 2 or more, or a ratio above 1 of parts up to 65535"
-    /// [`Config::backoff`], its maximum
+    /// The maximum of [`Config::backoff`]
     BackoffMax backoff_max "must be open_for to what 15 multiplications reach, at most 2^31 - 1 (ticks)"
     /// [`Config::jitter`]
     Jitter jitter "must be 1 to 100 (percent)"
@@ -129,12 +129,12 @@ fields! {
     LongestHalfOpen longest_half_open "must be 1 to 8323071 (ticks)"
     /// [`Config::abandoned_by_time`]
     AbandonedByTime abandoned_by_time "needs slow_after"
-    /// [`Config::ramp`], a share
+    /// A share of [`Config::ramp`]
     RampShare ramp_share "must be 1 to 99 (percent), none smaller than the one before"
     /// [`ThrottleConfig::multiplier_tenths`](crate::ThrottleConfig::multiplier_tenths)
     Multiplier multiplier_tenths "must be 10 to 1000"
     /// [`ThrottleConfig::cap`](crate::ThrottleConfig::cap)
     Cap cap "must be 1 to 99 (percent)"
-    /// [`Config::ramp`], its step
+    /// The step of [`Config::ramp`]
     RampStep ramp_step "must be 1 to 306783378 (ticks)"
 }

@@ -23,22 +23,22 @@ pub trait ConstConfig {
     /// The configuration.
     const CONFIG: Config;
 
-    /// Whether the phases that only a hand enters exist. Without them
+    /// Whether the phases that are entered only by hand exist. Without them
     /// [`force_open`](crate::Breaker::force_open),
     /// [`disable`](crate::Breaker::disable) and
     /// [`metrics_only`](crate::Breaker::metrics_only) do not compile, and take
     /// no flash.
     const MANUAL_PHASES: bool = true;
 
-    /// Whether openings may have a length of their own. Without it
+    /// Whether openings may have an explicit length. If not,
     /// [`trip_for`](crate::Breaker::trip_for) does not compile, and
     /// [`Outcome::FailureOpenFor`](crate::Outcome::FailureOpenFor) opens for the
     /// configured time.
     const EXPLICIT_LENGTHS: bool = true;
 }
 
-/// The configuration of `S`, known to the compiler: it takes no RAM, and the
-/// policies that it does not use take no flash either.
+/// The configuration of `S`, known at compile time: it takes no RAM, and policies
+/// it does not use take no flash either.
 ///
 /// ```
 /// use microbreaker::{Breaker, Config, ShortWindow, config::{ConstConfig, Fixed}};

@@ -1,9 +1,9 @@
-//! How long a window is: what the configurations of a breaker and of a throttle share.
+//! The length of a window, which the configurations of breaker and throttle share.
 
 use super::{ConfigError, Field, MAX_TICKS, within};
 use crate::window::{Kind, Reach, Window};
 
-/// The length of a window, by count or by time; the other one is 0.
+/// The length of a window, by count or by time; the other field is 0.
 #[derive(Clone, Copy)]
 pub(crate) struct WindowLength {
     /// Calls in a window by count.
@@ -13,8 +13,8 @@ pub(crate) struct WindowLength {
 }
 
 impl WindowLength {
-    /// Whether a window `W` can be this long, and the other length is not set. Without
-    /// a window nothing is, and none may be `needed`.
+    /// Checks that a window `W` can be this long and that the other length is not set.
+    /// Without a window no length may be set, and none may be `needed`.
     pub(crate) const fn check<W: Window>(self, needed: bool) -> Result<(), ConfigError> {
         let no_calls = within(Field::LastCalls, self.last_calls, 0, 0);
         let no_bucket = within(Field::Bucket, self.bucket, 0, 0);
@@ -34,11 +34,11 @@ impl WindowLength {
         }
     }
 
-    /// How far back the window reaches, `now` telling the tick.
+    /// How far back the window reaches; `now` reads the current tick.
     #[inline]
     pub(crate) fn reach<N: Fn() -> u32>(self, now: N) -> Reach<N> {
-        // A window by time is never built with 0; this spares the division a check
-        // that could panic.
+        // Never 0 for a window by time; this spares the division a check that could
+        // panic.
         let bucket = if self.bucket == 0 { 1 } else { self.bucket };
         Reach { last_calls: self.last_calls, bucket, now }
     }
@@ -47,8 +47,8 @@ impl WindowLength {
 /// The two setters of a window's length.
 macro_rules! window_length_setters {
     () => {
-        /// A [`CountWindow`](crate::CountWindow) or a
-        /// [`ShortWindow`](crate::ShortWindow) is the last `count` calls, exactly: 1
+        /// A [`CountWindow`](crate::CountWindow) or
+        /// [`ShortWindow`](crate::ShortWindow) holds exactly the last `count` calls, 1
         /// to its capacity.
         #[must_use]
         pub const fn last_calls(mut self, count: u32) -> Self {
@@ -56,8 +56,8 @@ macro_rules! window_length_setters {
             self
         }
 
-        /// A bucket of a [`TimeWindow`](crate::TimeWindow) is `ticks` long; all of
-        /// them together at most 2^31 - 1.
+        /// Each bucket of a [`TimeWindow`](crate::TimeWindow) is `ticks` long; all
+        /// buckets together, at most 2^31 - 1.
         #[must_use]
         pub const fn bucket(mut self, ticks: u32) -> Self {
             self.bucket = ticks;

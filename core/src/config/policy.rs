@@ -1,4 +1,4 @@
-//! The decisions of a configuration: pure functions of what was observed.
+//! What a configuration decides: pure functions of what the breaker has seen.
 
 use super::{
     Abandoned, AfterProbeTimeout, Backoff, Config, MAX_PROBE_TIMEOUT, MAX_TICKS, ProbeTimeout,
@@ -8,7 +8,7 @@ use crate::event::{Cause, Causes, Outcome};
 use crate::state::Probes;
 use crate::tally::{Record, Tally};
 
-/// The verdict of the probes that have finished so far.
+/// The verdict of the probes finished so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Close,
@@ -21,13 +21,13 @@ impl Config {
         self.consecutive_failures.is_some()
     }
 
-    /// Whether failures in a row count only as long as the window holds them.
+    /// Whether failures in a row count only while the window holds them.
     pub(crate) const fn ages_consecutive(&self) -> bool {
         self.consecutive_within_window
     }
 
-    /// Whether `count` failures in a row meet the policy, `in_window` of all
-    /// failures being in the window if they age with it.
+    /// Whether `count` failures in a row meet the policy. If failures age with the
+    /// window, `in_window` is how many it holds.
     pub(crate) const fn met_by_consecutive(&self, count: u32, in_window: Option<u32>) -> bool {
         match (self.consecutive_failures, in_window) {
             (Some(threshold), Some(in_window)) => count >= threshold && in_window >= threshold,
@@ -36,8 +36,8 @@ impl Config {
         }
     }
 
-    /// Which of the window's policies `tally` meets first, after a call that counts
-    /// as `call`; those in `told` are passed over.
+    /// The first of the window's policies that `tally` meets after a call that counts
+    /// as `call`; skips those in `told`.
     pub(crate) const fn met_by(&self, tally: Tally, call: Record, told: Causes) -> Option<Cause> {
         let enough = self.min_calls <= 1 || tally.calls >= self.min_calls;
         let has_rate = self.failure_rate.is_some() || self.slow_rate.is_some();
@@ -67,8 +67,8 @@ impl Config {
         None
     }
 
-    /// All policies that are met after a call that counts as `call`, with so many
-    /// failures in a row.
+    /// All policies that are met after a call that counts as `call`, with
+    /// `consecutive` failures in a row.
     pub(crate) fn all_met(
         &self,
         tally: Tally,
@@ -104,8 +104,7 @@ impl Config {
         self.min_calls
     }
 
-    /// What an abandoned call counts as, by whether it was slow and whether it was a
-    /// probe.
+    /// What an abandoned call counts as.
     pub(crate) const fn abandoned(&self, slow: bool, probe: bool) -> Outcome {
         match self.abandoned {
             Abandoned::ByTime if slow && !probe => Outcome::Success,
@@ -115,8 +114,8 @@ impl Config {
         }
     }
 
-    /// How long the opening lasts that began at `tick` as `generation`, after
-    /// `level` trips from half-open, in ticks.
+    /// How many ticks an opening lasts that began at `tick` in `generation`, after
+    /// `level` trips from half-open.
     #[inline]
     pub(crate) fn opening(&self, level: u32, generation: u32, tick: u32) -> u32 {
         let wait = match self.backoff {
@@ -130,7 +129,7 @@ impl Config {
         (wait + longer).min(MAX_TICKS)
     }
 
-    /// The wait after `level` trips from half-open, at most `max`, without jitter.
+    /// The wait after `level` trips from half-open, without jitter and at most `max`.
     pub(super) const fn backed_off(&self, level: u32, max: u32) -> u32 {
         let (mut wait, mut times) = (self.open_for, 0);
         while let Some(Backoff { factor, .. }) = self.backoff
@@ -143,12 +142,12 @@ impl Config {
         if wait < max { wait } else { max }
     }
 
-    /// Whether probes are counted with slow ones apart.
+    /// Whether slow probes are counted separately.
     pub(crate) const fn judges_by_rate(&self) -> bool {
         self.probe_rate_after.is_some()
     }
 
-    /// Whether one more probe may go out beside `probes`.
+    /// Whether one more probe may go out besides `probes`.
     pub(crate) const fn has_probe_beside(&self, probes: Probes) -> bool {
         let given = match self.reuse_probes_until {
             Some(_) => probes.out,
@@ -157,7 +156,7 @@ impl Config {
         given < self.probes
     }
 
-    /// What `probes` decide.
+    /// The verdict of `probes`.
     pub(crate) const fn judge(&self, probes: Probes) -> Verdict {
         let finished = probes.succeeded + probes.failed;
         if let Some(after) = self.probe_rate_after {
@@ -185,7 +184,8 @@ impl Config {
         }
     }
 
-    /// How long a probe may be out without any of them moving, in ticks.
+    /// How many ticks half-open may last with a probe out while no probe is given out
+    /// or ends.
     #[inline]
     pub(crate) fn probe_timeout_ticks(&self) -> Option<u32> {
         match self.probe_timeout {
@@ -195,7 +195,7 @@ impl Config {
         }
     }
 
-    /// How long the breaker may be half-open without a verdict, in ticks.
+    /// How many ticks the breaker may be half-open without a verdict.
     pub(crate) const fn longest_stay(&self) -> Option<u32> {
         self.longest_half_open
     }
@@ -208,11 +208,10 @@ impl Config {
         self.ramp.is_some()
     }
 
-    /// The share of calls, in percent, admitted `ticks` after closing; `None`
-    /// for all.
+    /// The percentage of calls admitted `ticks` after closing; `None` for all.
     pub(crate) fn share_after(&self, ticks: u32) -> Option<u32> {
         let Ramp { shares, count, step } = self.ramp?;
-        // Never 0, as for the bucket.
+        // Never 0; this spares the division a check that could panic.
         let index = ticks / if step == 0 { 1 } else { step };
         let share = shares.get(index as usize).filter(|_| index < count)?;
         Some((*share).into())
@@ -224,8 +223,8 @@ impl Ratio {
         Self { part: percent, whole: 100 }
     }
 
-    /// This many times `ticks`, rounded down, or the most there can be. As a factor its
-    /// parts are so small that nothing overflows before.
+    /// `ticks` times this ratio, rounded down and saturating. The parts of a factor are
+    /// so small that no intermediate product overflows.
     const fn times(self, ticks: u32) -> u32 {
         // Never 0; this spares the division a check that could panic.
         let whole = if self.whole == 0 { 1 } else { self.whole };
@@ -234,7 +233,7 @@ impl Ratio {
     }
 }
 
-/// Whether `bad` of `calls` are at least `ratio`, compared exactly.
+/// Whether `bad` of `calls` is at least `ratio`, compared exactly.
 const fn reached(ratio: Option<Ratio>, bad: u32, calls: u32) -> bool {
     match ratio {
         Some(Ratio { part, whole }) => bad as u64 * whole as u64 >= part as u64 * calls as u64,

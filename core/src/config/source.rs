@@ -2,7 +2,7 @@
 
 use super::Config;
 
-/// Where a breaker finds its configuration: a [`Config`] of its own, a reference
+/// Where a breaker keeps its configuration: a [`Config`] inside it, a reference
 /// to one in flash, or its type ([`Fixed`](super::Fixed)).
 pub trait ConfigSource {
     /// As [`ConstConfig::MANUAL_PHASES`](super::ConstConfig::MANUAL_PHASES).
@@ -11,7 +11,7 @@ pub trait ConfigSource {
     /// As [`ConstConfig::EXPLICIT_LENGTHS`](super::ConstConfig::EXPLICIT_LENGTHS).
     const EXPLICIT_LENGTHS: bool = true;
 
-    /// The configuration, always the same.
+    /// The configuration; must be the same on every call.
     fn config(&self) -> &Config;
 }
 

@@ -1,8 +1,8 @@
-//! The tick from which the current phase counts, and what else time needs.
+//! The tick from which the current phase counts, and the other times it needs.
 //!
 //! Neither fits into the state word, so a transition publishes the phase *not
-//! settled*, and the first thread to find it settles it: normally the winner of the
-//! transition, but no thread waits for a winner that was preempted.
+//! settled*, and the first thread that comes by settles it: normally the winner
+//! of the transition, but no thread waits for a winner that was preempted.
 //!
 //! ```text
 //!   tick    the tick at which the phase began; in HalfOpen, at which a probe was last
@@ -13,16 +13,17 @@
 //! ```
 //!
 //! A thread may sleep between any two steps and wake generations later. Its
-//! compare-and-swap must fail then, or do no harm:
-//! - `tick` is swapped from the value seen *before* checking that the generation is
-//!   still unsettled. If a later phase began, it has changed, unless that phase began
-//!   at the very same tick; then the sleeper's is the same too, as a thread that sees
-//!   a tick also sees the clock it was read from. A sleeper of the same generation
-//!   may move it on, to a tick that it read before the generation was settled, so
-//!   never beyond that moment.
-//! - `excess` is tagged. Settling sets it to 0 in every generation, so that a tag of
-//!   256 generations ago is never met; then the winner, which alone knows it,
-//!   publishes it. Until then the length is the rounded one.
+//! compare-and-swap must then fail or do no harm:
+//! - `tick` is swapped from the value seen *before* checking that the
+//!   generation is still unsettled. If a later phase has begun, the value has
+//!   changed, unless that phase began at the very same tick; then the sleeper
+//!   writes the same tick too, because a thread that sees a tick also sees the
+//!   clock it was read from. A sleeper of the same generation may move the tick
+//!   on, to one it read before the generation was settled, so never beyond that
+//!   moment.
+//! - `excess` is tagged. Settling sets it to 0 in every generation, so a tag from
+//!   256 generations ago is never met; then the winner, which alone knows the
+//!   excess, publishes it. Until then the length is the rounded one.
 
 use super::{GENERATIONS, State, Word};
 use crate::clock::STEP_BACK;
@@ -35,7 +36,7 @@ const STAY: u32 = 1 << 23;
 /// The longest stay in half-open that can be measured, in ticks.
 pub(crate) const MAX_STAY: u32 = STAY - STEP_BACK - 1;
 
-/// What is kept in the word of the excess.
+/// What the excess word is used for.
 #[derive(Clone, Copy)]
 pub(crate) struct Kept {
     /// The excess of explicit lengths.
@@ -49,13 +50,13 @@ impl Kept {
         self.excess || self.stay
     }
 
-    /// What the word becomes in `state`, which is settled at `now`.
+    /// The next value of the word when `state` is settled at `now`.
     const fn next(self, state: State, word: u32, now: u32) -> u32 {
         let generation = state.generation();
         if !self.stay || !state.is(Phase::HalfOpen) {
             return tagged(generation, 0);
         }
-        // A stay goes on if its word is of this tenure or of the one before.
+        // The stay goes on if the word belongs to this tenure or the one before.
         let tenures = generation.wrapping_sub(word >> TAG_SHIFT) % GENERATIONS;
         let goes_on = word & STAY != 0 && tenures <= 1;
         let began = if goes_on { word } else { now };
@@ -78,23 +79,23 @@ impl Entered {
 
     /// The tick of the current settled phase.
     ///
-    /// What is read belongs to the state loaded before if that has not changed
-    /// when it is loaded again after.
+    /// Valid for the state loaded before only if a second load afterwards finds the
+    /// state unchanged.
     #[inline]
     pub(crate) fn tick(&self) -> u32 {
         self.tick.load(Ordering::Acquire)
     }
 
-    /// By how many ticks the length of `generation`, settled, was rounded up,
-    /// as far as its winner has said.
+    /// By how many ticks the length of `generation`, which is settled, was rounded
+    /// up; 0 until the winner has published it.
     #[inline]
     pub(crate) fn excess(&self, generation: u32) -> u32 {
         let word = self.excess.load(Ordering::Acquire);
         if word >> TAG_SHIFT == generation { word & ((1 << TAG_SHIFT) - 1) } else { 0 }
     }
 
-    /// For how many ticks before `tick`, the one of `generation`, the breaker had been
-    /// half-open.
+    /// How many ticks the breaker had been half-open before `tick`, the tick of
+    /// `generation`.
     #[inline]
     pub(crate) fn stay_before(&self, generation: u32, tick: u32) -> u32 {
         let word = self.excess.load(Ordering::Acquire);
@@ -102,18 +103,18 @@ impl Entered {
             return 0;
         }
         let ticks = tick.wrapping_sub(word) % STAY;
-        // It began on a core whose clock is ahead.
+        // The stay began on a core whose clock is ahead.
         if ticks >= STAY - STEP_BACK { 0 } else { ticks }
     }
 
     shared_in_flash! {
         elsewhere cold, inline(never);
 
-        /// The state, once it is settled, which is done here if need be; and before
-        /// it is, `begin` has been called with a state of its generation.
+        /// Returns the settled state, settling it first if need be. Before it settles
+        /// a state, it calls `begin` with a state of the same generation.
         ///
-        /// Lock-free: every retry means that another thread settled, or another
-        /// transition got through.
+        /// Lock-free: every retry means that another thread settled the state, or
+        /// that another transition succeeded.
         pub(crate) fn settle(
             &self,
             word: &Word,
@@ -127,12 +128,13 @@ impl Entered {
                     return state;
                 }
                 let tick = self.tick();
-                // Relaxed: if it is of a later generation, that began before the swap
-                // below, or else it could not be seen here; so the swap fails.
+                // Relaxed: if the excess is of a later generation, that generation
+                // began before the swap of the state below, or the excess could not be
+                // seen here; so that swap fails.
                 let excess = if kept.any() { self.excess.load(Ordering::Relaxed) } else { 0 };
-                // The clock is read after the words and before the check: a tick
-                // read in this generation, or thrown away. Checked by a swap: a load
-                // could be older than the clock's tick.
+                // The clock is read after the words and before the check, so the tick
+                // was read in this generation or is thrown away. The check is a swap:
+                // a load could be older than the clock's tick.
                 let now = now();
                 begin(state);
                 if word.swap(state, state)
@@ -146,12 +148,12 @@ impl Entered {
         }
     }
 
-    /// Says by how many ticks the length of `generation`, settled, was rounded
-    /// up, unless it is over. Only its winner knows.
+    /// Publishes by how many ticks the length of `generation`, which is settled, was
+    /// rounded up, unless the generation is over. Only its winner knows this.
     pub(crate) fn publish_excess(&self, word: &Word, generation: u32, ticks: u32) {
         let seen = self.excess.load(Ordering::Acquire);
-        // Checked after the word was loaded: if that is of a later generation,
-        // the state has moved on, and this sees it.
+        // Checked after the load of the excess: if that is of a later generation,
+        // the state has moved on, and this check sees it.
         if word.is_in(generation) {
             swap(&self.excess, seen, tagged(generation, ticks));
         }

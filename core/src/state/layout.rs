@@ -14,9 +14,9 @@
 //!     by rate:        slow (4)   | failed (4) | succeeded (4) | out (4)
 //! ```
 //!
-//! `U` (unsettled) says that the tick from which the phase counts has not been set
-//! yet: that at which it began, or in HalfOpen at which a probe was last given out or
-//! ended. A new breaker is all zeros, so that a static costs no flash.
+//! `U` (unsettled) means that the tick from which the phase counts is not set yet:
+//! the tick at which the phase began, or in HalfOpen at which a probe was last given
+//! out or ended. A new breaker is all zeros, so a static takes no flash.
 
 use super::Length;
 use crate::event::Causes;
@@ -70,9 +70,9 @@ const CONSECUTIVE: Field = Field::lowest(8);
 const CREDIT: Field = CONSECUTIVE.above(7);
 const FLAG: Field = CREDIT.above(1);
 const REPORTED: Field = CONSECUTIVE.above(8);
-// Open: an explicit length, of which the two longest are never met and say that
-// half-open became overdue, with a probe out or without; or if there is none, the
-// finished probes that opened it again, as in `HalfOpen`, with none out
+// Open: an explicit length, whose two largest values never occur as lengths and mean
+// that half-open became overdue, with or without a probe out; or, without an explicit
+// length, the finished probes that opened it again, as in `HalfOpen`, with none out
 const EXPLICIT_LENGTH: Field = Field::lowest(1);
 const LENGTH: Field = EXPLICIT_LENGTH.above(Length::BITS);
 const OVERDUE: u32 = PAYLOAD.max();
@@ -104,13 +104,13 @@ const _: () = {
     assert!(GENERATION.max() + 1 == GENERATIONS);
 };
 
-/// How many generations there are before they repeat.
+/// The number of generations before they repeat.
 pub(crate) const GENERATIONS: u32 = 1 << 8;
 /// The most consecutive failures that can be counted.
 pub(crate) const MAX_CONSECUTIVE: u32 = CONSECUTIVE.max();
 /// The most probes that can be counted.
 pub(crate) const MAX_PROBES: u32 = OUT.max();
-/// The most probes that can be counted with slow ones apart.
+/// The most probes that can be counted when slow ones are counted separately.
 pub(crate) const MAX_RATED_PROBES: u32 = RATED_OUT.max();
 
 /// The probes of a half-open breaker.
@@ -118,23 +118,23 @@ pub(crate) const MAX_RATED_PROBES: u32 = RATED_OUT.max();
 pub(crate) struct Probes {
     /// Given out and not yet finished.
     pub(crate) out: u32,
-    /// Finished well.
+    /// Finished as a success.
     pub(crate) succeeded: u32,
-    /// Finished badly.
+    /// Finished as a failure.
     pub(crate) failed: u32,
-    /// Finished slowly; counted only where they are judged by rate.
+    /// Finished slowly; counted only when probes are judged by rate.
     pub(crate) slow: u32,
 }
 
 impl Probes {
-    /// The finished ones.
+    /// The finished probes.
     pub(crate) const fn tally(self) -> Tally {
         let calls = self.succeeded + self.failed;
         Tally { calls, failed: self.failed, slow: self.slow }
     }
 }
 
-/// One value of the state word. Every method is a pure function of its bits.
+/// One value of the state word. Pure: every method computes from these bits alone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State(u32);
 
@@ -153,7 +153,7 @@ impl State {
     /// How many bits [`tenure`](Self::tenure) has.
     pub(crate) const TENURE_BITS: u32 = u32::BITS - PHASE.shift;
 
-    /// What is the same for a whole tenure: generation, level and phase.
+    /// What stays the same throughout a tenure: generation, level and phase.
     #[inline]
     pub(crate) const fn tenure(self) -> u32 {
         self.0 >> PHASE.shift
@@ -180,7 +180,7 @@ impl State {
         PHASE.get(self.0) == phase as u32
     }
 
-    /// Number of the phase's tenure, modulo 2^8.
+    /// The number of the current tenure, modulo 2^8.
     pub(crate) const fn generation(self) -> u32 {
         GENERATION.get(self.0)
     }
@@ -190,8 +190,8 @@ impl State {
         self.0 & UNSETTLED.mask() == 0
     }
 
-    /// Whether every call is admitted, is watched and can trip: the only test on the
-    /// healthy path.
+    /// Whether every call is admitted and recorded, and can trip the breaker: the
+    /// only check on the healthy path.
     pub(crate) const fn is_closed(self) -> bool {
         self.0 & (PHASE.mask() | FLAG.mask()) == 0
     }
@@ -214,7 +214,7 @@ impl State {
         CONSECUTIVE.get(self.0)
     }
 
-    /// The length of its own that the opening has, rounded up (`Open`).
+    /// The opening's explicit length, rounded up (`Open`).
     pub(crate) const fn explicit_length(self) -> Option<Length> {
         if EXPLICIT_LENGTH.get(self.0) == 1 && PAYLOAD.get(self.0) < OVERDUE_IDLE {
             Some(Length::from_bits(LENGTH.get(self.0)))
@@ -223,7 +223,7 @@ impl State {
         }
     }
 
-    /// The finished probes that opened it again, if probes did (`Open`).
+    /// The finished probes that opened the breaker again, if probes did (`Open`).
     pub(crate) const fn reopened_by(self, by_rate: bool) -> Option<Probes> {
         if self.is(Phase::Open) && EXPLICIT_LENGTH.get(self.0) == 0 && PAYLOAD.get(self.0) != 0 {
             Some(self.probes(by_rate))
@@ -232,11 +232,11 @@ impl State {
         }
     }
 
-    /// Whether a probe was out, if the opening began when the half-open phase before
-    /// it became overdue; the tick is still that phase's (`Open`).
+    /// If the opening began because half-open became overdue, whether a probe was out
+    /// then; the tick is still the half-open phase's (`Open`).
     pub(crate) const fn overdue(self) -> Option<bool> {
-        // No other payload is so large: a ramp's credit is below 100, and not all
-        // probes can be out and finished at once.
+        // No other payload is as large: a ramp's credit is below 100, and not all
+        // probes can be both out and finished.
         match PAYLOAD.get(self.0) {
             OVERDUE => Some(true),
             OVERDUE_IDLE => Some(false),
@@ -249,13 +249,13 @@ impl State {
         self.0 & FLAG.mask() != 0
     }
 
-    /// What the ramp has saved up towards the next admission, in percent of a
-    /// call (`Closed`).
+    /// The ramp's credit towards the next admission, in percent of a call
+    /// (`Closed`).
     pub(crate) const fn credit(self) -> u32 {
         CREDIT.get(self.0)
     }
 
-    /// The policies that are met and have been reported (`MetricsOnly`).
+    /// The policies that are met and already reported (`MetricsOnly`).
     pub(crate) const fn reported(self) -> Causes {
         Causes::from_bits(REPORTED.get(self.0))
     }
@@ -283,12 +283,12 @@ impl State {
         Self(self.0 & !UNSETTLED.mask())
     }
 
-    /// The same `Closed` with `count` failures in a row, up to the field's bound.
+    /// The same `Closed` with `count` failures in a row, or the most the field holds.
     pub(crate) fn with_consecutive(self, count: u32) -> Self {
         Self(CONSECUTIVE.with(self.0, count.min(MAX_CONSECUTIVE)))
     }
 
-    /// The same `Closed` with `credit` saved up.
+    /// The same `Closed` with this ramp credit.
     pub(crate) const fn with_credit(self, credit: u32) -> Self {
         Self(CREDIT.with(self.0, credit))
     }
@@ -298,7 +298,7 @@ impl State {
         Self(FLAG.with(self.0, 1))
     }
 
-    /// The same `Closed` after the ramp.
+    /// The same `Closed` once the ramp is over.
     pub(crate) const fn ramped(self) -> Self {
         Self(CREDIT.with(FLAG.with(self.0, 0), 0))
     }
@@ -308,12 +308,13 @@ impl State {
         Self(REPORTED.with(self.0, reported.bits()))
     }
 
-    /// One more probe out, for which there must be room: of the same `HalfOpen`, or
-    /// of the one that follows `Open`.
+    /// One more probe out, for which there must be room: in the same `HalfOpen`, or in
+    /// the one that follows `Open`.
     ///
-    /// The tick is set anew. If no probe was out this is the next tenure, which keeps
-    /// what the probes have found: no permit of the previous tenure is left that
-    /// could report too late, and a thread that is still settling it can do no harm.
+    /// The tick must be set again. If no probe was out, this starts the next tenure,
+    /// which keeps the results of the probes so far: no permit of the previous tenure
+    /// is left that could report late, and a thread that is still settling that tenure
+    /// can do no harm.
     pub(crate) const fn with_probe_out(self, by_rate: bool) -> Self {
         let state = if !self.is(Phase::HalfOpen) {
             self.half_open()
@@ -325,14 +326,14 @@ impl State {
         Self(state.0 + 1)
     }
 
-    /// The same `HalfOpen` with one less probe out, of which there must be one. The
-    /// tick is set anew.
+    /// The same `HalfOpen` with one probe fewer out; at least one must be out. The
+    /// tick must be set again.
     pub(crate) const fn with_probe_back(self) -> Self {
         Self(self.0 - 1).unsettled()
     }
 
-    /// The same `HalfOpen` with a probe, which was out, finished as `call`. The tick
-    /// is set anew.
+    /// The same `HalfOpen` after a probe that was out finished as `call`. The tick
+    /// must be set again.
     pub(crate) const fn with_probe_finished(self, by_rate: bool, call: Record) -> Self {
         let back = self.with_probe_back().0;
         Self(match (by_rate, call.failed, call.slow) {
@@ -349,20 +350,20 @@ impl State {
         Self(self.0 | UNSETTLED.mask())
     }
 
-    /// The next tenure, in `phase`, not settled, of the same backoff level, with
-    /// an empty payload.
+    /// The next tenure, in `phase`: not settled, at the same backoff level, with an
+    /// empty payload.
     const fn next(self, phase: Phase) -> Self {
         let kept = self.0 & (GENERATION.mask() | LEVEL.mask());
         let next = kept.wrapping_add(1 << GENERATION.shift);
         Self(next | (phase as u32) << PHASE.shift | UNSETTLED.mask())
     }
 
-    /// The next tenure, `Closed`, which forgets the backoff level.
+    /// The next tenure, `Closed`, at backoff level 0.
     pub(crate) const fn closed(self) -> Self {
         Self(LEVEL.with(self.0, 0)).next(Phase::Closed)
     }
 
-    /// The next tenure, `Open`. Coming from `HalfOpen` it is one backoff level up.
+    /// The next tenure, `Open`; from `HalfOpen`, one backoff level up.
     pub(crate) const fn open(self) -> Self {
         if self.is(Phase::HalfOpen) { self.relapse() } else { self.next(Phase::Open) }
     }
@@ -379,19 +380,19 @@ impl State {
     }
 
     /// `HalfOpen` opened again by the verdict on its finished probes, which are
-    /// kept to be looked at.
+    /// kept for the snapshot.
     pub(crate) const fn reopen(self, by_rate: bool) -> Self {
         let out = if by_rate { RATED_OUT } else { OUT };
         Self(self.relapse().0 | self.0 & PAYLOAD.mask() & !out.mask())
     }
 
-    /// [`open`](Self::open), for a `length` of its own.
+    /// [`open`](Self::open), for an explicit `length`.
     pub(crate) const fn open_for(self, length: Length) -> Self {
         Self(self.open().0 | EXPLICIT_LENGTH.mask() | length.bits() << LENGTH.shift)
     }
 
-    /// `HalfOpen` opened again since it became overdue, while a `probe_was_out` or
-    /// not. Settled: the tick stays, and everything is counted from it.
+    /// `HalfOpen` opened again because it became overdue. Settled: the tick stays,
+    /// and everything is counted from it.
     pub(crate) const fn open_overdue(self, probe_was_out: bool) -> Self {
         let payload = if probe_was_out { OVERDUE } else { OVERDUE_IDLE };
         Self(self.relapse().0 | payload).settled()
@@ -402,8 +403,8 @@ impl State {
         self.next(Phase::HalfOpen)
     }
 
-    /// [`half_open`](Self::half_open), leaving out a tenure: so a stay that begins
-    /// anew can be told from one that goes on.
+    /// [`half_open`](Self::half_open), skipping a tenure, so that a new stay can be
+    /// told from one that goes on.
     pub(crate) const fn half_open_anew(self) -> Self {
         self.half_open().half_open()
     }

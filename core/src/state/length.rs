@@ -1,18 +1,18 @@
 //! An opening's explicit length, rounded up to fit into the state word.
 
-/// A length in 15 bits: `mantissa (10) << exponent (5)`, exact below 2^10 ticks
-/// and else up to one part in 512 too long, never too short.
+/// A length in 15 bits: `mantissa (10) << exponent (5)`. Exact below 2^10 ticks;
+/// above, at most one part in 512 too long, and never too short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Length(u32);
 
 const MANTISSA_BITS: u32 = 10;
-/// The longest length; longer ones count as this.
+/// The longest length; anything longer is cut to this.
 const MAX_TICKS: u32 = (1 << 31) - 1;
 
 impl Length {
     pub(super) const BITS: u32 = MANTISSA_BITS + 5;
 
-    /// `ticks` rounded up, and by how many ticks.
+    /// `ticks` rounded up, and how many ticks that added.
     pub(crate) fn round_up(ticks: u32) -> (Self, u32) {
         let ticks = ticks.min(MAX_TICKS);
         let bits = u32::BITS - ticks.leading_zeros();
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_are_rounded_up_by_little_and_told_exactly() {
+    fn rounding_adds_little_and_reports_it_exactly() {
         let near = |power: u32| [(1 << power) - 1, 1 << power, (1 << power) + 1];
         for ticks in (0..31).flat_map(near).chain([7_200_000, 999_999_999]) {
             let (length, excess) = Length::round_up(ticks);

@@ -5,9 +5,9 @@ use crate::sync::{AtomicU32, Ordering, const_fn, swap};
 
 /// The shared state word.
 ///
-/// Loads acquire and swaps release, so that a thread that sees a phase also sees what
-/// was published before it: the length of an opening, and the tick that marks it
-/// settled.
+/// Loads acquire and swaps release, so a thread that sees a phase also sees what
+/// was published before it: the length of an opening, and the tick that a settled
+/// phase counts from.
 pub(crate) struct Word(AtomicU32);
 
 impl Word {
@@ -28,17 +28,17 @@ impl Word {
         self.load().generation() == generation
     }
 
-    /// Swaps `from` for `to`, unless another thread was first.
+    /// Swaps `from` for `to`, unless another thread came first.
     #[must_use]
     #[inline]
     pub(crate) fn swap(&self, from: State, to: State) -> bool {
         swap(&self.0, from.bits(), to.bits())
     }
 
-    /// Decides on the current state and swaps in the decision, again if another
-    /// thread was first. `None` changes nothing.
+    /// Swaps in what `decide` makes of the current state; decides again if another
+    /// thread came first. `None` changes nothing.
     ///
-    /// Lock-free: each retry means that another swap got through.
+    /// Lock-free: each retry means that another swap succeeded.
     pub(crate) fn update(
         &self,
         mut decide: impl FnMut(State) -> Option<State>,

@@ -7,12 +7,12 @@ use super::{Kind, Reach, Tenure, Window};
 use crate::sync::{AtomicU32, atomics, const_fn};
 use crate::tally::{Record, Tally};
 
-/// The last N calls, exactly, in a ring of `WORDS` words. For up to 23 use a
-/// [`ShortWindow`](crate::ShortWindow).
+/// The last N calls, exactly, in a ring of `WORDS` words. For up to 23 calls use
+/// a [`ShortWindow`](crate::ShortWindow).
 ///
-/// N is [`Config::last_calls`](crate::Config::last_calls). A word holds 20 outcomes
-/// and two words are needed beside the full ones, so N may be up to `(WORDS - 2) *
-/// 20`; [`words_for`](Self::words_for) computes `WORDS` from N.
+/// N is [`Config::last_calls`](crate::Config::last_calls). A word holds 20
+/// outcomes, and the ring needs two words beside the full ones, so N may be up to
+/// `(WORDS - 2) * 20`; [`words_for`](Self::words_for) computes `WORDS` from N.
 ///
 /// | N up to | 20 | 40 | 60 | 80 | 100 | 1,000 | 1,240 |
 /// |---|---|---|---|---|---|---|---|
@@ -35,12 +35,12 @@ use crate::tally::{Record, Tally};
 /// # Cost
 ///
 /// `4 + 4 * WORDS` bytes. A success in a window that is full and holds no
-/// failure is one load and writes nothing; otherwise it is one
-/// compare-and-swap, and every 20th steps to the next word. A failure tallies
-/// the window too: one load for every 20 calls. All lock-free.
+/// failure is one load and writes nothing; any other call is one
+/// compare-and-swap, and every 20th also steps to the next word. A failure
+/// tallies the window too: one load for every 20 calls. All lock-free.
 ///
-/// `BITS`, the outcomes per word, is for models and tests that want a ring that
-/// wraps soon.
+/// `BITS`, the outcomes per word, is for models and tests that need a ring that
+/// wraps early.
 pub struct CountWindow<const WORDS: usize, const BITS: u32 = MAX_BITS>(Ring<WORDS, BITS>);
 
 impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
@@ -62,10 +62,10 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
         }
     }
 
-    /// The most calls it can remember.
+    /// The most calls this window can remember.
     pub const CAPACITY: u32 = (WORDS as u32 - 2) * BITS;
 
-    /// The number of words for the last `calls` calls.
+    /// How many words a window of the last `calls` calls needs.
     ///
     /// ```
     /// use microbreaker::CountWindow;
@@ -77,13 +77,13 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
         calls.div_ceil(BITS) as usize + 2
     }
 
-    /// Tallies the newest `last` outcomes: those of the head, of whole words,
-    /// and of the youngest part of the oldest.
+    /// Tallies the newest `last` outcomes: those in the head, in whole words
+    /// behind it, and in the newest part of the oldest word.
     fn scan(&self, head: Head, last: u32) -> Tally {
         let newest = head.outcomes.len().min(last);
         let failed = head.outcomes.failed_of_last(newest);
         let mut tally = Tally { calls: newest, failed, slow: 0 };
-        // Whole words first: all of their outcomes count.
+        // First the words that count in full.
         let mut behind = self.0.behind(head.cursor);
         while tally.calls + BITS <= last
             && let Some(whole) = behind.next()
@@ -98,7 +98,7 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
         tally
     }
 
-    /// Appends an outcome that no policy looks at. False if the tenure is over.
+    /// Appends a success. False if the tenure is over.
     #[inline(never)]
     fn append_success(&self, tenure: Tenure<'_>, last: u32) -> bool {
         while let Some(head) = self.head(tenure, last) {
@@ -110,7 +110,7 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
         false
     }
 
-    /// Appends a failure, and tallies. `None` if the tenure is over.
+    /// Appends a failure and tallies the window. `None` if the tenure is over.
     fn append_failure(&self, tenure: Tenure<'_>, last: u32) -> Option<Tally> {
         loop {
             let head = self.head(tenure, last)?;
@@ -118,8 +118,8 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
                 self.0.wake(head.cursor);
                 continue;
             }
-            // Tallied before it is swapped in: if the swap succeeds, nothing
-            // entered in between, and the tally is exact.
+            // Tallied before the swap: if the swap succeeds, nothing entered in
+            // between, and the tally is exact.
             let tally = self.scan(head.push(true), last);
             if self.0.append(head, true) {
                 return Some(tally);
@@ -133,7 +133,7 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
         self.0.head(tenure, |full| self.is_quiet_up_to(full, last))
     }
 
-    /// Whether the window up to a `full` head is full and holds no failure.
+    /// Whether the window that ends with a `full` head is full and holds no failure.
     #[cold]
     fn is_quiet_up_to(&self, full: Head, last: u32) -> bool {
         full.outcomes.failed_of_last(BITS) == 0

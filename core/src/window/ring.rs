@@ -5,14 +5,16 @@
 //!   word    lap (11) | 0...01 (sentinel) then outcomes, newest lowest (21)
 //! ```
 //!
-//! The *head* is the word at the cursor. Outcomes are appended to it until it is
-//! full; from then on it never changes in this lap. Before the cursor moves on, the
-//! next word is emptied for its new lap, so every word the cursor has ever pointed at
-//! carries its lap, in every lap: no word goes a whole period of the tag without
-//! being rewritten. So the word after the head is never part of the window.
+//! The *head* is the word at the cursor. Outcomes are appended to it until it
+//! is full; after that it does not change again in this lap. Before the cursor
+//! moves on, the next word is emptied for its new lap, so every word the cursor
+//! points at carries the current lap: each word is rewritten in every lap, and
+//! none can keep its tag for a whole period of laps. The word after the head is
+//! therefore never part of the window.
 //!
-//! A new tenure is one step of the cursor to an empty word, with no full word behind
-//! it. The first thread to record takes that step.
+//! A new tenure is one step of the cursor to an empty word, with no full word
+//! behind it. The first thread that records in the tenure or begins it takes
+//! that step.
 
 use super::Tenure;
 use crate::sync::{AtomicU32, Ordering, swap};
@@ -74,7 +76,7 @@ impl Cursor {
         Self(lap << INDEX_BITS | index as u32)
     }
 
-    /// The next place of a ring of `words`; `of` takes its lap modulo `LAPS`.
+    /// The next place in a ring of `words`; `of` reduces its lap modulo `LAPS`.
     const fn onward(self, words: usize) -> Self {
         if self.index() + 1 == words {
             Self::place(self.lap() + 1, 0)
@@ -91,7 +93,7 @@ impl Cursor {
     }
 }
 
-/// The outcomes of one word: a sentinel, then one bit for each, 1 for a failure.
+/// The outcomes in one word: a sentinel, then one bit per outcome, 1 for a failure.
 #[derive(Clone, Copy)]
 pub(super) struct Outcomes(u32);
 
@@ -105,7 +107,7 @@ impl Outcomes {
 
     #[inline]
     pub(super) const fn len(self) -> u32 {
-        // The sentinel's place. `| 1` only tells the compiler that there is one.
+        // The sentinel's position. `| 1` only tells the compiler that there is one.
         31 - (self.0 | 1).leading_zeros()
     }
 
@@ -116,7 +118,7 @@ impl Outcomes {
     }
 }
 
-/// The head as one load of it found it.
+/// The head as one thread saw it.
 #[derive(Clone, Copy)]
 pub(super) struct Head {
     pub(super) cursor: Cursor,
@@ -131,8 +133,8 @@ impl Head {
         Self { cursor, outcomes: Outcomes::EMPTY, word }
     }
 
-    /// Whether there is no room for one more outcome beside `bits`: the
-    /// sentinel has moved all the way up.
+    /// Whether the word already holds `bits` outcomes: the sentinel has moved all
+    /// the way up.
     #[inline]
     const fn is_full(self, bits: u32) -> bool {
         self.word & 1 << bits != 0
@@ -145,27 +147,27 @@ impl Head {
     }
 }
 
-/// The ring. `BITS` outcomes a word, at most [`MAX_BITS`]: fewer wrap sooner,
-/// which models and tests want.
+/// The ring: `BITS` outcomes a word, at most [`MAX_BITS`]. With fewer it wraps
+/// sooner, as models and tests need.
 pub(super) struct Ring<const WORDS: usize, const BITS: u32> {
     pub(super) cursor: AtomicU32,
     pub(super) words: [AtomicU32; WORDS],
 }
 
 impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
-    /// What all words start as: lap 0, empty.
+    /// The initial value of every word: lap 0, empty.
     pub(super) const EMPTY_WORD: u32 = Outcomes::EMPTY.0;
 
-    /// The cursor now. Acquire: pairs with the release of every step. A thread that
-    /// sees a step also sees the words behind it full, and if the step started a
+    /// The current cursor. Pairs with the release of every step: a thread that
+    /// sees a step also sees the words behind it full, and, if the step started a
     /// tenure, that the state had moved on.
     #[inline]
     pub(super) fn cursor(&self) -> Cursor {
         Cursor(self.cursor.load(Ordering::Acquire))
     }
 
-    /// Starts `tenure` with an empty head, unless it was started. `None` if it
-    /// is over.
+    /// Starts `tenure` with an empty head, unless it has already started. `None`
+    /// if it is over.
     #[cold]
     pub(super) fn begin(&self, tenure: Tenure<'_>) -> Option<Cursor> {
         loop {
@@ -173,8 +175,8 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
             if cursor.generation() == tenure.generation() {
                 return Some(cursor);
             }
-            // Checked after the cursor was loaded: if the cursor belongs to a later
-            // tenure, the state has moved on, and this load sees it.
+            // Checked after the load of the cursor: if the cursor belongs to a
+            // later tenure, the state has moved on, and this check sees it.
             if !tenure.is_current() {
                 return None;
             }
@@ -182,9 +184,9 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
         }
     }
 
-    /// The head in `tenure`, with room for one more outcome; starts the tenure and
-    /// steps on where necessary. `quiet` tells whether the window up to a full head
-    /// is full and holds no failure.
+    /// The head in `tenure`, with room for one more outcome; starts the tenure
+    /// and steps on if needed. `quiet` says whether the window that ends with a
+    /// full head is full and holds no failure.
     ///
     /// `None` if the tenure is over.
     #[inline]
@@ -207,11 +209,11 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
         }
     }
 
-    /// The head at `cursor`, unless the cursor has moved on by a lap.
+    /// The head at `cursor`, unless the ring has come round and reused the word.
     #[inline]
     pub(super) fn look(&self, cursor: Cursor) -> Option<Head> {
-        // Acquire: pairs with the release in `append`. A thread that sees a failure
-        // must also see that its recorder had cleared the quiet marker.
+        // Acquire: pairs with `append`. A thread that sees a failure also sees
+        // that the thread that recorded it had cleared the quiet marker.
         let word = self.word(cursor.index()).load(Ordering::Acquire);
         (word >> LAP_SHIFT == cursor.lap()).then_some(Head {
             cursor,
@@ -220,30 +222,30 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
         })
     }
 
-    /// The word at `index`, which comes from a cursor: it is always in bounds, and
-    /// the check only avoids a panic.
+    /// The word at `index`, which comes from a cursor and so is in range: the
+    /// bound only spares a panic.
     #[inline]
     fn word(&self, index: usize) -> &AtomicU32 {
         &self.words[index.min(WORDS - 1)]
     }
 
-    /// Appends an outcome to `head`, unless another thread was first.
+    /// Appends an outcome to `head`, unless another thread came first.
     ///
-    /// If it succeeds, the words behind the head have not changed either since `head`
-    /// was loaded: they are full, and the cursor moves on only when the head is full
-    /// too. (In a later tenure it may, but by then the outcomes of this one no longer
-    /// matter.)
+    /// If it succeeds, the words behind the head have not changed either since
+    /// `head` was read: they are full, and the cursor does not move on, let alone
+    /// come round, before the head is full too. (In a later tenure it may, but
+    /// then this tenure's outcomes no longer matter.)
     #[inline]
     pub(super) fn append(&self, head: Head, failed: bool) -> bool {
-        // The outcomes move up by one and the lap stays. The lap is taken from the
-        // cursor, which is known earlier: the next outcome waits for this word, so as
-        // little as possible is done with it.
+        // The outcomes move up by one and the lap stays. The lap is taken from
+        // the cursor, which is known earlier: the next outcome waits for this
+        // word, so as little as possible is computed from it.
         let lap = head.cursor.lap() << LAP_SHIFT;
         let word = head.word.wrapping_mul(2).wrapping_add((failed as u32).wrapping_sub(lap));
         swap(self.word(head.cursor.index()), head.word, word)
     }
 
-    /// Clears the quiet marker, unless another thread was first.
+    /// Clears the quiet marker, unless another thread came first.
     pub(super) fn wake(&self, cursor: Cursor) {
         swap(&self.cursor, cursor.0, cursor.0 & !Cursor::QUIET);
     }
@@ -253,20 +255,22 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
         let mut index = cursor.index();
         (0..cursor.full()).map(move |_| {
             index = if index == 0 { WORDS - 1 } else { index - 1 };
-            // Acquire: a thread that sees the word emptied for its next lap must also
-            // see that the cursor had moved on by then (`step`).
+            // Acquire: pairs with the swap in `step`. A thread that sees the word
+            // emptied for its next lap also sees that the cursor had moved on by
+            // then.
             Outcomes(self.word(index).load(Ordering::Acquire) & PAYLOAD)
         })
     }
 
-    /// Empties the word at `next`, the place after `cursor`, and moves the cursor
-    /// there. False if another thread was first.
+    /// Empties the word at `next`, the place after `cursor`, and moves the
+    /// cursor there. False if another thread came first.
     fn step(&self, cursor: Cursor, next: Cursor) -> bool {
         let slot = self.word(next.index());
         let word = slot.load(Ordering::Relaxed);
         let lap = word >> LAP_SHIFT;
-        // A word of any other lap is ahead of this view of the cursor. Release: for a
-        // thread that tallies the word behind a stale cursor.
+        // A word of any other lap is ahead of this view of the cursor. The swap's
+        // release is for a thread that tallies the word behind a stale cursor
+        // (`behind`).
         let emptied = lap == next.lap()
             || (lap + 1) % LAPS == next.lap() && swap(slot, word, Head::empty(next).word);
         emptied && swap(&self.cursor, cursor.0, next.0)

@@ -12,7 +12,8 @@ const TAG_SHIFT: u32 = 24;
 /// The last N calls, exactly, N up to 23, in one word.
 ///
 /// N is [`Config::last_calls`](crate::Config::last_calls). For more calls use a
-/// [`CountWindow`](crate::CountWindow), which takes more memory, code and time.
+/// [`CountWindow`](crate::CountWindow); this one is smaller in memory and in
+/// code, and faster.
 ///
 /// ```
 /// use microbreaker::{Breaker, Config, ShortWindow};
@@ -32,8 +33,9 @@ const TAG_SHIFT: u32 = 24;
 pub struct ShortWindow {
     /// `tag (8) | 0...01 (sentinel) then outcomes, newest lowest (24)`
     ///
-    /// The tag is the complement of the tenure's generation. So the word of a
-    /// new window, 0, is of a tenure that comes long after it is overwritten.
+    /// The tag is the complement of the tenure's generation. So a new window's
+    /// word, 0, carries the tag of generation 255, and is overwritten long before
+    /// that.
     word: AtomicU32,
 }
 
@@ -46,15 +48,14 @@ impl ShortWindow {
         }
     }
 
-    /// The most calls it can remember.
+    /// The most calls this window can remember.
     pub const CAPACITY: u32 = TAG_SHIFT - 1;
 
     shared_in_flash! {
         elsewhere inline;
 
         /// Appends an outcome, if there is one, to the outcomes of `tenure`, which
-        /// begins if it has not; returns the word after that. `None` if the tenure
-        /// is over.
+        /// it starts if need be; returns the new word. `None` if the tenure is over.
         fn append(&self, tenure: Tenure<'_>, last: u32, failed: Option<bool>) -> Option<NonZeroU32> {
             loop {
                 let (found, word) = self.look(tenure)?;
@@ -66,11 +67,11 @@ impl ShortWindow {
         }
     }
 
-    /// The word as found, and as it is for `tenure`: empty unless that has begun.
+    /// The word as found, and as it is for `tenure`: empty unless that has started.
     /// `None` if the tenure is over.
     fn look(&self, tenure: Tenure<'_>) -> Option<(u32, u32)> {
-        // Acquire: pairs with the release of a swap. A thread that sees the word of a
-        // later tenure must also see that the state has moved on.
+        // Acquire: pairs with the release of the swap in `append`. A thread that
+        // sees the word of a later tenure also sees that the state has moved on.
         let found = self.word.load(Ordering::Acquire);
         let empty = tag(tenure) | 1;
         if (found ^ empty) >> TAG_SHIFT == 0 {
@@ -85,13 +86,12 @@ const fn tag(tenure: Tenure<'_>) -> u32 {
     (!tenure.generation() as u32) << TAG_SHIFT
 }
 
-/// `word` after one more outcome, keeping only the `last` ones.
+/// `word` after one more outcome, keeping only the newest `last`.
 fn push(word: u32, last: u32, failed: bool) -> u32 {
     let tag = word & !0 << TAG_SHIFT;
     let outcomes = (word ^ tag) << 1 | failed as u32;
     let sentinel = 1 << (last % TAG_SHIFT);
-    // The smaller of the two: it holds no more outcomes than were recorded, and no
-    // more than are kept.
+    // The lesser word holds no more outcomes than were recorded, nor than are kept.
     tag | outcomes.min(outcomes & (sentinel - 1) | sentinel)
 }
 
@@ -99,7 +99,7 @@ const fn tally(word: u32) -> Tally {
     let outcomes = word & !(!0 << TAG_SHIFT);
     // `| 1` only tells the compiler that there is a sentinel.
     let calls = (outcomes | 1).ilog2();
-    // One iteration per failure, of which there are few, and none for the sentinel:
+    // One round per failure, of which there are few, and none for the sentinel:
     // half the code of `count_ones` on cores without an instruction for it.
     let (mut rest, mut failed) = (outcomes & outcomes.wrapping_sub(1), 0);
     while rest != 0 {
@@ -126,7 +126,7 @@ impl Window for ShortWindow {
     #[inline]
     fn is_quiet(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> bool {
         let full = 1 << (reach.last_calls % TAG_SHIFT);
-        // Relaxed: this value alone decides, nothing is read through it.
+        // Relaxed: the answer depends on this one value alone.
         self.word.load(Ordering::Relaxed) == tag(tenure) | full
     }
 

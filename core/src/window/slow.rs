@@ -1,13 +1,13 @@
-//! A window that watches slow calls beside failures.
+//! A window that watches slow calls as well as failures.
 
 use super::{Kind, Reach, Tenure, Window};
 use crate::tally::{Record, Tally};
 
 /// Two windows of the same kind: one of failures, one of slow calls.
 ///
-/// Each is exact. A call enters one after the other, so calls that end at the same
-/// moment may be in one window and not yet in the other; both rates are then taken of
-/// the larger number of calls.
+/// Each is exact. A call enters one window and then the other, so while calls end
+/// at the same time the two may hold different calls, and different numbers of
+/// them; both rates are then taken of the larger number.
 ///
 /// ```
 /// use microbreaker::{Breaker, Config, CountWindow, Phase, WithSlow, clock::ManualClock};
@@ -68,8 +68,8 @@ impl<W: Window> Window for WithSlow<W> {
     }
 }
 
-/// Every call enters both windows, so either knows how many there are; a window that
-/// was not tallied reports 0.
+/// Every call enters both windows, so either has the number of calls; a window
+/// that was not tallied has 0.
 fn combine(failures: Tally, slow: Tally) -> Tally {
     Tally { calls: failures.calls.max(slow.calls), failed: failures.failed, slow: slow.failed }
 }

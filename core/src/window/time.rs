@@ -1,4 +1,4 @@
-//! The last B buckets of T ticks.
+//! The last B buckets of T ticks each.
 
 mod layout;
 
@@ -12,12 +12,12 @@ use crate::tally::{Record, Tally};
 /// The last `BUCKETS` buckets of [`Config::bucket`](crate::Config::bucket)
 /// ticks each, the newest one still filling.
 ///
-/// Buckets are aligned to tick 0; one bucket is a tumbling window. An outcome
-/// is booked when it completes, in the newest bucket there is; a bucket is
-/// forgotten at once when its time is up.
+/// Buckets are aligned to tick 0; a single bucket is a tumbling window. An
+/// outcome is recorded when its call ends, in the newest bucket; a bucket is
+/// forgotten as soon as its time is up.
 ///
-/// With `CALLS` false only failures are remembered and a success writes
-/// nothing: [`FailureWindow`], enough for "k failures within T".
+/// With `CALLS` false the window remembers only failures and a success writes
+/// nothing: that is [`FailureWindow`], enough for "k failures within T".
 /// ```
 /// use microbreaker::{Breaker, Config, TimeWindow, clock::ManualClock};
 ///
@@ -37,42 +37,42 @@ use crate::tally::{Record, Tally};
 ///
 /// # Exactness
 ///
-/// Up to 1,023 calls in a bucket the counts are exact. When they would overflow
-/// they are halved together, so that their ratio stays true however many calls
-/// there are: a bucket then stands for its last five hundred to thousand calls,
-/// and recent calls in it count up to twice as much as earlier ones. Where the
-/// clock wraps, the bucket before tick 0 is cut short.
+/// Counts are exact up to 1,023 calls in a bucket. When they would overflow, both
+/// are halved, so their ratio stays true however many calls there are: a bucket
+/// then stands for its last 500 to 1,000 calls, and recent calls in it count up
+/// to twice as much as earlier ones. When the clock wraps, the bucket before
+/// tick 0 is cut short.
 ///
 /// # Cost
 ///
 /// `8 + 4 * BUCKETS` bytes. An outcome is one compare-and-swap; a failure also
-/// loads every bucket. The first outcome of a bucket empties those that have
-/// passed. All lock-free.
+/// loads every bucket. The first outcome in a new bucket also empties the
+/// buckets that have expired. All lock-free.
 pub struct TimeWindow<const BUCKETS: usize, const CALLS: bool = true> {
     /// `slot of the newest bucket (2 to 7) | low bits of the generation (7 to 2) |
     /// low bits of the tick at which the bucket starts (23)`
     ///
-    /// It moves on from slot to slot. Only the bucket that it points at changes;
-    /// before it moves on, that bucket is frozen and the ones to come, up to and
+    /// The cursor moves from slot to slot. Only the bucket it points at changes.
+    /// Before it moves on, that bucket is frozen and the following ones, up to and
     /// including the new newest one, are emptied. The slot it leaves is never
-    /// among them: there is one more than the window has buckets.
+    /// among them: there is one more slot than the window has buckets.
     ///
-    /// The thread that empties the first of them decides the high bits of the start:
-    /// see [`Bucket::agreed`].
+    /// The thread that empties the first of them decides the high bits of the
+    /// start, see [`Bucket::agreed`].
     cursor: AtomicU32,
-    /// `tag (9) | lap (2) | frozen (1) | failed (10) | calls (10)`, or while there
-    /// is no call `tag (9) | lap (2) | frozen (1) | emptied from (10) | 0 (10)`
+    /// `tag (9) | lap (2) | frozen (1) | failed (10) | calls (10)`, or before the
+    /// first call `tag (9) | lap (2) | frozen (1) | emptied from (10) | 0 (10)`
     ///
     /// The tag is the tenure's generation plus the high bits of the start tick,
-    /// so that the newest bucket and the cursor together tell the whole tick.
-    /// The lap counts how often the slot was emptied: a thread that slept
-    /// through that finds another word.
+    /// so the newest bucket and the cursor together give the whole tick. The lap
+    /// counts how often the slot was emptied: a thread that slept through that
+    /// finds a different word.
     buckets: [AtomicU32; BUCKETS],
     /// The extra slot.
     spare: AtomicU32,
 }
 
-/// [`TimeWindow`] that remembers failures only: a success writes nothing.
+/// A [`TimeWindow`] that remembers only failures: a success writes nothing.
 /// ```
 /// use microbreaker::{Breaker, Config, FailureWindow, Phase};
 ///
@@ -91,11 +91,11 @@ pub type FailureWindow<const BUCKETS: usize> = TimeWindow<BUCKETS, false>;
 
 const MAX_BUCKETS: usize = 126;
 
-/// The newest bucket as one look at it found it.
+/// The newest bucket as one thread saw it.
 #[derive(Clone, Copy)]
 struct Newest<const BUCKETS: usize> {
     cursor: Cursor<BUCKETS>,
-    /// The tick it starts at.
+    /// The tick at which it starts.
     start: u32,
     bucket: Bucket,
     /// How many buckets have begun since.
@@ -123,20 +123,21 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         self.buckets.get(slot).unwrap_or(&self.spare)
     }
 
-    /// The cursor and the bucket it points at, consistent with each other.
+    /// The cursor and the bucket it points at, of one moment.
     fn look(&self) -> (Cursor<BUCKETS>, Bucket) {
         loop {
             let cursor = Cursor(self.cursor.load(Ordering::Acquire));
             let bucket = Bucket(self.slot(cursor.slot()).load(Ordering::Acquire));
-            // The slot is not emptied while the cursor points at it. Relaxed: if this
-            // is not the value acquired above, it is not used.
+            // The slot is not emptied while the cursor points at it. Relaxed: this
+            // load returns either the value acquired above, or one that is only
+            // compared and dropped.
             if self.cursor.load(Ordering::Relaxed) == cursor.0 {
                 return (cursor, bucket);
             }
         }
     }
 
-    /// The newest bucket as it is at `now`.
+    /// The newest bucket that was seen, as it is at `now`.
     fn newest_at(
         tenure: Tenure<'_>,
         (cursor, bucket): (Cursor<BUCKETS>, Bucket),
@@ -152,8 +153,8 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         Newest { cursor, start, bucket, passed }
     }
 
-    /// The newest bucket of `tenure` now, ready for an outcome. `None` if the
-    /// tenure is over.
+    /// The current bucket of `tenure`, ready for an outcome. `None` if the tenure
+    /// is over.
     fn newest(
         &self,
         tenure: Tenure<'_>,
@@ -161,14 +162,14 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
     ) -> Option<Newest<BUCKETS>> {
         loop {
             let seen = self.look();
-            // Checked after the words were loaded: if they are of a later tenure, the
-            // state has moved on, and this load sees it.
+            // Checked after the loads: if they saw a later tenure, the state has
+            // moved on, and this check sees it.
             if !tenure.is_current() {
                 return None;
             }
             let (cursor, bucket) = seen;
-            // The clock is read after the bucket, so it is at most a step back behind
-            // it.
+            // The clock is read after the bucket: it cannot be earlier than the
+            // bucket by more than a step back.
             let now = (reach.now)();
             let mut start = aligned(now, reach.bucket);
             let mut from = None;
@@ -178,12 +179,12 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
                     if !bucket.is_frozen() {
                         return Some(newest);
                     }
-                    // A thread whose clock is ahead has frozen it: follow it.
+                    // A thread whose clock is ahead has frozen it: follow.
                     start = next_start(newest.start, reach.bucket);
                 }
                 from = Some(newest.start);
             }
-            // So that nothing more is recorded in it.
+            // Frozen, so that nothing more is recorded in it.
             if (bucket.is_frozen() || swap(self.slot(cursor.slot()), bucket.0, bucket.frozen().0))
                 && let Some(newest) = self.move_on(tenure, reach.bucket, cursor, from, start)
             {
@@ -192,9 +193,10 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         }
     }
 
-    /// Begins a bucket at `wanted`: empties the slots between the one at `from` and
-    /// it, all if there is none, oldest first, and moves the cursor to the last of
-    /// them. `None` if another thread was first, or wanted another start.
+    /// Starts a bucket at `wanted`: empties the slots after the one that starts at
+    /// `from` (all slots, if there is none), oldest first, and moves the cursor to
+    /// the last of them. `None` if another thread came first, or decided on another
+    /// start.
     fn move_on(
         &self,
         tenure: Tenure<'_>,
@@ -209,11 +211,11 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         let (mut emptied, mut moves) = (0, BUCKETS as u32);
         while emptied < moves {
             slot = if slot >= BUCKETS { 0 } else { slot + 1 };
-            // Acquire: a thread that sees an outcome recorded here later must also
-            // see that the cursor has moved.
+            // Acquire: pairs with the swap that records. A thread that sees an
+            // outcome recorded here later also sees that the cursor has moved.
             let seen = Bucket(self.slot(slot).load(Ordering::Acquire));
-            // Checked after the bucket was loaded: while the cursor has not
-            // moved nothing is recorded here, so this is an old bucket.
+            // Checked after the load of the bucket: nothing is recorded here until
+            // the cursor has moved, so this is an old bucket.
             if self.cursor.load(Ordering::Relaxed) != cursor.0 {
                 return None;
             }
@@ -223,9 +225,9 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
                     moves = moves.min(buckets_between(from, start, ticks));
                 }
             }
-            // Even if it is empty: another thread may have looked at it from another
-            // place of the cursor, and be about to empty it for the start wanted
-            // there.
+            // Even if it is empty: another thread may have seen it from another
+            // place of the cursor, and be about to empty it for the start it wanted
+            // from there.
             bucket = seen.emptied(cursor.place(), tenure, start);
             if !swap(self.slot(slot), seen.0, bucket.0) {
                 return None;
@@ -233,8 +235,8 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
             emptied += 1;
         }
         let moved = Cursor::new(tenure, slot, start);
-        // The clock need not be read again: the swap of the bucket fails if it is no
-        // longer the newest.
+        // No need to read the clock again: the swap of the bucket shows whether it
+        // is still the newest.
         (swap(&self.cursor, cursor.0, moved.0) && start == wanted).then_some(Newest {
             cursor: moved,
             start,
@@ -257,8 +259,8 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         let mut slot = newest.cursor.slot();
         for _ in 1..kept {
             slot = if slot == 0 { BUCKETS } else { slot - 1 };
-            // Acquire: a thread that sees a bucket emptied for its next use must also
-            // see that the cursor has moved (`move_on`).
+            // Acquire: a thread that sees a bucket emptied for its next use must
+            // also see that the cursor has moved (`move_on`).
             add(Bucket(self.slot(slot).load(Ordering::Acquire)));
         }
         tally
@@ -281,8 +283,8 @@ impl<const BUCKETS: usize, const CALLS: bool> Window for TimeWindow<BUCKETS, CAL
         loop {
             let newest = self.newest(tenure, reach)?;
             let bucket = newest.bucket.push(call.failed);
-            // Tallied before it is swapped in: if the swap succeeds, nothing
-            // entered in between, and the tally is exact.
+            // Tallied before the swap: if the swap succeeds, nothing entered in
+            // between, and the tally is exact.
             let tally =
                 if call.failed { self.scan(Newest { bucket, ..newest }) } else { Tally::default() };
             if swap(self.slot(newest.cursor.slot()), newest.bucket.0, bucket.0) {
@@ -305,8 +307,7 @@ impl<const BUCKETS: usize, const CALLS: bool> Window for TimeWindow<BUCKETS, CAL
             let newest = Self::newest_at(tenure, seen, reach.bucket, (reach.now)());
             let tally = self.scan(newest);
             seen = self.look();
-            // If the cursor and the freeze mark are unchanged, no bucket was emptied
-            // meanwhile: the newest is frozen before any is.
+            // No bucket was emptied meanwhile: the newest is frozen before that.
             if seen.0 == newest.cursor && seen.1.is_frozen() == newest.bucket.is_frozen() {
                 return tally;
             }

@@ -1,4 +1,4 @@
-//! A link that is set up anew when its breaker closes, and a model of it.
+//! A link that is set up again when its breaker closes, and a model of it.
 
 use microbreaker::{Breaker, Cause, Clock, Config, Observer, Phase, Transition};
 
@@ -7,8 +7,7 @@ use loom::sync::atomic::{AtomicU32, Ordering};
 #[cfg(not(loom))]
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A link to a device that has to be set up after it was gone: once for each
-/// time that it comes back.
+/// A link to a device, which must be set up once each time the device comes back.
 pub struct Link<C: Clock> {
     breaker: Breaker<(), C, SetUps>,
 }
@@ -25,13 +24,13 @@ impl Observer for SetUps {
 }
 
 impl<C: Clock> Link<C> {
-    /// A link that rests for 10 ticks after a failure.
+    /// A link that is left alone for 10 ticks after a failure.
     pub fn new(clock: C) -> Self {
         let config = Config::new().consecutive_failures(1).open_for(10);
         Self { breaker: Breaker::observed(config, (), clock, SetUps(AtomicU32::new(0))) }
     }
 
-    /// Sends something; the device is there or not. Whether it was sent.
+    /// Tries to send to a device that is there or not. Returns whether it was sent.
     pub fn send(&self, there: bool) -> bool {
         self.breaker.call(|| if there { Ok(()) } else { Err(()) }).is_ok()
     }
@@ -58,8 +57,8 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicU32 as Tick;
 
-    /// Two threads find the device back: it is set up once. In every
-    /// interleaving under loom, and in one without.
+    /// Two threads find that the device is back, and the link is set up once: in every
+    /// interleaving under loom, in a single one without.
     #[test]
     fn two_senders_set_the_link_up_once() {
         model(|| {

@@ -1,4 +1,4 @@
-//! The words of a window by time, and where its buckets begin: pure views of one
+//! The words of a window by time, and where its buckets start: pure views of one
 //! value.
 
 use crate::window::Tenure;
@@ -11,9 +11,9 @@ const LOW_BITS: u32 = (1 << START_BITS) - 1;
 pub(super) struct Cursor<const BUCKETS: usize>(pub(super) u32);
 
 impl<const BUCKETS: usize> Cursor<BUCKETS> {
-    /// Of no tenure: there is no such slot.
+    /// Belongs to no tenure: there is no such slot.
     pub(super) const INITIAL: Self = Self(u32::MAX);
-    /// The generation has the bits that the slots and the extra one of `INITIAL`
+    /// The generation gets the bits that the slots, and the slot of `INITIAL`,
     /// leave over.
     const SLOT_SHIFT: u32 = (BUCKETS as u32 + 1).leading_zeros();
     const GENERATIONS: u32 = 1 << (Self::SLOT_SHIFT - START_BITS);
@@ -37,8 +37,7 @@ impl<const BUCKETS: usize> Cursor<BUCKETS> {
         self.0 != Self::INITIAL.0 && generation == tenure.generation() as u32 % Self::GENERATIONS
     }
 
-    /// The tick at which the newest bucket starts, of which `bucket` has the
-    /// high bits.
+    /// The tick at which the newest bucket starts; `bucket` has its high bits.
     pub(super) const fn start(self, tenure: Tenure<'_>, bucket: Bucket) -> u32 {
         bucket.block(tenure) | (self.0 & LOW_BITS)
     }
@@ -56,8 +55,8 @@ impl Bucket {
     const LAP: u32 = 0b11 << 21;
     const TAG_SHIFT: u32 = 23;
 
-    /// This slot emptied from a place of the cursor, for the bucket of `tenure` that
-    /// starts at `start`.
+    /// This slot emptied while the cursor was at `place`, for the bucket of `tenure`
+    /// that starts at `start`.
     pub(super) const fn emptied(self, place: u32, tenure: Tenure<'_>, start: u32) -> Self {
         let tag = (tenure.generation() as u32).wrapping_add(start >> START_BITS);
         let lap = self.0.wrapping_add(Self::ONE_LAP) & Self::LAP;
@@ -73,13 +72,13 @@ impl Bucket {
         (self.0 >> Self::TAG_SHIFT).wrapping_sub(tenure.generation() as u32) << START_BITS
     }
 
-    /// Where the bucket in the slot after the cursor's may start: at `wanted`, or, if
-    /// the slot was emptied from there with other high bits, at the nearest start
-    /// with those bits. It is always later than the cursor's own start, `from`, if
-    /// that is of this tenure.
+    /// Where the bucket in the slot after the cursor's may start: at `wanted`; or, if
+    /// the slot was already emptied from `place` with other high bits, at the nearest
+    /// start that has those. It must be later than the start of the cursor's bucket,
+    /// which is `from` if that is of this tenure.
     ///
     /// So all threads that move the cursor on from one place give it the same high
-    /// bits, which match the slot's, whichever thread is first.
+    /// bits, and these match the slot's whichever thread comes first.
     pub(super) const fn agreed(
         self,
         place: u32,
@@ -91,8 +90,7 @@ impl Bucket {
         let block = self.block(tenure);
         let last = aligned(block | LOW_BITS, ticks);
         let is_later = match from {
-            // Otherwise it was emptied when the cursor was here one turn of the ring
-            // ago.
+            // If not later, it was emptied the last time the cursor was here.
             Some(from) => last.wrapping_sub(from).cast_signed().is_positive(),
             None => true,
         };
@@ -121,8 +119,7 @@ impl Bucket {
         if self.calls() == 0 { 0 } else { (self.0 >> Self::FAILED_SHIFT) & Self::COUNT }
     }
 
-    /// The same bucket after one more call; both counts are halved first if they
-    /// would overflow.
+    /// With one more call; halves the counts first if they would overflow.
     pub(super) const fn push(self, failed: bool) -> Self {
         let (mut calls, mut failures) = (self.calls(), self.failed());
         if calls == Self::COUNT {
@@ -134,13 +131,13 @@ impl Bucket {
     }
 }
 
-/// The start of the bucket that `now` is in.
+/// The start of the bucket that contains `now`.
 pub(super) const fn aligned(now: u32, ticks: u32) -> u32 {
     now - now % ticks
 }
 
-/// How many buckets from the one that starts at `from` to the one that starts at
-/// `to`. Rounded up: where the clock wraps a bucket is cut short.
+/// How many buckets lie between the starts `from` and `to`. Rounded up: when the
+/// clock wraps, a bucket is cut short.
 pub(super) const fn buckets_between(from: u32, to: u32, ticks: u32) -> u32 {
     to.wrapping_sub(from).div_ceil(ticks)
 }
