@@ -11,9 +11,8 @@ use crate::sync::{AtomicU32, Ordering, const_fn, swap};
 use crate::token::Token;
 use crate::window::Window;
 
-const TOKEN: u32 = (1 << Token::BITS) - 1;
-const FULL: u32 = 1 << Token::BITS;
-const ONE_MORE: u32 = FULL << 1;
+/// No call is under way: no token has these bits.
+const NONE: u32 = 0;
 
 /// A slot for a call that ends in another context: in the interrupt of a transfer, or
 /// when its time is up, whichever comes first.
@@ -43,10 +42,7 @@ const ONE_MORE: u32 = FULL << 1;
 ///
 /// Two calls at a time need two slots. A context that ends a transfer so late that the
 /// next one is under way ends that one: stop its timer first.
-// How many calls were put in (16) | whether one is in (1) | its token (15). The
-// number tells a call from the next one, which may have the same token: a thread that
-// slept with the first call in hand must not finish the second. It repeats after 2^16
-// calls.
+// The bits of a token, or `NONE`.
 pub struct InFlight(AtomicU32);
 
 impl InFlight {
@@ -54,7 +50,7 @@ impl InFlight {
         /// An empty slot.
         #[must_use]
         pub const fn new() -> Self {
-            Self(AtomicU32::new(0))
+            Self(AtomicU32::new(NONE))
         }
     }
 
@@ -64,10 +60,7 @@ impl InFlight {
     ///
     /// The permit, if another call is under way.
     pub fn put<'a, G: Gate>(&self, permit: Permit<'a, G>) -> Result<(), Permit<'a, G>> {
-        let found = self.0.load(Ordering::Relaxed);
-        let counted = (found & !(FULL | TOKEN)).wrapping_add(ONE_MORE);
-        let next = counted | FULL | permit.token().bits();
-        if found & FULL == 0 && swap(&self.0, found, next) {
+        if swap(&self.0, NONE, permit.token().to_bits()) {
             // It is the slot's now.
             let _ = permit.into_token();
             Ok(())
@@ -79,15 +72,15 @@ impl InFlight {
     /// Whether a call is under way.
     #[must_use]
     pub fn is_under_way(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & FULL != 0
+        self.0.load(Ordering::Relaxed) != NONE
     }
 
     /// Takes the call out, to be finished as a permit: `None` if none is under way, or
     /// another context was first.
     pub fn take(&self) -> Option<Token> {
+        // An empty slot has no token's bits.
         let found = self.0.load(Ordering::Relaxed);
-        let taken = found & FULL != 0 && swap(&self.0, found, found & !(FULL | TOKEN));
-        taken.then(|| Token::of_bits(found & TOKEN))
+        Token::from_bits(found).filter(|_| swap(&self.0, found, NONE))
     }
 
     /// Ends the call with `outcome`. False if none is under way, or another context was

@@ -54,15 +54,6 @@ impl Token {
     /// How many bits a token has.
     pub(crate) const BITS: u32 = State::TENURE_BITS;
 
-    /// A token as the bits that tell it from others.
-    pub(crate) const fn bits(self) -> u32 {
-        self.0
-    }
-
-    pub(crate) const fn of_bits(bits: u32) -> Self {
-        Self(bits)
-    }
-
     /// Number of the tenure it was given in, modulo 2^8, as in
     /// [`Snapshot::generation`](crate::Snapshot::generation).
     #[must_use]

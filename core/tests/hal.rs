@@ -183,7 +183,7 @@ fn an_i2c_error_keeps_its_kind_and_a_refusal_is_of_kind_other() {
 #[test]
 fn an_i2c_classifier_decides_what_counts() {
     // Losing arbitration means another controller is talking; it is not a fault.
-    fn classify(kind: i2c::ErrorKind) -> Outcome {
+    fn classify(kind: &i2c::ErrorKind) -> Outcome {
         match kind {
             i2c::ErrorKind::ArbitrationLoss => Outcome::Ignored,
             i2c::ErrorKind::Bus => Outcome::FailureOpenFor(7),

@@ -28,10 +28,7 @@ impl Config {
             Kind::Time { .. } => MAX_COUNT,
         };
         // What needs a window that remembers all calls, or times them.
-        let counted = match W::KIND {
-            Kind::Time { calls: false, .. } => false,
-            _ => true,
-        };
+        let counted = !matches!(W::KIND, Kind::Time { calls: false, .. });
         let timed = W::SLOW && counted;
         let (probes, rated) = match self.probe_rate_after {
             Some(_) => (MAX_RATED_PROBES, self.probe_rate_after),
