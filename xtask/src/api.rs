@@ -1,4 +1,4 @@
-//! `cargo xtask api`: the public interfaces of the published crates, as committed lists.
+//! `cargo xtask api`: compares the public APIs of the published crates with committed lists.
 
 use anyhow::Context as _;
 use xshell::{Shell, cmd};
@@ -6,7 +6,7 @@ use xshell::{Shell, cmd};
 use crate::expect;
 use crate::tools::{self, BOOTSTRAP_TARGET};
 
-/// The published crates, and the list of each.
+/// The published crates, each with its list.
 const LISTS: [(&str, &str); 2] =
     [("microbreaker", "core/api.txt"), ("microbreaker-std", "std-adapter/api.txt")];
 
@@ -20,7 +20,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
 /// Every public item with all features, one per line, without derived impls.
 fn list(sh: &Shell, package: &str) -> anyhow::Result<String> {
-    // A stable compiler writes JSON only when told that it is bootstrapping.
+    // Stable rustdoc writes JSON only with this set.
     let _bootstrap = sh.push_env("RUSTC_BOOTSTRAP", "1");
     let options = ["-Z", "unstable-options", "--output-format", "json"];
     cmd!(sh, "cargo rustdoc --quiet -p {package} --lib --all-features --target-dir {BOOTSTRAP_TARGET} -- {options...}")
@@ -32,6 +32,6 @@ fn list(sh: &Shell, package: &str) -> anyhow::Result<String> {
             .omit_auto_trait_impls(true)
             .omit_auto_derived_impls(true)
             .build()
-            .context("public-api does not read what this toolchain's rustdoc writes")?;
+            .context("public-api cannot read the JSON of this toolchain's rustdoc")?;
     Ok(api.items().map(|item| format!("{item}\n")).collect())
 }

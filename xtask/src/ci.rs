@@ -1,4 +1,4 @@
-//! `cargo xtask ci`
+//! `cargo xtask ci`: every check, step by step.
 
 use std::time::Instant;
 
@@ -6,11 +6,11 @@ use xshell::{Shell, cmd};
 
 use crate::tools::{self, BOOTSTRAP_TARGET};
 
-/// The core's features; they are additive, so every subset must build on the host,
-/// and on bare metal none and all of them.
+/// The core's features. They are additive: every subset must build on the host, and both
+/// none and all of them on bare metal.
 const FEATURES: [&str; 5] = ["critical-section", "defmt", "embedded-hal", "history", "serde"];
 
-/// Those of microbreaker-std, each of which must build alone.
+/// The features of microbreaker-std, each of which must build alone.
 const STD_FEATURES: [&str; 11] = [
     "axum",
     "coarse-clock",
@@ -34,7 +34,7 @@ const BARE_TARGETS: [(&str, bool); 4] = [
     ("riscv32imc-unknown-none-elf", false),
 ];
 
-/// Cores of 8 and 16 bits, and what the compiler must be told of them.
+/// Targets of 8 and 16 bits, and the compiler flags that each needs.
 const SMALL_TARGETS: [(&str, &str); 2] =
     [("avr-none", "-C target-cpu=atmega328p"), ("msp430-none-elf", "")];
 
@@ -55,28 +55,28 @@ const STEPS: [(&str, Step); 28] = [
         crate::load::run(&crate::load::Options { seconds: 10, debug: true })
     }),
     ("the page in a browser", crate::page::run),
-    ("the public interfaces", |_| crate::api::run()),
+    ("the public APIs", |_| crate::api::run()),
     ("packages", |_| crate::packages::run()),
     ("the oldest versions of dependencies", oldest_dependencies),
     ("a breaker in a user's own loom model", users_model),
     ("what a loom build depends on", loom_dependencies),
-    ("alerts of Prometheus", alerts),
+    ("the alerts for Prometheus", alerts),
     ("demo", demo),
     ("examples", examples),
     ("the firmware's format and lints", crate::firmware::lint),
     ("every contender in its phase", |_| crate::bench::run(&crate::bench::Options { quick: true })),
     ("random schedules, and interrupts at every step", schedules),
     ("loom models", |_| crate::loom::run(&crate::loom::Options::default())),
-    ("every core of this machine at once", |_| crate::stress::run()),
+    ("stress on every core of this machine", |_| crate::stress::run()),
     ("firmware", |_| firmware(false)),
-    ("every kind of core", |_| firmware(true)),
+    ("firmware on every kind of core", |_| firmware(true)),
     ("footprint", |_| crate::footprint::check()),
 ];
 
 /// Options of `cargo xtask ci`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only steps whose heading contains this
+    /// Run only the steps whose heading contains this
     filter: Option<String>,
 }
 
@@ -121,8 +121,8 @@ fn lints(sh: &Shell) -> anyhow::Result<()> {
 
 fn documentation(sh: &Shell) -> anyhow::Result<()> {
     let _flags = sh.push_env("RUSTDOCFLAGS", "-D warnings --cfg docsrs");
-    // As docs.rs does it, whose compiler may note which feature gives an item; a
-    // stable one does so only when told that it is bootstrapping.
+    // As on docs.rs, whose nightly compiler can show which feature enables an item;
+    // a stable one can only with this set.
     let _bootstrap = sh.push_env("RUSTC_BOOTSTRAP", "1");
     let crates = ["-p", "microbreaker", "-p", "microbreaker-std"];
     Ok(cmd!(sh, "cargo doc --no-deps --all-features {crates...} --target-dir {BOOTSTRAP_TARGET}")
@@ -163,13 +163,16 @@ fn bare_features(sh: &Shell) -> anyhow::Result<()> {
         }
         if !has_cas {
             let refused = check("")?.quiet().ignore_status().read_stderr()?;
-            anyhow::ensure!(refused.contains("critical-section"), "no hint: {refused}");
+            anyhow::ensure!(
+                refused.contains("critical-section"),
+                "the error does not name the feature to enable: {refused}"
+            );
         }
     }
     Ok(())
 }
 
-/// On these cores only bytes, or words of 16 bits, are atomic.
+/// These cores have atomic loads and stores of at most 8 or 16 bits.
 fn small_cores(sh: &Shell) -> anyhow::Result<()> {
     for (target, flags) in SMALL_TARGETS {
         let Ok(cargo) = tools::cargo_for(sh, target) else {
@@ -202,14 +205,13 @@ fn alerts(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "promtool test rules alerts.test.yml").run()?)
 }
 
-/// Builds the libraries with the oldest versions of their dependencies that they
-/// accept.
+/// Builds the libraries with the oldest dependencies that they accept.
 fn oldest_dependencies(sh: &Shell) -> anyhow::Result<()> {
     let copy = sh.current_dir().join("target/oldest/project");
     tools::copy_project(sh, &copy)?;
     let built = sh.current_dir().join("target/oldest/built");
     let _copy = sh.push_dir(copy);
-    // Of the members only these, whose dependencies concern their users.
+    // Only the published members: the others' dependencies concern no user.
     let workspace = sh.read_file("Cargo.toml")?;
     let kept =
         |line: &&str| !["default-members =", "exclude ="].iter().any(|l| line.starts_with(l));
@@ -217,7 +219,7 @@ fn oldest_dependencies(sh: &Shell) -> anyhow::Result<()> {
         if line.starts_with("members =") { r#"members = ["core", "std-adapter"]"# } else { line }
     });
     sh.write_file("Cargo.toml", lines.collect::<Vec<_>>().join("\n"))?;
-    // A stable cargo does so only when told that it is bootstrapping.
+    // Stable cargo accepts `-Z` only with RUSTC_BOOTSTRAP set.
     cmd!(sh, "cargo generate-lockfile --quiet -Z direct-minimal-versions")
         .env("RUSTC_BOOTSTRAP", "1")
         .run()?;
@@ -225,8 +227,8 @@ fn oldest_dependencies(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "cargo check --quiet {libraries...} --target-dir {built}").run()?)
 }
 
-/// A crate outside the workspace gets a breaker made of loom's atomics by `--cfg
-/// loom` alone.
+/// `--cfg loom` alone gives a crate outside the workspace a breaker made of loom's
+/// atomics.
 fn users_model(sh: &Shell) -> anyhow::Result<()> {
     let _example = sh.push_dir("loom-tests/example");
     cmd!(sh, "cargo fmt --check").run()?;
@@ -236,14 +238,14 @@ fn users_model(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "cargo test --quiet --release --target-dir target/loom").run()?)
 }
 
-/// Other crates react to `--cfg loom` too, so the core must depend on no others.
+/// `--cfg loom` changes other crates too, so the core must depend on no others.
 fn loom_dependencies(sh: &Shell) -> anyhow::Result<()> {
     let _flags = sh.push_env("RUSTFLAGS", "--cfg loom");
     let tree = cmd!(sh, "cargo tree -p microbreaker -e normal --depth 1 --prefix none").read()?;
     let names: Vec<_> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
     anyhow::ensure!(
         names == ["microbreaker", "loom", "portable-atomic"],
-        "it depends on {names:?}"
+        "the core depends on {names:?}"
     );
     Ok(())
 }
@@ -252,7 +254,7 @@ fn demo(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "cargo demo").run()?)
 }
 
-/// Runs every example; each asserts what it shows.
+/// Runs every example. Each asserts what it shows.
 fn examples(sh: &Shell) -> anyhow::Result<()> {
     let crates: [(_, _, &[&str]); 2] =
         [("microbreaker", "core", &[]), ("microbreaker-std", "std-adapter", &["--all-features"])];

@@ -1,4 +1,4 @@
-//! Texts that are compared with a committed file.
+//! Compares a text with a committed file.
 
 use std::fs;
 use std::path::Path;
@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use similar::TextDiff;
 
-/// Fails if `text` is not what the file says; `UPDATE_EXPECT=1` writes it there
-/// instead.
+/// Fails if `text` differs from the file `expectation`. With `UPDATE_EXPECT=1`, writes
+/// `text` to the file instead.
 pub(crate) fn same(text: &str, expectation: &Path) -> anyhow::Result<()> {
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         return Ok(fs::write(expectation, text)?);
@@ -18,7 +18,7 @@ pub(crate) fn same(text: &str, expectation: &Path) -> anyhow::Result<()> {
     if text != expected {
         let diff = TextDiff::from_lines(expected.as_str(), text);
         eprintln!("\n{}", diff.unified_diff().header("expected", "found"));
-        bail!("this is not what {file} says; UPDATE_EXPECT=1 writes it there");
+        bail!("the output differs from {file}; UPDATE_EXPECT=1 updates the file");
     }
     println!("As expected by {file}.");
     Ok(())

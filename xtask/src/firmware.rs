@@ -1,12 +1,12 @@
-//! `cargo xtask firmware`: the example on a Cortex-M3 in QEMU, its sensor
-//! pulled out and plugged in while it runs, its log compared with a file.
+//! `cargo xtask firmware`: runs the example on a Cortex-M3 in QEMU, pulls its sensor
+//! out and plugs it in again, and compares its log with a committed file.
 
 mod all;
 mod board;
+mod call_graph;
 mod log;
 mod operations;
 mod qmp;
-mod reach;
 mod socket;
 mod story;
 
@@ -16,14 +16,14 @@ use crate::cores::{M3, PROGRAMS, RISCV};
 use crate::{expect, tools};
 use board::Board;
 
-/// The example's board, a workspace of its own.
+/// The example's firmware, a workspace of its own.
 const BOARD: &str = "embedded-example/boards/mps2-an385";
 const PACKAGE: &str = "mps2-an385";
 
 /// Options of `cargo xtask firmware`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Instead, try the breaker itself on every kind of core, with a line for each
+    /// Instead, test the breaker itself on every kind of core, and print a line for each
     #[arg(long)]
     pub(crate) all: bool,
     /// Install missing system packages
@@ -45,9 +45,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     expect::same(&log, &root.join(BOARD).join("expected.log"))
 }
 
-/// Checks the format of the firmware and lints it: it has workspaces of its own.
+/// Checks the format of the firmware and lints it. It is in workspaces of its own, which the
+/// checks of the main workspace skip.
 pub(crate) fn lint(sh: &Shell) -> anyhow::Result<()> {
-    // Without the programs that another target has to itself.
+    // `harts` is for RISC-V only.
     let lints = [
         (BOARD, M3.target, &[][..]),
         (PROGRAMS, M3.target, &["--exclude", "harts"]),

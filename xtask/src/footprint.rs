@@ -1,7 +1,7 @@
 //! `cargo xtask footprint`: what a breaker adds to firmware.
 //!
-//! The same firmware is built with and without a breaker; the difference of their
-//! section sizes is its cost. A third program counts instructions.
+//! It builds the same firmware with and without a breaker, and takes the difference of
+//! their section sizes. Another program counts instructions.
 
 mod figures;
 mod sizes;
@@ -17,7 +17,7 @@ use figures::Figures;
 
 const PACKAGE: &str = "footprint";
 const CORES: [Core; 3] = [M0, M3, RISCV];
-/// The breaker that has no window.
+/// The breaker without a window.
 const WINDOWLESS: &str = "consecutive";
 /// The programs with a breaker, and a description of each breaker.
 const BREAKERS: [(&str, &str); 4] = [
@@ -26,14 +26,14 @@ const BREAKERS: [(&str, &str); 4] = [
     ("last16_full", "the same, with manual phases and explicit lengths"),
     ("last100", "50 % of the last 100 failed"),
 ];
-/// What `instructions` counts, and a description of it.
+/// The operations that the program `instructions` counts, and their descriptions.
 const OPERATIONS: [(&str, &str); 4] = [
     ("healthy", "healthy call"),
     ("failing", "failing call"),
     ("rejection", "rejection"),
     ("trip", "failing call that trips"),
 ];
-/// Figures with a promise: what each is, and its bound.
+/// The figures with a bound: the name, a description and the bound.
 const BUDGETS: [(&str, &str, u32); 4] = [
     (
         "flash_bytes_m3_last16",
@@ -69,14 +69,14 @@ const RECORD: &str = "benches/results/footprint.json";
 /// Options of `cargo xtask footprint`.
 #[derive(clap::Args, Default)]
 pub(crate) struct Options {
-    /// Compare with the recorded figures instead of recording; fail if any has grown
-    /// by more than a tenth
+    /// Compare with the recorded figures instead of recording new ones; fail if any has
+    /// grown by more than a tenth
     #[arg(long)]
     check: bool,
-    /// Only list the functions and constants of the firmware with this breaker, by size
+    /// Only list the functions and constants of the firmware with this breaker, largest first
     #[arg(long, value_name = "BREAKER", value_parser = BREAKERS.map(|(name, _)| name))]
     functions: Option<String>,
-    /// For `--functions`: the core
+    /// The core for `--functions`
     #[arg(long, default_value = M3.name, value_parser = CORES.map(|core| core.name))]
     core: String,
     /// Install missing system packages
@@ -107,19 +107,19 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(sh.write_file(REPORT, report)?)
 }
 
-/// Compares with what is recorded, for CI.
+/// Compares with the recorded figures, for CI.
 pub(crate) fn check() -> anyhow::Result<()> {
     run(&Options { check: true, install: true, ..Options::default() })
 }
 
-/// Figures of one core. The RAM is the same on all, or the largest counts.
+/// Adds the figures of `core`. RAM has one figure for all cores: the largest.
 fn measure(sh: &Shell, core: &Core, figures: &mut Figures) -> anyhow::Result<()> {
     let size = |program| sizes::of(&core.program(sh, PACKAGE, program)?);
     let (without, windowless) = (size("without")?, size(WINDOWLESS)?);
     for (breaker, _) in BREAKERS {
         let with = size(breaker)?;
         figures.raise(flash(core, breaker), with.flash - without.flash);
-        // Of a window, only what it adds to that.
+        // For a window, only what it adds to the breaker without one.
         let base = if breaker == WINDOWLESS { &without } else { &windowless };
         figures.raise(ram(breaker), with.ram - base.ram);
     }
@@ -130,7 +130,7 @@ fn measure(sh: &Shell, core: &Core, figures: &mut Figures) -> anyhow::Result<()>
         };
         let count = count.parse()?;
         figures.raise(instructions(core, operation, breaker), count);
-        // The worst of them.
+        // The largest over all breakers.
         figures.raise(format!("instructions_{}_{operation}", core.name), count);
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `cargo xtask load`
+//! `cargo xtask load`: the example service under load.
 
 use xshell::cmd;
 
@@ -6,16 +6,17 @@ use crate::tools;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How long requests are sent, half of it with the breaker, in seconds, 6 or more
+    /// How many seconds to send requests for, at least 6: one half without the breaker, the
+    /// other with it
     #[arg(long, default_value_t = 50)]
     pub(crate) seconds: u32,
-    /// Without optimization: faster to build, but the times mean less
+    /// Build without optimization: builds faster, but the times mean less
     #[arg(long)]
     pub(crate) debug: bool,
 }
 
-/// Puts the example service under load while its upstream goes bad and recovers,
-/// and prints what users saw with and without the breaker.
+/// Puts the example service under load while its upstream fails and recovers, and
+/// prints what users saw without and with the breaker.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let sh = tools::shell()?;
     let seconds = options.seconds.to_string();

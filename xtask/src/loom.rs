@@ -1,4 +1,4 @@
-//! `cargo xtask loom`
+//! `cargo xtask loom`: runs the loom models.
 
 mod table;
 
@@ -9,19 +9,19 @@ use xshell::Shell;
 use crate::models::{self, Limits, Model};
 use crate::tools;
 
-/// The table of how far each model goes.
+/// The table that records how far each model was explored.
 const TABLE: &str = "docs/models.md";
 
 /// Options of `cargo xtask loom`.
 #[derive(clap::Args, Default)]
 pub(crate) struct Options {
-    /// Only models whose name, with that of their file, contains this
+    /// Run only the models whose `file::name` contains this
     filter: Option<String>,
-    /// Raise each model's bound as far as it still ends in time, and record that in
-    /// docs/models.md
+    /// Raise each model's bound on preemptions as long as it ends within the limit, and
+    /// record the result in docs/models.md
     #[arg(long)]
     full: bool,
-    /// With `--full`, the time limit for each model, in seconds
+    /// The time limit for each model with `--full`, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     limit: u64,
 }
@@ -42,7 +42,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     models::report(&models, Limits::default())
 }
 
-/// Builds the models of the tree in the shell's folder.
+/// Builds the models of the project that `sh` is in.
 pub(crate) fn build(sh: &Shell, target: &str) -> anyhow::Result<Vec<Model>> {
     models::build(sh, "loom", "microbreaker-loom-tests", target)
 }

@@ -1,4 +1,4 @@
-//! The commands of the project: `cargo xtask help` lists them.
+//! The project's commands: `cargo xtask help` lists them.
 
 mod api;
 mod bench;
@@ -22,40 +22,39 @@ mod weaken;
 
 use clap::Parser;
 
-/// The project's commands beside `cargo demo` and `cargo test`.
+/// The project's commands, besides `cargo demo` and `cargo test`.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", disable_help_flag = false)]
 enum Command {
-    /// Compare the public interfaces of both crates with core/api.txt and std-adapter/api.txt
+    /// Compare the public APIs of both crates with core/api.txt and std-adapter/api.txt
     Api,
-    /// Measure the breakers beside their floors and other crates
+    /// Measure what a guarded call costs, side by side with lower bounds and other crates
     Bench(bench::Options),
-    /// Run everything that is checked before a change lands
+    /// Run every check that a change must pass
     Ci(ci::Options),
-    /// Run the firmware in QEMU with its sensor pulled out and plugged in, and compare its log
+    /// Run the example firmware in QEMU, unplug its sensor and plug it in again, and check its log
     Firmware(firmware::Options),
-    /// Measure the flash, the RAM and the instructions that a breaker adds to firmware
+    /// Measure the flash, RAM and instructions that a breaker adds to firmware
     Footprint(footprint::Options),
-    /// Put a service under load while its upstream goes bad, with and without the breaker
+    /// Put the example service under load while its upstream fails, without and with the breaker
     Load(load::Options),
-    /// Run the loom models: operations racing each other, exhaustively where that
-    /// ends within minutes
+    /// Run the loom models: racing operations, exhaustively where that takes only minutes
     Loom(loom::Options),
-    /// Change the core in a thousand ways, and list what its tests do not notice: takes hours
+    /// Change the core in a thousand ways, and list the changes that no test catches (takes hours)
     Mutants(mutants::Options),
-    /// Package the crates as for publishing, and build projects that use them
+    /// Package the crates as for publishing, and build projects that use the packages
     Packages,
-    /// Test the page that shows breakers in a real, headless browser
+    /// Test the dashboard in a headless browser
     Page,
     /// Draw the pictures of docs/policies.md
     Pictures,
-    /// Replay step tables of other breakers' behaviour on the breaker and on the model
+    /// Replay scenarios, the behaviours of other breakers, on the breaker and on the model
     Scenarios(scenarios::Options),
-    /// Try random schedules of threads, and an interrupt at every step, each checked against the model
+    /// Run random schedules of threads, and an interrupt at every step, against the model
     Shuttle(shuttle::Options),
-    /// Hammer breakers with every core of this machine, and check what must hold
+    /// Hammer breakers with every core of this machine, and check the invariants
     Stress,
-    /// Weaken each memory ordering of the core, one at a time, and list those that no loom model misses
+    /// Weaken the core's memory orderings one at a time, and list those that no loom model needs
     Weaken(weaken::Options),
 }
 

@@ -1,5 +1,5 @@
-//! The models as programs: built, listed, and each run in a process of its own, one
-//! per core at a time.
+//! Builds and lists models, and runs each in a process of its own, one per core at a
+//! time.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use xshell::{Shell, cmd};
 
-/// One model.
+/// A model of loom's or shuttle's: one test.
 pub(crate) struct Model {
     binary: PathBuf,
-    /// The file it is in.
+    /// The name of its file.
     file: String,
     name: String,
 }
@@ -26,51 +26,51 @@ impl fmt::Display for Model {
     }
 }
 
-/// How far a model is to go.
+/// How much of a model to explore.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Limits {
-    /// Preemptions, instead of the model's own bound.
+    /// The bound on preemptions, instead of the model's own.
     pub(crate) preemptions: Option<u32>,
     /// The number of shuttle's random schedules.
     pub(crate) schedules: Option<u32>,
-    /// Loom checks the time every thousand interleavings, and stops after this.
+    /// When loom stops. It checks the time every thousand interleavings.
     pub(crate) time: Option<Duration>,
 }
 
-/// The result of a run.
+/// How much a run of loom explored.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct Coverage {
     /// The bound on preemptions.
     pub(crate) preemptions: Option<u32>,
     pub(crate) interleavings: u32,
-    /// All interleavings within the bound.
-    pub(crate) ended: bool,
+    /// Whether that is every interleaving within the bound.
+    pub(crate) complete: bool,
     pub(crate) seconds: f32,
 }
 
-impl fmt::Display for Seen {
+impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { preemptions, interleavings, ended, seconds } = self;
+        let Self { preemptions, interleavings, complete, seconds } = self;
         match preemptions {
             Some(bound) => write!(f, "at most {bound} preemptions")?,
             None => write!(f, "any number of preemptions")?,
         }
         write!(f, ", {interleavings} interleavings in {seconds:.1} s")?;
-        if *ended { Ok(()) } else { write!(f, ", not all there are") }
+        if *complete { Ok(()) } else { write!(f, ", not all of them") }
     }
 }
 
 /// How a run ended.
 pub(crate) enum End {
-    /// Passed, with its result; a test of many small models has none.
-    Passed(Option<Seen>),
+    /// Passed. Shuttle's models, and tests of many small models, report no coverage.
+    Passed(Option<Coverage>),
     /// Failed, with this output.
     Failed(String),
 }
 
-/// Builds the models in `package` for `tool`, loom or shuttle. Everything is built
-/// anew with the tool as a `--cfg`, in a `target` folder apart, so that the usual
-/// builds are kept.
+/// Builds the models in `package` for `tool`, loom or shuttle, with the tool as a
+/// `--cfg`. That rebuilds everything, so `target` is a folder of its own, which leaves
+/// the usual builds alone.
 pub(crate) fn build(
     sh: &Shell,
     tool: &str,
@@ -113,25 +113,24 @@ impl Model {
             command.env("LOOM_CHECKPOINT_INTERVAL", "1000");
         }
         let output = command.output().with_context(|| format!("cannot run {self}"))?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        Ok(if output.status.success() { End::Passed(seen(&said)) } else { End::Failed(said) })
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        Ok(if output.status.success() { End::Passed(seen(&stderr)) } else { End::Failed(stderr) })
     }
 }
 
-/// The numbers in a model's output.
-fn seen(said: &str) -> Option<Seen> {
-    let said = said.lines().find_map(|line| line.strip_prefix("loom: preemptions "))?;
-    let mut parts = said.split(", ");
-    Some(Seen {
+/// The coverage in a model's output.
+fn seen(stderr: &str) -> Option<Coverage> {
+    let stderr = stderr.lines().find_map(|line| line.strip_prefix("loom: preemptions "))?;
+    let mut parts = stderr.split(", ");
+    Some(Coverage {
         preemptions: parts.next()?.parse().ok(),
         interleavings: parts.next()?.strip_prefix("interleavings ")?.parse().ok()?,
-        ended: parts.next()? == "ended",
+        complete: parts.next()? == "ended",
         seconds: parts.next()?.strip_suffix(" s")?.parse().ok()?,
     })
 }
 
-/// Does `work` for each of the models, one per core at a time, until it returns false
-/// or fails.
+/// Calls `work` for each model, one per core at a time, until it returns false or fails.
 pub(crate) fn each(
     models: &[Model],
     work: impl Fn(&Model) -> anyhow::Result<bool> + Sync,
@@ -173,7 +172,7 @@ pub(crate) fn report(models: &[Model], limits: Limits) -> anyhow::Result<()> {
     })?;
     let failed = failed.into_inner();
     println!("{} models, {failed} failed, {:.0?}", models.len(), start.elapsed());
-    ensure!(failed == 0, "a model found what must not happen");
+    ensure!(failed == 0, "a model found a violation");
     ensure!(!models.is_empty(), "there is no such model");
     Ok(())
 }

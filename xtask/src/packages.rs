@@ -1,5 +1,5 @@
-//! `cargo xtask packages`: the crates as they would be published, and projects
-//! outside the workspace that use them.
+//! `cargo xtask packages`: packages the crates as for publishing, and builds projects
+//! outside the workspace that use the packages.
 
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -9,27 +9,27 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::{expect, tools};
 
-/// The published crates, and where each is.
+/// The published crates, and the folder of each.
 const CRATES: [(&str, &str); 2] = [("microbreaker", "core"), ("microbreaker-std", "std-adapter")];
 
-/// The files that each has beside its sources. An unpacked licence must be a file,
-/// not a link.
+/// The files that each has besides its sources. In the package they must be files, not
+/// links: the licences are links in the repository.
 const FILES: [&str; 4] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
 
-/// The folder they are packaged in.
+/// Where they are packaged.
 const PACKAGED: &str = "target/packaged";
 
-/// The projects that use them.
+/// The projects that use the packages.
 const CONSUMER: &str = "xtask/consumer";
 
-/// A copy of those, and the unpacked crates beside them.
+/// A copy of those projects, with the unpacked crates beside them.
 const COPY: &str = "target/consumer";
 
-/// The firmware targets, and the features that each needs.
+/// The targets of the firmware, and the features that each needs.
 const TARGETS: [(&str, &str); 2] =
     [("thumbv7m-none-eabi", ""), ("thumbv6m-none-eabi", "critical-section")];
 
-/// The only complaint that `cargo publish` may have.
+/// The only warning that `cargo publish` may print.
 const NOT_UPLOADED: &str = "warning: aborting upload due to dry run";
 
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -51,12 +51,12 @@ pub(crate) fn run() -> anyhow::Result<()> {
 }
 
 /// Packages the crates as they are now, committed or not, and does a dry run of
-/// publishing. Returns the folder they are in.
+/// publishing. Returns the folder of the packages.
 fn package(sh: &Shell) -> anyhow::Result<String> {
     sh.remove_path(PACKAGED)?;
-    // The adapter is verified with a core from a registry in here. What cargo once has
-    // of a registry it takes for unchanged while the version is, so that no two runs
-    // may have the same one.
+    // Cargo verifies the adapter with the packaged core, from a temporary registry in this
+    // folder. It caches a registry's crates by version, so a second run in the same
+    // folder would get the first run's core.
     let target = format!("{PACKAGED}/{}", UNIX_EPOCH.elapsed()?.as_millis());
     let crates = CRATES.map(|(name, _)| ["-p", name]);
     let options = [crates.as_flattened(), &["--allow-dirty", "--target-dir", &target]].concat();
@@ -78,13 +78,13 @@ fn unpack(sh: &Shell, packaged: &str, name: &str, folder: &str) -> anyhow::Resul
         let unpacked = sh.current_dir().join(&unpacked).join(file);
         ensure!(!unpacked.is_symlink(), "{name} has a link in place of {file}");
         let source = sh.read_file(Path::new(folder).join(file))?;
-        ensure!(sh.read_file(unpacked)? == source, "{file} of {name} is another one");
+        ensure!(sh.read_file(unpacked)? == source, "{file} of {name} differs from its source");
     }
     Ok(())
 }
 
-/// The examples that come with the crates compile, and the host's program prints what
-/// it should.
+/// Checks that the packaged examples compile, and that the host's program prints what it
+/// should.
 fn host(sh: &Shell, printed: &Path) -> anyhow::Result<()> {
     let crates = CRATES.map(|(name, _)| ["-p", name]);
     let crates = crates.as_flattened();
@@ -96,7 +96,8 @@ fn host(sh: &Shell, printed: &Path) -> anyhow::Result<()> {
     expect::same(&format!("{lines}\n"), printed)
 }
 
-/// Firmware links, with the features that `target` needs and with all.
+/// Checks that the firmware links, with only the features that `target` needs and with all
+/// of them.
 fn firmware(sh: &Shell, target: &str, needed: &str) -> anyhow::Result<()> {
     for features in [needed, &format!("full,{needed}")] {
         let Ok(cargo) = tools::cargo_for(sh, target) else {
@@ -108,18 +109,18 @@ fn firmware(sh: &Shell, target: &str, needed: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs a command of cargo's, which must succeed and warn of nothing.
+/// Runs a cargo command, which must succeed without a warning.
 fn without_warnings(command: Cmd<'_>) -> anyhow::Result<()> {
     let output = command.env("CARGO_TERM_COLOR", "never").ignore_status().output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    eprint!("{said}");
-    ensure!(output.status.success(), "it failed: {}", output.status);
-    let warned = said.lines().any(|line| line.starts_with("warning") && line != NOT_UPLOADED);
-    ensure!(!warned, "it must not warn");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    eprint!("{stderr}");
+    ensure!(output.status.success(), "cargo failed: {}", output.status);
+    let warned = stderr.lines().any(|line| line.starts_with("warning") && line != NOT_UPLOADED);
+    ensure!(!warned, "cargo must not warn");
     Ok(())
 }
 
-/// Copies a folder with all that is in it.
+/// Copies a folder with everything in it.
 fn copy(sh: &Shell, from: impl AsRef<Path>, to: impl AsRef<Path>) -> anyhow::Result<()> {
     sh.create_dir(&to)?;
     for entry in sh.read_dir(from)? {

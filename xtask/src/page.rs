@@ -1,10 +1,10 @@
-//! `cargo xtask page`
+//! `cargo xtask page`: tests the dashboard in a browser.
 
 use xshell::{Shell, cmd};
 
 use crate::tools;
 
-/// Tests the page of the admin routes in a headless Chromium.
+/// Tests the dashboard of the admin routes in a headless Chromium.
 pub(crate) fn run(sh: &Shell) -> anyhow::Result<()> {
     let find = |program, package| tools::find(program, package, "Chromium and its driver");
     tools::require(sh, true, |_| {

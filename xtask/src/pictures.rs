@@ -1,10 +1,10 @@
-//! `cargo xtask pictures`
+//! `cargo xtask pictures`: draws the pictures of `docs/policies.md`.
 
 use std::fs;
 
 use microbreaker_scenarios::pictures::{folder, pictures};
 
-/// Redraws the pictures of `docs/policies.md`, and removes those without a scenario.
+/// Draws every picture anew, and removes those whose scenario is gone.
 pub(crate) fn run() -> anyhow::Result<()> {
     let pictures = pictures()?;
     fs::create_dir_all(folder())?;

@@ -1,4 +1,4 @@
-//! `cargo xtask scenarios`
+//! `cargo xtask scenarios`: replays scenarios on the breaker and on the model.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ use microbreaker_scenarios::pictures::cases;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Files of cases, or folders of such files; by default, the project's own
+    /// Files of cases, or folders of such files [default: the project's own]
     paths: Vec<PathBuf>,
-    /// Write a timeline of each case, as SVG, into this folder
+    /// Draw a timeline of each case into this folder, as SVG
     #[arg(long, value_name = "DIR")]
     draw: Option<PathBuf>,
 }
@@ -26,7 +26,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         entries.extend(case::load(path)?);
     }
     if let Some(folder) = &options.draw {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
     }
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for entry in &entries {
@@ -51,7 +52,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     println!("{passed} passed, {failed} failed, {skipped} skipped");
     if failed > 0 {
-        // Everything was said; the last line is the tally.
+        // An error message would follow the tally, which must be the last line.
         std::process::exit(1);
     }
     if entries.is_empty() {
@@ -75,7 +76,7 @@ fn name(entry: &Entry) -> String {
 fn picture(entry: &Entry, folder: &Path) -> anyhow::Result<()> {
     let Ok(case) = &entry.case else { return Ok(()) };
     let Ok(svg) = draw(case) else { return Ok(()) };
-    // An id is any text; a file's name must not lead elsewhere.
+    // An id is any text, but its file must stay in the folder.
     let safe = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' };
     let file: String = case.id.chars().map(safe).collect();
     let file = folder.join(file.trim_start_matches('.')).with_extension("svg");

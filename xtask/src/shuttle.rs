@@ -1,15 +1,15 @@
-//! `cargo xtask shuttle`
+//! `cargo xtask shuttle`: runs shuttle's models.
 
 use crate::models::{self, Limits};
 use crate::tools;
 
-/// Random schedules that are tried in all, unless told otherwise.
+/// How many random schedules to run in total, by default.
 pub(crate) const SCHEDULES: u32 = 1_000_000;
 
 /// Options of `cargo xtask shuttle`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Random schedules to try in all
+    /// How many random schedules to run in total
     #[arg(long, value_name = "N", default_value_t = SCHEDULES)]
     pub(crate) schedules: u32,
 }
@@ -17,9 +17,9 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let shell = tools::shell()?;
     let models = models::build(&shell, "shuttle", "microbreaker-shuttle", "target/shuttle")?;
-    // The others try every schedule there is.
+    // The others run every schedule that they define.
     let random = models.iter().filter(|model| model.to_string().starts_with("linearizable"));
     let each = options.schedules.div_ceil(random.count().max(1) as u32);
-    println!("{each} random schedules for each model that tries some");
+    println!("{each} random schedules for each random model");
     models::report(&models, Limits { schedules: Some(each), ..Limits::default() })
 }

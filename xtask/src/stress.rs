@@ -1,4 +1,4 @@
-//! `cargo xtask stress`
+//! `cargo xtask stress`: hammers breakers with every core of this machine.
 
 use xshell::cmd;
 

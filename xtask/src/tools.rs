@@ -1,4 +1,4 @@
-//! Shells and tools that the commands share.
+//! The shell and the external tools that the commands share.
 
 use std::path::Path;
 
@@ -13,21 +13,21 @@ pub(crate) fn shell() -> anyhow::Result<Shell> {
     Ok(shell)
 }
 
-/// A tool that is not there, and how to get it.
+/// A tool that is not installed, and how to install it.
 pub(crate) struct Missing {
-    /// Its name and what it is for.
+    /// Its name, and what it is for.
     pub(crate) what: String,
-    /// Debian's packages that bring it.
+    /// The Debian packages that contain it.
     pub(crate) packages: &'static [&'static str],
-    /// How to get it elsewhere.
+    /// How to install it on other systems.
     pub(crate) elsewhere: String,
 }
 
-/// Debian's packages of a Rust toolchain that builds for bare-metal targets.
+/// The Debian packages of a Rust toolchain that builds for bare-metal targets.
 const RUST_PACKAGES: &[&str] =
     &["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22"];
 
-/// What must be there of it.
+/// The files of that toolchain that must exist.
 const DISTRIBUTION: [&str; 4] = [
     "/usr/bin/cargo",
     "/usr/bin/rustc",
@@ -35,12 +35,12 @@ const DISTRIBUTION: [&str; 4] = [
     "/usr/lib/rustlib/src/rust/library/core",
 ];
 
-/// The distribution's clippy, in a package of its own.
+/// The distribution's clippy, which is a package of its own.
 const CLIPPY_DRIVER: &str = "/usr/bin/clippy-driver";
 
-/// Where a stable compiler builds what it takes for a bootstrap's. Not where the
-/// rest is built: build scripts look for the same features, and what they found is
-/// not asked again.
+/// Where a stable compiler builds with `RUSTC_BOOTSTRAP` set. Not in the usual `target`:
+/// build scripts probe for unstable features, and cargo does not run them again when that
+/// variable changes.
 pub(crate) const BOOTSTRAP_TARGET: &str = "target/bootstrap";
 
 /// Whether the toolchain in use has `core` for `target`.
@@ -49,17 +49,17 @@ fn has_target(sh: &Shell, target: &str) -> bool {
     libraries.quiet().ignore_stderr().read().is_ok_and(|path| Path::new(&path).is_dir())
 }
 
-/// A cargo that builds for the bare-metal `target`: the one in use if rustup
-/// has the target, else the distribution's, which compiles `core` itself.
+/// A cargo that builds for the bare-metal `target`: the one in use if its toolchain has
+/// the target, otherwise the distribution's, which compiles `core` itself.
 pub(crate) fn cargo_for<'a>(sh: &'a Shell, target: &str) -> Result<Cmd<'a>, Missing> {
     if has_target(sh, target) {
         return Ok(cmd!(sh, "cargo"));
     }
     if DISTRIBUTION.iter().all(|part| Path::new(part).exists()) {
         return Ok(cmd!(sh, "/usr/bin/cargo")
-            // Without this it takes rustup's.
+            // Otherwise it would use rustup's.
             .env("RUSTC", "/usr/bin/rustc")
-            // A stable compiler builds `core` only when told that it is bootstrapping.
+            // A stable compiler builds `core` only with this set.
             .env("RUSTC_BOOTSTRAP", "1")
             .env("CARGO_UNSTABLE_BUILD_STD", "core"));
     }
@@ -70,8 +70,8 @@ pub(crate) fn cargo_for<'a>(sh: &'a Shell, target: &str) -> Result<Cmd<'a>, Miss
     })
 }
 
-/// Clippy for the bare-metal `target`, of the same toolchain as
-/// [`cargo_for`], taking `arguments`; a warning is an error.
+/// Clippy with `arguments` for the bare-metal `target`, from the toolchain of
+/// [`cargo_for`]; a warning is an error.
 pub(crate) fn clippy_for<'a>(
     sh: &'a Shell,
     target: &str,
@@ -82,7 +82,8 @@ pub(crate) fn clippy_for<'a>(
         return Ok(cargo.arg("clippy").args(arguments).args(["--", "-D", "warnings"]));
     }
     if Path::new(CLIPPY_DRIVER).exists() {
-        // What `cargo clippy` does; that takes rustup's driver.
+        // What `cargo clippy` does internally; called directly, it would use rustup's
+        // driver.
         return Ok(cargo
             .arg("check")
             .args(arguments)
@@ -96,7 +97,7 @@ pub(crate) fn clippy_for<'a>(
     })
 }
 
-/// Nothing if `program` is on the path.
+/// `None` if `program` is on the path.
 pub(crate) fn find(
     program: &str,
     packages: &'static [&'static str],
@@ -109,8 +110,8 @@ pub(crate) fn find(
     })
 }
 
-/// Fails, and says what to get and how, if there is anything that `missing`
-/// finds; with `install`, only after Debian's packages of it were installed.
+/// Fails if `missing` finds anything, and prints how to install it. With `install`, first
+/// installs the Debian packages.
 pub(crate) fn require(
     sh: &Shell,
     install: bool,
@@ -119,7 +120,7 @@ pub(crate) fn require(
     let mut tools = missing(sh);
     if install && !tools.is_empty() {
         let packages: Vec<_> = tools.iter().flat_map(|tool| tool.packages).collect();
-        // Root may have no sudo.
+        // Root needs no sudo, and may not have it.
         let program = if cmd!(sh, "id -u").quiet().read()? == "0" { "env" } else { "sudo" };
         cmd!(sh, "{program} apt-get update").run()?;
         cmd!(sh, "{program} apt-get install -y --no-install-recommends {packages...}").run()?;
@@ -136,24 +137,24 @@ pub(crate) fn require(
         );
         eprintln!("  or: {elsewhere}");
     }
-    bail!("tools are missing; with --install, Debian's packages are installed first")
+    bail!("tools are missing; --install installs the Debian packages")
 }
 
-/// Copies the project, as git knows it and as it is now; not what is a
-/// workspace of its own.
+/// Copies the project as it is now: every file that git does not ignore, except for the
+/// workspaces of their own.
 pub(crate) fn copy_project(sh: &Shell, to: &Path) -> anyhow::Result<()> {
-    let here = [
+    let workspace = [
         ".",
         ":!embedded-example/boards",
         ":!loom-tests/example",
         ":!verify/cores",
         ":!verify/fuzz",
     ];
-    let files = cmd!(sh, "git ls-files --cached --others --exclude-standard -- {here...}");
+    let files = cmd!(sh, "git ls-files --cached --others --exclude-standard -- {workspace...}");
     for file in files.quiet().read()?.lines().filter(|file| sh.path_exists(file)) {
         let copy = to.join(file);
         let text = sh.read_binary_file(file)?;
-        // What has not changed is not built anew.
+        // A file that has not changed keeps its time, so cargo does not rebuild it.
         if std::fs::read(&copy).ok().as_ref() != Some(&text) {
             sh.write_file(copy, text)?;
         }

@@ -10,8 +10,9 @@ use xshell::{Shell, cmd};
 use crate::models::{self, End, Limits, Model};
 use crate::{loom, tools};
 
-/// Where the core is changed: a copy of the project, and what is built of it.
+/// A copy of the project, in which the core is changed.
 const COPY: &str = "target/weaken/project";
+/// Where the copy is built.
 const BUILT: &str = "target/weaken/built";
 
 /// What each ordering can be weakened to.
@@ -25,7 +26,7 @@ const WEAKER: [(&str, &[&str]); 4] = [
 /// Options of `cargo xtask weaken`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only in files whose path contains this
+    /// Weaken only orderings in files whose path contains this
     filter: Option<String>,
 }
 
@@ -45,25 +46,25 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     tools::copy_project(&sh, &root.join(COPY))?;
     sh.change_dir(COPY);
     let target = root.join(BUILT).display().to_string();
-    let mut unnoticed = 0;
+    let mut unneeded = 0;
     for Place { file, at, from, to } in &places {
         let original = sh.read_file(file)?;
         let line = original[..*at].lines().count();
         let weakened = format!("{}{to}{}", &original[..*at], &original[at + from.len()..]);
         sh.write_file(file, weakened)?;
-        let noticed = noticed(&loom::build(&sh, &target)?)?;
+        let failing = first_failing(&loom::build(&sh, &target)?)?;
         sh.write_file(file, &original)?;
         print!("{}:{line}: {from} -> {to}: ", file.display());
-        match noticed {
+        match failing {
             Some(model) => println!("{model} fails"),
             None => {
-                unnoticed += 1;
+                unneeded += 1;
                 println!("NO MODEL FAILS");
             }
         }
     }
-    println!("{} orderings weakened, {unnoticed} unnoticed", places.len());
-    if unnoticed > 0 {
+    println!("{} orderings weakened, no model failed for {unneeded}", places.len());
+    if unneeded > 0 {
         bail!("write a model that fails, or relax the ordering");
     }
     Ok(())
@@ -92,22 +93,22 @@ fn places(sh: &Shell, filter: &str) -> anyhow::Result<Vec<Place>> {
     Ok(places)
 }
 
-/// The first model that fails. All of them for a short time first: most of what
-/// can go wrong does so soon.
-fn noticed(models: &[Model]) -> anyhow::Result<Option<String>> {
+/// The first model that fails. Runs each of them for a second first, because most
+/// failures show up early.
+fn first_failing(models: &[Model]) -> anyhow::Result<Option<String>> {
     let quick = Limits { time: Some(Duration::from_secs(1)), ..Limits::default() };
     for limits in [quick, Limits::default()] {
-        let noticed = Mutex::new(None);
+        let failing = Mutex::new(None);
         models::each(models, |model| {
             let failed = matches!(model.run(limits)?, End::Failed(_));
             if failed {
-                *noticed.lock().expect("nobody panics") = Some(model.to_string());
+                *failing.lock().expect("no thread panics") = Some(model.to_string());
             }
             Ok(!failed)
         })?;
-        let noticed = noticed.into_inner().expect("nobody panics");
-        if noticed.is_some() {
-            return Ok(noticed);
+        let failing = failing.into_inner().expect("no thread panics");
+        if failing.is_some() {
+            return Ok(failing);
         }
     }
     Ok(None)

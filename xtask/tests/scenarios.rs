@@ -1,13 +1,13 @@
-//! `cargo xtask scenarios` fails when it should, and says where.
+//! `cargo xtask scenarios` fails when a case does, and names the case and the step.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// A folder of its own for the test called `name`.
+/// An empty folder for the test `name`.
 fn folder(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    // It may be left over.
+    // It may be left over from an earlier run.
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     folder
@@ -19,7 +19,7 @@ fn scenarios(arguments: &[&str]) -> Output {
     command.unwrap()
 }
 
-fn said(output: &Output) -> String {
+fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
@@ -45,19 +45,22 @@ fn a_wrong_expectation_fails_and_is_named() {
 
     let output = scenarios(&[folder.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
-    let said = said(&output);
-    assert!(said.contains("list.json: wrong One failure trips: FAILED at step 2, Failure a"));
-    assert!(said.contains(r#"state: expected "half_open", breaker has "open""#), "{said}");
-    assert!(said.contains(r#"state: expected "half_open", model has "open""#), "{said}");
+    let stdout = stdout(&output);
+    assert!(stdout.contains("list.json: wrong One failure trips: FAILED at step 2, Failure a"));
+    assert!(stdout.contains(r#"state: expected "half_open", breaker has "open""#), "{stdout}");
+    assert!(stdout.contains(r#"state: expected "half_open", model has "open""#), "{stdout}");
     assert!(
-        said.contains("refused One failure trips: skipped: ") && said.contains("open_for is 0")
+        stdout.contains("refused One failure trips: skipped: ") && stdout.contains("open_for is 0")
     );
-    assert!(said.contains("schema.json: schema: FAILED") && said.contains("`phase`"), "{said}");
-    assert_eq!(said.lines().last(), Some("1 passed, 2 failed, 1 skipped"));
+    assert!(
+        stdout.contains("schema.json: schema: FAILED") && stdout.contains("`phase`"),
+        "{stdout}"
+    );
+    assert_eq!(stdout.lines().last(), Some("1 passed, 2 failed, 1 skipped"));
 }
 
 #[test]
-fn right_ones_pass_and_are_drawn() {
+fn a_right_case_passes_and_is_drawn() {
     let folder = folder("right");
     let file = folder.join("case.json");
     fs::write(&file, case("../right", 9, r#"{"state": "open"}"#)).unwrap();
@@ -65,14 +68,14 @@ fn right_ones_pass_and_are_drawn() {
     let drawn = folder.join("drawn");
     let output = scenarios(&[file.to_str().unwrap(), "--draw", drawn.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(said(&output), "1 passed, 0 failed, 0 skipped\n");
+    assert_eq!(stdout(&output), "1 passed, 0 failed, 0 skipped\n");
     let files: Vec<_> = fs::read_dir(&drawn).unwrap().map(|file| file.unwrap().path()).collect();
     assert_eq!(files, [drawn.join("_right.svg")]);
     assert!(fs::read_to_string(&files[0]).unwrap().contains("One failure trips"));
 }
 
 #[test]
-fn no_cases_are_not_a_success() {
+fn a_folder_without_cases_fails() {
     let output = scenarios(&[folder("none").to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
 }

@@ -11,10 +11,11 @@ use super::operations;
 use crate::cores::{Core, HARTS, M0, M3, RISCV, RISCV_WITHOUT_A};
 use crate::tools;
 
-/// What is made of a program that ran well, and of what it printed.
+/// Checks a program that ended without an error, given what it printed, and returns the
+/// verdict to print.
 type Check = fn(&Core, &Path, &str) -> anyhow::Result<String>;
 
-/// Programs (the packages have the same names), and the cores that they run on.
+/// The programs, named like their packages, and the cores that each runs on.
 const PROGRAMS: [(&str, &[Core], Check); 4] = [
     ("suite", &[M0, M3, RISCV, RISCV_WITHOUT_A], passed),
     ("operations", &[M0, M3, RISCV, RISCV_WITHOUT_A], operations::check),
@@ -28,7 +29,7 @@ pub(super) fn run(sh: &Shell, install: bool) -> anyhow::Result<()> {
     for (program, cores, check) in PROGRAMS {
         let built = cores.iter().map(|core| Ok((core, core.program(sh, program, program)?)));
         let built: Vec<_> = built.collect::<anyhow::Result<_>>()?;
-        // Emulating a core takes one of the host's.
+        // In parallel: each emulated core occupies one of the host's.
         thread::scope(|scope| {
             let run = |core: &Core, path: &Path| {
                 let start = Instant::now();
@@ -49,7 +50,7 @@ pub(super) fn run(sh: &Shell, install: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The program has checked everything itself, and its last line says what.
+/// For a program that checks everything itself: its last line is the verdict.
 fn passed(_: &Core, _: &Path, printed: &str) -> anyhow::Result<String> {
     Ok(printed.lines().last().unwrap_or_default().into())
 }

@@ -1,4 +1,4 @@
-//! The board: QEMU, and what can be done to it from outside.
+//! The emulated board, and what can be done to it from outside.
 
 use std::path::Path;
 use std::process::Child;
@@ -14,15 +14,15 @@ use super::qmp::Qmp;
 use super::socket::{Listener, Socket};
 use crate::cores::QEMU_ARM;
 
-/// The whole run takes seconds; after this long it is given up.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// A run takes seconds; one that takes this long has failed.
+const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 const SENSOR: &str = "sensor";
 const SENSOR_ADDRESS: u8 = 0x48;
-/// No device is asked at this address.
+/// An address that the firmware never uses.
 const NOWHERE: u8 = 0x7f;
 
-/// A line of the firmware's UART; its fields are explained there.
+/// A report that the firmware sent over its UART; the firmware documents the fields.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct Report {
     pub(super) phase: String,
@@ -40,18 +40,18 @@ pub(super) struct Report {
     pub(super) link_answers: u32,
 }
 
-/// QEMU, killed when dropped.
+/// A QEMU process, killed when dropped.
 struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // Fails if it has already ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// The board with its sensor, and the handles to both.
+/// The board and its sensor.
 pub(super) struct Board {
     process: Process,
     deadline: Instant,
@@ -61,9 +61,9 @@ pub(super) struct Board {
 }
 
 impl Board {
-    /// Loads the firmware; it does not run yet.
+    /// Loads the firmware, without starting it.
     pub(super) fn boot(elf: &Path) -> anyhow::Result<Self> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIME_LIMIT;
         let (qmp, uart) = (Listener::new()?, Listener::new()?);
         let sensor = format!("tmp105,id={SENSOR},address={SENSOR_ADDRESS}");
         let (qmp_device, uart_device) = (qmp.chardev("qmp")?, uart.chardev("uart")?);
@@ -78,17 +78,17 @@ impl Board {
         Ok(Self { process, deadline, qmp, uart, log })
     }
 
-    /// Lets the firmware run.
+    /// Starts the firmware.
     pub(super) fn start(&mut self) -> anyhow::Result<()> {
         self.qmp.execute("cont", &json!({}))
     }
 
-    /// Changes what the sensor measures.
+    /// Sets the temperature that the sensor measures.
     pub(super) fn set_celsius(&mut self, celsius: f64) -> anyhow::Result<()> {
         self.qmp.set(SENSOR, "temperature", json!((celsius * 1000.0) as i32))
     }
 
-    /// Pulls the sensor out: its address is no longer acknowledged.
+    /// Pulls the sensor out: nothing acknowledges its address any more.
     pub(super) fn unplug(&mut self) -> anyhow::Result<()> {
         self.qmp.set(SENSOR, "realized", json!(false))?;
         self.qmp.set(SENSOR, "address", json!(NOWHERE))
@@ -100,26 +100,25 @@ impl Board {
         self.qmp.set(SENSOR, "realized", json!(true))
     }
 
-    /// Has the jig hold the sensor's bus up from now on, or let go of it.
-    pub(super) fn hold_bus_up(&mut self, hold: bool) -> anyhow::Result<()> {
-        self.uart.send(if hold { b"h" } else { b"l" })
+    /// Has the jig delay every transaction on the sensor's bus from now on, or stop doing so.
+    pub(super) fn delay_bus(&mut self, delay: bool) -> anyhow::Result<()> {
+        self.uart.send(if delay { b"h" } else { b"l" })
     }
 
-    /// Asks for one round of so many readings, up to 9; what the firmware
-    /// reports after it.
+    /// Has the firmware take `readings` readings, up to 9, and returns its report.
     pub(super) fn round(&mut self, readings: u32) -> anyhow::Result<Report> {
         self.uart.send(readings.to_string().as_bytes())?;
         let line = self.uart.line()?;
         serde_json::from_str(&line).with_context(|| format!("not a report: {line}"))
     }
 
-    /// Ends the firmware; its log.
+    /// Ends the firmware, and returns its log.
     pub(super) fn finish(mut self) -> anyhow::Result<String> {
         self.uart.send(b"q")?;
         let status = loop {
             match self.process.0.try_wait()? {
                 Some(status) => break status,
-                None if Instant::now() > self.deadline => bail!("the firmware does not end"),
+                None if Instant::now() > self.deadline => bail!("the firmware did not end in time"),
                 None => thread::sleep(Duration::from_millis(5)),
             }
         };

@@ -1,4 +1,4 @@
-//! The firmware's log: defmt frames, decoded with the strings in the ELF file.
+//! The firmware's log: defmt frames, decoded with the format strings in the ELF file.
 
 use std::fs;
 use std::io::Read;
@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use anyhow::{Context, bail};
 use defmt_decoder::{DecodeError, Table};
 
-/// Decodes `frames` until they end, printing each line; the lines.
+/// Decodes `frames` on a thread until they end. Prints each line, and returns them all.
 pub(super) fn follow(
     elf: &Path,
     mut frames: impl Read + Send + 'static,

@@ -1,30 +1,30 @@
-//! That no operation can panic, and which mask interrupts: read from the linked
-//! program.
+//! Checks that no operation can panic, and finds those that mask interrupts, by reading
+//! the linked program.
 
 use std::path::Path;
 
 use anyhow::{bail, ensure};
 
-use super::reach::Functions;
+use super::call_graph::Functions;
 use crate::cores::Core;
 
-/// Where the functions are that do an operation each.
+/// The path of the functions that each perform one operation.
 const OPERATIONS: &str = "operations::operation::";
-/// A function that does panic.
+/// A function that can panic.
 const CAN_PANIC: &str = "operations::can_panic";
 
-/// Checks the operations in `program`; what there is to say of them. It `printed`
-/// for how many instructions at most they mask interrupts.
+/// Checks the operations in `program`, and returns a summary. The program has `printed`
+/// the most instructions for which any operation masks interrupts.
 pub(super) fn check(core: &Core, program: &Path, printed: &str) -> anyhow::Result<String> {
     let functions = Functions::of(program)?;
     let operations = functions.named(OPERATIONS);
     let all = operations.len();
-    // Who looks for panics does find one.
+    // The search for panics must find this one.
     let panics = |&function: &u64| functions.panics(function).is_some();
-    ensure!(functions.named(CAN_PANIC).iter().any(panics), "{CAN_PANIC} was not found to panic");
+    ensure!(functions.named(CAN_PANIC).iter().any(panics), "no panic found in {CAN_PANIC}");
     for &operation in &operations {
         if let Some(panic) = functions.panics(operation) {
-            bail!("{} can panic: it gets to {panic}", functions.name(operation));
+            bail!("{} can panic: it reaches {panic}", functions.name(operation));
         }
     }
     let masking = operations.iter().filter(|&&operation| functions.masks(operation)).count();
@@ -33,7 +33,10 @@ pub(super) fn check(core: &Core, program: &Path, printed: &str) -> anyhow::Resul
         ensure!(printed == "0", "interrupts are masked for {printed} instructions");
         return Ok(format!("none of {all} can panic, none masks interrupts"));
     }
-    ensure!(masking > 0, "none of {all} operations masks interrupts, but there is no other way");
+    ensure!(
+        masking > 0,
+        "none of {all} operations masks interrupts, though this core has no compare-and-swap"
+    );
     Ok(format!(
         "none of {all} can panic, {masking} mask interrupts, for up to {printed} instructions at a \
          time"

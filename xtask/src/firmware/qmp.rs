@@ -1,4 +1,4 @@
-//! QEMU's machine protocol: JSON, a line each.
+//! QMP, QEMU's control protocol: one line of JSON for each message.
 
 use anyhow::bail;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::socket::Socket;
 pub(super) struct Qmp(Socket);
 
 impl Qmp {
-    /// Greets.
+    /// Reads QEMU's greeting, and enables commands.
     pub(super) fn new(socket: Socket) -> anyhow::Result<Self> {
         let mut qmp = Self(socket);
         qmp.0.line()?;
@@ -25,7 +25,7 @@ impl Qmp {
             if let Some(error) = answer.get("error") {
                 bail!("QEMU refuses {request}: {error}");
             }
-            // What is neither is an event.
+            // Neither an error nor a return: an event, which does not matter here.
             if answer.get("return").is_some() {
                 return Ok(());
             }

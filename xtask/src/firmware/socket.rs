@@ -8,25 +8,25 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
-/// Where a character device will call. The host listens, so that no port has
-/// to be guessed.
+/// Waits for a character device to connect. The host listens, not QEMU, so that the
+/// operating system can choose a free port.
 pub(super) struct Listener(TcpListener);
 
 impl Listener {
     pub(super) fn new() -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        // A device that never calls must not hang the run.
+        // A device that never connects must not hang the run.
         listener.set_nonblocking(true)?;
         Ok(Self(listener))
     }
 
-    /// The definition of a character device `id` that calls here.
+    /// QEMU's definition of a character device `id` that connects here.
     pub(super) fn chardev(&self, id: &str) -> anyhow::Result<String> {
         let address = self.0.local_addr()?;
         Ok(format!("socket,id={id},host={},port={},server=off", address.ip(), address.port()))
     }
 
-    /// Waits until `qemu` calls.
+    /// Waits until `qemu` connects.
     pub(super) fn accept(self, qemu: &mut Child, deadline: Instant) -> anyhow::Result<Socket> {
         loop {
             match self.0.accept() {
@@ -59,11 +59,11 @@ impl Socket {
 
     pub(super) fn line(&mut self) -> anyhow::Result<String> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        // A timeout of zero would mean none.
+        // A timeout of zero is an error.
         self.stream.get_ref().set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
         let mut line = String::new();
         match self.stream.read_line(&mut line) {
-            Ok(0) => bail!("QEMU ended before its time"),
+            Ok(0) => bail!("QEMU ended early"),
             Ok(_) => Ok(line),
             Err(error) => Err(error).context("no answer from QEMU in time"),
         }

@@ -1,28 +1,28 @@
-//! What happens to the sensor, and what must come of it.
+//! The script: what happens to the sensor, and what the firmware must report.
 //!
-//! The firmware waits for leave before each round, so the sensor is always
-//! handled between two rounds. How many rounds an opening takes depends on the
-//! machine, in which order things happen does not: only that is checked, and
-//! how long the firmware's own clock says that openings are.
+//! The firmware waits for a command before each round, so the sensor always changes
+//! between two rounds. How many rounds pass during an opening depends on the host's
+//! speed; the order of events does not. So the script checks the order, and the length
+//! of each opening by the firmware's own clock.
 
 use anyhow::{bail, ensure};
 
 use super::board::{Board, Report};
 
-/// Readings in a round; more than it takes to trip, so that tripping and the
-/// first refusal are seen in the same report.
+/// Readings in a round: more than it takes to trip, so that one report shows both the
+/// trip and the first refusal.
 const BURST: u32 = 4;
 const FAILURES_TO_TRIP: u32 = 3;
 
-/// How many probes find the sensor gone in each outage, and the temperature
-/// after it.
+/// For each outage: how many probes fail, and the temperature after it.
 const OUTAGES: [(usize, f64); 3] = [(3, 48.0), (1, -12.5), (2, 0.5)];
-/// The temperature before; the sensor starts with a resolution of half a degree.
+/// The temperature before the outages; the sensor starts with a resolution of half a
+/// degree.
 const CELSIUS: f64 = 21.5;
 
-/// How long an opening is at least in ticks, after so many probes in a row
-/// failed, and by which part jitter may make it longer.
+/// The shortest opening in ticks, by backoff level.
 const WAITS: [u32; 4] = [200, 400, 800, 800];
+/// How much longer jitter may make an opening.
 const JITTER_PERCENT: u32 = 20;
 
 pub(super) fn tell(board: &mut Board) -> anyhow::Result<()> {
@@ -36,10 +36,10 @@ pub(super) fn tell(board: &mut Board) -> anyhow::Result<()> {
         story.recovery(next)?;
         celsius = next;
     }
-    println!("Three times gone and back; no transaction while the breaker was open.");
+    println!("Three outages and recoveries; no transaction while the breaker was open.");
     story.loose_contact(celsius)?;
     story.loose_contact(celsius)?;
-    println!("Four failures, but never three within a second: the breaker stayed closed.");
+    println!("Four failures, never three within a second: the breaker stayed closed.");
     story.late_answers(celsius)?;
     println!("Tripped and recovered without a single failure.");
     Ok(())
@@ -50,7 +50,7 @@ struct Story<'a> {
     last: Report,
 }
 
-/// A report, and by how much it counts more than the one before.
+/// A report, and how much each of its counts has grown since the previous one.
 struct Round {
     report: Report,
     made: u32,
@@ -60,7 +60,7 @@ struct Round {
 }
 
 impl Story<'_> {
-    /// Asks for a round, and checks what is true of each.
+    /// Runs a round, and checks what must hold in every round.
     fn round(&mut self, readings: u32) -> anyhow::Result<Round> {
         let report = self.board.round(readings)?;
         let last = std::mem::replace(&mut self.last, report.clone());
@@ -75,18 +75,18 @@ impl Story<'_> {
         ensure!(round.made + round.refused == readings, "not {readings} readings: {report:?}");
         ensure!(
             report.transactions == report.made,
-            "the bus saw other transactions than the breaker permitted: {report:?}"
+            "the bus saw a different number of transactions than the breaker permitted: {report:?}"
         );
         ensure!(
             report.link_phase == "closed" && report.link_answers == last.link_answers + 1,
-            "the link suffers from the sensor: {report:?}"
+            "the sensor affects the link: {report:?}"
         );
         Ok(round)
     }
 
-    /// The sensor is there: everything is asked, and nothing is said of it.
+    /// With the sensor present, every call is made and succeeds.
     fn healthy(&mut self, celsius: f64) -> anyhow::Result<()> {
-        println!("The sensor is there, at {celsius} degrees.");
+        println!("The sensor is present, at {celsius} degrees.");
         let Round { report, made, failed, transitions, .. } = self.round(BURST)?;
         ensure!(
             made == BURST && failed == 0 && transitions == 0 && !report.lamp,
@@ -99,8 +99,7 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// Closed to open; then `probes` times to half-open and to open again, for
-    /// longer each time.
+    /// Closed to open, then `probes` times to half-open and back to open, longer each time.
     fn outage(&mut self, celsius: f64, probes: usize) -> anyhow::Result<()> {
         println!("The sensor is pulled out.");
         self.board.unplug()?;
@@ -122,7 +121,7 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// Open to half-open, to closed.
+    /// Open to half-open to closed.
     fn recovery(&mut self, celsius: f64) -> anyhow::Result<()> {
         println!("The sensor is plugged in.");
         self.plug_in(celsius)?;
@@ -130,7 +129,7 @@ impl Story<'_> {
         self.healthy(celsius)
     }
 
-    /// Two failures, which are forgotten a second later.
+    /// Two failures, forgotten a second later.
     fn loose_contact(&mut self, celsius: f64) -> anyhow::Result<()> {
         println!("The sensor is pulled out for two readings.");
         self.board.unplug()?;
@@ -154,11 +153,11 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// The sensor answers, but too late: closed to open and back, as if it did not.
+    /// The sensor answers too late: closed to open and back, as if it did not answer.
     fn late_answers(&mut self, celsius: f64) -> anyhow::Result<()> {
-        println!("The sensor's bus is held up.");
-        self.board.hold_bus_up(true)?;
-        // Answers in time must first be outnumbered.
+        println!("The sensor's bus is delayed.");
+        self.board.delay_bus(true)?;
+        // It trips only once half of the answers in the window are late.
         let trip = loop {
             let round = self.round(BURST)?;
             ensure!(round.failed == 0, "a late call failed: {:?}", round.report);
@@ -169,8 +168,8 @@ impl Story<'_> {
         opened(&trip.report, 0)?;
         let probe = self.failed_probe(1)?;
         ensure!(probe.failed == 0, "a late probe failed: {:?}", probe.report);
-        println!("The sensor's bus is let go of.");
-        self.board.hold_bus_up(false)?;
+        println!("The sensor's bus is no longer delayed.");
+        self.board.delay_bus(false)?;
         self.good_probes()?;
         self.healthy(celsius)
     }
@@ -196,7 +195,7 @@ impl Story<'_> {
     fn good_probes(&mut self) -> anyhow::Result<()> {
         let before = self.last.transitions;
         let mut probes = self.while_refused()?;
-        // The opening may have ended before the very last reading of a burst.
+        // The opening may have ended just before the last reading of a round.
         if probes.report.phase == "half_open" {
             probes = self.round(BURST)?;
         }
@@ -208,7 +207,7 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// Asks for rounds until a call is made; that round.
+    /// Runs rounds until a call is made, and returns that round.
     fn while_refused(&mut self) -> anyhow::Result<Round> {
         loop {
             let round = self.round(BURST)?;
@@ -224,7 +223,7 @@ impl Story<'_> {
     }
 }
 
-/// Checks that the breaker opened for as long as it must at `level`.
+/// Checks how long the breaker opened at backoff level `level`.
 fn opened(report: &Report, level: usize) -> anyhow::Result<()> {
     let least = WAITS[level.min(WAITS.len() - 1)];
     let most = least + least * JITTER_PERCENT / 100;

@@ -1,4 +1,4 @@
-//! Figures, printed for scripts and recorded to compare with.
+//! Figures: printed for scripts, and recorded for later comparisons.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-/// Growth that is accepted, in percent.
+/// The growth that is accepted, in percent.
 const TOLERANCE: u32 = 10;
 
 /// Names and values.
@@ -15,7 +15,7 @@ const TOLERANCE: u32 = 10;
 pub(super) struct Figures(BTreeMap<String, u32>);
 
 impl Figures {
-    /// Sets a figure, unless it is larger.
+    /// Raises a figure to `value`, if it is smaller or not set.
     pub(super) fn raise(&mut self, name: String, value: u32) {
         let figure = self.0.entry(name).or_insert(value);
         *figure = value.max(*figure);
@@ -35,11 +35,11 @@ impl Figures {
         Ok(fs::write(file, serde_json::to_string_pretty(&self.0)? + "\n")?)
     }
 
-    /// Fails if a figure is more than a tenth above the one in `recorded`, or
-    /// if there are others.
+    /// Fails if a figure is more than a tenth above the one in `recorded`, or if the two
+    /// have different sets of figures.
     pub(super) fn compare(&self, recorded: &Self) -> anyhow::Result<()> {
         if !self.0.keys().eq(recorded.0.keys()) {
-            bail!("other figures are recorded than measured: record them anew");
+            bail!("the recorded figures are not those measured: record them again");
         }
         let pairs = self.0.iter().zip(recorded.0.values());
         let grown = pairs.filter(|&((_, &is), &was)| is * 100 > was * (100 + TOLERANCE));
@@ -48,7 +48,7 @@ impl Figures {
         if grown.is_empty() {
             return Ok(());
         }
-        bail!("grown by more than {TOLERANCE} %: {}", grown.join("; "))
+        bail!("grew by more than {TOLERANCE} %: {}", grown.join("; "))
     }
 }
 
@@ -67,16 +67,16 @@ mod tests {
     }
 
     #[test]
-    fn a_tenth_more_is_accepted_and_no_more() {
+    fn growth_of_up_to_a_tenth_is_accepted() {
         let recorded = figures([("flash", 1000), ("ram", 0)]);
         assert!(figures([("flash", 1100), ("ram", 0)]).compare(&recorded).is_ok());
         let grown = figures([("flash", 1101), ("ram", 1)]).compare(&recorded);
-        let message = "grown by more than 10 %: flash is 1101, was 1000; ram is 1, was 0";
+        let message = "grew by more than 10 %: flash is 1101, was 1000; ram is 1, was 0";
         assert_eq!(grown.unwrap_err().to_string(), message);
     }
 
     #[test]
-    fn a_figure_that_is_not_recorded_is_an_error() {
+    fn a_figure_on_one_side_only_is_an_error() {
         let recorded = figures([("flash", 1000)]);
         assert!(figures([("flash", 1), ("ram", 1)]).compare(&recorded).is_err());
         assert!(figures([]).compare(&recorded).is_err());

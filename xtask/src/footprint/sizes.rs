@@ -10,7 +10,7 @@ use object::read::elf::ElfFile;
 use object::{Endianness, Object, ObjectSection, ObjectSymbol, SymbolKind};
 use rustc_demangle::demangle;
 
-/// Bytes.
+/// In bytes.
 pub(super) struct Sizes {
     pub(super) flash: u32,
     pub(super) ram: u32,
@@ -27,7 +27,7 @@ pub(super) fn of(program: &Path) -> anyhow::Result<Sizes> {
     Ok(Sizes { flash: sum(&[".text", ".rodata", ".data"]), ram: sum(&[".data", ".bss"]) })
 }
 
-/// Prints the functions and constants of `program`, and their bytes.
+/// Prints the functions and constants of `program` with their sizes, largest first.
 pub(super) fn list(program: &Path) -> anyhow::Result<()> {
     let data = fs::read(program)?;
     let elf = ElfFile::<FileHeader32<Endianness>>::parse(&*data)?;

@@ -1,4 +1,4 @@
-//! `docs/models.md`: how far each model goes, as it was seen.
+//! `docs/models.md`: how far each model was explored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use anyhow::bail;
 
-use crate::models::{End, Limits, Model, Seen, each};
+use crate::models::{Coverage, End, Limits, Model, each};
 
 const HEAD: &str = "\
 | model | in CI, preemptions | interleavings | `--full`, preemptions | interleavings | seconds it had |
 |---|---:|---:|---:|---:|---:|
 ";
 
-/// Removes the rows of models that are there no more.
+/// Removes the rows of models that no longer exist.
 pub(super) fn prune(file: &Path, models: &[Model]) -> anyhow::Result<()> {
     let names: BTreeSet<_> = models.iter().map(|model| format!("`{model}`")).collect();
     let mut rows = read(file)?;
@@ -23,32 +23,32 @@ pub(super) fn prune(file: &Path, models: &[Model]) -> anyhow::Result<()> {
     write(file, &rows)
 }
 
-/// Raises the bound of each model until it does not end within `limit`, or
-/// until there is nothing more to try, and writes that into the table. A row is
-/// left that would be the same: one of a model that has not changed, which is
-/// complete or had as long.
+/// Raises the bound of each model until a run does not end within `limit`, or until
+/// it has explored every interleaving, and writes the result into the table. Skips a
+/// model whose row would stay the same: the model has not changed, and the row is
+/// either complete or was measured with at least this limit.
 pub(super) fn fill(file: &Path, models: &[Model], limit: Duration) -> anyhow::Result<()> {
     let rows = Mutex::new(read(file)?);
     each(models, |model| {
         let name = format!("`{model}`");
         let Some(own) = passed(model, Limits::default())? else { return Ok(true) };
-        let row = rows.lock().expect("nobody panics").get(&name).cloned();
+        let row = rows.lock().expect("no thread panics").get(&name).cloned();
         let own_cells = cells(own);
         if row.is_some_and(|row| row.own == own_cells && row.is_final(limit)) {
             return Ok(true);
         }
         let most = cells(raise(model, own, limit)?);
         println!("{model}: {own_cells} | {most}");
-        let mut rows = rows.lock().expect("nobody panics");
+        let mut rows = rows.lock().expect("no thread panics");
         rows.insert(name, Row { own: own_cells, most, limit: limit.as_secs() });
         write(file, &rows)?;
         Ok(true)
     })
 }
 
-/// What the model sees with the highest bound with which it ends in time, `own`
-/// being what it sees with its own bound.
-fn raise(model: &Model, own: Seen, limit: Duration) -> anyhow::Result<Seen> {
+/// What the model covers with the highest bound that ends within `limit`; `own` is
+/// what it covers with its own bound.
+fn raise(model: &Model, own: Coverage, limit: Duration) -> anyhow::Result<Coverage> {
     let at = |bound| passed(model, Limits { preemptions: Some(bound), ..Limits::default() });
     let mut less = match own.preemptions {
         Some(bound) if bound > 0 => at(bound - 1)?,
@@ -60,9 +60,9 @@ fn raise(model: &Model, own: Seen, limit: Duration) -> anyhow::Result<Seen> {
             break;
         }
         let limits = Limits { preemptions: Some(bound + 1), time: Some(limit), schedules: None };
-        let seen = passed(model, limits)?.filter(|seen| seen.ended);
+        let seen = passed(model, limits)?.filter(|seen| seen.complete);
         match seen {
-            // There is no schedule with more.
+            // No interleaving has more preemptions.
             Some(seen) if seen.interleavings == most.interleavings => most.preemptions = None,
             Some(seen) => (less, most) = (Some(most), seen),
             None => break,
@@ -71,27 +71,28 @@ fn raise(model: &Model, own: Seen, limit: Duration) -> anyhow::Result<Seen> {
     Ok(most)
 }
 
-/// How long the bound after `k` will take. The number of schedules with at most
-/// `k` preemptions, of `n` that are possible, grows like a binomial coefficient:
-/// by `(n - k + 1) / k` up to `k`, which tells `n`, and then by `(n - k) / (k + 1)`.
-fn next_seconds(less: Seen, most: Seen, k: u32) -> f32 {
+/// Estimates how long the bound `k + 1` will take. With `n` possible preemptions, the
+/// number of interleavings with at most `k` of them grows like a binomial coefficient:
+/// by `(n - k + 1) / k` from `k - 1` to `k`, which gives `n`, and then by
+/// `(n - k) / (k + 1)`.
+fn next_seconds(less: Coverage, most: Coverage, k: u32) -> f32 {
     let grown = most.interleavings as f32 / less.interleavings as f32;
     most.seconds * (k as f32 * grown - 1.0) / (k + 1) as f32
 }
 
-fn passed(model: &Model, limits: Limits) -> anyhow::Result<Option<Seen>> {
+fn passed(model: &Model, limits: Limits) -> anyhow::Result<Option<Coverage>> {
     match model.run(limits)? {
         End::Passed(seen) => Ok(seen),
         End::Failed(output) => bail!("{model} FAILED\n{output}"),
     }
 }
 
-fn cells(seen: Seen) -> String {
+fn cells(seen: Coverage) -> String {
     let bound = seen.preemptions.map_or("any".to_owned(), |bound| bound.to_string());
     format!("{bound} | {}", seen.interleavings)
 }
 
-/// What the table says of a model.
+/// A row of the table, without the model's name.
 #[derive(Clone)]
 struct Row {
     own: String,
@@ -100,7 +101,7 @@ struct Row {
 }
 
 impl Row {
-    /// Whether no more would be seen within `limit`.
+    /// Whether another run with `limit` would cover no more.
     fn is_final(&self, limit: Duration) -> bool {
         self.most.starts_with("any") || self.limit >= limit.as_secs()
     }
@@ -115,7 +116,7 @@ impl Row {
 
 type Rows = BTreeMap<String, Row>;
 
-/// The rows that there are, by the model's name.
+/// The rows in `file`, by the model's name.
 fn read(file: &Path) -> anyhow::Result<Rows> {
     let text = fs::read_to_string(file)?;
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));

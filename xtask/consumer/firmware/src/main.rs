@@ -6,7 +6,7 @@
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-// Brings the critical section.
+// Linked for its implementation of `critical-section`.
 use cortex_m as _;
 use microbreaker::{Breaker, Clock, Config, ShortWindow};
 
@@ -31,7 +31,7 @@ static SENSOR: Breaker<ShortWindow, Millis, &microbreaker::History<4>> =
 
 const POLICY: Config = Config::new().failures_in_window(5).last_calls(16).open_for(500);
 
-/// A register that answers 0 when the sensor does not.
+/// Stands for a sensor's register; 0 means that the sensor did not answer.
 fn read() -> Result<u32, ()> {
     match MILLIS.load(Ordering::Relaxed) {
         0 => Err(()),

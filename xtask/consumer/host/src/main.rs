@@ -1,4 +1,4 @@
-//! A program that guards calls with a breaker in a `static`, and with a named one.
+//! Guards calls with a breaker in a `static`, and with a named one of the adapter.
 
 use microbreaker::clock::ManualClock;
 use microbreaker::{Breaker, Config, ShortWindow};

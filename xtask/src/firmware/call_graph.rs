@@ -1,7 +1,7 @@
-//! What the functions of a linked program refer to, directly or not.
+//! Which functions of a linked program refer to which, directly or indirectly.
 //!
-//! The linker was told to leave the relocations in. So whatever a function may
-//! call or point to is known, without understanding its instructions.
+//! The linker keeps the relocations (`--emit-relocs`). They list everything that a
+//! function may call or point to, so its instructions need not be decoded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,9 +20,9 @@ pub(super) struct Functions(BTreeMap<u64, Function>);
 struct Function {
     name: String,
     end: u64,
-    /// Addresses of functions that it refers to.
-    refers: BTreeSet<u64>,
-    masks: bool,
+    /// The addresses of the functions that it refers to.
+    refers_to: BTreeSet<u64>,
+    masks_interrupts: bool,
 }
 
 impl Functions {
@@ -32,7 +32,7 @@ impl Functions {
         let text = elf.section_by_name(".text").context("there is no .text")?;
         let (start, code) = (text.address(), text.data()?);
         let arm = elf.architecture() == Architecture::Arm;
-        // On Arm the lowest bit says that it is Thumb.
+        // On Arm, the lowest bit of an address marks Thumb code.
         let address = |address: u64| if arm { address & !1 } else { address };
         let mut functions = BTreeMap::new();
         for symbol in elf.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text) {
@@ -45,8 +45,8 @@ impl Functions {
             let function = Function {
                 name: format!("{:#}", demangle(symbol.name()?)),
                 end: begin + symbol.size(),
-                refers: BTreeSet::new(),
-                masks: if arm { masks_on_arm(code) } else { masks_on_riscv(code) },
+                refers_to: BTreeSet::new(),
+                masks_interrupts: if arm { masks_on_arm(code) } else { masks_on_riscv(code) },
             };
             functions.insert(begin, function);
         }
@@ -57,37 +57,37 @@ impl Functions {
             let from_text = symbol.section_index() == Some(text.index());
             ensure!(
                 !(from_text && symbol.kind() == SymbolKind::Section),
-                "a reference to a part of .text cannot be followed"
+                "a relocation names .text itself: which function it means is unknown"
             );
             let to = functions.at(address(symbol.address())).filter(|_| from_text);
             if let (Some(to), Some(from)) = (to, functions.at(place)) {
-                functions.0.entry(from).and_modify(|function| _ = function.refers.insert(to));
+                functions.0.entry(from).and_modify(|function| _ = function.refers_to.insert(to));
             }
         }
         Ok(functions)
     }
 
-    /// Where the function begins that `address` is in.
+    /// The start of the function that contains `address`.
     fn at(&self, address: u64) -> Option<u64> {
         let (&begin, function) = self.0.range(..=address).next_back()?;
         (address < function.end).then_some(begin)
     }
 
-    /// The functions whose name starts so.
-    pub(super) fn named(&self, start: &str) -> Vec<u64> {
-        let named = self.0.iter().filter(|(_, function)| function.name.starts_with(start));
+    /// The functions whose names start with `prefix`.
+    pub(super) fn named(&self, prefix: &str) -> Vec<u64> {
+        let named = self.0.iter().filter(|(_, function)| function.name.starts_with(prefix));
         named.map(|(&begin, _)| begin).collect()
     }
 
-    /// The name of something that panics, if the function gets there.
+    /// The name of a panicking function that `function` can reach, if any.
     pub(super) fn panics(&self, function: u64) -> Option<&str> {
         let names = self.reached_from(function).map(|function| function.name.as_str());
         names.into_iter().find(|name| name.contains("panic"))
     }
 
-    /// Whether interrupts are masked anywhere that the function gets to.
+    /// Whether `function`, or any function that it can reach, masks interrupts.
     pub(super) fn masks(&self, function: u64) -> bool {
-        self.reached_from(function).any(|function| function.masks)
+        self.reached_from(function).any(|function| function.masks_interrupts)
     }
 
     pub(super) fn name(&self, function: u64) -> &str {
@@ -98,19 +98,19 @@ impl Functions {
         let (mut reached, mut next) = (BTreeSet::new(), vec![function]);
         while let Some(function) = next.pop() {
             if reached.insert(function) {
-                next.extend(&self.0[&function].refers);
+                next.extend(&self.0[&function].refers_to);
             }
         }
         reached.into_iter().map(|function| &self.0[&function])
     }
 }
 
-/// Whether there is a `cpsid i`, or anything else that looks like it.
+/// Whether `code` contains the bytes of a `cpsid i`.
 fn masks_on_arm(code: &[u8]) -> bool {
     code.chunks_exact(2).any(|half| half == [0x72, 0xb6])
 }
 
-/// Whether there is an access to `mstatus`, or anything that looks like it.
+/// Whether `code` contains the bytes of an access to `mstatus`.
 fn masks_on_riscv(code: &[u8]) -> bool {
     let is_access = |word: u32| word >> 20 == 0x300 && word & 0x7f == 0x73;
     let words = (0..code.len().saturating_sub(3)).step_by(2);
