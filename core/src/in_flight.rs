@@ -1,4 +1,4 @@
-//! A call that is started here and ends elsewhere.
+//! A slot for a call that starts here and ends elsewhere.
 
 use core::fmt;
 
@@ -15,12 +15,12 @@ const TOKEN: u32 = (1 << Token::BITS) - 1;
 const FULL: u32 = 1 << Token::BITS;
 const ONE_MORE: u32 = FULL << 1;
 
-/// A slot for a call that ends in another context: in the interrupt of a transfer, or
-/// when its time is up, whichever comes first.
+/// A slot for a call that ends in another context: in the transfer's interrupt or when
+/// its time is up, whichever comes first.
 ///
-/// Put the permit in when the transfer starts. Each place where it can end finishes the
-/// slot; the first one counts, and the others are told that they were not. 4 bytes, to
-/// be kept in a `static`; lock-free.
+/// Put the permit in when the transfer starts, and finish the slot wherever the transfer
+/// can end. The first finish counts; later ones return false. 4 bytes, meant for a
+/// `static`; lock-free.
 ///
 /// ```
 /// use microbreaker::clock::ManualClock;
@@ -41,33 +41,33 @@ const ONE_MORE: u32 = FULL << 1;
 /// # Ok::<(), microbreaker::Rejected>(())
 /// ```
 ///
-/// Two calls at a time need two slots. A context that ends a transfer so late that the
-/// next one is under way ends that one: stop its timer first.
-// How many calls were put in (16) | whether one is in (1) | its token (15). The number
-// tells a call from the next one, which may have the same token: whoever slept with the
-// first in hand must not finish the second. It repeats after 2^16 calls.
+/// Two calls at a time need two slots. A late context, such as a timer that fires after
+/// the next transfer has started, ends that next transfer: stop the timer first.
+// Count of calls put in (16) | slot is full (1) | token (15). The count tells a call from
+// the next one, which may have the same token: a thread preempted in `take` while it
+// holds the first must not take the second. The count repeats after 2^16 calls.
 pub struct InFlight(AtomicU32);
 
 impl InFlight {
     const_fn! {
-        /// An empty slot.
+        /// Creates an empty slot.
         #[must_use]
         pub const fn new() -> Self {
             Self(AtomicU32::new(0))
         }
     }
 
-    /// Puts in the permit of a call that starts.
+    /// Puts in the permit of a call that is about to start.
     ///
     /// # Errors
     ///
-    /// The permit, if another call is under way.
+    /// The permit, if another call is under way or another context puts one in first.
     pub fn put<'a, G: Gate>(&self, permit: Permit<'a, G>) -> Result<(), Permit<'a, G>> {
         let found = self.0.load(Ordering::Relaxed);
         let counted = (found & !(FULL | TOKEN)).wrapping_add(ONE_MORE);
         let next = counted | FULL | permit.token().bits();
         if found & FULL == 0 && swap(&self.0, found, next) {
-            // It is the slot's now.
+            // The slot owns it now.
             let _ = permit.into_token();
             Ok(())
         } else {
@@ -81,19 +81,19 @@ impl InFlight {
         self.0.load(Ordering::Relaxed) & FULL != 0
     }
 
-    /// Takes the call out, to be finished as a permit: `None` if none is under way, or
-    /// another context was first.
+    /// Takes the call out, to be resumed as a permit and finished. `None` if no call is
+    /// under way or another context was first.
     pub fn take(&self) -> Option<Token> {
         let found = self.0.load(Ordering::Relaxed);
         let taken = found & FULL != 0 && swap(&self.0, found, found & !(FULL | TOKEN));
         taken.then(|| Token::of_bits(found & TOKEN))
     }
 
-    /// Ends the call with `outcome`. False if none is under way, or another context was
-    /// first; nothing is counted then.
+    /// Ends the call with `outcome`. Returns false, and counts nothing, if no call is
+    /// under way or another context was first.
     ///
-    /// Where slow calls are watched, [`take`](Self::take) it and say how long it took:
-    /// a slot does not remember when it was filled.
+    /// If slow calls are watched, [`take`](Self::take) the call instead and set its
+    /// duration with [`Permit::took`]: a slot does not remember when it was filled.
     pub fn finish<W: Window, C: Clock, O: Observer, G: ConfigSource>(
         &self,
         breaker: &Breaker<W, C, O, G>,
@@ -109,7 +109,7 @@ impl Default for InFlight {
     }
 }
 
-/// Unpacks one load.
+/// Unpacks a single load.
 impl fmt::Debug for InFlight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InFlight").field("under_way", &self.is_under_way()).finish()

@@ -3,13 +3,14 @@
 use crate::phase::Phase;
 use crate::state::State;
 
-/// A permit as a plain integer: for a call that is started here and ends in an
-/// interrupt handler or another task.
+/// A permit as a plain integer, for a call that starts here and ends in an interrupt
+/// handler or another task.
 ///
-/// [`Breaker::resume`](crate::Breaker::resume) turns it into a permit again.
-/// Unlike a permit it can be copied and forgotten: resume each at most once,
-/// and know that a probe whose token is lost keeps its place until
+/// [`Breaker::resume`](crate::Breaker::resume) turns it back into a permit. Unlike a
+/// permit, it can be copied and lost. Resume each token at most once; a probe whose
+/// token is lost keeps its place until
 /// [`probe_timeout`](crate::Config::probe_timeout).
+///
 /// ```
 /// use core::sync::atomic::{AtomicU32, Ordering};
 /// use microbreaker::{Breaker, Config, Rejected, ShortWindow, Token};
@@ -43,7 +44,7 @@ use crate::state::State;
 pub struct Token(u32);
 
 impl Token {
-    /// What sets the integer apart from others, such as 0 and `u32::MAX`.
+    /// Marks the integer as a token, unlike 0, `u32::MAX` and most other integers.
     const MARK: u32 = 0x6d62_0000;
 
     #[inline]
@@ -51,10 +52,10 @@ impl Token {
         Self(state.tenure())
     }
 
-    /// How many bits a token has.
+    /// The number of bits in a token, without the mark.
     pub(crate) const BITS: u32 = State::TENURE_BITS;
 
-    /// A token as the bits that tell it from others.
+    /// The token's bits, without the mark.
     pub(crate) const fn bits(self) -> u32 {
         self.0
     }
@@ -68,21 +69,21 @@ impl Token {
         State::of_tenure(self.0).generation()
     }
 
-    /// Whether the call is a probe: given out while half-open.
+    /// Whether the call is a probe, that is, given out while half-open.
     #[must_use]
     pub const fn is_probe(self) -> bool {
         State::of_tenure(self.0).is(Phase::HalfOpen)
     }
 
-    /// The integer, to be kept in an atomic or in a peripheral's context word: never 0
-    /// and never `u32::MAX`.
+    /// The token as an integer, to keep in an atomic or in a peripheral's context word.
+    /// It is never 0 and never `u32::MAX`.
     #[must_use]
     pub const fn to_bits(self) -> u32 {
         Self::MARK | self.0
     }
 
-    /// The token that [`to_bits`](Self::to_bits) gave; `None` for an integer that it
-    /// cannot have given.
+    /// Restores a token from [`to_bits`](Self::to_bits). `None` for an integer that
+    /// `to_bits` cannot have returned.
     #[must_use]
     pub const fn from_bits(bits: u32) -> Option<Self> {
         let tenure = bits ^ Self::MARK;
