@@ -1,4 +1,4 @@
-//! Time: a wrapping `u32` that the caller supplies.
+//! Time: the caller supplies it as a wrapping `u32`.
 
 use crate::sync::{AtomicU32, Ordering, const_fn};
 
@@ -8,10 +8,10 @@ use crate::sync::{AtomicU32, Ordering, const_fn};
 ///
 /// - It MUST count up in one fixed unit of the caller's choice (a *tick*) and
 ///   MUST wrap from `u32::MAX` to 0.
-/// - It MAY stand still, and it MAY step back by up to 2^16 ticks, as when it
-///   is read on another core: such a step counts as no time passed.
-/// - It MUST NOT wait, and it MUST be callable from every context that uses
-///   the breaker, interrupt handlers included.
+/// - It MAY stand still, and it MAY step back by up to 2^16 ticks, for example when
+///   another core reads it: such a step counts as no time passed.
+/// - It MUST NOT wait, and it MUST be callable from every context that uses the
+///   breaker, including interrupt handlers.
 ///
 /// `fn() -> u32` and closures are clocks:
 ///
@@ -21,7 +21,7 @@ use crate::sync::{AtomicU32, Ordering, const_fn};
 /// assert_eq!(Clock::now(&systick_millis), 42);
 /// ```
 pub trait Clock {
-    /// The current tick.
+    /// Returns the current tick.
     fn now(&self) -> u32;
 }
 
@@ -32,10 +32,10 @@ impl<F: Fn() -> u32> Clock for F {
     }
 }
 
-/// How far a clock may step back and still count as standing still, in ticks.
+/// How many ticks a clock may step back and still count as standing still.
 pub const STEP_BACK: u32 = 1 << 16;
 
-/// Ticks from `since` to `now`, across the wrap.
+/// Returns the ticks from `since` to `now`, even if the clock wrapped in between.
 ///
 /// A step back of up to [`STEP_BACK`] ticks reads as 0.
 ///
@@ -52,8 +52,8 @@ pub const fn elapsed(now: u32, since: u32) -> u32 {
     if ticks > u32::MAX - STEP_BACK { 0 } else { ticks }
 }
 
-/// A clock that is set by hand: for tests, simulations, and firmware whose
-/// timer interrupt does the ticking.
+/// A clock that is set manually: for tests, simulations, and firmware whose timer
+/// interrupt advances it.
 ///
 /// Reading it is one load. 4 bytes.
 ///
@@ -68,15 +68,15 @@ pub struct ManualClock(AtomicU32);
 
 impl ManualClock {
     const_fn! {
-        /// A clock that shows `tick`.
+        /// Creates a clock that shows `tick`.
         #[must_use]
         pub const fn new(tick: u32) -> Self {
             Self(AtomicU32::new(tick))
         }
     }
 
-    /// Moves the clock on by `ticks`, across the wrap. Wait-free where the
-    /// core has an atomic add, lock-free otherwise.
+    /// Advances the clock by `ticks`; it wraps at 2^32. Wait-free on cores with an
+    /// atomic add, lock-free elsewhere.
     pub fn advance(&self, ticks: u32) {
         self.0.fetch_add(ticks, Ordering::Relaxed);
     }

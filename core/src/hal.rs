@@ -1,9 +1,8 @@
-//! Guards for embedded-hal 1.0: a bus that refuses while its breaker is open.
+//! Guarded buses for embedded-hal 1.0, which refuse while their breaker is open.
 //!
-//! A guard implements the bus trait itself, so any driver takes it in place of
-//! the bare bus. One transaction is one call. Its error is
-//! [`CallError`], which forwards `kind()` and tells a
-//! refusal from an error on the bus.
+//! A guarded bus implements the bus trait itself, so any driver takes it in place of
+//! the bare bus. Each transaction is one call. Its error is [`CallError`], which
+//! forwards `kind()` and distinguishes a refusal from an error on the bus.
 //!
 //! ```
 //! use embedded_hal::i2c::{ErrorKind, I2c};
@@ -33,7 +32,7 @@ use crate::error::CallError;
 use crate::event::Outcome;
 use crate::gate::Gate;
 
-/// Makes a guarded call whose errors `classify` turns into outcomes.
+/// Makes a guarded call and lets `classify` turn its error into an outcome.
 fn guarded<G: Gate, T, E>(
     gate: &G,
     call: impl FnOnce() -> Result<T, E>,

@@ -7,7 +7,8 @@ use crate::error::CallError;
 use crate::event::Outcome;
 use crate::gate::Gate;
 
-/// An I2C bus behind a gate, each transaction one call.
+/// An I2C bus behind a gate. Each transaction is one call.
+///
 /// ```
 /// use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, Operation};
 /// use microbreaker::{Breaker, CallError, Config, hal::GuardedI2c};
@@ -35,7 +36,7 @@ use crate::gate::Gate;
 ///
 /// let mut thermometer = Thermometer(GuardedI2c::new(Bus, &SENSOR));
 /// assert!(matches!(thermometer.celsius(), Err(CallError::Failed(_)))); // unplugged
-/// assert!(matches!(thermometer.celsius(), Err(CallError::Rejected(_)))); // left alone
+/// assert!(matches!(thermometer.celsius(), Err(CallError::Rejected(_)))); // not attempted
 /// ```
 #[derive(Debug)]
 pub struct GuardedI2c<I, G> {
@@ -45,22 +46,22 @@ pub struct GuardedI2c<I, G> {
 }
 
 impl<I, G> GuardedI2c<I, G> {
-    /// Guards `bus`; every error is a failure.
+    /// Guards `bus`. Every error counts as a failure.
     pub const fn new(bus: I, gate: G) -> Self {
         Self::classified(bus, gate, |_| Outcome::Failure)
     }
 
-    /// Guards `bus`; `classify` says what each kind of error counts as.
+    /// Guards `bus`. `classify` maps each kind of error to an outcome.
     pub const fn classified(bus: I, gate: G, classify: fn(ErrorKind) -> Outcome) -> Self {
         Self { bus, gate, classify }
     }
 
-    /// The gate.
+    /// Returns the gate.
     pub const fn gate(&self) -> &G {
         &self.gate
     }
 
-    /// The bare bus.
+    /// Returns the bare bus.
     pub fn release(self) -> I {
         self.bus
     }

@@ -7,7 +7,8 @@ use crate::error::CallError;
 use crate::event::Outcome;
 use crate::gate::Gate;
 
-/// An SPI device behind a gate, each transaction one call.
+/// An SPI device behind a gate. Each transaction is one call.
+///
 /// ```
 /// use embedded_hal::spi::{ErrorKind, ErrorType, Operation, SpiDevice};
 /// use microbreaker::{Breaker, CallError, Config, Outcome, hal::GuardedSpiDevice};
@@ -22,7 +23,7 @@ use crate::gate::Gate;
 /// static FLASH: Breaker<(), fn() -> u32> =
 ///     Breaker::new(Config::new().consecutive_failures(1).open_for(500), (), || 0);
 ///
-/// // An overrun is this side's own fault, and says nothing about the device.
+/// // An overrun is our own fault and says nothing about the device.
 /// let mut flash = GuardedSpiDevice::classified(Flash, &FLASH, |kind| match kind {
 ///     ErrorKind::Overrun => Outcome::Ignored,
 ///     _ => Outcome::Failure,
@@ -38,22 +39,22 @@ pub struct GuardedSpiDevice<D, G> {
 }
 
 impl<D, G> GuardedSpiDevice<D, G> {
-    /// Guards `device`; every error is a failure.
+    /// Guards `device`. Every error counts as a failure.
     pub const fn new(device: D, gate: G) -> Self {
         Self::classified(device, gate, |_| Outcome::Failure)
     }
 
-    /// Guards `device`; `classify` says what each kind of error counts as.
+    /// Guards `device`. `classify` maps each kind of error to an outcome.
     pub const fn classified(device: D, gate: G, classify: fn(ErrorKind) -> Outcome) -> Self {
         Self { device, gate, classify }
     }
 
-    /// The gate.
+    /// Returns the gate.
     pub const fn gate(&self) -> &G {
         &self.gate
     }
 
-    /// The bare device.
+    /// Returns the bare device.
     pub fn release(self) -> D {
         self.device
     }
