@@ -226,8 +226,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         &self.observer
     }
 
-    /// Whether a call that began at tick `started` was slow. `took` overrides the clock
-    /// if the caller measured the duration itself.
+    /// Whether a call that began at tick `started` was slow. `took` replaces the clock
+    /// if the caller measured the duration.
     #[inline]
     fn is_slow(&self, started: u32, took: Option<u32>) -> bool {
         W::SLOW && {
