@@ -1,4 +1,4 @@
-//! The breaker: how it is built, called and read.
+//! The breaker: constructors, guarded calls and queries.
 
 mod acquire;
 mod control;
@@ -21,7 +21,9 @@ use crate::tally::{Record, Tally};
 use crate::token::Token;
 use crate::window::{Reach, Tenure, Window};
 
-/// A circuit breaker, shared through `&self`: put it into a `static`.
+/// A circuit breaker: it stops calls to what keeps failing, and probes for recovery.
+///
+/// It is shared through `&self`, so it can live in a `static`.
 ///
 /// ```
 /// use microbreaker::{Breaker, CallError, Config, Phase, clock::ManualClock};
@@ -40,18 +42,19 @@ use crate::window::{Reach, Tenure, Window};
 /// assert_eq!(SENSOR.call(|| Ok::<_, &str>(21)), Ok(21)); // the probe
 /// assert_eq!(SENSOR.phase(), Phase::Closed);
 /// ```
-/// `W` is the window (`()` for none), `C` the clock, `O` the observer and `G`
-/// where the configuration lives: in the breaker, or in flash.
 ///
-/// No method waits, allocates or panics (constructors may panic); each documents its
-/// progress guarantee. They may be called from any thread and any interrupt handler.
-/// Where the core has no compare-and-swap (Cortex-M0, RISC-V without A),
-/// `portable-atomic` masks interrupts for each single word instead.
+/// `W` is the window (`()` for none), `C` the clock, `O` the observer, and `G`
+/// says where the configuration lives: in the breaker, in flash or in the type.
+///
+/// No method waits, allocates or panics (only constructors may panic); each one
+/// documents its progress guarantee. Call them from any thread and any interrupt
+/// handler. On cores without compare-and-swap (Cortex-M0, RISC-V without A),
+/// `portable-atomic` masks interrupts during each single-word operation instead.
 ///
 /// # Cost
 ///
-/// 12 bytes, the window, and the configuration or a pointer to it.
-// In this order, so that what every call reads is close together.
+/// 12 bytes, plus the window, plus the configuration or a pointer to it.
+// This order keeps the fields that every call reads together.
 #[repr(C)]
 pub struct Breaker<W: Window, C: Clock, O: Observer = (), G: ConfigSource = Config> {
     word: Word,
@@ -64,12 +67,12 @@ pub struct Breaker<W: Window, C: Clock, O: Observer = (), G: ConfigSource = Conf
 
 impl<W: Window, C: Clock> Breaker<W, C> {
     const_fn! {
-        /// A closed breaker.
+        /// Creates a closed breaker.
         ///
         /// # Panics
         ///
-        /// If `config` is refused by [`Config::check`]; in a `static` or `const`
-        /// that is a compile error.
+        /// If [`Config::check`] refuses `config`; in a `static` or `const` that
+        /// is a compile error.
         #[must_use]
         pub const fn new(config: Config, window: W, clock: C) -> Self {
             config.assert::<W>();
@@ -80,11 +83,11 @@ impl<W: Window, C: Clock> Breaker<W, C> {
 
 impl<W: Window, C: Clock, O: Observer> Breaker<W, C, O> {
     const_fn! {
-        /// A closed breaker that tells `observer` what it does.
+        /// Creates a closed breaker that reports to `observer`.
         ///
         /// # Panics
         ///
-        /// As [`new`](Breaker::new).
+        /// Like [`new`](Breaker::new).
         #[must_use]
         pub const fn observed(config: Config, window: W, clock: C, observer: O) -> Self {
             config.assert::<W>();
@@ -95,11 +98,11 @@ impl<W: Window, C: Clock, O: Observer> Breaker<W, C, O> {
 
 impl<W: Window, C: Clock, O: Observer> Breaker<W, C, O, &'static Config> {
     const_fn! {
-        /// A closed breaker whose configuration stays in flash.
+        /// Creates a closed breaker whose configuration stays in flash.
         ///
         /// # Panics
         ///
-        /// As [`new`](Breaker::new).
+        /// Like [`new`](Breaker::new).
         #[must_use]
         pub const fn in_flash(config: &'static Config, window: W, clock: C, observer: O) -> Self {
             config.assert::<W>();
@@ -110,9 +113,9 @@ impl<W: Window, C: Clock, O: Observer> Breaker<W, C, O, &'static Config> {
 
 impl<W: Window, C: Clock, O: Observer, S: ConstConfig> Breaker<W, C, O, Fixed<S>> {
     const_fn! {
-        /// A closed breaker whose configuration is part of its type.
+        /// Creates a closed breaker whose configuration is part of its type.
         ///
-        /// Does not compile if the configuration is refused by [`Config::check`].
+        /// Does not compile if [`Config::check`] refuses the configuration.
         #[must_use]
         pub const fn fixed(window: W, clock: C, observer: O) -> Self {
             const { S::CONFIG.assert::<W>() };
@@ -123,34 +126,35 @@ impl<W: Window, C: Clock, O: Observer, S: ConstConfig> Breaker<W, C, O, Fixed<S>
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     const_fn! {
-        /// A closed breaker of a `config` that has been checked.
+        /// Creates a closed breaker from a `config` already checked.
         const fn assemble(config: G, window: W, clock: C, observer: O) -> Self {
             Self { word: Word::new(), entered: Entered::new(), window, config, clock, observer }
         }
     }
 
-    /// A closed breaker, if `config` is valid.
+    /// Creates a closed breaker if `config` is valid.
     ///
     /// # Errors
     ///
-    /// Those of [`Config::check`].
+    /// The error of [`Config::check`].
     pub fn try_new(config: G, window: W, clock: C, observer: O) -> Result<Self, ConfigError> {
         config.config().check::<W>()?;
         Ok(Self::assemble(config, window, clock, observer))
     }
 
-    /// Makes a guarded call: an `Err` is a failure, and so is unwinding.
+    /// Makes a guarded call. An `Err` or unwinding counts as a failure.
     ///
     /// # Errors
     ///
-    /// The call's own error, or the refusal: then it was not made.
+    /// The call's own error, or [`CallError::Rejected`] if it was refused and never made.
     #[inline]
     pub fn call<T, E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<T, CallError<E>> {
         Gate::call(self, f)
     }
 
-    /// Makes a guarded call whose result `classify` turns into an outcome, so that
-    /// errors that say nothing about the guarded device or service need not count.
+    /// Makes a guarded call and lets `classify` turn its result into an outcome, so
+    /// that an error that says nothing about the callee's health need not count.
+    /// Unwinding counts as a failure.
     ///
     /// ```
     /// use microbreaker::{Breaker, Config, Outcome};
@@ -164,7 +168,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     ///
     /// # Errors
     ///
-    /// The call's own, or that it was refused and not made.
+    /// The call's own error, or [`CallError::Rejected`] if it was refused and never made.
     #[inline]
     pub fn call_classified<T, E>(
         &self,
@@ -174,7 +178,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         Gate::call_classified(self, f, classify)
     }
 
-    /// The current phase. An opening whose time is up reads as half-open.
+    /// Returns the current phase. Once the opening is over it reads as half-open.
     ///
     /// Changes nothing. Lock-free.
     #[must_use]
@@ -182,8 +186,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         self.consistently(|state| self.apparent(state).0.phase())
     }
 
-    /// What the window holds in the current tenure. While the breaker is open, what
-    /// tripped it: the previous tenure's window, or the probes.
+    /// Returns what the window holds of the current tenure; while open, returns what
+    /// tripped the breaker: the previous tenure's window, or the probes.
     ///
     /// Lock-free.
     #[must_use]
@@ -191,7 +195,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         self.consistently(|state| self.tally_of(state))
     }
 
-    /// The breaker at a glance. Changes nothing. Lock-free.
+    /// Returns a consistent summary of the breaker. Changes nothing. Lock-free.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.consistently(|state| {
@@ -217,13 +221,13 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         })
     }
 
-    /// The observer.
+    /// Returns the observer.
     pub const fn observer(&self) -> &O {
         &self.observer
     }
 
-    /// Whether a call was slow that started at tick `started`, or that `took` so
-    /// long, where the caller knows better than the clock.
+    /// Whether a call that began at tick `started` was slow. `took` replaces the clock
+    /// if the caller measured the duration.
     #[inline]
     fn is_slow(&self, started: u32, took: Option<u32>) -> bool {
         W::SLOW && {
@@ -245,7 +249,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         self.config().window_length().reach(|| self.clock.now())
     }
 
-    /// The result of `read` on a state that a second load finds unchanged.
+    /// Returns the result of `read` once a second load finds the state unchanged.
     fn consistently<T>(&self, read: impl Fn(State) -> T) -> T {
         loop {
             let state = self.word.load();
@@ -278,7 +282,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Gate for Breaker<W, C, O
         let slow = self.is_slow(started, took);
         let recorded = match outcome {
             Outcome::Success => self.finish(generation, Record { failed: false, slow }),
-            // A demand of nothing is none.
+            // A demand for 0 ticks is an ordinary failure.
             Outcome::Failure | Outcome::FailureOpenFor(0) => {
                 self.finish(generation, Record { failed: true, slow })
             }
@@ -293,7 +297,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Gate for Breaker<W, C, O
     }
 }
 
-/// Unpacks one load.
+/// Unpacks a single load.
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> fmt::Debug for Breaker<W, C, O, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Breaker").field(&self.word.load()).finish()

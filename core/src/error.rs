@@ -1,20 +1,21 @@
-//! Why a call was not made, or failed.
+//! Refusals, failed calls and illegal transitions.
 
 use core::error::Error;
 use core::fmt;
 
 use crate::phase::Phase;
 
-/// The breaker refused a call.
+/// A call was refused and never made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Rejected {
-    /// The phase that refused it: `Open`, `HalfOpen` with all probes given
-    /// out, or `ForcedOpen`.
+    /// The phase that refused it: `Open`, `HalfOpen` with all probes given out,
+    /// `ForcedOpen`, or `Closed` while a ramp or a [`Throttle`](crate::Throttle)
+    /// admits only a share of calls.
     pub phase: Phase,
-    /// Ticks until it is worth asking again, where that is known: until the opening
-    /// is over, or `HalfOpen` is overdue.
+    /// Ticks until it is worth asking again, if known: until the opening ends or
+    /// `HalfOpen` is overdue.
     pub retry_after: Option<u32>,
 }
 
@@ -30,9 +31,10 @@ impl fmt::Display for Rejected {
 
 impl Error for Rejected {}
 
-/// A guarded call failed, or was not made at all.
+/// A guarded call failed, or was refused and never made.
 ///
 /// `E` is the call's own error, `R` the refusal.
+///
 /// ```
 /// use microbreaker::{Breaker, CallError, Config};
 ///
@@ -49,14 +51,14 @@ impl Error for Rejected {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum CallError<E, R = Rejected> {
-    /// The call was refused, and not made.
+    /// The call was refused and never made.
     Rejected(R),
     /// The call was made and returned this error.
     Failed(E),
 }
 
 impl<E, R> CallError<E, R> {
-    /// The refusal, if the call was refused.
+    /// Returns the refusal, if the call was refused.
     pub const fn rejected(&self) -> Option<&R> {
         match self {
             Self::Rejected(rejected) => Some(rejected),
@@ -89,14 +91,14 @@ impl<E: Error, R: Error> Error for CallError<E, R> {
     }
 }
 
-/// A transition by hand that is not allowed; nothing was changed.
+/// A manual transition that its phase does not allow; nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct IllegalTransition {
-    /// The phase that the breaker is in, and stays in.
+    /// The phase in which the breaker is and stays.
     pub from: Phase,
-    /// The phase that was asked for.
+    /// The requested phase.
     pub to: Phase,
 }
 

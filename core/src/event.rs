@@ -12,7 +12,8 @@ use crate::error::Rejected;
 use crate::phase::Phase;
 
 /// How a call ended.
-/// A call's result becomes one where an error need not be a failure:
+///
+/// Classify results yourself if not every error is a failure:
 ///
 /// ```
 /// use microbreaker::{Breaker, Config, Outcome};
@@ -40,15 +41,14 @@ use crate::phase::Phase;
 pub enum Outcome {
     /// The call succeeded.
     Success,
-    /// It failed.
+    /// The call failed.
     Failure,
-    /// It failed, and said for how many ticks (below 2^31) it is not worth
-    /// asking again: a `Retry-After`, a sensor's own busy time. Opens the
-    /// breaker for exactly that long, whatever the policies say. 0 demands nothing: it
-    /// is a failure like any other.
+    /// The call failed and said for how many ticks (below 2^31) a retry is pointless:
+    /// a `Retry-After`, or a sensor's busy time. Opens the breaker for exactly that
+    /// long, whatever the policies say. 0 is an ordinary failure.
     FailureOpenFor(u32),
-    /// It says nothing about what is guarded, like a bad argument or a call
-    /// that was cancelled: the permit is handed back and nothing is counted.
+    /// The call says nothing about the callee's health, like a bad argument or a
+    /// cancelled call: the permit is handed back and nothing is counted.
     Ignored,
 }
 
@@ -69,20 +69,22 @@ pub enum Cause {
     SlowRate,
     /// An outcome demanded it: [`Outcome::FailureOpenFor`].
     Demanded,
-    /// The opening ended.
+    /// The opening was over.
     OpeningOver,
     /// Enough probes succeeded.
     ProbesSucceeded,
     /// Too many probes failed.
     ProbesFailed,
-    /// [`Config::probe_timeout`](crate::Config::probe_timeout) passed without a verdict.
+    /// [`Config::probe_timeout`](crate::Config::probe_timeout) or
+    /// [`Config::longest_half_open`](crate::Config::longest_half_open) passed without a
+    /// verdict.
     ProbeTimeout,
-    /// It was done by hand.
+    /// It was requested manually, for example with [`Breaker::trip`](crate::Breaker::trip).
     Manual,
 }
 
 impl Cause {
-    /// Those that a dry run can report.
+    /// The causes that a dry run can report.
     pub const POLICIES: &[Self] = &[
         Self::Demanded,
         Self::FailuresInWindow,
@@ -140,40 +142,41 @@ impl Causes {
         Self(self.0 | other.0)
     }
 
-    /// Those that are policies or demands, in the order in which they are reported.
+    /// The policies and demands in the set, in the order in which they are reported.
     pub(crate) fn of_policies(self) -> impl Iterator<Item = Cause> {
         Cause::POLICIES.iter().copied().filter(move |cause| self.has(*cause))
     }
 }
 
-/// One transition, as told to an [`Observer`].
+/// One transition, as reported to an [`Observer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Transition {
-    /// The phase left.
+    /// The phase that ended.
     pub from: Phase,
-    /// The phase entered.
+    /// The phase that began.
     pub to: Phase,
-    /// Why.
+    /// Why it happened.
     pub cause: Cause,
-    /// Number of the tenure that began, modulo 2^8.
+    /// The number of the tenure that began, modulo 2^8.
     ///
-    /// Observers on different threads may hear of two transitions in either
-    /// order; their generations tell which came first.
+    /// Two transitions made on different threads may be reported in either order;
+    /// their generations tell which came first.
     pub generation: u8,
-    /// The tick at which the winner of the transition saw it done.
+    /// The tick that the winner of the transition read just after making it.
     pub tick: u32,
 }
 
-/// Is told what a breaker does. `()` ignores everything and costs nothing.
+/// Receives a breaker's events. `()` ignores them and costs nothing.
 ///
-/// Every method is called by the thread or handler whose operation caused it, with no
-/// lock held: it may use the breaker. Keep it brief. A panic in it unwinds through
-/// the operation, which has taken effect by then.
+/// The thread or interrupt handler whose operation caused an event calls the method,
+/// and holds no lock meanwhile, so the method may use the breaker. Keep it brief. A
+/// panic in it unwinds through the operation, which has already taken effect.
 ///
 /// A pair of observers is an observer, and so is a reference to one.
+///
 /// ```
 /// use core::sync::atomic::{AtomicBool, Ordering};
 /// use microbreaker::{Breaker, Config, Observer, Phase, Transition};
@@ -193,15 +196,15 @@ pub struct Transition {
 /// assert!(breaker.observer().0.load(Ordering::Relaxed));
 /// ```
 pub trait Observer {
-    /// A transition was made. Each is reported once, by its winner.
+    /// A transition was made. Each is reported once, by the thread that made it.
     fn transition(&self, transition: &Transition) {
         let _ = transition;
     }
 
-    /// A call ended with `outcome`. `stale` if its permit's tenure was over,
-    /// so that the outcome changed nothing. (One that ends in the moment in which
-    /// the breaker trips may be told as either, and be in the window that is shown
-    /// while open or not.)
+    /// A call ended with `outcome`. It is `stale` if its permit's tenure was over, so
+    /// that the outcome changed nothing. (A call that ends just as the breaker trips
+    /// may be reported as either, and may or may not be in the window that is shown
+    /// while open.)
     fn outcome(&self, outcome: Outcome, stale: bool) {
         let _ = (outcome, stale);
     }
@@ -212,7 +215,7 @@ pub trait Observer {
     }
 
     /// In [`MetricsOnly`](Phase::MetricsOnly): a policy would have tripped the breaker.
-    /// Each is told once, until it is no longer met.
+    /// Each policy is reported once, and again only after it was no longer met.
     fn would_trip(&self, cause: Cause) {
         let _ = cause;
     }

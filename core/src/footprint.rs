@@ -1,11 +1,11 @@
-//! What is done for the sake of flash.
+//! Choices that save flash.
 
-/// Whether flash counts for more than a nanosecond: on bare metal, where
-/// `cargo xtask footprint` measures what each choice below saves.
+/// Whether flash matters more than a nanosecond. True on bare metal, where
+/// `cargo xtask footprint` measures what each choice saves.
 pub(crate) const FLASH_IS_SCARCE: bool = cfg!(target_os = "none");
 
-/// Gives a function one body that all callers share where flash is scarce, and the
-/// attributes named first elsewhere.
+/// Where flash is scarce, makes all callers share one body of the function; elsewhere,
+/// gives the function the attributes after `elsewhere`.
 macro_rules! shared_in_flash {
     (elsewhere $($attribute:meta),+; $($function:tt)+) => {
         #[cfg_attr(target_os = "none", inline(never))]

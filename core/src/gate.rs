@@ -1,4 +1,4 @@
-//! What admits calls, and the permits it gives out.
+//! Gates, which admit or refuse calls, and the permits they give.
 
 use core::fmt;
 use core::mem;
@@ -7,10 +7,11 @@ use crate::error::{CallError, Rejected};
 use crate::event::Outcome;
 use crate::token::Token;
 
-/// Something that admits calls and is told how they end.
+/// Admits or refuses calls, and is told how they end.
 ///
-/// [`Breaker`](crate::Breaker) and [`Throttle`](crate::Throttle) are gates; code that
-/// wraps calls can take either.
+/// [`Breaker`](crate::Breaker) and [`Throttle`](crate::Throttle) are gates; code
+/// that is generic over `Gate` takes either.
+///
 /// ```
 /// use microbreaker::{Breaker, Config, Gate, ShortWindow, Throttle, ThrottleConfig};
 ///
@@ -30,31 +31,31 @@ use crate::token::Token;
 /// assert_eq!(read(&throttle, &mut last, || Err(())), 21);
 /// ```
 pub trait Gate: Sized {
-    /// Asks for a permit to make one call.
+    /// Asks for permission to make one call.
     ///
     /// # Errors
     ///
-    /// The gate refuses: the error says in which phase, and for how long if that is
-    /// known.
+    /// The refusal, with the phase that refused and for how long, if known.
     fn try_acquire(&self) -> Result<Permit<'_, Self>, Rejected>;
 
-    /// Ends the call of `token`, started at tick `started`, with `outcome`:
-    /// what [`Permit::finish`] calls.
+    /// Ends the call of `token`, started at tick `started`, with `outcome`.
+    /// [`Permit::finish`] calls this.
     ///
-    /// `took` is its duration in ticks, where the caller knows better than the clock.
+    /// `took` is the call's duration in ticks if the caller measured it itself; it
+    /// takes precedence over the gate's clock.
     fn complete(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome);
 
-    /// What a call counts as if its permit is dropped without an outcome; the
-    /// parameters are those of [`complete`](Self::complete).
+    /// The outcome of a call whose permit is dropped without one. The parameters are
+    /// those of [`complete`](Self::complete).
     fn abandoned(&self, token: Token, started: u32, took: Option<u32>) -> Outcome;
 
-    /// Makes a guarded call whose result `classify` turns into an outcome.
+    /// Makes a guarded call and lets `classify` turn its result into an outcome.
     ///
-    /// Unwinding is a failure.
+    /// Unwinding counts as a failure.
     ///
     /// # Errors
     ///
-    /// The call's own error, or the refusal: then it was not made.
+    /// The call's own error, or [`CallError::Rejected`] if it was refused and never made.
     #[inline]
     fn call_classified<T, E>(
         &self,
@@ -64,11 +65,11 @@ pub trait Gate: Sized {
         self.try_acquire()?.call_classified(f, classify).map_err(CallError::Failed)
     }
 
-    /// Makes a guarded call: an `Err` is a failure, and so is unwinding.
+    /// Makes a guarded call. An `Err` or unwinding counts as a failure.
     ///
     /// # Errors
     ///
-    /// The call's own, or that it was refused and not made.
+    /// The call's own error, or [`CallError::Rejected`] if it was refused and never made.
     #[inline]
     fn call<T, E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<T, CallError<E>> {
         self.call_classified(f, |result| match result {
@@ -96,11 +97,11 @@ impl<G: Gate> Gate for &G {
 
 /// Permission to make one call, consumed by the call's outcome.
 ///
-/// Dropped without one, the call counts as cancelled: the permit is handed back and
-/// nothing is recorded, unless
-/// [`Config::abandoned_fails`](crate::Config::abandoned_fails).
-/// [`into_token`](Self::into_token) turns it into a plain integer for a call that
-/// ends in another context.
+/// Dropping it without an outcome cancels the call: the permit is handed back and
+/// nothing is recorded, unless [`Config::abandoned_fails`](crate::Config::abandoned_fails)
+/// is set. [`into_token`](Self::into_token) turns it into a plain integer for a call
+/// that ends in another context.
+///
 /// ```
 /// use microbreaker::{Breaker, Config, ShortWindow};
 ///
@@ -130,33 +131,33 @@ impl<'a, G: Gate> Permit<'a, G> {
         Self { gate, token, started: 0, took: None }
     }
 
-    /// The call started at this tick.
+    /// Sets the tick at which the call started.
     #[inline]
     pub(crate) const fn started_at(mut self, tick: u32) -> Self {
         self.started = tick;
         self
     }
 
-    /// The same permit, as one given by a reference to its gate.
+    /// The same permit, as given by a reference to its gate.
     pub(crate) fn through<'b>(self, gate: &'b &'a G) -> Permit<'b, &'a G> {
         let Self { token, started, took, .. } = self;
         mem::forget(self);
         Permit { gate, token, started, took }
     }
 
-    /// The call succeeded.
+    /// Reports that the call succeeded.
     #[inline]
     pub fn success(self) {
         self.finish(Outcome::Success);
     }
 
-    /// The call failed.
+    /// Reports that the call failed.
     #[inline]
     pub fn failure(self) {
         self.finish(Outcome::Failure);
     }
 
-    /// The call says nothing about the guarded device or service.
+    /// Reports that the call says nothing about the callee's health: nothing is counted.
     #[inline]
     pub fn ignore(self) {
         self.finish(Outcome::Ignored);
@@ -166,33 +167,33 @@ impl<'a, G: Gate> Permit<'a, G> {
         self.token
     }
 
-    /// Whether the call is a probe: given out while half-open. Bring the device back
-    /// first, if it needs that.
+    /// Whether the call is a probe, that is, given out while half-open. If so, this is
+    /// the moment to reinitialise a device before calling it.
     #[must_use]
     #[inline]
     pub const fn is_probe(&self) -> bool {
         self.token.is_probe()
     }
 
-    /// The tick at which the permit was given out, where slow calls are watched; 0
-    /// elsewhere. [`Gate::complete`] takes it beside the token.
+    /// The tick at which the permit was given if slow calls are watched, else 0.
+    /// [`Gate::complete`] needs it along with the token.
     #[must_use]
     #[inline]
     pub const fn started(&self) -> u32 {
         self.started
     }
 
-    /// The call took `ticks`, whatever the gate's clock says.
+    /// Sets the call's duration to `ticks`, whatever the gate's clock says.
     pub const fn took(mut self, ticks: u32) -> Self {
         self.took = Some(ticks);
         self
     }
 
-    /// The call ended with `outcome`.
+    /// Reports that the call ended with `outcome`.
     ///
-    /// Lock-free. A stale outcome, of a permit whose tenure is over, changes
-    /// nothing; only a permit that outlives exactly a multiple of 256
-    /// transitions is taken for a fresh one.
+    /// Lock-free. A stale outcome, from a permit whose tenure is over, changes
+    /// nothing. The one exception: a permit that outlives exactly a multiple of 256
+    /// transitions is mistaken for a fresh one.
     #[inline]
     pub fn finish(self, outcome: Outcome) {
         let Self { gate, token, started, took } = self;
@@ -200,12 +201,12 @@ impl<'a, G: Gate> Permit<'a, G> {
         gate.complete(token, started, took, outcome);
     }
 
-    /// Makes the call; `classify` turns its result into an outcome. Unwinding is a
-    /// failure.
+    /// Makes the permitted call and lets `classify` turn its result into an outcome.
+    /// Unwinding counts as a failure.
     ///
     /// # Errors
     ///
-    /// The call's own.
+    /// The call's own error.
     #[inline]
     pub fn call_classified<T, E>(
         self,
@@ -219,7 +220,7 @@ impl<'a, G: Gate> Permit<'a, G> {
         result
     }
 
-    /// The permit as a plain integer; it is not handed back.
+    /// Turns the permit into a plain integer without handing it back.
     #[must_use = "a token that is lost is a call that never reports"]
     pub fn into_token(self) -> Token {
         let token = self.token;
@@ -241,9 +242,9 @@ impl<G: Gate> fmt::Debug for Permit<'_, G> {
     }
 }
 
-/// A call in progress: unwinding through it is a failure.
+/// A call in progress: unwinding through it counts as a failure.
 ///
-/// A permit in pieces, so that all of it stays in registers.
+/// It holds a permit's fields one by one, so that all of them stay in registers.
 struct InCall<'a, G: Gate> {
     gate: &'a G,
     token: Token,

@@ -1,29 +1,30 @@
-//! The public phases.
+//! The phases of a breaker.
 
-/// What a breaker does with calls, for the time being.
+/// How a breaker currently treats calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Phase {
-    /// Every call is admitted and its outcome watched.
+    /// Every call is admitted and its outcome recorded. After a recovery, a ramp may
+    /// admit only a share of calls at first.
     Closed,
     /// Calls are refused until the opening is over.
     Open,
     /// A few probes are admitted; their outcomes decide.
     HalfOpen,
-    /// Calls are refused until told otherwise; nothing is recorded.
+    /// Calls are refused until the next manual transition; nothing is recorded.
     ForcedOpen,
-    /// Every call is admitted until told otherwise; nothing is recorded.
+    /// Every call is admitted until the next manual transition; nothing is recorded.
     Disabled,
-    /// Every call is admitted and recorded, and it is reported when a policy
-    /// would have tripped; a dry run.
+    /// A dry run: every call is admitted and recorded, and the observer is told when a
+    /// policy would have tripped the breaker.
     MetricsOnly,
 }
 
 impl Phase {
-    /// Every phase there is.
+    /// Every phase.
     pub const ALL: &[Self] = &[
         Self::Closed,
         Self::Open,

@@ -1,9 +1,10 @@
-//! A breaker at a glance.
+//! A consistent summary of a breaker.
 
 use crate::phase::Phase;
 use crate::tally::Tally;
 
-/// What a breaker was at one moment, consistent for one generation.
+/// A summary of a breaker at one moment; all its fields belong to one generation.
+///
 /// ```
 /// use microbreaker::{Breaker, Config, Phase, ShortWindow};
 ///
@@ -22,26 +23,27 @@ use crate::tally::Tally;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// The phase, as [`Breaker::phase`](crate::Breaker::phase) says it.
+    /// The phase, as [`Breaker::phase`](crate::Breaker::phase) returns it.
     pub phase: Phase,
-    /// Number of the tenure, modulo 2^8.
+    /// The number of the tenure, modulo 2^8.
     pub generation: u8,
-    /// Ticks since the phase began, the first one at tick 0; while half-open, since a
-    /// probe was last given out or ended. 0 if the next call will find it to have begun.
+    /// Ticks since the phase began (a new breaker's first phase began at tick 0); while
+    /// half-open, since a probe was last given out or ended. 0 if the next call is what
+    /// will begin the phase.
     pub in_phase_for: u32,
-    /// Ticks until it is worth asking, where that is known: while open, and half-open
-    /// with all probes out.
+    /// Ticks until it is worth asking, if known: while open, and while half-open with
+    /// all probes out.
     pub retry_after: Option<u32>,
-    /// What the window holds; while half-open, the finished probes. An open
-    /// breaker still shows the window, or the probes, that tripped it.
+    /// What the window holds; while half-open, the finished probes; while open, the
+    /// window or the probes that tripped the breaker.
     pub tally: Tally,
-    /// Whether there are enough calls to speak of rates.
+    /// Whether there are enough calls for a rate.
     pub(crate) rated: bool,
-    /// Whether slow calls are looked for.
+    /// Whether slow calls are watched.
     pub(crate) timed: bool,
-    /// Failures in a row, where that policy is configured.
+    /// Failures in a row, if that policy is configured.
     pub consecutive_failures: u32,
-    /// How often it has tripped from half-open without a close in between.
+    /// How often the breaker has reopened from half-open since it last closed.
     pub backoff_level: u32,
 }
 
@@ -54,7 +56,7 @@ impl Snapshot {
     }
 
     /// The slow-call rate in tenths of a percent, rounded; `None` below
-    /// [`min_calls`](crate::Config::min_calls), and where slow calls are not watched.
+    /// [`min_calls`](crate::Config::min_calls), and if slow calls are not watched.
     #[must_use]
     pub const fn slow_permille(&self) -> Option<u32> {
         if self.timed { self.permille(self.tally.slow) } else { None }
@@ -62,7 +64,7 @@ impl Snapshot {
 
     const fn permille(&self, bad: u32) -> Option<u32> {
         let calls = self.tally.calls as u64;
-        // `rated` means that there are calls; this also tells the compiler.
+        // `rated` implies calls > 0; the second test lets the compiler know.
         if !self.rated || calls == 0 {
             return None;
         }

@@ -1,5 +1,5 @@
-//! The one place that chooses between `portable-atomic`, loom and shuttle, and
-//! the one compare-and-swap.
+//! The only place that chooses between `portable-atomic`, loom and shuttle, and the
+//! only compare-and-swap.
 
 #[cfg(loom)]
 mod thorough;
@@ -18,20 +18,23 @@ pub(crate) use thorough::AtomicU32;
 shared_in_flash! {
     elsewhere inline;
 
-    /// Swaps `from` for `to` in `word`, unless another thread was first.
+    /// Swaps `from` for `to` in `word`. Returns false if another thread changed `word`
+    /// first.
     ///
-    /// Release: a thread that acquires the value swapped in sees everything done
-    /// before the swap. Acquire: a probe that takes another's place sees what that
-    /// one has done, even if it had loaded an equal state before. A relaxed load that
-    /// a swap checks afterwards relies on the acquire too: without it, the load could
-    /// see values from after the swap.
+    /// Release: pairs with acquire loads of `word` and with later swaps. A thread that
+    /// acquires `to` also sees everything done before this swap.
+    ///
+    /// Acquire: pairs with the release of earlier swaps. A probe that takes
+    /// another probe's place sees what that one did, even if it had already loaded the
+    /// same state before. A relaxed load that a later swap checks also relies on the
+    /// acquire: without it, the load could see a value written only after the swap.
     pub(crate) fn swap(word: &AtomicU32, from: u32, to: u32) -> bool {
         word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 }
 
-/// Declares constructors that are `const` except under loom, whose atomics
-/// register themselves with the running model and so cannot be constants.
+/// Declares constructors that are `const` except under loom: its atomics register
+/// with the running model, so they cannot be constants.
 macro_rules! const_fn {
     ($($(#[$meta:meta])* $vis:vis const fn $name:ident $args:tt -> $ret:ty $body:block)+) => {$(
         #[cfg(not(loom))]
@@ -45,7 +48,7 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
-/// `[value; length]` of atomics, in such a constructor.
+/// An array of atomics, like `[value; length]`, for use in a `const_fn` constructor.
 #[cfg(not(loom))]
 macro_rules! atomics {
     [$value:expr; $length:expr] => {

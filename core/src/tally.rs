@@ -1,4 +1,4 @@
-//! Counts of outcomes, and the one that is being added to them.
+//! Counts of outcomes, and the record that is added to them.
 
 /// What a window holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -7,18 +7,18 @@
 pub struct Tally {
     /// Outcomes in the window.
     pub calls: u32,
-    /// Those of them that failed.
+    /// Outcomes that were failures.
     pub failed: u32,
-    /// Those of them that were slow, where slow calls are watched.
+    /// Outcomes of slow calls, if slow calls are watched.
     pub slow: u32,
 }
 
-/// What a window records of a call.
+/// What a window records about a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// It failed.
+    /// The call failed.
     pub failed: bool,
-    /// It was slow.
+    /// The call was slow.
     pub slow: bool,
 }
 

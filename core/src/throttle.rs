@@ -1,4 +1,4 @@
-//! Adaptive client-side throttling: another way to admit calls.
+//! Adaptive client-side throttling: a gate without phases.
 
 use crate::clock::Clock;
 use crate::config::{ConfigError, Field, mix, window_length_setters, within};
@@ -12,23 +12,23 @@ use crate::tally::{Record, Tally};
 use crate::token::Token;
 use crate::window::{Kind, Reach, Tenure, Window};
 
-/// Refuses a share of calls that grows as the callee accepts fewer.
+/// Refuses a growing share of calls as the callee accepts fewer of them.
 ///
-/// After "Handling Overload" in *Site Reliability Engineering* (Beyer and
-/// others, 2016, <https://sre.google/sre-book/handling-overload/>): of
-/// `requests` calls in the window, local refusals included, `accepts` were not
-/// failures; the next one is refused with probability
+/// It follows "Handling Overload" in *Site Reliability Engineering* (Beyer and
+/// others, 2016, <https://sre.google/sre-book/handling-overload/>). The window holds
+/// `requests` calls, local refusals included; `accepts` of them were not failures.
+/// The next call is refused with probability
 ///
 /// ```text
 /// max(0, (requests - multiplier * accepts) / (requests + 1))
 /// ```
 ///
-/// but never more often than the cap says, so that some calls always get
-/// through to find out when the callee has recovered. Computed in integers.
+/// but never with more than the cap, so that some calls always get through and show
+/// when the callee has recovered. All arithmetic is in integers.
 ///
-/// Ignored and cancelled calls are not counted. A call enters the window when
-/// it ends, a refusal at once. All lock-free; 8 bytes, the window and the
-/// configuration.
+/// Ignored and cancelled calls are not counted. A call enters the window when it
+/// ends, a refusal at once. Every method is lock-free. Size: 8 bytes, plus the
+/// window, plus the configuration.
 ///
 /// ```
 /// use microbreaker::{Gate, Throttle, ThrottleConfig, TimeWindow};
@@ -38,9 +38,9 @@ use crate::window::{Kind, Reach, Tenure, Window};
 /// assert_eq!(answer, Ok(42));
 /// ```
 pub struct Throttle<W: Window, C: Clock, O: Observer = ()> {
-    /// A throttle has a single tenure.
+    /// Never changes: a throttle has a single tenure.
     word: Word,
-    /// Draws made; each draw mixes the next number with the seed.
+    /// Number of draws made. Each draw mixes the next number with the seed.
     draws: AtomicU32,
     window: W,
     config: ThrottleConfig,
@@ -48,7 +48,7 @@ pub struct Throttle<W: Window, C: Clock, O: Observer = ()> {
     observer: O,
 }
 
-/// How a [`Throttle`] refuses.
+/// Configures a [`Throttle`]: how soon and how often it refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -61,22 +61,22 @@ pub struct ThrottleConfig {
 }
 
 impl ThrottleConfig {
-    /// Multiplier 2, cap 90 percent; draws from `seed`, which members of a
-    /// fleet should have different.
+    /// Multiplier 2, cap 90 percent. `seed` starts the random draws; give each member
+    /// of a fleet its own.
     #[must_use]
     pub const fn new(seed: u32) -> Self {
         Self { multiplier_tenths: 20, cap: 90, last_calls: 0, bucket: 0, seed }
     }
 
-    /// The multiplier in tenths, 10 to 1,000: how many calls are made for each
-    /// that is accepted before any is refused. 20, twice, is the book's.
+    /// Sets the multiplier in tenths, 10 to 1,000: the calls allowed per accepted call
+    /// before any is refused. The book's value is 20, that is, two calls.
     #[must_use]
     pub const fn multiplier_tenths(mut self, tenths: u32) -> Self {
         self.multiplier_tenths = tenths;
         self
     }
 
-    /// The greatest share of calls that is refused, 1 to 99 percent.
+    /// Sets the largest share of calls that may be refused, 1 to 99 percent.
     #[must_use]
     pub const fn cap(mut self, percent: u32) -> Self {
         self.cap = percent;
@@ -85,12 +85,12 @@ impl ThrottleConfig {
 
     window_length_setters!();
 
-    /// Whether every value is in its range, for a throttle with a window `W`,
-    /// which must remember calls.
+    /// Checks that every value is in range for a throttle with a window `W`, which
+    /// must remember calls.
     ///
     /// # Errors
     ///
-    /// The first field that is not, with its value and what is allowed.
+    /// The first field out of range, with its value and the allowed range.
     pub const fn check<W: Window>(&self) -> Result<(), ConfigError> {
         if let Err(error) = within(Field::Multiplier, self.multiplier_tenths, 10, 1_000) {
             return Err(error);
@@ -104,7 +104,7 @@ impl ThrottleConfig {
         self.window_length().check::<W>(true)
     }
 
-    /// Of 2^32 equally likely draws, how many refuse.
+    /// How many of the 2^32 equally likely draws refuse.
     fn refusals(&self, tally: Tally) -> u32 {
         let requests = tally.calls as u64;
         let accepts = requests.saturating_sub(tally.failed as u64);
@@ -117,12 +117,12 @@ impl ThrottleConfig {
 
 impl<W: Window, C: Clock> Throttle<W, C> {
     const_fn! {
-        /// A throttle that has seen no calls yet.
+        /// Creates a throttle that has seen no calls.
         ///
         /// # Panics
         ///
-        /// If `config` is refused by [`ThrottleConfig::check`]; in a `static`
-        /// that is a compile error.
+        /// If [`ThrottleConfig::check`] refuses `config`; in a `static` that is a
+        /// compile error.
         #[must_use]
         pub const fn new(config: ThrottleConfig, window: W, clock: C) -> Self {
             assert!(config.check::<W>().is_ok(), "bad ThrottleConfig: see ThrottleConfig::check");
@@ -132,11 +132,11 @@ impl<W: Window, C: Clock> Throttle<W, C> {
 }
 
 impl<W: Window, C: Clock, O: Observer> Throttle<W, C, O> {
-    /// A throttle that tells `observer` what it does, if `config` can work.
+    /// Creates a throttle that reports to `observer`, if `config` is valid.
     ///
     /// # Errors
     ///
-    /// What [`ThrottleConfig::check`] says.
+    /// The error of [`ThrottleConfig::check`].
     pub fn try_new(
         config: ThrottleConfig,
         window: W,
@@ -147,13 +147,13 @@ impl<W: Window, C: Clock, O: Observer> Throttle<W, C, O> {
         Ok(Self { word: Word::new(), draws: AtomicU32::new(0), window, config, clock, observer })
     }
 
-    /// What the window holds: `failed` counts failures and local refusals.
+    /// Returns what the window holds. `failed` counts failures and local refusals.
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.window.tally(self.tenure(), &self.reach())
     }
 
-    /// The observer.
+    /// Returns the observer.
     pub const fn observer(&self) -> &O {
         &self.observer
     }

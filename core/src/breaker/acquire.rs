@@ -13,15 +13,14 @@ use crate::token::Token;
 use crate::window::Window;
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
-    /// Asks for a permit to make one call.
+    /// Asks for permission to make one call.
     ///
-    /// While closed this is one load, and no clock is read unless slow calls
+    /// While closed this costs one load, and reads the clock only if slow calls
     /// are watched. Lock-free.
     ///
     /// # Errors
     ///
-    /// The breaker refuses: the error says in which phase, and for how long if that
-    /// is known.
+    /// The refusal, with the phase that refused and for how long, if known.
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit<'_, Self>, Rejected> {
         let mut state = self.word.load();
@@ -39,17 +38,18 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         Ok(self.resume(Token::new(state)))
     }
 
-    /// Turns a token of this breaker into a permit again.
+    /// Turns a token from this breaker back into a permit.
     ///
-    /// Where slow calls are watched, the call counts as started now; [`Permit::took`]
-    /// says how long it really took.
+    /// If slow calls are watched, the call counts as started now; set its real
+    /// duration with [`Permit::took`].
     pub fn resume(&self, token: Token) -> Permit<'_, Self> {
-        // The permit exists before the clock is read: the clock may panic.
+        // Create the permit before reading the clock: if the clock panics, the permit
+        // is dropped and handed back.
         let permit = Permit::new(self, token);
         if W::SLOW { permit.started_at(self.clock.now()) } else { permit }
     }
 
-    /// `try_acquire` in a state that does not admit every call.
+    /// The path of `try_acquire` for states that may not admit every call.
     #[cold]
     fn acquire_unhealthy(&self) -> Answer {
         loop {
@@ -74,7 +74,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                     None => continue,
                 }
             }
-            // What was read is valid only if the state is unchanged.
+            // `ticks` is valid only if a second load finds the state unchanged.
             if self.word.load() == state {
                 return Answer { state, ticks };
             }
@@ -85,8 +85,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         self.config().has_probe_beside(state.probes(self.config().judges_by_rate()))
     }
 
-    /// Asks a `Closed` state that may be ramping. `None` if it was no longer the
-    /// state.
+    /// Asks a `Closed` state that may be ramping. `None` if the state has changed.
     #[cold]
     #[inline(never)]
     fn acquire_ramping(&self, state: State) -> Option<Answer> {

@@ -1,4 +1,4 @@
-//! Control by hand.
+//! Manual control.
 
 use super::Breaker;
 use crate::clock::Clock;
@@ -10,14 +10,17 @@ use crate::state::{GENERATIONS, State};
 use crate::window::Window;
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
-    /// Opens by hand, for the configured time. An open breaker starts its opening
-    /// anew, and no observer is notified. Lock-free.
+    /// Opens the breaker manually, for the configured time. If it is already open,
+    /// its opening starts afresh and the observer is not told. Lock-free.
     pub fn trip(&self) {
         self.open_by_hand(|state| self.transit(state, state.open(), Cause::Manual));
     }
 
-    /// Opens by hand for `ticks`, up to 2^31 - 1; 0 demands nothing, and changes
-    /// nothing. Lock-free.
+    /// Opens the breaker manually for `ticks`, up to 2^31 - 1; 0 changes nothing.
+    /// Lock-free.
+    ///
+    /// Does not compile unless the configuration source has
+    /// [`EXPLICIT_LENGTHS`](ConfigSource::EXPLICIT_LENGTHS).
     pub fn trip_for(&self, ticks: u32) {
         const { assert!(G::EXPLICIT_LENGTHS, "trip_for needs ConstConfig::EXPLICIT_LENGTHS") };
         if ticks == 0 {
@@ -30,8 +33,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         loop {
             let state = self.settled();
             if state.is(Phase::Open) {
-                // What tripped it does not belong to the next opening; and no two
-                // tenures in a row may leave the window untouched.
+                // What tripped the breaker has nothing to do with the next open
+                // period; and the window must not go untouched for two tenures in a row.
                 self.begin(state.generation());
             }
             if open(state) {
@@ -51,7 +54,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         loop {
             let state = self.refresh(GENERATIONS).state;
             match state.phase() {
-                // What was read is valid only if the state is unchanged.
+                // Not overdue: valid only if a second load finds the state unchanged.
                 Phase::HalfOpen if self.word.load() == state => return Ok(()),
                 Phase::HalfOpen => {}
                 Phase::Open | Phase::ForcedOpen => {
@@ -66,29 +69,29 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         }
     }
 
-    /// Goes to a fresh `Closed`, from any phase: the window is emptied, and
-    /// calls that are under way are stale. Lock-free.
+    /// Enters a fresh `Closed` from any phase: the window is emptied, and calls in
+    /// progress become stale. Lock-free.
     pub fn reset(&self) {
         self.command(|state| Some(state.closed()));
     }
 
-    /// Refuses every call until told otherwise. Lock-free.
+    /// Refuses every call until the next manual transition. Lock-free.
     pub fn force_open(&self) {
         self.enter_by_hand(Phase::ForcedOpen, State::forced_open);
     }
 
-    /// Admits every call and records nothing until told otherwise. Lock-free.
+    /// Admits every call and records nothing until the next manual transition. Lock-free.
     pub fn disable(&self) {
         self.enter_by_hand(Phase::Disabled, State::disabled);
     }
 
-    /// A dry run, until told otherwise: admits and records every call, and tells the
-    /// observer which policies would have tripped the breaker. Lock-free.
+    /// Starts a dry run: until the next manual transition, admits and records every
+    /// call and tells the observer which policies would have tripped it. Lock-free.
     pub fn metrics_only(&self) {
         self.enter_by_hand(Phase::MetricsOnly, State::metrics_only);
     }
 
-    /// Enters a phase that only a hand enters.
+    /// Enters one of the manual phases.
     fn enter_by_hand(&self, phase: Phase, to: fn(State) -> State) {
         const { assert!(G::MANUAL_PHASES, "this phase needs ConstConfig::MANUAL_PHASES") };
         self.command(|state| (!state.is(phase)).then(|| to(state)));

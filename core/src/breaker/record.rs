@@ -11,12 +11,12 @@ use crate::tally::{Record, Tally};
 use crate::window::{Tenure, Window};
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
-    /// Ends a call of `generation`. False if the outcome is stale.
+    /// Ends a call of `generation`. Returns false if the outcome is stale.
     #[inline]
     pub(super) fn finish(&self, generation: u32, call: Record) -> bool {
         let healthy = !call.counts_against() && self.word.load().is_healthy(generation);
         healthy && self.window.is_quiet(self.tenure(generation), &self.reach())
-            // Where flash is scarce, one body serves both.
+            // Where flash is scarce, one body serves both cases.
             || if FLASH_IS_SCARCE {
                 self.count_unhealthy(generation, call)
             } else {
@@ -24,9 +24,9 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
             }
     }
 
-    /// Ends a call of `generation` that changes something: that is not a success
-    /// of a `healthy` breaker whose window is quiet. False if the outcome is
-    /// stale.
+    /// Ends a call of `generation` that changes something, that is, anything but a
+    /// success of a `healthy` breaker with a quiet window. Returns false if the
+    /// outcome is stale.
     #[inline(never)]
     fn count(&self, generation: u32, call: Record, healthy: bool) -> bool {
         if healthy {
@@ -55,8 +55,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         false
     }
 
-    /// Ends a call of `generation` that demands an opening of `ticks`. False if
-    /// the outcome is stale.
+    /// Ends a call of `generation` that demands an opening of `ticks`. Returns
+    /// false if the outcome is stale.
     #[cold]
     pub(super) fn demand(&self, generation: u32, slow: bool, ticks: u32) -> bool {
         while let Some(state) = self.current(generation) {
@@ -72,8 +72,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         false
     }
 
-    /// Ends a call of `generation` that is not counted: a probe's place is free
-    /// again. False if the permit is stale.
+    /// Ends a call of `generation` without counting it; a probe gives its place back.
+    /// Returns false if the permit is stale.
     #[cold]
     pub(super) fn hand_back(&self, generation: u32) -> bool {
         while let Some(state) = self.current(generation) {
@@ -85,19 +85,21 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         false
     }
 
-    /// The state, settled, if calls of `generation` still concern it.
+    /// Returns the settled state if calls of `generation` still count in it.
     fn current(&self, generation: u32) -> Option<State> {
         let state = self.refresh(generation).state;
         let refuses = state.is(Phase::Open) || G::MANUAL_PHASES && state.is(Phase::ForcedOpen);
         (state.generation() == generation && !refuses).then_some(state)
     }
 
-    /// False only for a permit that has outlived a whole period of generations.
+    /// Whether a probe is out. False for the permit of a probe only if that permit is
+    /// stale and the generation counter has wrapped round to its value.
     pub(super) fn has_probe_out(&self, state: State) -> bool {
         state.probes(self.config().judges_by_rate()).out > 0
     }
 
-    /// Records a call in `Closed`, and trips if that meets a policy.
+    /// Records a call in `Closed`, and trips the breaker if that meets a policy.
+    /// Returns false if the outcome is stale.
     fn record(&self, generation: u32, call: Record) -> bool {
         let config = self.config();
         let tenure = self.tenure(generation);
@@ -127,7 +129,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         }
     }
 
-    /// Records a call in `MetricsOnly`, and reports the policies that it newly meets.
+    /// Records a call in `MetricsOnly`, and reports each policy that it newly meets.
+    /// Returns false if the outcome is stale.
     fn record_dry_run(&self, generation: u32, call: Record, demanded: bool) -> bool {
         let tenure = self.tenure(generation);
         let Some(tally) = self.window.record(tenure, &self.reach(), call) else { return false };
@@ -140,8 +143,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
             }
             let count = self.consecutive(state, call);
             let met = self.met(tally, call, count).or(demands);
-            // One that has been reported stays so until it is no longer met, whatever
-            // the last call was.
+            // A reported policy stays reported until it is no longer met, whatever the
+            // last call was.
             let kept = match state.reported() {
                 Causes::NONE => Causes::NONE,
                 reported => reported.and(self.still_met(tenure, count)),
@@ -159,7 +162,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         !stale
     }
 
-    /// The policies that are met, whatever the last call was.
+    /// The policies that are met now, whatever the last call was.
     fn still_met(&self, tenure: Tenure<'_>, consecutive: u32) -> Causes {
         let tally = self.window.tally(tenure, &self.reach());
         self.met(tally, Record { failed: true, slow: true }, consecutive)
@@ -169,21 +172,21 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         self.config().all_met(tally, call, consecutive, self.failures_left(tally))
     }
 
-    /// Failures that a window by time still holds, if those in a row age with it; not
-    /// if it holds so many calls that the last ones, as many as may be counted in a
-    /// row, are among them.
+    /// The failures still inside a window by time, if failures in a row age with it.
+    /// `None` also when it holds `MAX_COUNT` calls or more: then every failure that can
+    /// be counted in a row is still inside.
     fn failures_left(&self, tally: Tally) -> Option<u32> {
         let ages = self.config().ages_consecutive();
         (ages && tally.calls < MAX_COUNT).then_some(tally.failed)
     }
 
-    /// Failures in a row after `call`, where they are counted.
+    /// The failures in a row after `call`; 0 if they are not counted.
     fn consecutive(&self, state: State, call: Record) -> u32 {
         if call.failed && self.config().counts_consecutive() { state.consecutive() + 1 } else { 0 }
     }
 
-    /// Counts a probe, and decides if that settles it. False if `state` was no
-    /// longer the state.
+    /// Counts a finished probe, and closes or reopens if that decides it. Returns false
+    /// if the state is no longer `state`.
     fn finish_probe(&self, state: State, call: Record) -> bool {
         if !self.has_probe_out(state) {
             return true;

@@ -1,4 +1,4 @@
-//! How phases end by themselves as time passes.
+//! How phases change with time: deadlines, and the ticks left until them.
 
 use super::Breaker;
 use crate::clock::{Clock, elapsed};
@@ -9,12 +9,13 @@ use crate::phase::Phase;
 use crate::state::{GENERATIONS, State};
 use crate::window::Window;
 
-/// The answer to a caller: two plain words, so that they are returned in registers.
+/// The answer to a request for permission: two plain words, so that it is returned in
+/// registers.
 #[derive(Clone, Copy)]
 pub(super) struct Answer {
     pub(super) state: State,
-    /// Ticks until `state` is over by itself, `u32::MAX` if unknown; in a refusal,
-    /// those until it is worth asking again; 0 if the call is admitted.
+    /// Ticks until `state` ends by itself, `u32::MAX` if unknown. As the answer to a
+    /// caller: 0 if the call is admitted, else the ticks until it is worth asking again.
     pub(super) ticks: u32,
 }
 
@@ -22,9 +23,10 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     shared_in_flash! {
         elsewhere inline(always);
 
-        /// The state, settled and not overdue, and the ticks until it is over by itself:
-        /// 0 if it is open and due. Where `generation` is over it is just the state,
-        /// settled.
+        /// Returns the state, settled and not overdue, and the ticks until it ends by
+        /// itself: 0 if it is open and due. If `generation` is over, the state is only
+        /// settled and its deadline is not checked; `GENERATIONS` stands for whichever
+        /// generation is current.
         ///
         /// Valid only if a second load finds the state unchanged.
         pub(super) fn refresh(&self, generation: u32) -> Answer {
@@ -45,8 +47,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         }
     }
 
-    /// Ticks until `state`, open or half-open and settled, is over by itself:
-    /// 0 if it is, `u32::MAX` if it never will be.
+    /// Ticks until `state`, open or half-open and settled, ends by itself: 0 if it is
+    /// over, `u32::MAX` if it never ends.
     ///
     /// Valid only if a second load finds the state unchanged.
     #[inline(always)]
@@ -65,8 +67,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         if length == u32::MAX { length } else { length.saturating_sub(ticks) }
     }
 
-    /// Ticks from `tick`, at which a probe of `generation` was last given out or
-    /// ended, to when half-open is overdue: `u32::MAX` if it never is.
+    /// Ticks from `tick`, when a probe of `generation` was last given out or ended,
+    /// until half-open is overdue; `u32::MAX` if it never is.
     fn half_open_for(&self, generation: u32, tick: u32, probe_is_out: bool) -> u32 {
         let config = self.config();
         let by_probe = config.probe_timeout_ticks().filter(|_| probe_is_out);
@@ -76,10 +78,10 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         by_probe.unwrap_or(u32::MAX).min(by_stay.unwrap_or(u32::MAX))
     }
 
-    /// `state` as the next caller will find it, and the ticks until that is over by
-    /// itself, `u32::MAX` if unknown: an opening that is over is half-open, and a
-    /// half-open phase that is overdue has ended. A tenure that no thread has entered
-    /// yet is not settled.
+    /// `state` as the next caller will find it, and the ticks until that ends by itself,
+    /// `u32::MAX` if unknown. An opening that is over appears half-open, and a
+    /// half-open phase that is overdue appears as what follows it. A tenure that no
+    /// thread has entered yet appears unsettled.
     ///
     /// Valid only if a second load finds the state unchanged.
     pub(super) fn apparent(&self, state: State) -> (State, u32) {
@@ -100,21 +102,21 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         apparent
     }
 
-    /// For how many ticks `state`, which has so many `left`, refuses every call, if
-    /// that is known.
+    /// How many ticks `state`, with `left` ticks to go, still refuses every call, if
+    /// known.
     pub(super) fn refuses_for(&self, state: State, left: u32) -> Option<u32> {
         let refuses =
             state.is(Phase::Open) || state.is(Phase::HalfOpen) && !self.has_probe_beside(state);
         (refuses && left != u32::MAX).then_some(left)
     }
 
-    /// The tick from which the phase counts, and the ticks since.
+    /// The tick from which the phase counts, and the ticks since then.
     #[inline]
     pub(super) fn time_in_phase(&self, state: State) -> (u32, u32) {
         let tick = self.entered.tick();
         let ticks = elapsed(self.clock.now(), tick);
         let overdue = match state.overdue() {
-            // Without a longest stay only a probe can have been overdue.
+            // Without a longest stay, only a probe can have been overdue.
             Some(_) if self.config().longest_stay().is_none() => Some(true),
             overdue => overdue,
         };
@@ -128,12 +130,12 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         }
     }
 
-    /// Ends a half-open `state` that is overdue.
+    /// Ends an overdue half-open `state`.
     fn expire(&self, state: State) {
         let _ = self.transit(state, self.after_deadline(state), Cause::ProbeTimeout);
     }
 
-    /// What follows a half-open `state` that is overdue.
+    /// The state that follows an overdue half-open `state`.
     fn after_deadline(&self, state: State) -> State {
         match self.config().next_after_probe_timeout() {
             AfterProbeTimeout::Open => state.open_overdue(self.has_probe_out(state)),
@@ -142,7 +144,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         }
     }
 
-    /// `state` closed by its probes: gradually, if so configured.
+    /// `state` closed by its probes, gradually if a ramp is configured.
     pub(super) fn closing(&self, state: State) -> State {
         let closed = state.closed();
         if self.config().has_ramp() { closed.ramping() } else { closed }

@@ -1,4 +1,4 @@
-//! Transitions: a swap of the state, and what its winner does next.
+//! Transitions: the swap of the state, and what the winning thread does next.
 
 use core::mem;
 
@@ -11,7 +11,7 @@ use crate::state::{Kept, Length, State};
 use crate::window::Window;
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
-    /// Swaps `from` for `to`, a new tenure; if that was won, settles and tells it.
+    /// Swaps `from` for `to`, a new tenure. The winner settles it and tells the observer.
     #[inline(never)]
     #[must_use]
     pub(super) fn transit(&self, from: State, to: State, cause: Cause) -> bool {
@@ -24,8 +24,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         won
     }
 
-    /// Swaps `from` for `to`, half-open too, where the probes have made progress; if
-    /// that was won, the tick is set anew.
+    /// Swaps `from` for `to`, also half-open, after progress by the probes. The winner
+    /// sets the tick afresh.
     #[must_use]
     pub(super) fn progress(&self, from: State, to: State) -> bool {
         let won = self.word.swap(from, to);
@@ -35,8 +35,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         won
     }
 
-    /// Opens for `ticks` instead of the configured time. False if `from` was no
-    /// longer the state.
+    /// Opens for `ticks` instead of the configured time. Returns false if the state is
+    /// no longer `from`.
     #[must_use]
     pub(super) fn open_for(&self, from: State, ticks: u32, cause: Cause) -> bool {
         if !G::EXPLICIT_LENGTHS {
@@ -51,8 +51,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         won
     }
 
-    /// What the winner of a transition does next. `excess` are the ticks by which the
-    /// opening's explicit length was rounded up.
+    /// What the winner of a transition does. `excess` is the number of ticks by which
+    /// the opening's explicit length was rounded up.
     fn entered(&self, from: State, to: State, cause: Cause, excess: u32) {
         let generation = to.generation();
         self.settle();
@@ -71,15 +71,15 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         self.window.begin(self.tenure(generation), &self.reach());
     }
 
-    /// The state, once it is known when it began.
+    /// Returns the state, settled: its tick is set.
     pub(super) fn settled(&self) -> State {
         let state = self.word.load();
         if state.is_settled() { state } else { self.settle() }
     }
 
     fn settle(&self) -> State {
-        // The window begins before any thread can leave the tenure. When it opens,
-        // the window is kept instead: it shows what tripped the breaker.
+        // The window must begin before any thread can leave the tenure. Not when open:
+        // the window then still shows what tripped the breaker.
         let begin = |state: State| {
             if !state.is(Phase::Open) {
                 self.begin(state.generation());
@@ -91,9 +91,9 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 }
 
-/// The place of the probe that a transition `to` half-open gives out, if it does. There
-/// is no permit for it yet: dropped when the clock or the observer panics, it is handed
-/// back.
+/// The probe's place that a transition `to` half-open may have given out, before a
+/// permit for it exists. Dropped only if the clock or the observer panics, it hands the
+/// place back.
 struct Place<'a, W: Window, C: Clock, O: Observer, G: ConfigSource> {
     breaker: &'a Breaker<W, C, O, G>,
     to: State,

@@ -1,12 +1,14 @@
-//! An observer that counts.
+//! An observer that counts events.
 
 use super::{Observer, Outcome, Transition};
 use crate::error::Rejected;
 use crate::sync::{AtomicU32, Ordering, const_fn};
 
-/// Counts outcomes, rejections and transitions since start. 24 bytes.
+/// Counts outcomes, rejections and transitions since it was created. 24 bytes.
 ///
-/// Each event costs one relaxed atomic add; the counts wrap at 2^32.
+/// Each event costs one relaxed atomic add, a stale outcome two. The counts wrap at
+/// 2^32.
+///
 /// ```
 /// use microbreaker::{Breaker, Config, Counters};
 ///
@@ -31,7 +33,7 @@ pub struct Counters {
     transitions: AtomicU32,
 }
 
-/// What [`Counters`] had counted.
+/// The values of [`Counters`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -43,7 +45,7 @@ pub struct Counts {
     pub failures: u32,
     /// Calls that were ignored or cancelled.
     pub ignored: u32,
-    /// Calls, counted above as well, that ended after their tenure.
+    /// Calls that ended after their tenure; they are counted above as well.
     pub stale: u32,
     /// Calls that were refused.
     pub rejections: u32,
@@ -53,7 +55,7 @@ pub struct Counts {
 
 impl Counters {
     const_fn! {
-        /// All zero.
+        /// Creates counters at zero.
         #[must_use]
         pub const fn new() -> Self {
             Self {
@@ -67,7 +69,8 @@ impl Counters {
         }
     }
 
-    /// The counts, each read at its own moment.
+    /// Returns the counts. Each is loaded separately, so together they need not be
+    /// consistent.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let read = |counter: &AtomicU32| counter.load(Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! An observer that remembers the last transitions.
+//! An observer that keeps the last transitions.
 
 use core::cell::RefCell;
 
@@ -7,11 +7,11 @@ use heapless::{HistoryBuf, Vec};
 
 use super::{Observer, Transition};
 
-/// Remembers the last `N` transitions without allocating.
+/// Keeps the last `N` transitions, without allocation.
 ///
-/// Shared through `critical-section`: each transition, and each reading, masks
-/// interrupts for as long as one entry, or `N`, takes to copy. Calls that
-/// cause no transition do not touch it.
+/// It is shared through `critical-section`: recording a transition masks interrupts
+/// while one entry is copied, and a snapshot masks them while up to `N` entries are.
+/// Calls that cause no transition do not touch it.
 ///
 /// ```
 /// use microbreaker::{Breaker, Config, History, Phase};
@@ -24,13 +24,13 @@ use super::{Observer, Transition};
 pub struct History<const N: usize>(Mutex<RefCell<HistoryBuf<Transition, N>>>);
 
 impl<const N: usize> History<N> {
-    /// An empty history.
+    /// Creates an empty history.
     #[must_use]
     pub const fn new() -> Self {
         Self(Mutex::new(RefCell::new(HistoryBuf::new())))
     }
 
-    /// The last transitions, oldest first.
+    /// Returns the last transitions, oldest first.
     #[must_use]
     pub fn snapshot(&self) -> Vec<Transition, N> {
         critical_section::with(|cs| self.0.borrow_ref(cs).oldest_ordered().copied().collect())

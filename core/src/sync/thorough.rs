@@ -1,11 +1,11 @@
-//! loom's atomics, tried thoroughly.
+//! loom's atomics, with every schedule explored.
 //!
-//! To find which accesses race, loom 0.7 remembers the last access to an atomic,
-//! only one. So a thread that loads and then swaps, as every loop here does,
-//! hides the loads of others from the search, and schedules are skipped
-//! (<https://github.com/tokio-rs/loom/issues/392>). Here a relaxed swap of a
-//! shadow, which orders nothing, goes before each access: of those the last one
-//! is enough.
+//! To find races between accesses, loom 0.7 remembers only the last access to each
+//! atomic. A thread that loads and then swaps, as every loop here does, therefore
+//! hides other threads' loads from the search, and loom skips schedules
+//! (<https://github.com/tokio-rs/loom/issues/392>). This wrapper puts a relaxed swap
+//! of a shadow atomic, which orders nothing, before each access. All accesses to the
+//! shadow are swaps, and for those remembering the last one is enough.
 
 use loom::sync::atomic::{self, Ordering};
 
