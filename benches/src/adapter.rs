@@ -1,4 +1,4 @@
-//! The handle of microbreaker-std, with metrics on: what a service calls.
+//! A breaker of microbreaker-std with metrics on, as a service uses it.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use microbreaker_std::Breaker;
 
 use crate::{Contender, Reads, Scenario, Side, work};
 
-/// As [`LAST_100`](crate::ours::LAST_100).
+/// The same policy as [`LAST_100`](crate::ours::LAST_100).
 pub const ADAPTER: &str = "microbreaker-std, last 100, metrics on";
 
-/// The handle, set up for `scenario`.
+/// The adapter's breaker, set up for `scenario`.
 pub fn handle(scenario: Scenario) -> Contender {
     let breaker = Breaker::builder("bench").failure_rate(50).min_calls(100).last_calls(100);
     let breaker = breaker

@@ -7,17 +7,17 @@ use plotters::prelude::*;
 
 use crate::Side;
 
-/// One bar: a name, what it stands for, and nanoseconds.
+/// One bar: its name, whose it is, and its nanoseconds.
 pub type Bar = (String, Side, f64);
 
 const WIDTH: u32 = 900;
 const BAR: u32 = 18;
 
-/// A chart of bars on a logarithmic scale, shortest first.
+/// Writes a chart of bars on a logarithmic scale, shortest on top.
 ///
 /// # Errors
 ///
-/// It cannot be written.
+/// If the chart cannot be written.
 pub fn bars(path: &Path, title: &str, mut bars: Vec<Bar>) -> anyhow::Result<()> {
     bars.sort_by(|(.., one), (.., other)| other.total_cmp(one));
     let longest = bars.first().map_or(1.0, |bar| bar.2).max(1.0) * 2.0;
@@ -58,20 +58,20 @@ pub fn bars(path: &Path, title: &str, mut bars: Vec<Bar>) -> anyhow::Result<()> 
     draw().map_err(|error| anyhow!("{}: {error}", path.display()))
 }
 
-/// To the right, and in the middle of the line.
+/// Right-aligned, and centred on the line.
 const RIGHT: plotters::style::text_anchor::Pos = plotters::style::text_anchor::Pos {
     h_pos: plotters::style::text_anchor::HPos::Right,
     v_pos: plotters::style::text_anchor::VPos::Center,
 };
 
-/// A line: its name, and nanoseconds at each place.
+/// A line: its name, and its points, in nanoseconds against x.
 pub type Line = (String, Vec<(f64, f64)>);
 
-/// A chart of lines, on logarithmic scales.
+/// Writes a chart of lines, on logarithmic scales.
 ///
 /// # Errors
 ///
-/// It cannot be written.
+/// If the chart cannot be written.
 pub fn lines(path: &Path, title: &str, across: &str, lines: &[Line]) -> anyhow::Result<()> {
     let points = || lines.iter().flat_map(|(_, points)| points);
     let last = points().fold(1.0, |last: f64, point| last.max(point.0));

@@ -1,9 +1,9 @@
-//! What is measured: something that admits a call, makes it and is told how it ended.
+//! What is measured: anything that can guard a call.
 
 use std::fmt;
 use std::hint::black_box;
 
-/// How a guarded call fails.
+/// The error of a guarded call.
 #[derive(Clone, Copy, Debug)]
 pub struct Failed;
 
@@ -15,13 +15,13 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-/// The guarded call: does nothing, in a way that the compiler cannot see.
+/// The guarded call: does nothing, but the compiler cannot see that.
 #[inline(always)]
 pub fn work(ok: bool) -> Result<(), Failed> {
     black_box(if ok { Ok(()) } else { Err(Failed) })
 }
 
-/// What a contender stands for.
+/// Whose a contender is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// A lower bound on the cost of any breaker, or something it might be made of.
@@ -32,8 +32,8 @@ pub enum Side {
     Peer,
 }
 
-/// The clock that a contender reads in a scenario. Only those with the same
-/// are compared in figures.
+/// The clock that a contender reads in a scenario. Figures compare two contenders only if
+/// both read one or neither does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reads {
     /// None.
@@ -62,18 +62,18 @@ impl fmt::Display for Reads {
 pub struct Calls<'a> {
     /// Whether each call succeeds.
     pub pattern: &'a [bool],
-    /// How often the pattern is repeated.
+    /// How many times to make the calls of the pattern.
     pub repeats: usize,
 }
 
 impl Calls<'_> {
-    /// How many there are.
+    /// How many calls there are.
     pub fn count(&self) -> usize {
         self.pattern.len() * self.repeats
     }
 
-    /// Makes each call; `guarded` says whether it came back with a success.
-    /// Returns how many did.
+    /// Makes each call through `guarded`, which returns whether the caller saw a
+    /// success. Returns how many times it did.
     #[inline(always)]
     pub fn each(&self, mut guarded: impl FnMut(bool) -> bool) -> usize {
         let mut succeeded = 0;
@@ -88,11 +88,11 @@ impl Calls<'_> {
 
 type Run = Box<dyn Fn(Calls<'_>) -> usize + Send + Sync>;
 
-/// One contender, set up for one scenario.
+/// A contender, set up for one scenario.
 pub struct Contender {
     /// Its name in tables.
     pub name: String,
-    /// What it stands for.
+    /// Whose it is.
     pub side: Side,
     /// The clock it reads in this scenario.
     pub reads: Reads,
@@ -102,8 +102,8 @@ pub struct Contender {
 }
 
 impl Contender {
-    /// A contender that threads can share. `run` makes calls and returns how
-    /// many came back with a success.
+    /// A contender that threads can share. `run` makes the calls, and returns how many
+    /// succeeded.
     pub fn new(
         name: impl Into<String>,
         side: Side,
@@ -113,12 +113,12 @@ impl Contender {
         Self { name: name.into(), side, reads, shareable: true, run: Box::new(run) }
     }
 
-    /// The same, but not to be shared.
+    /// The same, but threads cannot share it.
     pub fn for_one_thread(self) -> Self {
         Self { shareable: false, ..self }
     }
 
-    /// Makes `calls` and returns how many came back with a success.
+    /// Makes `calls`, and returns how many succeeded.
     pub fn run(&self, calls: Calls<'_>) -> usize {
         (self.run)(calls)
     }

@@ -1,10 +1,10 @@
-//! The figures that have a bound: medians of ratios within a run.
+//! The figures with a bound: medians of the ratios within a round.
 
 use std::fmt;
 
 use crate::adapter::ADAPTER;
 use crate::floors::{CAS, TWO_LOADS};
-use crate::measure::{Measured, Middle};
+use crate::measure::{Measured, Median};
 use crate::ours::{LAST_100, LAST_100_COARSE, LAST_100_STRIPED, LAST_100_TICKED};
 use crate::{Reads, Scenario};
 
@@ -33,10 +33,10 @@ pub struct Figure {
     /// Its name, for scripts.
     pub name: &'static str,
     /// Its value.
-    pub value: Middle,
+    pub value: Median,
     /// Its bound.
     pub target: Target,
-    /// The peer that was fastest, where it compares with one.
+    /// The fastest peer, if the figure compares with one.
     pub peer: Option<String>,
 }
 
@@ -55,13 +55,13 @@ impl fmt::Display for Figure {
         let met = if self.is_met() { "met" } else { "NOT met" };
         write!(f, "{}: {:.2}, {met} ({})", self.name, self.value.median, self.target)?;
         match &self.peer {
-            Some(peer) => write!(f, ", the peer being {peer}"),
+            Some(peer) => write!(f, ", compared with {peer}"),
             None => Ok(()),
         }
     }
 }
 
-/// What was measured, and how many threads "every core" means.
+/// The measurements of a run.
 pub struct Run {
     /// The scenarios.
     pub scenarios: Vec<Measured>,
@@ -70,7 +70,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// The figures; one is left out if part of it was not measured.
+    /// The figures, without those for which something was not measured.
     pub fn figures(&self) -> Vec<Figure> {
         use Scenario::{Failing10, Healthy, Open};
         let every_core = self.cores;
@@ -120,23 +120,23 @@ impl Run {
         Some(Figure { name, value, target: AtMost(most), peer: None })
     }
 
-    /// What the handle of the adapter adds to the core's own call.
+    /// A call through the adapter over one through the core.
     fn adapter(&self, name: &'static str) -> Option<Figure> {
         let measured = self.of(Scenario::Healthy)?;
         let value = measured.row(ADAPTER, 1)?.over(measured.row(LAST_100, 1)?);
         Some(Figure { name, value, target: AtMost(2.0), peer: None })
     }
 
-    /// The throughput of two threads on one breaker over that of one.
+    /// The throughput of two threads that share a breaker over that of one thread.
     fn scaling(&self, name: &'static str) -> Option<Figure> {
         let measured = self.of(Scenario::Healthy)?;
         let once = measured.row(LAST_100, 1)?.over(measured.row(LAST_100, 2)?);
-        let value = Middle { median: 2.0 * once.median, ..once };
+        let value = Median { median: 2.0 * once.median, ..once };
         Some(Figure { name, value, target: AtLeast(1.8), peer: None })
     }
 
-    /// The fastest of the peers that threads can share and that read the same clock
-    /// as `ours`, if any.
+    /// The fastest peer that threads can share over `ours`. While open, peers must read
+    /// a clock; otherwise only those that read none are compared.
     fn over_peer(
         &self,
         name: &'static str,

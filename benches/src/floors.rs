@@ -11,12 +11,12 @@ use microbreaker_std::clock::CoarseClock;
 
 use crate::{Contender, Reads, Side, work};
 
-/// The names that figures refer to.
+/// A floor that figures refer to by name.
 pub const TWO_LOADS: &str = "two plain loads";
-/// See [`TWO_LOADS`].
+/// Another floor that figures refer to by name.
 pub const CAS: &str = "one compare-and-swap";
 
-/// The floors, the same in each scenario.
+/// The floors. They are the same in every scenario.
 pub fn floors() -> Vec<Contender> {
     let floor = |name, reads, run: fn(crate::Calls<'_>, &AtomicU32) -> usize| {
         let word = AtomicU32::new(0);

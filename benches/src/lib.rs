@@ -1,4 +1,4 @@
-//! What a guarded call costs, beside its floors and beside other crates:
+//! What a guarded call costs, side by side with lower bounds and with other crates:
 //! `cargo xtask bench`.
 
 pub mod adapter;

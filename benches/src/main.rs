@@ -10,13 +10,13 @@ use microbreaker_benches::figures::Run;
 use microbreaker_benches::measure::{Effort, measure};
 use microbreaker_benches::{contenders, report, sweeps};
 
-/// Measures this project's breakers beside their floors and other crates.
+/// Measures this project's breakers side by side with lower bounds and other crates.
 #[derive(Parser)]
 struct Options {
-    /// Only what the figures need
+    /// Measure only what the figures need
     #[arg(long)]
     quick: bool,
-    /// Writes tables and charts into this folder
+    /// Write tables and charts into this folder
     #[arg(long, value_name = "FOLDER")]
     write: Option<PathBuf>,
 }
@@ -29,7 +29,7 @@ fn main() -> anyhow::Result<()> {
     let mut wanted = vec![(Healthy, vec![1, 2]), (Failing10, vec![1, cores]), (Open, vec![1])];
     if !quick {
         wanted = [Healthy, Failing1, Failing10, Open].map(|it| (it, vec![1, 2, cores])).into();
-        // Threads would trip the breaker for each other.
+        // With more threads, one would trip the breaker for another.
         wanted.push((Flapping, vec![1]));
     }
     let effort = Effort { rounds: if quick { 25 } else { 51 }, sample: SAMPLE };

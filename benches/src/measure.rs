@@ -1,9 +1,9 @@
 //! Measures contenders in turn.
 //!
-//! Existing harnesses measure one contender to its end before the next, so a noisy
-//! neighbour that wakes up in between slows one and not the other. Here every round
-//! measures each contender once, and the result is the median, over the rounds, of
-//! the ratios within a round.
+//! A usual harness finishes one contender before it starts the next, so load on the
+//! machine that comes and goes slows one and not another. Here every round measures each
+//! contender once, and the result is the median, over all rounds, of the ratios within a
+//! round.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -16,17 +16,18 @@ use crate::{Calls, Contender, Reads, Scenario, Side, system};
 /// How thoroughly to measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
-    /// How often each contender is measured.
+    /// How many times each contender is measured.
     pub rounds: usize,
-    /// About how long each time, on one thread. Well below a scheduler's time slice,
-    /// so that most samples are not interrupted.
+    /// About how long each sample takes on one thread: well below a scheduler's time
+    /// slice, so that most are not interrupted.
     pub sample: Duration,
 }
 
-/// How often an interrupted sample is taken again; after that the fastest is used.
+/// An interrupted sample is taken again, up to this many times in total; then the fastest
+/// is used.
 const TRIES: usize = 4;
 
-/// The samples of one contender on a number of threads, one per round, in nanoseconds
+/// The samples of one contender on one number of threads: one per round, in nanoseconds
 /// per call of each thread.
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -39,7 +40,7 @@ pub struct Row {
     interrupted: usize,
 }
 
-/// What was measured of one scenario.
+/// The measurements of one scenario.
 pub struct Measured {
     /// The scenario.
     pub scenario: Scenario,
@@ -49,16 +50,16 @@ pub struct Measured {
     pub rows: Vec<Row>,
 }
 
-/// A median, and the spread of the middle half of the samples.
+/// The median of some samples, and their spread.
 #[derive(Clone, Copy, Debug)]
-pub struct Middle {
-    /// The median.
+pub struct Median {
+    /// The median itself.
     pub median: f64,
-    /// The distance between the quartiles as a share of the median.
+    /// The distance between the first and the third quartile, over the median.
     pub spread: f64,
 }
 
-impl Middle {
+impl Median {
     fn of(samples: impl Iterator<Item = f64>) -> Self {
         let mut samples: Vec<_> = samples.collect();
         samples.sort_by(f64::total_cmp);
@@ -70,16 +71,16 @@ impl Middle {
 
 impl Row {
     /// Nanoseconds per call.
-    pub fn nanos(&self) -> Middle {
-        Middle::of(self.samples.iter().copied())
+    pub fn nanos(&self) -> Median {
+        Median::of(self.samples.iter().copied())
     }
 
-    /// How many times as long a call takes here as in `other`, round by round.
-    pub fn over(&self, other: &Self) -> Middle {
-        Middle::of(self.samples.iter().zip(&other.samples).map(|(here, there)| here / there))
+    /// How many times as long a call takes here as in `other`: the ratios within a round.
+    pub fn over(&self, other: &Self) -> Median {
+        Median::of(self.samples.iter().zip(&other.samples).map(|(here, there)| here / there))
     }
 
-    /// How many samples were interrupted for each one kept.
+    /// How many samples were interrupted for each one that was kept.
     pub fn interrupted(&self) -> f64 {
         self.interrupted as f64 / self.samples.len() as f64
     }
@@ -92,7 +93,7 @@ impl Measured {
         rows.map(|row| (&self.contenders[row.contender], row))
     }
 
-    /// The numbers of threads it was measured on.
+    /// The numbers of threads that were measured.
     pub fn threads(&self) -> Vec<usize> {
         let mut threads: Vec<_> = self.rows.iter().map(|row| row.threads).collect();
         threads.sort_unstable();
@@ -100,8 +101,8 @@ impl Measured {
         threads
     }
 
-    /// The fastest of the peers that threads can share and that read a clock if,
-    /// and only if, `reads` is one.
+    /// The fastest peer that threads can share and that reads a clock exactly if `reads`
+    /// is one.
     pub fn fastest_peer(&self, reads: Reads, threads: usize) -> Option<(&Contender, &Row)> {
         let peers = self.on(threads).filter(|(contender, _)| {
             contender.side == Side::Peer
@@ -121,7 +122,7 @@ impl Measured {
 ///
 /// # Errors
 ///
-/// A contender was not in the phase that the scenario asks for.
+/// If a contender was not in the phase that the scenario asks for.
 pub fn measure(
     scenario: Scenario,
     contenders: Vec<Contender>,
@@ -181,7 +182,7 @@ struct Lap {
     interrupted: bool,
 }
 
-/// Makes `calls` on each of `threads` threads, and checks how many succeeded.
+/// Makes `calls` on each of `threads` threads at once, and checks how many succeeded.
 fn sample(
     scenario: Scenario,
     contender: &Contender,
@@ -225,7 +226,7 @@ fn sample(
     let first = laps.iter().map(|lap| lap.start).min().context("no thread")?;
     let last = laps.iter().map(|lap| lap.start).max().context("no thread")?;
     let end = laps.iter().map(|lap| lap.end).max().context("no thread")?;
-    // Threads that began one after the other did not contend.
+    // Threads that did not start together contended only for part of the time.
     let together = (last - first) * 20 < end - first;
     Ok(Sample {
         nanos: (end - first).as_nanos() as f64 / calls.count() as f64,

@@ -11,18 +11,18 @@ use microbreaker_std::clock::{CoarseClock, MonotonicClock};
 
 use crate::{Contender, Reads, Scenario, Side, work};
 
-/// A window of the last 100 calls and a precise clock: what most figures use.
+/// A window of the last 100 calls and a precise clock; most figures use it.
 pub const LAST_100: &str = "microbreaker, last 100";
 /// The same with a window for each core.
 pub const LAST_100_STRIPED: &str = "microbreaker, last 100, striped";
 /// The same with the operating system's coarse clock.
 pub const LAST_100_COARSE: &str = "microbreaker, last 100, coarse clock";
-/// The same with a clock that a timer ticks.
+/// The same with a clock that a timer advances.
 pub const LAST_100_TICKED: &str = "microbreaker, last 100, ticked clock";
 
 /// A second, in nanoseconds.
 const SECOND: u32 = 1_000_000_000;
-/// Ticks are milliseconds.
+/// An hour, in ticks of a millisecond.
 const HOUR: u32 = 3_600_000;
 
 static TICKED: ManualClock = ManualClock::new(0);
@@ -33,7 +33,7 @@ pub fn breakers(scenario: Scenario) -> Vec<Contender> {
     all.extend(striped(scenario));
     let coarse = with_clock(scenario, ", coarse clock", Reads::Coarse, || CoarseClock);
     let ticked = with_clock(scenario, ", ticked clock", Reads::Ticked, || &TICKED);
-    // Which clock it is makes no difference if it is not read.
+    // A clock that is not read makes no difference.
     let others = coarse.into_iter().chain(ticked);
     all.extend(others.filter(|contender| contender.reads != Reads::Nothing));
     all
@@ -45,7 +45,7 @@ fn with_clock<C: Clock + Send + Sync + 'static>(
     clock: Reads,
     make: impl Fn() -> C,
 ) -> Vec<Contender> {
-    // While closed only windows by time and slow calls need a clock.
+    // While closed, only windows by time and slow calls need a clock.
     let unless_closed = match scenario {
         Scenario::Open => clock,
         _ => Reads::Nothing,
@@ -99,7 +99,7 @@ fn with_clock<C: Clock + Send + Sync + 'static>(
     ]
 }
 
-/// One window for each core.
+/// The breakers with a window for each core.
 fn striped(scenario: Scenario) -> Vec<Contender> {
     let rate = Config::new().open_for(HOUR).failure_rate(50).min_calls(100);
     vec![
@@ -141,7 +141,7 @@ where
     })
 }
 
-/// Nanoseconds, so that an opening of one tick is over with the next call.
+/// A clock of nanoseconds: an opening of one tick is over by the next call.
 struct Nanos(Instant);
 
 impl Clock for Nanos {
@@ -150,7 +150,7 @@ impl Clock for Nanos {
     }
 }
 
-/// A breaker that trips at each failure and is half-open at once.
+/// A breaker that trips at each failure, and is half-open right after.
 pub fn flapping() -> Contender {
     let config = Config::new().consecutive_failures(1).open_for(1).probe_timeout(SECOND);
     let breaker = Breaker::new(config, (), Nanos(Instant::now()));

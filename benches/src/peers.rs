@@ -1,5 +1,5 @@
-//! The other crates, each set up as close as it gets to: trip when at least half of
-//! the last 100 calls failed, open for an hour.
+//! Other crates. Each is set up as close as it gets to this policy: trip when at least
+//! half of the last 100 calls failed, and open for an hour.
 
 mod breaker;
 mod circuitbreaker_rs;
@@ -30,7 +30,7 @@ pub fn peers(scenario: Scenario) -> Vec<Contender> {
     all
 }
 
-/// The peers that trip at a first failure and can be half-open at once.
+/// The peers that can trip at the first failure, and be half-open right after.
 pub fn flapping() -> Vec<Contender> {
     vec![
         failsafe::flapping(),
@@ -48,12 +48,12 @@ fn peer(
     Contender::new(name, Side::Peer, reads, run)
 }
 
-/// A precise clock, for those that read one only while they are open.
+/// What a peer reads that needs a clock only while it is open.
 fn while_open(scenario: Scenario) -> Reads {
     if scenario == Scenario::Open { Reads::Precise } else { Reads::Nothing }
 }
 
-/// Runs a future that waits for nothing but another thread.
+/// Runs a future that waits at most for another thread.
 fn finish<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {

@@ -1,4 +1,4 @@
-//! What was measured, as Markdown and as charts.
+//! The measurements, as Markdown and as charts.
 
 use std::fmt::Write;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::floors::{CAS, TWO_LOADS};
 use crate::measure::{Measured, Row};
 use crate::{Scenario, Side};
 
-/// The floor that a scenario is compared with.
+/// The floor to compare with in `scenario`.
 pub const fn floor(scenario: Scenario) -> &'static str {
     match scenario {
         Scenario::Failing1 | Scenario::Failing10 => CAS,
@@ -18,7 +18,7 @@ pub const fn floor(scenario: Scenario) -> &'static str {
     }
 }
 
-/// The table of one scenario on a number of threads.
+/// The table of one scenario on `threads` threads.
 pub fn table(measured: &Measured, threads: usize) -> String {
     let name = floor(measured.scenario);
     let mut text = format!(
@@ -57,7 +57,7 @@ fn title(measured: &Measured, threads: usize) -> String {
 ///
 /// # Errors
 ///
-/// They cannot be written.
+/// If they cannot be written.
 pub fn write(folder: &Path, run: &Run, sweeps: &[Sweep]) -> anyhow::Result<()> {
     let mut text = String::from(
         "# What a guarded call costs\n\n\
@@ -97,13 +97,13 @@ pub fn write(folder: &Path, run: &Run, sweeps: &[Sweep]) -> anyhow::Result<()> {
     Ok(fs::write(folder.join("performance.md"), text.trim_end().to_owned() + "\n")?)
 }
 
-/// A chart of cost against something.
+/// A chart of cost against some quantity.
 pub struct Sweep {
-    /// The name of its file.
+    /// The name of its file, without the extension.
     pub name: &'static str,
-    /// What it shows.
+    /// Its title.
     pub title: &'static str,
-    /// Against what.
+    /// The quantity, and its scale.
     pub across: &'static str,
     /// The lines.
     pub lines: Vec<Line>,

@@ -1,10 +1,10 @@
-//! What happens while contenders are measured.
+//! The situations in which contenders are measured.
 
 use std::fmt;
 
 use crate::{Calls, Side};
 
-/// What happens.
+/// The phase that contenders are in, and how the calls end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scenario {
     /// Closed, and every call succeeds.
@@ -15,13 +15,13 @@ pub enum Scenario {
     Failing10,
     /// Open: every call is refused.
     Open,
-    /// Trips at each failure, is half-open at once, and closes with the success
-    /// that follows: two calls are a whole round.
+    /// Every second call fails and trips the breaker, which is half-open right after and
+    /// closes with the next success.
     Flapping,
 }
 
 impl Scenario {
-    /// A name for files.
+    /// Its name in file names.
     pub const fn slug(self) -> &'static str {
         match self {
             Self::Healthy => "healthy",
@@ -32,7 +32,7 @@ impl Scenario {
         }
     }
 
-    /// The outcomes of the calls, over and over.
+    /// The outcomes of the calls, to be repeated.
     pub fn pattern(self) -> Vec<bool> {
         let every = match self {
             Self::Healthy | Self::Open => return vec![true; 1_000],
@@ -43,9 +43,9 @@ impl Scenario {
         (1..=1_000).map(|call| call % every != 0).collect()
     }
 
-    /// How many of `calls` must come back with a success to a contender of `side`: as
-    /// many as the pattern has if all are admitted, none if all are refused. A
-    /// contender with another number was in another phase. A floor always admits.
+    /// How many of `calls` must succeed with a contender of `side`: those that succeed in
+    /// the pattern, or none while open. A contender with a different number was in a
+    /// different phase. A floor admits every call.
     pub fn expected(self, side: Side, calls: Calls<'_>) -> usize {
         if self == Self::Open && side != Side::Floor {
             return 0;

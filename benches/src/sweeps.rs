@@ -10,15 +10,15 @@ use crate::{Contender, Reads, Scenario, Side, contenders, work};
 
 const LENGTHS: [u32; 9] = [2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 
-/// Nanoseconds against the last N calls, on one thread.
+/// Nanoseconds against the length of the window, on one thread.
 ///
 /// # Errors
 ///
-/// A contender was not in the phase that was measured.
+/// If a contender was not in the phase that was measured.
 pub fn lengths(effort: Effort) -> anyhow::Result<Sweep> {
     let line = |scenario: Scenario| {
         let contenders = LENGTHS.map(|last| {
-            // At most one in ten fails, so no window is ever all failures.
+            // At most one call in ten fails, so no window fills with failures and trips.
             let config = Config::new().failure_rate(100).min_calls(last).last_calls(last);
             let window = CountWindow::<{ CountWindow::<3>::words_for(1_000) }>::new();
             let breaker = Breaker::new(config.open_for(1_000), window, MonotonicClock::new());
@@ -43,12 +43,12 @@ pub fn lengths(effort: Effort) -> anyhow::Result<Sweep> {
     })
 }
 
-/// Nanoseconds against the number of threads that share one breaker, beside the
-/// fastest peer at each number.
+/// Nanoseconds against the number of threads that share one breaker, with the fastest
+/// peer at each number.
 ///
 /// # Errors
 ///
-/// A contender was not in the phase that was measured.
+/// If a contender was not in the phase that was measured.
 pub fn threads(effort: Effort, cores: usize) -> anyhow::Result<Sweep> {
     let threads: Vec<_> = (1..=cores).collect();
     let mut lines = Vec::new();

@@ -1,4 +1,4 @@
-//! What the operating system does with threads, where it can be asked.
+//! What the operating system does with threads, on systems that tell.
 
 #[cfg(target_os = "linux")]
 use nix::{
@@ -7,24 +7,24 @@ use nix::{
     unistd::Pid,
 };
 
-/// How often the processor was taken from this thread.
+/// How many times the operating system has preempted this thread.
 #[cfg(target_os = "linux")]
 pub(crate) fn interruptions() -> Option<i64> {
     Some(getrusage(UsageWho::RUSAGE_THREAD).ok()?.involuntary_context_switches())
 }
 
-/// Keeps this thread on one of the cores it may use: the one after so many others,
-/// starting over after the last. If that fails, the thread is not pinned.
+/// Pins this thread to core number `core` of those that it may use, starting over after
+/// the last one. If that fails, the thread is not pinned.
 #[cfg(target_os = "linux")]
 pub(crate) fn stay_on(core: usize) {
-    let here = Pid::from_raw(0);
-    let Ok(allowed) = sched_getaffinity(here) else { return };
+    let this_thread = Pid::from_raw(0);
+    let Ok(allowed) = sched_getaffinity(this_thread) else { return };
     let cores = (0..CpuSet::count()).filter(|core| allowed.is_set(*core).unwrap_or(false));
     let mut one = CpuSet::new();
     if let Some(core) = cores.cycle().nth(core)
         && one.set(core).is_ok()
     {
-        let _ = sched_setaffinity(here, &one);
+        let _ = sched_setaffinity(this_thread, &one);
     }
 }
 

@@ -1,5 +1,5 @@
-//! Counts the heap allocations of guarded calls: a process of its own, so that
-//! counting slows nothing that is timed.
+//! Counts the heap allocations of guarded calls. It is a program of its own, so that
+//! the counting allocator does not slow down what is timed.
 
 use std::alloc::System;
 
@@ -18,7 +18,7 @@ fn main() {
         let pattern = scenario.pattern();
         let calls = Calls { pattern: &pattern, repeats: 10 };
         for contender in contenders(scenario) {
-            // Threads may allocate their thread-local data once.
+            // The first run may allocate thread-local data.
             contender.run(calls);
             let region = Region::new(GLOBAL);
             contender.run(calls);

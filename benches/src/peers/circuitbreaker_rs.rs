@@ -5,7 +5,7 @@ use circuitbreaker_rs::{CircuitBreaker, DefaultPolicy};
 use super::{HOUR, peer};
 use crate::{Contender, Failed, Reads, Scenario, work};
 
-/// The rate over its whole life: it has no window.
+/// The rate since the start: it has no window.
 pub(super) fn contenders(scenario: Scenario) -> Vec<Contender> {
     let breaker = CircuitBreaker::<DefaultPolicy, Failed>::builder()
         .failure_threshold(0.5)

@@ -5,8 +5,8 @@ use failsafe::{CircuitBreaker, Config, FailurePolicy, StateMachine, backoff, fai
 use super::{HOUR, peer, while_open};
 use crate::{Contender, Failed, Reads, Scenario, work};
 
-/// Failures in a row; and its default policy, with another open period: a moving
-/// average over 30 seconds, or failures in a row. It has no window by count.
+/// Failures in a row; and its default policy, a moving average over 30 seconds or
+/// failures in a row, with another open period. It has no window by count.
 pub(super) fn contenders(scenario: Scenario) -> Vec<Contender> {
     let in_a_row = || failure_policy::consecutive_failures(5, backoff::constant(HOUR));
     let window = Duration::from_secs(30);

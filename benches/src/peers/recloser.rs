@@ -7,7 +7,7 @@ use crate::{Contender, Failed, Scenario, work};
 pub(super) fn contenders(scenario: Scenario) -> Vec<Contender> {
     let breaker = Recloser::custom().error_rate(0.5).closed_len(100).open_wait(HOUR).build();
     if scenario == Scenario::Open {
-        // It evaluates nothing before its window is full.
+        // It does not trip before its window is full.
         for _ in 0..101 {
             let _ = breaker.call(|| Err::<(), _>(Failed));
         }

@@ -8,8 +8,8 @@ use crate::{Calls, Contender, Reads, Scenario, work};
 
 type Last100 = RollingBreaker<100>;
 
-/// The last 100 calls. It takes the time at every admission and failure, whether it
-/// needs it or not, and sharing it needs a lock, which is not held during the call.
+/// The last 100 calls. It must be given the time at every admission and failure, whether
+/// it needs it or not. To share it takes a lock, which is not held during the call.
 pub(super) fn contenders(scenario: Scenario) -> Vec<Contender> {
     let start = Instant::now();
     let precise = move || start.elapsed().as_millis() as u64;

@@ -7,8 +7,8 @@ use tower_resilience_circuitbreaker::CircuitBreakerLayer;
 use super::{HOUR, finish, peer};
 use crate::{Contender, Reads, Scenario, work};
 
-/// The last 100 calls. A tower service only: each thread has a clone, and all
-/// share the circuit.
+/// The last 100 calls. A tower service only: each thread has a clone, and all clones
+/// share one circuit.
 pub(super) fn contenders(scenario: Scenario) -> Vec<Contender> {
     let layer = CircuitBreakerLayer::builder()
         .failure_rate_threshold(0.5)
@@ -29,6 +29,6 @@ pub(super) fn contenders(scenario: Scenario) -> Vec<Contender> {
             })
         })
     });
-    // While it is open, threads that meet wait for a timer of tokio's.
+    // While it is open, threads that contend wait for a timer of tokio's.
     vec![if scenario == Scenario::Open { contender.for_one_thread() } else { contender }]
 }
