@@ -1,9 +1,9 @@
 //! A thermometer that keeps answering while its sensor is gone.
 //!
-//! An off-the-shelf driver, `lm75`, is given a guarded bus in place of the bare
-//! one. While the breaker is open the bus is left alone, and the last good
-//! reading is served, marked as stale. Nothing here knows a board: `cargo demo`
-//! runs it against a simulated sensor, `boards/` on a Cortex-M3.
+//! It gives an off-the-shelf driver, `lm75`, a guarded bus in place of the bare one.
+//! While the breaker is open, nothing reaches the bus, and the thermometer returns the
+//! last good reading, marked as stale. Nothing here depends on a board: `cargo demo`
+//! runs it with a simulated sensor, `boards/` on a Cortex-M3.
 
 #![no_std]
 
@@ -18,26 +18,27 @@ use lm75::{Error, Lm75, ic};
 use microbreaker::hal::GuardedI2c;
 use microbreaker::{CallError, Gate};
 
-/// Where the sensor is on the bus.
+/// The sensor's address on the bus.
 pub const SENSOR_ADDRESS: u8 = 0x48;
 
-/// A temperature, from now or from before.
+/// A temperature, fresh or stale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reading {
     /// Degrees Celsius.
     pub celsius: f32,
-    /// The sensor did not answer: this is the last time it did.
+    /// Whether the sensor did not answer; the temperature is then from the last time that
+    /// it did.
     pub stale: bool,
 }
 
-/// What a [`Thermometer`] did when it was asked.
+/// What a [`Thermometer`] has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Calls that brought a fresh reading.
+    /// Calls that returned a fresh reading.
     pub readings: u32,
     /// Calls that failed on the bus.
     pub failures: u32,
-    /// Calls that the breaker refused: the bus was left alone.
+    /// Calls that the breaker refused: they did not reach the bus.
     pub refused: u32,
 }
 
@@ -49,7 +50,7 @@ impl Report {
     }
 }
 
-/// A temperature sensor on a guarded bus, and the last that it said.
+/// A temperature sensor on a guarded bus, and its last reading.
 pub struct Thermometer<I, B> {
     sensor: Lm75<GuardedI2c<I, B>, ic::Pct2075>,
     last: Option<f32>,
@@ -63,8 +64,8 @@ impl<I: I2c, B: Gate> Thermometer<I, B> {
         Self { sensor, last: None, report: Report::default() }
     }
 
-    /// The temperature; stale if the sensor does not answer or may not be
-    /// asked, `None` if it never answered.
+    /// Reads the temperature. The reading is stale if the sensor does not answer or the
+    /// breaker refuses the call; `None` if the sensor has never answered.
     pub fn read(&mut self) -> Option<Reading> {
         match self.sensor.read_temperature() {
             Ok(celsius) => {
@@ -78,7 +79,7 @@ impl<I: I2c, B: Gate> Thermometer<I, B> {
         self.last.map(|celsius| Reading { celsius, stale: true })
     }
 
-    /// What it did so far.
+    /// What it has done so far.
     pub const fn report(&self) -> Report {
         self.report
     }

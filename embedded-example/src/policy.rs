@@ -1,4 +1,4 @@
-//! When the sensor is left alone, and for how long.
+//! When the sensor's breaker opens, and for how long.
 
 use core::ops::RangeInclusive;
 
@@ -18,8 +18,8 @@ pub const fn window() -> SensorWindow {
 /// The window's length in ticks: a second. A tick is a millisecond.
 pub const WINDOW: u32 = 1_000;
 
-/// A reading is late if it took more ticks. SMBus allows a target to stretch
-/// the clock for 25 ms in all.
+/// A reading that takes more ticks is late. SMBus allows a target to stretch the clock
+/// for 25 ms in total.
 pub const LATE_AFTER: u32 = 25;
 
 const OPEN_FOR: u32 = 200;
@@ -27,12 +27,12 @@ const FACTOR: u32 = 2;
 const LONGEST: u32 = 800;
 const JITTER: u32 = 20;
 
-/// Three failures within a second, or every other reading late, and the sensor
-/// is left alone: for 200 ms, then twice as long after each probe that does no
-/// better, up to 800 ms. Two probes must succeed.
+/// The sensor's breaker opens at three failures within a second, or when half of the
+/// readings are late: for 200 ms, then twice as long after each failed probe, up to
+/// 800 ms. It closes after two good probes.
 ///
-/// A fleet whose members have different seeds does not ask its sensors all at
-/// the same time.
+/// With a different `seed` for each member, a fleet does not probe all its sensors at the
+/// same time.
 #[must_use]
 pub const fn policy(seed: u32) -> Config {
     Config::new()
@@ -48,8 +48,8 @@ pub const fn policy(seed: u32) -> Config {
         .probe_timeout(2 * WINDOW)
 }
 
-/// The ticks for which the sensor may be left alone at `level`, the number of
-/// failed recoveries before: the wait, and up to a fifth more.
+/// How many ticks an opening may last after `level` failed recoveries: the configured
+/// time, and up to a fifth more.
 #[must_use]
 pub const fn waits(level: u32) -> RangeInclusive<u32> {
     let wait = OPEN_FOR.saturating_mul(FACTOR.saturating_pow(level));

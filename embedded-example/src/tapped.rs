@@ -1,19 +1,19 @@
-//! A bus that a listener taps.
+//! A bus with a tap.
 
 use embedded_hal::i2c::{ErrorType, I2c, Operation};
 
-/// Does `F` before each transaction of `I`.
+/// Calls `F` before each transaction on `I`.
 ///
-/// Below a guarded bus it sees what really reaches the bus: it counts, to prove that
-/// a refused call does not reach it, or holds the bus up, like a sensor that
-/// stretches the clock.
+/// Below a guarded bus, the tap sees what really reaches the bus. It can count, to prove
+/// that refused calls do not, or delay transactions, like a sensor that stretches the
+/// clock.
 pub struct TappedI2c<I, F> {
     bus: I,
     tap: F,
 }
 
 impl<I, F: FnMut()> TappedI2c<I, F> {
-    /// Does `tap` before each transaction of `bus`.
+    /// Calls `tap` before each transaction on `bus`.
     pub const fn new(bus: I, tap: F) -> Self {
         Self { bus, tap }
     }

@@ -1,5 +1,5 @@
-//! What `cargo demo` prints into a pipe. `UPDATE_EXPECT=1 cargo test` accepts a
-//! change.
+//! What `cargo demo` prints into a pipe. `UPDATE_EXPECT=1 cargo test` updates the
+//! expected text.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
-//! The thermometer on a scripted bus: `embedded-hal-mock` fails on a
-//! transaction that is not in the script, and `done` on one that is left over.
+//! The thermometer on a scripted bus. `embedded-hal-mock` panics at a transaction that is
+//! not in the script, and `done` panics if one is left over.
 
 use std::cell::Cell;
 
@@ -14,12 +14,12 @@ use microbreaker::{Breaker, Phase, clock::ManualClock};
 const FRESH: Option<Reading> = Some(Reading { celsius: 21.5, stale: false });
 const STALE: Option<Reading> = Some(Reading { celsius: 21.5, stale: true });
 
-/// The sensor is asked for its temperature, and answers 21.5 degrees.
+/// A read of the temperature, which the sensor answers: 21.5 degrees.
 fn answer() -> Transaction {
     Transaction::write_read(SENSOR_ADDRESS, vec![0], vec![0x15, 0x80])
 }
 
-/// The sensor is asked for its temperature, and does not acknowledge.
+/// A read of the temperature, which the sensor does not acknowledge.
 fn silence() -> Transaction {
     answer().with_error(ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address))
 }
@@ -53,7 +53,7 @@ fn refused_calls_leave_the_bus_alone_and_serve_the_last_reading() {
 }
 
 #[test]
-fn probes_find_out_whether_the_sensor_is_back() {
+fn probes_detect_that_the_sensor_is_back() {
     let clock = ManualClock::new(0);
     let breaker = breaker(&clock);
     let mut bus =
@@ -148,7 +148,7 @@ fn late_answers_open_it_although_no_call_fails() {
 
     clock.advance(*waits(0).end());
     assert_eq!(thermometer.read(), FRESH);
-    assert_eq!(breaker.phase(), Phase::Open, "a late probe does not count");
+    assert_eq!(breaker.phase(), Phase::Open, "a late probe has failed");
 
     clock.advance(*waits(1).end());
     takes.set(LATE_AFTER);
@@ -160,7 +160,7 @@ fn late_answers_open_it_although_no_call_fails() {
 }
 
 #[test]
-fn there_is_no_reading_before_the_sensor_answered_once() {
+fn there_is_no_reading_before_the_sensor_has_answered() {
     let clock = ManualClock::new(0);
     let breaker = breaker(&clock);
     let mut bus = Mock::new(&[silence()]);

@@ -1,6 +1,6 @@
-//! A service that passes on what an upstream answers, where the upstream goes wrong
-//! in every way that upstreams do: [`service`] is how to call it, [`upstream`] goes
-//! wrong, and [`metrics`] is what Prometheus sees of it.
+//! A service that passes on the answers of an upstream, which fails in every way that
+//! upstreams do. [`service`] shows how to call it, [`upstream`] fails on demand, and
+//! [`metrics`] is what Prometheus scrapes.
 
 pub mod metrics;
 pub mod service;
@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::TcpListener;
 
-/// A socket on this host; `port` 0 means any free port.
+/// Listens on the loopback address; `port` 0 means any free port.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! The service, its upstream, and a page that shows the breaker between them.
+//! The service, its upstream, and a dashboard of the breaker between them.
 
 use std::time::Duration;
 
@@ -15,21 +15,22 @@ async fn main() -> anyhow::Result<()> {
     let mut upstream = Upstream::start().await?;
 
     let rates = registry.get("rates");
-    // Open to anyone: it listens on this host only.
+    // Everyone may control the breaker: the service is reachable only from this host.
     let admin = Admin::new(registry.clone()).control(|_, _, _| Ok::<_, StatusCode>(()));
     let app = service::app(upstream.address(), Some(rates.clone()), || ())
         .layer(phase_header(rates))
         .nest("/admin", admin.router())
         .merge(metrics::scraped(registry)?);
     let listener = listen(8080).await?;
-    println!("http://127.0.0.1:8080/rate              ask the service, which asks its upstream");
+    println!("http://127.0.0.1:8080/rate              call the service, which calls its upstream");
     println!("http://127.0.0.1:8080/admin/dashboard   see its breaker");
     println!("http://127.0.0.1:8080/metrics           what Prometheus scrapes");
-    println!("A user asks ten times a second; the upstream goes bad for 10 seconds in every 30.");
+    println!("A user calls ten times per second; the upstream fails for 10 of every 30 seconds.");
     tokio::spawn(async {
-        let client = reqwest::Client::builder().no_proxy().build().expect("no odd settings");
+        let client =
+            reqwest::Client::builder().no_proxy().build().expect("the default client can be built");
         loop {
-            // The page shows the answers.
+            // The dashboard shows how it went.
             let _ = client.get("http://127.0.0.1:8080/rate").send().await;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -37,7 +38,7 @@ async fn main() -> anyhow::Result<()> {
     tokio::spawn(async move {
         loop {
             for (fault, seconds) in [(Fault::None, 20), (Fault::Errors, 5), (Fault::Hangs, 5)] {
-                upstream.set(fault).await.expect("its port is its own until it refuses");
+                upstream.set(fault).await.expect("it never gives up its port here");
                 tokio::time::sleep(Duration::from_secs(seconds)).await;
             }
         }

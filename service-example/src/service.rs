@@ -19,7 +19,7 @@ use tower::retry::budget::{Budget, TpsBudget};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceBuilder, ServiceExt};
 
-/// How long an attempt may take.
+/// The timeout of an attempt.
 pub const TIMEOUT: Duration = Duration::from_millis(250);
 
 /// How many requests may wait for the upstream at once.
@@ -28,19 +28,20 @@ pub const AT_ONCE: usize = 64;
 /// The header that says how fresh an answer is: `fresh` or `cached`.
 pub const ANSWER: &str = "answer";
 
-/// `GET /rate`: the upstream's answer, or its last good one. Without a breaker the
-/// upstream is called each time, whatever it did before. `on_ask` is called at each
-/// attempt.
+/// `GET /rate`: the upstream's answer, or its last good one. Without a breaker, every
+/// request calls the upstream, however often it has failed. `on_attempt` runs at the start
+/// of each attempt.
 ///
 /// # Panics
 ///
-/// If no HTTP client can be made.
+/// If the HTTP client cannot be built.
 pub fn app(
     upstream: SocketAddr,
     breaker: Option<Breaker>,
-    on_ask: impl Fn() + Clone + Send + Sync + 'static,
+    on_attempt: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Router {
-    let service = Service { upstream: guarded(upstream, breaker, on_ask), last: LastGood::new() };
+    let service =
+        Service { upstream: guarded(upstream, breaker, on_attempt), last: LastGood::new() };
     Router::new().route("/rate", get(rate)).with_state(Arc::new(service))
 }
 
@@ -49,23 +50,22 @@ struct Service {
     last: LastGood<String>,
 }
 
-/// The way to the upstream. The order matters, outermost first:
+/// The layers round the upstream. Their order matters; from the outermost in:
 ///
-/// - Requests beyond [`AT_ONCE`] are shed at once. They have not failed, so the
-///   breaker must not be told of them; and an attempt that waits for the next one
-///   keeps its place.
-/// - Retrying is outside the breaker: each attempt counts, and none is made once it
-///   is open. A budget bounds the load that retries add to an upstream in trouble.
-/// - The time limit is inside the breaker: an attempt that takes too long has failed.
-///   Outside, it would be an abandoned call, which says nothing. It covers the whole
-///   answer, not only its head.
+/// - The concurrency limit sheds requests beyond [`AT_ONCE`]. They have not failed, so the
+///   breaker must not hear of them. A request keeps its place between two attempts.
+/// - Retries are outside the breaker: it counts each attempt, and once it is open there
+///   are no more. A budget bounds the load that retries add to a failing upstream.
+/// - The timeout is inside the breaker, which sees an attempt that takes too long as a
+///   failure. Outside, it would only abandon the call, which counts as nothing. It covers
+///   the whole answer, not only its head.
 fn guarded(
     upstream: SocketAddr,
     breaker: Option<Breaker>,
-    on_ask: impl Fn() + Clone + Send + Sync + 'static,
+    on_attempt: impl Fn() + Clone + Send + Sync + 'static,
 ) -> BoxCloneSyncService<(), http::Response<String>, BoxError> {
     // No proxy from the environment: the upstream is on this host.
-    let client = Client::builder().no_proxy().build().expect("the client has no odd settings");
+    let client = Client::builder().no_proxy().build().expect("the default client can be built");
     let url = format!("http://{upstream}/rate");
     let service = ServiceBuilder::new()
         .load_shed()
@@ -74,7 +74,7 @@ fn guarded(
         .option_layer(breaker.map(|b| BreakerLayer::new(b).classified(HttpResponses::new())))
         .timeout(TIMEOUT)
         .service_fn(move |()| {
-            on_ask();
+            on_attempt();
             ask(client.get(&url))
         });
     BoxCloneSyncService::new(service)
@@ -89,8 +89,8 @@ async fn ask(request: reqwest::RequestBuilder) -> Result<http::Response<String>,
     Ok(answer)
 }
 
-/// One more attempt after a failed one, for up to a fifth of the requests: asking
-/// twice does no harm here.
+/// One more attempt after a failed one, for up to a fifth of the requests. Repeating a
+/// request is harmless here.
 #[derive(Clone)]
 struct OneMore {
     budget: Arc<TpsBudget>,
@@ -113,7 +113,7 @@ impl Policy<(), http::Response<String>, BoxError> for OneMore {
         result: &mut Result<http::Response<String>, BoxError>,
     ) -> Option<Self::Future> {
         let refused = result.as_ref().is_err_and(|error| error.is::<Rejected>());
-        // `FailureOpenFor` asks to be left alone.
+        // `FailureOpenFor` means that the upstream asked for a pause.
         if HttpResponses::new().classify(result) != Outcome::Failure {
             self.budget.deposit();
             return None;
@@ -132,10 +132,10 @@ impl Policy<(), http::Response<String>, BoxError> for OneMore {
 
 async fn rate(State(service): State<Arc<Service>>) -> Response {
     let answer = service.upstream.clone().oneshot(()).await;
-    // The fallback holds neither the permit nor a place in the concurrency limit.
+    // The fallback is out here, where it holds neither a permit nor a place in the limit.
     let answer = answer.and_then(|answer| match answer.status() {
         StatusCode::OK => Ok(answer.into_body()),
-        status => Err(format!("the upstream said {status}").into()),
+        status => Err(format!("the upstream answered {status}").into()),
     });
     let freshness = if answer.is_ok() { "fresh" } else { "cached" };
     match service.last.or_last(answer) {

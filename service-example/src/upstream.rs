@@ -1,4 +1,4 @@
-//! An upstream that goes wrong on demand.
+//! An upstream that fails on demand.
 
 use std::future::pending;
 use std::net::SocketAddr;
@@ -12,14 +12,14 @@ use axum::routing::get;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// What is wrong with it.
+/// How the upstream fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing: it answers at once.
+    /// It does not: it answers at once.
     None,
     /// It answers 500.
     Errors,
-    /// It answers after so long.
+    /// It answers after this time.
     Slow(Duration),
     /// It accepts requests and never answers.
     Hangs,
@@ -27,18 +27,18 @@ pub enum Fault {
     Refuses,
 }
 
-/// A server of one route, `GET /rate`.
+/// A server with one route, `GET /rate`.
 #[derive(Debug)]
 pub struct Upstream {
     address: SocketAddr,
     fault: watch::Sender<Fault>,
     asked: Arc<AtomicU64>,
-    /// What serves it, while it takes connections.
+    /// The task that serves it, unless it refuses connections.
     server: Option<JoinHandle<()>>,
 }
 
 impl Upstream {
-    /// Starts it on a free port, with nothing wrong.
+    /// Starts a healthy upstream on a free port.
     ///
     /// # Errors
     ///
@@ -51,29 +51,29 @@ impl Upstream {
         Ok(upstream)
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// How many requests have come in.
+    /// How many requests it has received.
     #[must_use]
     pub fn asked(&self) -> u64 {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// Goes wrong in this way from now on. Requests that hang fail, so that no
-    /// earlier connection is left.
+    /// Fails like this from now on. Pending requests fail at once, so that no earlier
+    /// connection stays open.
     ///
     /// # Errors
     ///
-    /// If its port was taken while it refused connections.
+    /// If another program took its port while it refused connections.
     pub async fn set(&mut self, fault: Fault) -> std::io::Result<()> {
         self.fault.send_replace(fault);
         if fault == Fault::Refuses {
             if let Some(server) = self.server.take() {
-                // The channel has told it to drop its connections.
+                // It stops because `fault` has changed.
                 let _ = server.await;
             }
         } else if self.server.is_none() {
@@ -91,7 +91,7 @@ impl Upstream {
         };
         let mut refuses = self.fault.subscribe();
         let stopped = async move {
-            // An error means that the upstream is gone.
+            // An error means that the `Upstream` was dropped.
             let _ = refuses.wait_for(|fault| *fault == Fault::Refuses).await;
         };
         let app = Router::new().route("/rate", get(rate));

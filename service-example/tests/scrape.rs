@@ -1,4 +1,5 @@
-//! What Prometheus scrapes. Alone in its file: a process has one recorder.
+//! What Prometheus scrapes. The test is alone in its file because a process has only one
+//! recorder.
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ async fn get(app: &Router, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_scrape_shows_the_breaker_as_it_is() {
+async fn a_scrape_shows_the_breaker_as_it_is_now() {
     let template = Breaker::builder("template").consecutive_failures(2).measure_durations();
     let template = template.open_for(Duration::from_secs(30)).clock(PausedClock::new());
     let registry = Registry::new(template).unwrap();

@@ -56,7 +56,7 @@ async fn users_get_the_last_rate(fault: Fault) {
     for _ in 0..20 {
         assert_eq!(rate(&app).await, answer("cached"), "{fault:?}");
     }
-    assert_eq!(upstream.asked(), before, "it is left alone");
+    assert_eq!(upstream.asked(), before, "nothing is sent while open");
 
     upstream.set(Fault::None).await.unwrap();
     clock.advance(OPEN_FOR);
@@ -85,7 +85,7 @@ async fn users_get_the_last_rate_while_the_upstream_refuses_connections() {
 }
 
 #[tokio::test]
-async fn with_nothing_remembered_users_are_told_when_to_come_back() {
+async fn without_a_last_good_rate_users_are_told_when_to_retry() {
     let breaker = breaker(&PausedClock::new());
     breaker.trip();
     let upstream = Upstream::start().await.unwrap();
@@ -98,10 +98,10 @@ async fn with_nothing_remembered_users_are_told_when_to_come_back() {
     assert_eq!(upstream.asked(), 0);
 }
 
-/// An error now and then is tried again, and users do not see it; but there is a
+/// Users do not see an occasional error, because a failed attempt is retried, within a
 /// budget.
 #[tokio::test]
-async fn a_failed_attempt_is_followed_by_one_more_within_the_budget() {
+async fn a_failed_attempt_is_retried_once_within_the_budget() {
     let upstream = {
         let mut upstream = Upstream::start().await.unwrap();
         upstream.set(Fault::Errors).await.unwrap();

@@ -1,4 +1,4 @@
-//! Hands the linker scripts to the linker.
+//! Passes the linker scripts to the linker.
 
 use std::{env, fs, path::PathBuf};
 

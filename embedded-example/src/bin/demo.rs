@@ -1,6 +1,6 @@
-//! `cargo demo`: the thermometer on a host, its sensor unplugged, plugged in
-//! again and overworked. The script and the clock are fixed: every run prints
-//! the same.
+//! `cargo demo`: the thermometer on a host, while its sensor is unplugged, plugged in
+//! again and overloaded. Every run prints the same: the script is fixed, and so is the
+//! clock.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal, Write};
@@ -14,16 +14,16 @@ use embedded_example::{
 use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
 use microbreaker::{Breaker, Clock, Observer, Phase, Tally, Transition, clock::ManualClock};
 
-/// A reading is asked for this often, in ticks of a millisecond.
+/// The time between two readings, in ticks of a millisecond.
 const PERIOD: u32 = 100;
 
-/// How long a sensor that is busy stretches the clock.
-const STRETCHED: u32 = 40;
+/// How long a busy sensor stretches the clock, in ticks.
+const STRETCH: u32 = 40;
 
-/// Tells this thermometer from the others of a fleet.
+/// In a fleet, every thermometer would have a seed of its own.
 const SEED: u32 = 7;
 
-/// What becomes of the sensor: how many readings are asked for in each act.
+/// The acts: a heading, the state of the sensor, and the number of readings.
 const SCRIPT: [(&str, Sensor, u32); 9] = [
     ("The sensor answers: every call is made.", Sensor::At(21.5), 4),
     (
@@ -37,7 +37,7 @@ const SCRIPT: [(&str, Sensor, u32); 9] = [
     ("A loose contact again: two, not four.", Sensor::Unplugged, 2),
     ("It answers.", Sensor::At(22.5), 3),
     (
-        "It is busy and answers late: no call fails, but half of them late are too many.",
+        "It is busy and answers late: no call fails, but with half of them late it trips.",
         Sensor::Busy(23.0),
         12,
     ),
@@ -51,17 +51,17 @@ enum Sensor {
     Busy(f32),
 }
 
-/// A bus with one sensor, which is sometimes there, and not always in time.
-struct Bench<'a> {
+/// A simulated bus with one sensor, which may be missing or late.
+struct SimulatedBus<'a> {
     sensor: &'a Cell<Sensor>,
     clock: &'a ManualClock,
 }
 
-impl ErrorType for Bench<'_> {
+impl ErrorType for SimulatedBus<'_> {
     type Error = ErrorKind;
 }
 
-impl I2c for Bench<'_> {
+impl I2c for SimulatedBus<'_> {
     fn transaction(
         &mut self,
         address: u8,
@@ -73,7 +73,7 @@ impl I2c for Bench<'_> {
             }
             Sensor::At(celsius) => celsius,
             Sensor::Busy(celsius) => {
-                self.clock.advance(STRETCHED);
+                self.clock.advance(STRETCH);
                 celsius
             }
         };
@@ -88,17 +88,17 @@ impl I2c for Bench<'_> {
     }
 }
 
-/// Remembers the transitions until they are printed.
+/// Holds the transitions until they are printed.
 #[derive(Default)]
-struct Heard(RefCell<Vec<Transition>>);
+struct Transitions(RefCell<Vec<Transition>>);
 
-impl Observer for Heard {
+impl Observer for Transitions {
     fn transition(&self, transition: &Transition) {
         self.0.borrow_mut().push(*transition);
     }
 }
 
-/// What became of a reading that was asked for.
+/// How the call for a reading ended.
 enum Call {
     Answered,
     Late,
@@ -119,7 +119,7 @@ impl Call {
         }
     }
 
-    fn shown(&self) -> String {
+    fn colored(&self) -> String {
         match self {
             Self::Answered => painted(AnsiColor::Green, "answered"),
             Self::Late => painted(AnsiColor::Magenta, "late    "),
@@ -128,8 +128,8 @@ impl Call {
         }
     }
 
-    /// What the window says of calls like this, if it counts against the sensor.
-    fn among(&self, Tally { calls, failed, slow }: Tally) -> Option<String> {
+    /// For a call that counts against the sensor: how many in the window do.
+    fn share(&self, Tally { calls, failed, slow }: Tally) -> Option<String> {
         match self {
             Self::Failed => Some(format!("{failed} of {calls} failed")),
             Self::Late => Some(format!("{slow} of {calls} late")),
@@ -138,7 +138,7 @@ impl Call {
     }
 }
 
-fn shown(reading: Option<Reading>) -> String {
+fn formatted(reading: Option<Reading>) -> String {
     match reading {
         None => "none".into(),
         Some(Reading { celsius, stale: false }) => format!("{celsius:.1} °C"),
@@ -166,24 +166,24 @@ fn styled(style: Style, text: &str) -> String {
 fn main() -> io::Result<()> {
     let live = io::stdout().is_terminal();
     let pace = Duration::from_millis(if live { PERIOD.into() } else { 0 });
-    // Drops the styling where it would not be understood.
+    // Drops the styling if the output is not a terminal that shows it.
     let mut out = anstream::stdout();
 
     let sensor = Cell::new(Sensor::Unplugged);
     let transactions = Cell::new(0);
     let clock = ManualClock::new(0);
-    let breaker = Breaker::observed(policy(SEED), window(), &clock, Heard::default());
-    let bus = TappedI2c::new(Bench { sensor: &sensor, clock: &clock }, || {
+    let breaker = Breaker::observed(policy(SEED), window(), &clock, Transitions::default());
+    let bus = TappedI2c::new(SimulatedBus { sensor: &sensor, clock: &clock }, || {
         transactions.set(transactions.get() + 1);
     });
     let mut thermometer = Thermometer::new(bus, &breaker);
 
     writeln!(
         out,
-        "A thermometer behind a circuit breaker. Within a second, three failures open it, or half\n\
-         of the readings late (after {LATE_AFTER} ms): for 200 ms, twice as long after each probe that\n\
-         does no better, up to 800 ms, and up to a fifth longer at random. Two good probes\n\
-         close it. A reading is asked for every {PERIOD} ms.\n"
+        "A thermometer behind a circuit breaker. It opens at three failures within a second, or\n\
+         when half of a second's readings are late (over {LATE_AFTER} ms): for 200 ms, twice as long\n\
+         after each failed probe, up to 800 ms, and up to a fifth longer at random. It closes\n\
+         after two good probes. A reading is taken every {PERIOD} ms.\n"
     )?;
     for (act, state, readings) in SCRIPT {
         sensor.set(state);
@@ -194,9 +194,9 @@ fn main() -> io::Result<()> {
             let before = thermometer.report();
             let reading = thermometer.read();
             let call = Call::between(before, thermometer.report(), clock.now() - start);
-            write!(out, "{start:6} ms   {}   {}", call.shown(), shown(reading))?;
-            if let Some(among) = call.among(breaker.tally()).filter(|_| watched) {
-                write!(out, "   {among}")?;
+            write!(out, "{start:6} ms   {}   {}", call.colored(), formatted(reading))?;
+            if let Some(share) = call.share(breaker.tally()).filter(|_| watched) {
+                write!(out, "   {share}")?;
             }
             for (i, Transition { from, to, .. }) in breaker.observer().0.take().iter().enumerate() {
                 if i == 0 {
@@ -218,7 +218,7 @@ fn main() -> io::Result<()> {
     let report = thermometer.report();
     writeln!(
         out,
-        "{} readings asked for: {} calls made, {} of them failed, {} refused.\n\
+        "{} readings: {} calls made, {} of them failed, and {} refused.\n\
          The bus saw {} transactions.",
         report.made() + report.refused,
         report.made(),

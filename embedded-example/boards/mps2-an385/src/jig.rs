@@ -1,7 +1,7 @@
-//! A test jig on the sensor's bus: it makes answers late.
+//! A test jig on the sensor's bus, which makes answers late.
 //!
-//! A busy sensor holds SCL low until it is ready. QEMU's is never busy, so the jig
-//! does it, before a transaction instead of in the middle of one.
+//! A busy sensor holds SCL low until it is ready. QEMU's sensor is never busy, so the jig
+//! holds SCL instead: before a transaction, not in the middle of one.
 
 use core::cell::Cell;
 
@@ -15,23 +15,23 @@ const HOLD: u32 = LATE_AFTER + 15;
 
 #[derive(Default)]
 pub(crate) struct Jig {
-    holds: Cell<bool>,
+    holds_bus: Cell<bool>,
 }
 
 impl Jig {
-    /// Whether to hold the bus up from now on.
-    pub(crate) fn hold(&self, holds: bool) {
-        self.holds.set(holds);
-        if holds {
+    /// Sets whether to hold the bus before each transaction from now on.
+    pub(crate) fn hold(&self, hold: bool) {
+        self.holds_bus.set(hold);
+        if hold {
             info!("jig: holds the bus up for {} ms each time", HOLD);
         } else {
             info!("jig: lets go of the bus");
         }
     }
 
-    /// A transaction is about to start: holds it up, if told to.
+    /// Called before each transaction: holds the bus, if [`hold`](Self::hold) said so.
     pub(crate) fn tap(&self) {
-        if self.holds.get() {
+        if self.holds_bus.get() {
             two_wire::hold_clock_low(HOLD);
         }
     }

@@ -1,9 +1,8 @@
 //! A link over SPI whose calls end in an interrupt handler.
 //!
-//! [`start`] acquires a permit, fills the transmit FIFO and returns; the
-//! handler, [`interrupt`], checks what came back and finishes the permit. In
-//! between, the permit is a [`Token`]. The PL022 loops back what it sends, so
-//! the other side is always healthy.
+//! [`start`] acquires a permit, fills the transmit FIFO and returns. The handler,
+//! [`interrupt`], checks what came back and finishes the permit. In between, the permit
+//! is a [`Token`]. The PL022 loops back what it sends, so its peer is always healthy.
 
 use core::cell::Cell;
 
@@ -31,17 +30,17 @@ const LOOP_BACK: u32 = 1 << 0;
 const ENABLE: u32 = 1 << 1;
 const RECEIVE_HALF_FULL: u32 = 1 << 2;
 
-/// Half the receive FIFO: once all of it is back, the interrupt comes.
+/// Half the receive FIFO: the interrupt is raised once the whole frame is back.
 pub(crate) type Frame = [u8; 4];
 
-/// An exchange on the wire: its permit, and what must come back.
+/// The exchange on the wire: its permit, and the frame that must come back.
 static UNDER_WAY: Mutex<Cell<Option<(Token, Frame)>>> = Mutex::new(Cell::new(None));
 
-/// The PL022's line to the interrupt controller.
+/// The PL022's interrupt line.
 #[derive(Clone, Copy)]
 struct Interrupt;
 
-/// Number of the PL022's interrupt.
+/// The number of that line.
 pub(crate) const INTERRUPT: i16 = 24;
 
 // SAFETY: AN385 wires the PL022s of both shields to this line.
@@ -51,7 +50,7 @@ unsafe impl InterruptNumber for Interrupt {
     }
 }
 
-/// Sets the PL022 up and lets its interrupt through.
+/// Sets up the PL022, and unmasks its interrupt.
 pub(crate) fn enable() {
     PRESCALER.write(2);
     CONTROL_0.write(EIGHT_BITS);
@@ -61,10 +60,10 @@ pub(crate) fn enable() {
     unsafe { NVIC::unmask(Interrupt) }
 }
 
-/// Starts an exchange, if the link's breaker permits one. It ends in [`interrupt`].
+/// Starts an exchange if the link's breaker permits one. It ends in [`interrupt`].
 pub(crate) fn start(frame: Frame) -> Result<(), Rejected> {
     if let Some((token, _)) = critical_section::with(|cs| UNDER_WAY.borrow(cs).take()) {
-        // Its interrupt never came.
+        // The interrupt of the previous exchange never came.
         LINK.resume(token).failure();
     }
     let token = LINK.try_acquire()?.into_token();
@@ -75,7 +74,7 @@ pub(crate) fn start(frame: Frame) -> Result<(), Rejected> {
     Ok(())
 }
 
-/// A frame has come back: finishes the exchange.
+/// Handles the interrupt: a frame has come back, which finishes the exchange.
 pub(crate) fn interrupt() {
     let mut received = Frame::default();
     for byte in &mut received {

@@ -1,9 +1,9 @@
 //! The guarded thermometer on Arm's MPS2 board (AN385: a Cortex-M3).
 //!
-//! A digit on the UART asks for a round: an exchange on the link, that many readings,
-//! a report. `h` makes the jig hold up the sensor's bus from then on, `l` makes it
-//! let go; `q` ends the run. So the program at the UART decides what happens in which
-//! round, and the log is the same every time.
+//! A digit on the UART starts a round: an exchange on the link, that many readings, and
+//! a report. `h` makes the jig hold the sensor's bus before each transaction, `l` makes
+//! it stop, and `q` ends the run. So the program at the other end of the UART decides
+//! what happens in each round, and the log is the same every time.
 
 #![no_std]
 #![no_main]
@@ -37,7 +37,7 @@ use uart::Uart;
 
 const CORE_HERTZ: u32 = 25_000_000;
 
-/// Before a round's readings, in ticks.
+/// The pause before a round's readings, in ticks.
 const PAUSE: u32 = 20;
 
 // SAFETY: AN385 has the LEDs of the board here.
@@ -46,10 +46,11 @@ const LEDS: Register = unsafe { Register::at(0x4002_8000) };
 /// The clock of every breaker: SysTick advances it each millisecond.
 static MILLIS: ManualClock = ManualClock::new(0);
 
-/// Counts, remembers the last transitions, and has its configuration in flash.
+/// A breaker that counts, remembers its last transitions, and has its configuration in
+/// flash.
 type BoardBreaker<W> = Breaker<W, &'static ManualClock, (Counters, History<4>), &'static Config>;
 
-/// Guards the bus of the sensor, and is watched by the SysTick handler.
+/// Guards the sensor's bus. The SysTick handler shows its phase on the lamp.
 static SENSOR: BoardBreaker<SensorWindow> =
     Breaker::in_flash(&SENSOR_POLICY, window(), &MILLIS, (Counters::new(), History::new()));
 
@@ -57,32 +58,32 @@ static SENSOR: BoardBreaker<SensorWindow> =
 static LINK: BoardBreaker<()> =
     Breaker::in_flash(&LINK_POLICY, (), &MILLIS, (Counters::new(), History::new()));
 
-/// In a fleet every board would have a seed of its own.
+/// In a fleet, every board would have a seed of its own.
 const SENSOR_POLICY: Config = policy(1);
 
 const LINK_POLICY: Config = Config::new().consecutive_failures(2).open_for(100);
 
-/// What happened so far.
+/// What has happened so far.
 #[derive(Serialize)]
 struct Report {
-    /// The sensor's breaker.
+    /// The phase of the sensor's breaker.
     phase: &'static str,
     transitions: u32,
-    /// Failures that its window holds.
+    /// Failures in its window.
     recent_failures: u32,
-    /// How long it opened for, when it last did.
+    /// The length of its last opening.
     wait: Option<u32>,
     celsius: Option<f32>,
     stale: bool,
-    /// Calls that were permitted, those of them that failed, and those refused.
+    /// Calls made, those of them that failed, and calls refused.
     made: u32,
     failed: u32,
     refused: u32,
     /// Transactions that the I2C bus saw.
     transactions: u32,
-    /// The lamp that says that the sensor is not in order.
+    /// Whether the lamp is lit, because the sensor's breaker is not closed.
     lamp: bool,
-    /// The link's breaker.
+    /// The phase of the link's breaker.
     link_phase: &'static str,
     link_answers: u32,
 }
@@ -125,7 +126,7 @@ fn main() -> ! {
             reading = thermometer.read();
             log.sensor(reading);
         }
-        let did = thermometer.report();
+        let done = thermometer.report();
         uart.send(&Report {
             phase: SENSOR.phase().name(),
             transitions: log.transitions,
@@ -133,9 +134,9 @@ fn main() -> ! {
             wait: log.wait,
             celsius: reading.map(|reading| reading.celsius),
             stale: reading.is_some_and(|reading| reading.stale),
-            made: did.made(),
-            failed: did.failures,
-            refused: did.refused,
+            made: done.made(),
+            failed: done.failures,
+            refused: done.refused,
             transactions: transactions.get(),
             lamp: LEDS.read() & 1 != 0,
             link_phase: LINK.phase().name(),
@@ -150,7 +151,7 @@ fn main() -> ! {
     process::exit(0)
 }
 
-/// Logs what is new.
+/// Logs what has changed since the last reading.
 #[derive(Default)]
 struct Log {
     reading: Option<Reading>,
@@ -182,15 +183,15 @@ impl Log {
         }
     }
 
-    /// For an opening, the bounds on its length: how much the jitter adds depends on
-    /// the tick.
+    /// For an opening, logs the bounds on its length, not the length: the jitter depends
+    /// on the tick.
     fn transition(&mut self, transition: &Transition) {
         info!("sensor: {} -> {}, {}", transition.from, transition.to, transition.cause);
         if transition.to != Phase::Open {
             return;
         }
-        // While no interrupt advances the clock, the time past and the time left add
-        // up.
+        // As long as no interrupt advances the clock, the time passed and the time left
+        // add up to the length.
         let opening = critical_section::with(|_| SENSOR.snapshot());
         self.wait = opening.retry_after.map(|left| opening.in_phase_for + left);
         let (level, expected) = (opening.backoff_level, waits(opening.backoff_level));
@@ -202,7 +203,8 @@ impl Log {
         }
     }
 
-    /// Failures may leave the window one by one or together.
+    /// Logs a rise, and when the window has forgotten all failures, but no step in
+    /// between: failures may leave it one by one or together.
     fn window(&mut self) {
         let failures = SENSOR.tally().failed;
         if failures > self.recent_failures || failures == 0 && self.recent_failures > 0 {
@@ -227,14 +229,14 @@ fn pause(ticks: u32) {
     }
 }
 
-/// Ticks, and shows on the lamp whether the sensor is in order.
+/// Advances the clock, and lights the lamp unless the sensor's breaker is closed.
 #[exception]
 fn SysTick() {
     MILLIS.advance(1);
     LEDS.write(u32::from(SENSOR.phase() != Phase::Closed));
 }
 
-/// The board has no peripheral access crate to name its interrupts, so all come here.
+/// Handles every interrupt: no peripheral access crate of this board names them.
 #[exception]
 unsafe fn DefaultHandler(number: i16) {
     match number {

@@ -8,19 +8,20 @@ impl Register {
     ///
     /// # Safety
     ///
-    /// `address` is that of a peripheral's register, and no value written to it makes
-    /// the peripheral touch memory.
+    /// `address` must be that of a peripheral's register, and no value written there may
+    /// make the peripheral access memory.
     pub(crate) const unsafe fn at(address: usize) -> Self {
         Self(address as *mut u32)
     }
 
     pub(crate) fn read(&self) -> u32 {
-        // SAFETY: the caller of `at` promised a register here.
+        // SAFETY: the caller of `at` guarantees that this is a register.
         unsafe { self.0.read_volatile() }
     }
 
     pub(crate) fn write(&self, value: u32) {
-        // SAFETY: `at` was promised a register here, and one that leaves memory alone.
+        // SAFETY: the caller of `at` guarantees that this is a register, and that no value
+        // makes the peripheral access memory.
         unsafe { self.0.write_volatile(value) }
     }
 }

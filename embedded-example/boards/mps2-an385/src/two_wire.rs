@@ -5,21 +5,21 @@ use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operatio
 
 use crate::register::Register;
 
-/// Releases the lines written as ones; reads as the lines are.
+/// Writing a one releases a line; reading gives the state of the lines.
 // SAFETY: AN385 has the SBCon port of shield 1 here; it only drives two pins.
 const SET: Register = unsafe { Register::at(0x4002_a000) };
-/// Pulls the lines written as ones low.
+/// Writing a one pulls a line low.
 // SAFETY: as above.
 const CLEAR: Register = unsafe { Register::at(0x4002_a004) };
 
 const SCL: u32 = 1 << 0;
 const SDA: u32 = 1 << 1;
 
-/// Half a period of 100 kHz, in cycles of 25 MHz.
+/// Half a period at 100 kHz, in cycles at 25 MHz.
 const HALF_PERIOD: u32 = 125;
 
-/// The only controller on the bus. It does not wait for a target that stretches
-/// the clock: the port cannot sense SCL.
+/// The only controller on the bus. It does not wait for a target that stretches the
+/// clock, because the port cannot read SCL.
 pub(crate) struct TwoWire;
 
 impl TwoWire {
@@ -30,7 +30,7 @@ impl TwoWire {
         Self
     }
 
-    /// START, or a repeated START if one was not yet followed by a STOP.
+    /// Sends a START, or a repeated START if the last one was not followed by a STOP.
     fn start(&mut self) {
         release(SDA);
         release(SCL);
@@ -77,13 +77,13 @@ impl TwoWire {
         byte
     }
 
-    /// Everything of a transaction but its STOP.
+    /// Performs a transaction, except for its STOP.
     fn transfer(&mut self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), ErrorKind> {
         let mut direction = None;
         let mut rest = operations.iter_mut().peekable();
         while let Some(operation) = rest.next() {
             let reads = matches!(operation, Operation::Read(_));
-            // Operations in the same direction are one transfer.
+            // Successive operations in the same direction are one transfer.
             if direction != Some(reads) {
                 direction = Some(reads);
                 self.start();
@@ -103,7 +103,7 @@ impl TwoWire {
                     let goes_on = matches!(rest.peek(), Some(Operation::Read(_)));
                     let last = buffer.len().wrapping_sub(1);
                     for (i, byte) in buffer.iter_mut().enumerate() {
-                        // Not acknowledging a byte ends the transfer.
+                        // The last byte is not acknowledged, which ends the transfer.
                         *byte = self.read_byte(goes_on || i != last);
                     }
                 }
@@ -129,7 +129,7 @@ impl I2c for TwoWire {
     }
 }
 
-/// Holds SCL low for `ticks`, as a target may that needs more time.
+/// Holds SCL low for `ticks`, as a target does that needs more time.
 pub(crate) fn hold_clock_low(ticks: u32) {
     pull_low(SCL);
     crate::pause(ticks);

@@ -1,4 +1,4 @@
-//! The board's UART 0: a byte comes in, a line of JSON goes out.
+//! The board's UART 0: receives bytes, and sends lines of JSON.
 
 use cortex_m::asm::wfi;
 use serde::Serialize;
@@ -22,14 +22,14 @@ const RECEIVE_ENABLE: u32 = 1 << 1;
 pub(crate) struct Uart;
 
 impl Uart {
-    /// 115,200 baud.
+    /// Enables the UART at 115,200 baud.
     pub(crate) fn new() -> Self {
         BAUD_DIVISOR.write(crate::CORE_HERTZ / 115_200);
         CONTROL.write(TRANSMIT_ENABLE | RECEIVE_ENABLE);
         Self
     }
 
-    /// Sleeps until a byte comes in; each tick looks for one.
+    /// Sleeps until a byte has been received; checks at each tick.
     pub(crate) fn receive(&mut self) -> u8 {
         while STATE.read() & RECEIVE_FULL == 0 {
             wfi();

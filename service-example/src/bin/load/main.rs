@@ -1,5 +1,5 @@
-//! An open-loop load test of the service while its upstream goes bad and recovers,
-//! with and without the breaker: `cargo xtask load`.
+//! An open-loop load test of the service while its upstream fails and recovers, without
+//! and with the breaker: `cargo xtask load`.
 
 mod memory;
 mod run;
@@ -12,15 +12,16 @@ use run::Guard;
 
 #[derive(Parser)]
 struct Options {
-    /// How long requests are sent, half of it with the breaker, in seconds, 6 or more
+    /// How many seconds to send requests for, at least 6: one half without the breaker, the
+    /// other with it
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(6..))]
     seconds: u32,
-    /// Requests a second, sent whether or not earlier ones were answered
+    /// Requests per second, sent whether or not earlier ones were answered
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
 }
 
-// One thread, so that nothing happens between a call's admission and its count.
+// On one thread, nothing happens between a call's admission and its count.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let Options { seconds, rate } = Options::parse();

@@ -1,4 +1,4 @@
-//! Memory over many calls and many names.
+//! Memory use over many calls and many names.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ const NAMES: u32 = 10_000;
 const MOST_IDLE: usize = 1_000;
 const CALLS: u32 = 1_000_000;
 
-/// A leak of 8 bytes in each call would be twice this.
+/// In KiB. A leak of 8 bytes per call would be twice as much.
 const MOST_GROWTH: u64 = 4 * 1_024;
 
-/// Makes calls through a registry that holds a tenth of the names used, and checks
-/// that memory stops growing once it is warm.
+/// Makes calls through a registry that keeps a breaker for a tenth of the names used, and
+/// checks that memory stops growing after the first calls.
 pub(crate) fn check() -> anyhow::Result<()> {
     let template = Breaker::builder("template").failure_rate(50).min_calls(10).last_calls(100);
     let registry = Registry::new(template.open_for(Duration::from_secs(30)))?;
@@ -44,5 +44,5 @@ fn resident() -> anyhow::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status").context("this needs Linux")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    Ok(kib.context("the kernel tells no VmRSS")?.parse()?)
+    Ok(kib.context("the kernel reports no VmRSS")?.parse()?)
 }

@@ -14,7 +14,7 @@ use reqwest::Client;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-/// A request that takes this long hangs.
+/// A request that takes this long counts as hung.
 const HANGS: Duration = Duration::from_secs(10);
 
 const PROBES: u32 = 3;
@@ -35,7 +35,7 @@ pub(crate) enum Guard {
     Breaker,
 }
 
-/// What users saw of a chapter of the story.
+/// What users saw during a chapter of the story.
 pub(crate) struct Chapter {
     pub(crate) name: &'static str,
     pub(crate) sent: u64,
@@ -43,9 +43,9 @@ pub(crate) struct Chapter {
     pub(crate) cached: u64,
     pub(crate) unavailable: u64,
     pub(crate) hung: u64,
-    /// Requests that the upstream got.
+    /// Requests that the upstream received.
     pub(crate) asked: u64,
-    /// From when a request was due until its answer, in microseconds.
+    /// From when a request was due to be sent until its answer, in microseconds.
     pub(crate) latency: Histogram<u64>,
 }
 
@@ -56,8 +56,8 @@ pub(crate) struct Report {
     ended: Option<Phase>,
 }
 
-/// The calls of the upstream by the phase in which they were made, and how often
-/// probes were let through.
+/// The calls to the upstream by the phase in which they were made, and the number of times
+/// that the breaker became half-open.
 #[derive(Clone, Default)]
 pub(crate) struct Calls {
     pub(crate) by_phase: HashMap<Phase, u64>,
@@ -81,7 +81,7 @@ enum Seen {
     Hung,
 }
 
-/// Sends `rate` requests a second for as long as `time`, and waits for all answers.
+/// Sends `rate` requests per second for `time`, and waits for all answers.
 pub(crate) async fn run(guard: Guard, time: Duration, rate: u32) -> anyhow::Result<Report> {
     let breaker = match guard {
         Guard::None => None,
@@ -121,7 +121,7 @@ pub(crate) async fn run(guard: Guard, time: Duration, rate: u32) -> anyhow::Resu
     let mut chapters = Vec::new();
     let mut users = JoinSet::new();
     let mut due = interval(Duration::from_secs(1) / rate);
-    // A late request does not delay the next one.
+    // After a delay, requests are sent at once until none is late.
     due.set_missed_tick_behavior(MissedTickBehavior::Burst);
     for (chapter, (name, fault, tenths)) in STORY.into_iter().enumerate() {
         upstream.set(fault).await?;
@@ -160,11 +160,13 @@ async fn ask(request: reqwest::RequestBuilder) -> anyhow::Result<Seen> {
         (StatusCode::OK, Some(b"fresh")) => Ok(Seen::Fresh),
         (StatusCode::OK, Some(b"cached")) => Ok(Seen::Cached),
         (StatusCode::SERVICE_UNAVAILABLE, None) => Ok(Seen::Unavailable),
-        (status, _) => anyhow::bail!("the service said {status}, and not how fresh that is"),
+        (status, _) => {
+            anyhow::bail!("the service answered {status} without saying how fresh that is")
+        }
     }
 }
 
-/// Checks counts and order but no times, which depend on the machine.
+/// Checks the counts, but no times, which depend on the machine.
 pub(crate) fn check(without: &Report, with: &Report) -> anyhow::Result<()> {
     let asked = |report: &Report| report.chapters.iter().map(|c| c.asked).sum::<u64>();
     for chapter in without.chapters.iter().chain(&with.chapters) {
@@ -172,15 +174,21 @@ pub(crate) fn check(without: &Report, with: &Report) -> anyhow::Result<()> {
         let answered = fresh + cached + unavailable;
         ensure!(*hung == 0, "{name}: {hung} requests hung");
         ensure!(answered == *sent, "{name}: {answered} answers to {sent} requests");
-        ensure!(*unavailable == 0, "{name}: {unavailable} users got nothing, not even the last");
+        ensure!(
+            *unavailable == 0,
+            "{name}: {unavailable} users got no rate, not even a cached one"
+        );
     }
     let calls = &with.calls;
     let open = calls.of(Phase::Open) + calls.of(Phase::ForcedOpen);
     let (probes, most) = (calls.of(Phase::HalfOpen), calls.most_probes());
     ensure!(open == 0, "{open} calls were made while the breaker was open");
     ensure!(0 < probes && probes <= most, "{probes} probes, but must be 1 to {most}");
-    ensure!(with.ended == Some(Phase::Closed), "the breaker ended as {:?}", with.ended);
+    ensure!(with.ended == Some(Phase::Closed), "the breaker ended up as {:?}", with.ended);
     let (with, without) = (asked(with), asked(without));
-    ensure!(with < without, "the upstream got {with} requests, and {without} with no breaker");
+    ensure!(
+        with < without,
+        "the upstream received {with} requests with the breaker, and {without} without it"
+    );
     Ok(())
 }

@@ -25,7 +25,7 @@ pub(crate) fn print(report: &Report) {
     if report.guard == Guard::Breaker {
         let calls = &report.calls;
         println!(
-            "\ncalls of the upstream while open: {}; probes: {} in {} half-open phases",
+            "\ncalls to the upstream while open: {}; probes: {} in {} half-open phases",
             calls.of(Phase::Open),
             calls.of(Phase::HalfOpen),
             calls.half_opened,
