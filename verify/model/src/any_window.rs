@@ -8,12 +8,12 @@ use microbreaker::{
 /// The most buckets a window can have.
 pub const MOST_BUCKETS: u32 = 126;
 
-/// A [`TimeWindow`] with any number of buckets. Behind a pointer, so that the
+/// A [`TimeWindow`] with any number of buckets. It is behind a pointer, so that the
 /// breaker is not compiled once per number.
-pub struct AnyTimeWindow<const CALLS: bool>(Box<dyn Timed>);
+pub struct AnyTimeWindow<const CALLS: bool>(Box<dyn DynWindow>);
 
 /// [`Window`], but with the clock behind a pointer.
-trait Timed {
+trait DynWindow {
     fn check(&self, config: &Config, slow: bool) -> Result<(), ConfigError>;
     fn record(&self, tenure: Tenure<'_>, reach: &DynReach<'_>, call: Record) -> Option<Tally>;
     fn tally(&self, tenure: Tenure<'_>, reach: &DynReach<'_>) -> Tally;
@@ -22,7 +22,7 @@ trait Timed {
 
 type DynReach<'a> = Reach<&'a dyn Fn() -> u32>;
 
-impl<const BUCKETS: usize, const CALLS: bool> Timed for TimeWindow<BUCKETS, CALLS> {
+impl<const BUCKETS: usize, const CALLS: bool> DynWindow for TimeWindow<BUCKETS, CALLS> {
     fn check(&self, config: &Config, slow: bool) -> Result<(), ConfigError> {
         if slow { config.check::<WithSlow<Self>>() } else { config.check::<Self>() }
     }
@@ -50,7 +50,7 @@ impl<const CALLS: bool> AnyTimeWindow<CALLS> {
         macro_rules! table {
             ($($count:literal)+) => {
                 match buckets {
-                    $($count => Box::new(TimeWindow::<$count, CALLS>::new()) as Box<dyn Timed>,)+
+                    $($count => Box::new(TimeWindow::<$count, CALLS>::new()) as Box<dyn DynWindow>,)+
                     other => panic!("a window by time has 1 to {MOST_BUCKETS} buckets, not {other}"),
                 }
             };
@@ -64,15 +64,15 @@ impl<const CALLS: bool> AnyTimeWindow<CALLS> {
         })
     }
 
-    /// What [`Config::check`] says about this number of buckets, with or
-    /// without a second window for slow calls.
+    /// Does [`Config::check`] with this number of buckets, with or without a second window
+    /// for slow calls.
     pub(crate) fn check(&self, config: &Config, slow: bool) -> Result<(), ConfigError> {
         self.0.check(config, slow)
     }
 }
 
 /// `reach` with its clock behind a pointer.
-fn pointed(reach: &Reach<impl Fn() -> u32>) -> DynReach<'_> {
+fn with_dyn_clock(reach: &Reach<impl Fn() -> u32>) -> DynReach<'_> {
     Reach { last_calls: reach.last_calls, bucket: reach.bucket, now: &reach.now }
 }
 
@@ -86,14 +86,14 @@ impl<const CALLS: bool> Window for AnyTimeWindow<CALLS> {
         reach: &Reach<impl Fn() -> u32>,
         call: Record,
     ) -> Option<Tally> {
-        self.0.record(tenure, &pointed(reach), call)
+        self.0.record(tenure, &with_dyn_clock(reach), call)
     }
 
     fn tally(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> Tally {
-        self.0.tally(tenure, &pointed(reach))
+        self.0.tally(tenure, &with_dyn_clock(reach))
     }
 
     fn begin(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) {
-        self.0.begin(tenure, &pointed(reach));
+        self.0.begin(tenure, &with_dyn_clock(reach));
     }
 }

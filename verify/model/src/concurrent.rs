@@ -1,4 +1,4 @@
-//! What several threads do to one breaker at once, and the answer each one got.
+//! What several threads do to one breaker at once, and the answers that they get.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -11,17 +11,17 @@ use crate::lockstep::refusal;
 use crate::model::{Effect, Refusal, Transition};
 use crate::settings::Settings;
 
-/// One thing that a thread does.
+/// One operation of a thread.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Operation {
     Acquire,
-    /// Ends the thread's oldest call under way; does nothing if there is none.
+    /// Ends the thread's oldest call in progress; does nothing if there is none.
     Finish(Outcome),
-    /// Drops the permit of that call.
+    /// Drops the permit of that call instead.
     Cancel,
     Snapshot,
     Manual(Command),
-    /// Moves the clock on, while no other thread runs.
+    /// Advances the clock, while no other thread runs.
     Advance(u32),
 }
 
@@ -43,8 +43,8 @@ pub struct Seen {
     pub generation: u8,
     pub in_phase_for: u64,
     pub retry_after: Option<u64>,
-    /// The window's tally, while closed only: an outcome may still enter the
-    /// window of a tenure that is over, and then readers need not agree on it.
+    /// The window's tally, but only while closed: an outcome may still enter the window of
+    /// a tenure that is over, and then readers need not agree on the tally.
     pub tally: Option<Tally>,
     pub consecutive_failures: u32,
     pub backoff_level: u32,
@@ -55,13 +55,13 @@ pub struct Seen {
 pub struct Entry {
     pub operation: Operation,
     pub answer: Answer,
-    /// When it began and ended, on a count shared by all threads.
+    /// When it began and ended, by a counter that all threads share.
     pub began: u64,
     pub ended: u64,
 }
 
-/// A breaker's clock and observer. The scheduler does not know about either, so
-/// what the threads share through them orders nothing.
+/// A breaker's clock and observer. The model checker's scheduler does not see either, so
+/// sharing them orders nothing between the threads.
 #[derive(Clone, Debug, Default)]
 pub struct Bench(Arc<Shared>);
 
@@ -92,7 +92,7 @@ impl Bench {
         (bench, breaker.expect("good settings"))
     }
 
-    /// The transitions reported, in the order of their generations.
+    /// The reported transitions, in the order of their generations.
     pub fn transitions(&self) -> Vec<Transition> {
         let mut transitions = lock(&self.0.transitions).clone();
         transitions.sort_by_key(|transition| transition.generation);
@@ -105,7 +105,7 @@ impl Bench {
 }
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().expect("nobody panics with it")
+    shared.lock().expect("no thread panics while it holds the lock")
 }
 
 impl Clock for Bench {
@@ -115,8 +115,8 @@ impl Clock for Bench {
 }
 
 impl Observer for Bench {
-    fn transition(&self, told: &microbreaker::Transition) {
-        let microbreaker::Transition { from, to, cause, generation, tick, .. } = *told;
+    fn transition(&self, transition: &microbreaker::Transition) {
+        let microbreaker::Transition { from, to, cause, generation, tick, .. } = *transition;
         let (generation, tick) = (generation.into(), tick.into());
         lock(&self.0.transitions).push(Transition { from, to, cause, generation, tick });
     }
@@ -126,7 +126,7 @@ impl Observer for Bench {
     }
 }
 
-/// What one thread has done, and its calls under way.
+/// What one thread has done, and its calls in progress.
 #[derive(Debug, Default)]
 pub struct Thread {
     pub entries: Vec<Entry>,
@@ -143,8 +143,7 @@ impl Thread {
 
     fn answer<W: Window>(&mut self, breaker: &Subject<W>, operation: Operation) -> Answer {
         let bench = &breaker.observer().0;
-        // Reported just before the call returns, so no other report came in
-        // between.
+        // The breaker reports just before it returns, so no other report came in between.
         let ended = || if *lock(&bench.stale) { Effect::Stale } else { Effect::Booked };
         match operation {
             Operation::Acquire => match breaker.try_acquire() {

@@ -1,26 +1,25 @@
-//! Is there an order of what threads did at once in which the model gives every
-//! answer that they got?
+//! Searches for an order of concurrent operations in which the model gives every answer
+//! that the threads got.
 //!
-//! The search of Wing and Gong ("Testing and Verifying Concurrent Objects",
-//! 1993), with Lowe's memory of dead ends: apply one of the operations that may
-//! come next to the model; if the model gives the same answer, continue from
-//! there, otherwise try another.
+//! The search is that of Wing and Gong ("Testing and Verifying Concurrent Objects",
+//! 1993), with Lowe's memory of dead ends: apply one of the operations that may come next
+//! to the model; if the model gives the same answer, continue from there, otherwise try
+//! another.
 //!
 //! # What is deliberately weaker
 //!
-//! Every operation takes effect at one moment between its beginning and its
-//! end, except for these:
+//! Every operation takes effect at one moment between its beginning and its end, except
+//! for these:
 //!
-//! - An outcome that enters a window while the breaker is closed takes effect at
-//!   two moments: it enters the window at one, and counts in a row and trips at
-//!   the other. Which policy of the window it meets is settled as it enters. A
-//!   failure enters first; a success that finds no failures in a row may count
+//! - An outcome that enters a window while the breaker is closed takes effect at two
+//!   moments: at one it enters the window, at the other it counts towards the failures in
+//!   a row and may trip the breaker. Which policy of the window it meets is decided as it
+//!   enters. A failure enters first; a success that finds no failures in a row may count
 //!   first.
-//! - An operation that finds the probes overdue first ends that tenure, and then
-//!   does its own work in whatever phase it finds.
-//! - A snapshot knows how long an opening refuses only if that was settled when
-//!   the snapshot began; before that, it does not say.
-//!   it began; before that, it does not say.
+//! - An operation that finds the probes overdue first ends that tenure, and then does its
+//!   own work in whatever phase it finds.
+//! - A snapshot gives the rest of an opening only if the length of that opening was known
+//!   when the snapshot began.
 
 use std::collections::HashSet;
 
@@ -31,45 +30,45 @@ use crate::concurrent::{Answer, Entry, Operation, Seen};
 use crate::model::{Effect, Entered, Model, Permit, Transition};
 use crate::settings::Settings;
 
-/// Looks for an order of what the threads did to a fresh breaker with
-/// `settings` at `tick`, in which the model gives the same answers and makes
-/// exactly the transitions in `told`.
+/// Searches for an order of what the threads did to a fresh breaker with `settings` at
+/// `tick`, in which the model gives the same answers and makes exactly the `reported`
+/// transitions.
 ///
 /// # Errors
 ///
-/// What happened, as text, if there is no such order.
+/// If there is no such order: what happened, as text.
 pub fn explain(
     settings: &Settings,
     tick: u32,
     threads: &[Vec<Entry>],
-    told: &[Transition],
+    reported: &[Transition],
 ) -> Result<(), String> {
-    let mut search = Search { threads, told, dead: HashSet::new(), furthest: Vec::new() };
-    let places = threads.iter().map(|_| Place::default()).collect();
-    let start = Moment { model: Model::new(settings.clone()), now: tick.into(), places };
+    let mut search = Search { threads, reported, dead: HashSet::new(), furthest: Vec::new() };
+    let progress = threads.iter().map(|_| Progress::default()).collect();
+    let start = Moment { model: Model::new(settings.clone()), now: tick.into(), progress };
     if search.explains(&start) {
         return Ok(());
     }
-    let mut text = format!("no order explains this, of {settings:?}:\n");
+    let mut text = format!("no order explains this, with {settings:?}:\n");
     let entries = threads.iter().enumerate().flat_map(|(i, entries)| {
         entries.iter().map(move |entry| (entry.began, format!("thread {i}: {entry:?}\n")))
     });
     let mut entries: Vec<_> = entries.collect();
     entries.sort();
     text.extend(entries.into_iter().map(|(_, line)| line));
-    for transition in told {
-        text.push_str(&format!("told: {transition:?}\n"));
+    for transition in reported {
+        text.push_str(&format!("reported: {transition:?}\n"));
     }
-    text.push_str(&format!("explained of each thread: {:?}", search.furthest));
+    text.push_str(&format!("entries explained, by thread: {:?}", search.furthest));
     Err(text)
 }
 
 struct Search<'a> {
     threads: &'a [Vec<Entry>],
-    told: &'a [Transition],
+    reported: &'a [Transition],
     /// Moments known to be dead ends.
     dead: HashSet<String>,
-    /// The most entries of each thread that could be explained.
+    /// The number of entries explained, by thread, where the search got furthest.
     furthest: Vec<usize>,
 }
 
@@ -78,13 +77,13 @@ struct Search<'a> {
 struct Moment {
     model: Model,
     now: u64,
-    places: Vec<Place>,
+    progress: Vec<Progress>,
 }
 
 /// How far a thread has got.
 #[derive(Clone, Debug, Default)]
-struct Place {
-    /// How many entries are done.
+struct Progress {
+    /// How many entries are explained.
     done: usize,
     half: Option<Half>,
     held: Vec<Permit>,
@@ -100,25 +99,25 @@ enum Half {
 impl Search<'_> {
     fn explains(&mut self, from: &Moment) -> bool {
         let mut next: Vec<usize> =
-            (0..self.threads.len()).filter(|&t| self.may_go(from, t)).collect();
-        let done: Vec<usize> = from.places.iter().map(|place| place.done).collect();
+            (0..self.threads.len()).filter(|&t| self.may_be_next(from, t)).collect();
+        let done: Vec<usize> = from.progress.iter().map(|progress| progress.done).collect();
         if done.iter().sum::<usize>() >= self.furthest.iter().sum() {
             self.furthest = done;
         }
         if next.is_empty() {
-            return from.model.transitions.len() == self.told.len();
+            return from.model.transitions.len() == self.reported.len();
         }
-        // Operations mostly took effect in the order in which they ended.
-        next.sort_by_key(|&t| self.threads[t][from.places[t].done].ended);
+        // Tried first: operations mostly took effect in the order in which they ended.
+        next.sort_by_key(|&t| self.threads[t][from.progress[t].done].ended);
         let key = || format!("{from:?}");
         if !self.dead.is_empty() && self.dead.contains(&key()) {
             return false;
         }
         for thread in next {
-            let entry = self.threads[thread][from.places[thread].done];
+            let entry = self.threads[thread][from.progress[thread].done];
             for to in from.after(thread, entry) {
                 let made = &to.model.transitions;
-                if self.told.get(..made.len()) == Some(made) && self.explains(&to) {
+                if self.reported.get(..made.len()) == Some(made) && self.explains(&to) {
                     return true;
                 }
             }
@@ -127,10 +126,10 @@ impl Search<'_> {
         false
     }
 
-    /// Whether the thread's next entry can take effect now: no pending entry of
-    /// another thread ended before it began.
-    fn may_go(&self, from: &Moment, thread: usize) -> bool {
-        let entry = |t: usize| self.threads[t].get(from.places[t].done);
+    /// Whether the next entry of `thread` can take effect now: no pending entry of another
+    /// thread ended before it began.
+    fn may_be_next(&self, from: &Moment, thread: usize) -> bool {
+        let entry = |t: usize| self.threads[t].get(from.progress[t].done);
         let Some(mine) = entry(thread) else { return false };
         let others = (0..self.threads.len()).filter(|&other| other != thread);
         others.filter_map(entry).all(|other| other.ended > mine.began)
@@ -138,8 +137,8 @@ impl Search<'_> {
 }
 
 impl Moment {
-    /// The situations possible after the next effect of `thread`, which is
-    /// performing `entry`, provided that the model gives the recorded answer.
+    /// The situations that are possible after the next effect of `thread`, which performs
+    /// `entry`: those in which the model gives the recorded answer.
     fn after(&self, thread: usize, entry: Entry) -> Vec<Self> {
         let mut all = self.effects(thread, entry);
         let notices = match entry.operation {
@@ -156,16 +155,16 @@ impl Moment {
     }
 
     fn effects(&self, thread: usize, entry: Entry) -> Vec<Self> {
-        match (self.places[thread].half, entry.operation) {
+        match (self.progress[thread].half, entry.operation) {
             (Some(Half::Entered(permit, entered)), _) => self.count(thread, entry, permit, entered),
             (Some(Half::Counted(permit)), Operation::Finish(outcome)) => {
                 self.enter_late(thread, permit, outcome)
             }
             (None, Operation::Finish(outcome @ (Outcome::Success | Outcome::Failure))) => {
-                let Some(&permit) = self.places[thread].held.first() else {
+                let Some(&permit) = self.progress[thread].held.first() else {
                     return self.at_once(thread, entry);
                 };
-                match self.model.watching(permit) {
+                match self.model.ends_in_halves(permit) {
                     None => self.at_once(thread, entry),
                     Some(in_a_row) => self.enter(thread, permit, outcome, in_a_row),
                 }
@@ -178,11 +177,11 @@ impl Moment {
     fn enter(&self, thread: usize, permit: Permit, outcome: Outcome, in_a_row: u32) -> Vec<Self> {
         let mut entered = self.clone();
         let half = entered.model.enter_window(call(outcome), self.now);
-        entered.places[thread].half = Some(Half::Entered(permit, half));
+        entered.progress[thread].half = Some(Half::Entered(permit, half));
         let mut all = vec![entered];
         if outcome == Outcome::Success && in_a_row == 0 {
             let mut counted = self.clone();
-            counted.places[thread].half = Some(Half::Counted(permit));
+            counted.progress[thread].half = Some(Half::Counted(permit));
             all.push(counted);
         }
         all
@@ -190,46 +189,46 @@ impl Moment {
 
     fn count(&self, thread: usize, entry: Entry, permit: Permit, entered: Entered) -> Vec<Self> {
         let mut to = self.clone();
-        let effect = if to.model.watching(permit).is_some() {
+        let effect = if to.model.ends_in_halves(permit).is_some() {
             to.model.count(entered, self.now);
             Effect::Booked
         } else {
             Effect::Stale
         };
-        to.places[thread].finish();
+        to.progress[thread].finish();
         if entry.answer == Answer::Ended(effect) { vec![to] } else { Vec::new() }
     }
 
-    /// The window of a tenure that is over may or may not have been replaced by
-    /// now.
+    /// Enters the window after counting. Does nothing if the tenure is over by now: whether
+    /// the outcome then still enters a window does not show.
     fn enter_late(&self, thread: usize, permit: Permit, outcome: Outcome) -> Vec<Self> {
         let mut to = self.clone();
-        if to.model.watching(permit).is_some() {
+        if to.model.ends_in_halves(permit).is_some() {
             to.model.enter_window(call(outcome), self.now);
         }
-        to.places[thread].finish();
+        to.progress[thread].finish();
         vec![to]
     }
 
     /// An entry that takes effect at one moment.
     fn at_once(&self, thread: usize, entry: Entry) -> Vec<Self> {
         let mut to = self.clone();
-        let (model, now, place) = (&mut to.model, self.now, &mut to.places[thread]);
-        let permit = place.held.first().copied();
+        let (model, now, progress) = (&mut to.model, self.now, &mut to.progress[thread]);
+        let permit = progress.held.first().copied();
         let answer = match (entry.operation, permit) {
             (Operation::Acquire, _) => match model.acquire(now) {
                 Ok(permit) => {
-                    place.held.push(permit);
+                    progress.held.push(permit);
                     Answer::Admitted
                 }
                 Err(refusal) => Answer::Refused(refusal),
             },
             (Operation::Finish(outcome), Some(permit)) => {
-                place.held.remove(0);
+                progress.held.remove(0);
                 Answer::Ended(model.finish(permit, outcome, None, now))
             }
             (Operation::Cancel, Some(permit)) => {
-                place.held.remove(0);
+                progress.held.remove(0);
                 Answer::Ended(model.cancel(permit, now))
             }
             (Operation::Finish(_) | Operation::Cancel, None) => Answer::Done,
@@ -240,12 +239,12 @@ impl Moment {
                 Answer::Done
             }
         };
-        place.done += 1;
+        progress.done += 1;
         if answer == entry.answer { vec![to] } else { Vec::new() }
     }
 }
 
-impl Place {
+impl Progress {
     fn finish(&mut self) {
         self.held.remove(0);
         self.half = None;
@@ -257,7 +256,8 @@ fn call(outcome: Outcome) -> Record {
     Record { failed: outcome != Outcome::Success, slow: false }
 }
 
-/// What the model sees, limited to what the recorded answer says.
+/// The model's snapshot, without the rest of an opening if the recorded answer gives none
+/// and the opening has just begun.
 fn see(model: &Model, now: u64, answered: Answer) -> Seen {
     let seen = model.snapshot(now);
     let unsettled = matches!(answered, Answer::Seen(Seen { retry_after: None, .. }));

@@ -32,16 +32,15 @@ pub enum Step {
     /// A call that panics immediately.
     Panic,
     Acquire,
-    /// Ends one of the calls under way, not always the oldest. It took this
-    /// many ticks; `None`: as long as the clock says.
+    /// Ends one of the calls in progress, not always the oldest. It took this many ticks;
+    /// `None`: as many as the clock says.
     Finish(usize, Outcome, Option<u32>),
     Cancel(usize),
     Advance(u64),
-    /// Moves to the tick at which time alone makes a difference, or to one just
-    /// beside it.
+    /// Advances to the next tick at which the passing of time changes something, or to the
+    /// tick before or after it.
     ToEdge(i8),
-    /// Steps back, up to 2^16 ticks but never further behind the latest tick so
-    /// far.
+    /// Steps the clock back, but never more than 2^16 ticks behind the latest tick so far.
     Back(u32),
     Manual(Command),
 }
@@ -71,11 +70,11 @@ pub fn run_with(
     breaker: &dyn Subject,
     clock: &ManualClock,
 ) -> Result<(), String> {
-    // The model's clock starts a turn later, so that it can step back.
+    // The model's clock starts one turn ahead, so that it can step back below 0.
     let now = TURN + u64::from(history.start);
     let model = Model::new(history.settings.clone());
-    let (under_way, lines) = (Vec::new(), Vec::new());
-    let mut pair = Pair { breaker, model, clock, now, latest: now, under_way, calls: 0, lines };
+    let (in_progress, lines) = (Vec::new(), Vec::new());
+    let mut pair = Pair { breaker, model, clock, now, latest: now, in_progress, calls: 0, lines };
     for (i, &step) in history.steps.iter().enumerate() {
         pair.step(step).map_err(|difference| {
             let scenario = scenario::json(&history.settings, &pair.lines);
@@ -92,13 +91,13 @@ struct Pair<'a> {
     now: u64,
     /// The latest value of `now` so far.
     latest: u64,
-    under_way: Vec<Call<'a>>,
+    in_progress: Vec<Call<'a>>,
     /// How many calls have begun.
     calls: u64,
     lines: Vec<Line>,
 }
 
-/// A call under way.
+/// A call in progress.
 struct Call<'a> {
     number: u64,
     permit: AnyPermit<'a>,
@@ -116,18 +115,18 @@ impl Pair<'_> {
         match step {
             Step::Call(outcome) => {
                 let made = self.breaker.call(outcome);
-                self.called(outcome, made.map_err(refusal))?;
+                self.check_call(outcome, made.map_err(refusal))?;
             }
             Step::Panic => {
                 let made = self.breaker.call_panicking();
-                self.called(Outcome::Failure, made.map_err(refusal))?;
+                self.check_call(Outcome::Failure, made.map_err(refusal))?;
             }
             Step::Acquire => self.acquire()?,
-            Step::Finish(..) | Step::Cancel(..) if self.under_way.is_empty() => {}
+            Step::Finish(..) | Step::Cancel(..) if self.in_progress.is_empty() => {}
             Step::Finish(i, outcome, took) => {
-                self.finish(i % self.under_way.len(), outcome, took)?;
+                self.finish(i % self.in_progress.len(), outcome, took)?;
             }
-            Step::Cancel(i) => self.cancel(i % self.under_way.len())?,
+            Step::Cancel(i) => self.cancel(i % self.in_progress.len())?,
             Step::Advance(ticks) => self.set_clock(self.now + ticks),
             Step::ToEdge(beside) => {
                 if let Some(edge) = self.model.edge(self.now) {
@@ -140,10 +139,10 @@ impl Pair<'_> {
             }
             Step::Manual(command) => self.command(command)?,
         }
-        // The documented limit of telling stale permits is 255 transitions.
+        // Stale permits are recognised for at most 255 transitions, so old ones end here.
         let generation = self.model.generation;
         let is_old = |call: &Call<'_>| call.expected.generation + 250 < generation;
-        while let Some(i) = self.under_way.iter().position(is_old) {
+        while let Some(i) = self.in_progress.iter().position(is_old) {
             self.finish(i, Outcome::Failure, None)?;
         }
         self.compare()
@@ -161,32 +160,32 @@ impl Pair<'_> {
         self.note_acquire(expected.is_ok());
         match (got, expected) {
             (Ok(permit), Ok(expected)) => {
-                self.under_way.push(Call { number: self.calls, permit, expected });
+                self.in_progress.push(Call { number: self.calls, permit, expected });
                 Ok(())
             }
-            (Err(rejected), Err(expected)) => self.refused(refusal(rejected), expected),
+            (Err(rejected), Err(expected)) => self.check_rejection(refusal(rejected), expected),
             (got, expected) => Err(format!("acquire: {got:?}, not {expected:?}")),
         }
     }
 
-    /// A call was made and ended with `outcome`, or it was refused.
-    fn called(&mut self, outcome: Outcome, made: Result<(), Refusal>) -> Checked {
+    /// Checks a call that was `made` and ended with `outcome`, or was refused.
+    fn check_call(&mut self, outcome: Outcome, made: Result<(), Refusal>) -> Checked {
         let permit = self.model.acquire(self.now);
         self.note_acquire(permit.is_ok());
         match (made, permit) {
             (Ok(()), Ok(permit)) => {
                 let effect = self.model.finish(permit, outcome, None, self.now);
                 self.note_finish(self.calls, outcome, Some(0));
-                self.had_effect(outcome, effect)
+                self.check_outcome(outcome, effect)
             }
-            (Err(refusal), Err(expected)) => self.refused(refusal, expected),
+            (Err(refusal), Err(expected)) => self.check_rejection(refusal, expected),
             (made, expected) => Err(format!("call: {made:?}, not {expected:?}")),
         }
     }
 
     fn finish(&mut self, i: usize, outcome: Outcome, took: Option<u32>) -> Checked {
-        let Call { number, mut permit, mut expected } = self.under_way.swap_remove(i);
-        // Some calls end elsewhere, where only an integer was passed on.
+        let Call { number, mut permit, mut expected } = self.in_progress.swap_remove(i);
+        // Some calls end in another context, which gets only an integer.
         if i % 2 == 1 {
             let bits = permit.into_token().to_bits();
             permit = self.breaker.resume(Token::from_bits(bits).expect("it was a token"));
@@ -195,22 +194,22 @@ impl Pair<'_> {
         permit.finish(outcome, took);
         let effect = self.model.finish(expected, outcome, took.map(Into::into), self.now);
         self.note_finish(number, outcome, took);
-        self.had_effect(outcome, effect)
+        self.check_outcome(outcome, effect)
     }
 
     fn cancel(&mut self, i: usize) -> Checked {
-        let Call { number, permit, expected } = self.under_way.swap_remove(i);
+        let Call { number, permit, expected } = self.in_progress.swap_remove(i);
         permit.cancel();
         let outcome = self.model.abandoned(expected, None, self.now);
         let effect = self.model.cancel(expected, self.now);
         self.note("cancel").call = Some(number);
-        self.had_effect(outcome, effect)
+        self.check_outcome(outcome, effect)
     }
 
     fn command(&mut self, command: Command) -> Checked {
         let got = self.breaker.command(command).map_err(|refused| (refused.from, refused.to));
         let expected = self.model.command(command, self.now);
-        same("by hand", got, expected.map_err(|from| (from, Phase::HalfOpen)))?;
+        same("command", got, expected.map_err(|from| (from, Phase::HalfOpen)))?;
         let (op, arg) = match command {
             Command::Trip => ("open", None),
             Command::TripFor(ticks) => ("open_for", Some(ticks)),
@@ -224,15 +223,15 @@ impl Pair<'_> {
         Ok(())
     }
 
-    fn refused(&self, got: Refusal, expected: Refusal) -> Checked {
-        let told = mem::take(&mut *self.breaker.heard().rejections.borrow_mut());
-        same("rejections told", told.into_iter().map(refusal).collect(), vec![got])?;
+    fn check_rejection(&self, got: Refusal, expected: Refusal) -> Checked {
+        let reported = mem::take(&mut *self.breaker.recorder().rejections.borrow_mut());
+        same("reported rejections", reported.into_iter().map(refusal).collect(), vec![got])?;
         same("rejection", got, expected)
     }
 
-    fn had_effect(&self, outcome: Outcome, effect: Effect) -> Checked {
-        let told = mem::take(&mut *self.breaker.heard().outcomes.borrow_mut());
-        same("outcomes told", told, vec![(outcome, effect == Effect::Stale)])
+    fn check_outcome(&self, outcome: Outcome, effect: Effect) -> Checked {
+        let reported = mem::take(&mut *self.breaker.recorder().outcomes.borrow_mut());
+        same("reported outcomes", reported, vec![(outcome, effect == Effect::Stale)])
     }
 
     /// Compares everything that can be read, and what was reported since the
@@ -257,9 +256,9 @@ impl Pair<'_> {
         let generation = u64::from(expected.generation as u8);
         same("snapshot", got, Snapshot { generation, ..expected })?;
 
-        let heard = breaker.heard();
+        let recorder = breaker.recorder();
         let got: Vec<(Phase, Phase, Cause, u8, u32)> =
-            mem::take(&mut *heard.transitions.borrow_mut())
+            mem::take(&mut *recorder.transitions.borrow_mut())
                 .iter()
                 .map(|t| (t.from, t.to, t.cause, t.generation, t.tick))
                 .collect();
@@ -268,14 +267,13 @@ impl Pair<'_> {
             .map(|t| (t.from, t.to, t.cause, t.generation as u8, t.tick as u32))
             .collect();
         same("transitions", got, expected)?;
-        let got = mem::take(&mut *heard.would_trips.borrow_mut());
+        let got = mem::take(&mut *recorder.would_trips.borrow_mut());
         same("would have tripped", got, mem::take(&mut model.would_trips))?;
-        same("outcomes from nowhere", heard.outcomes.borrow().len(), 0)?;
-        same("rejections from nowhere", heard.rejections.borrow().len(), 0)
+        same("unexpected reports of outcomes", recorder.outcomes.borrow().len(), 0)?;
+        same("unexpected reports of rejections", recorder.rejections.borrow().len(), 0)
     }
 
-    // Notes what was done, for the scenario. Every line expects what the model
-    // says after the step.
+    // These note each step for the scenario, with what the model expects after it.
 
     fn note(&mut self, op: &'static str) -> &mut Line {
         let state = self.model.phase(self.now);

@@ -10,9 +10,9 @@ use crate::window::{Recent, elapsed};
 const LONGEST: u64 = (1 << 31) - 1;
 /// The longest probe timeout that is used by default.
 const LONGEST_PROBING: u64 = 1 << 30;
-/// Failures in a row are counted up to here, and trips in a row up to
-/// [`MOST_LEVEL`].
+/// Where the count of failures in a row stops.
 const MOST_CONSECUTIVE: u32 = 255;
+/// Where the backoff level stops.
 const MOST_LEVEL: u32 = 15;
 
 /// The phase, and what the breaker knows while in it.
@@ -20,8 +20,8 @@ const MOST_LEVEL: u32 = 15;
 enum State {
     Closed {
         watch: Watch,
-        /// While closing gradually: the share of the next call saved up so far,
-        /// in percent.
+        /// While closing gradually: the saved shares of calls that were refused, in
+        /// percent; at 100, a call is admitted.
         credit: Option<u32>,
     },
     Open {
@@ -34,15 +34,15 @@ enum State {
         /// Probes given out that have not come back.
         out: u32,
         finished: Tally,
-        /// The tick at which the stay began; several tenures can make up a
-        /// stay.
+        /// The tick at which the breaker became half-open; it can stay so for several
+        /// tenures.
         began: u64,
     },
     ForcedOpen,
     Disabled,
     MetricsOnly {
         watch: Watch,
-        /// Policies that are met and were reported.
+        /// The policies that are met and have been reported.
         reported: Vec<Cause>,
     },
 }
@@ -56,7 +56,7 @@ enum Tripped {
     Other,
 }
 
-/// What policies look at.
+/// What the policies look at.
 #[derive(Clone, Debug)]
 struct Watch {
     window: Recent,
@@ -64,7 +64,7 @@ struct Watch {
     consecutive: u32,
 }
 
-/// A call that entered the window, and the tally it found there.
+/// A call that has entered the window, and the tally right after.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entered {
     call: Record,
@@ -126,23 +126,22 @@ pub struct Model {
     state: State,
     /// The number of the current tenure.
     pub generation: u64,
-    /// The tick from which the tenure is counted: when it began, or when a probe
-    /// was last given out or ended...
+    /// The tick from which time in the phase is counted: when the tenure began, or while
+    /// half-open, when a probe was last given out or ended...
     since: u64,
-    /// ...plus this many ticks: the tenure began when the one before became
-    /// overdue.
+    /// ...plus this many ticks, if the tenure began at the deadline of the one before.
     delay: u64,
-    /// Trips from half-open without closing in between.
+    /// The backoff level: trips from half-open without closing in between.
     level: u32,
     /// Every transition from one phase to another, in order.
     pub transitions: Vec<Transition>,
-    /// Every time the breaker would have tripped, had it not been in a dry run.
+    /// Every trip that a dry run reported instead of tripping.
     pub would_trips: Vec<Cause>,
 }
 
 // Calls.
 impl Model {
-    /// Closed since tick 0.
+    /// A breaker that has been closed since tick 0.
     pub fn new(settings: Settings) -> Self {
         let state = State::Closed { watch: Watch::new(&settings, None), credit: None };
         Self {
@@ -200,15 +199,15 @@ impl Model {
         given < self.settings.probes
     }
 
-    /// Gives out a probe, if there is room; `due` if half-open begins with this
-    /// one.
+    /// Gives out a probe, if there is room. `due`: it is the one with which half-open
+    /// begins.
     fn give_probe(&mut self, due: bool, now: u64) -> bool {
         let room = self.has_room();
         if let State::HalfOpen { out, .. } = &mut self.state
             && room
         {
-            // No permit of this tenure is left: the next one begins, with what
-            // the probes have found so far.
+            // No permit of this tenure is out, so the next one begins. It keeps what the
+            // probes have found so far.
             self.generation += u64::from(*out == 0 && !due);
             *out += 1;
             (self.since, self.delay) = (now, 0);
@@ -216,7 +215,7 @@ impl Model {
         room
     }
 
-    /// Ends a call that took `took` ticks; `None`: as long as the clock says.
+    /// Ends a call that took `took` ticks; `None`: as many as the clock says.
     pub fn finish(
         &mut self,
         permit: Permit,
@@ -247,7 +246,7 @@ impl Model {
         Effect::Booked
     }
 
-    /// The permit was dropped without an outcome.
+    /// Drops a permit without an outcome.
     pub fn cancel(&mut self, permit: Permit, now: u64) -> Effect {
         let outcome = self.abandoned(permit, None, now);
         self.finish(permit, outcome, None, now)
@@ -278,13 +277,14 @@ impl Model {
         self.count(entered, now);
     }
 
-    /// The first half of ending a call while closed: it enters the window.
+    /// The first half of ending a call while closed: the call enters the window.
     pub(crate) fn enter_window(&mut self, call: Record, now: u64) -> Entered {
         let State::Closed { watch, .. } = &mut self.state else { unreachable!() };
         watch.enter(call, now)
     }
 
-    /// The second half: the call counts in a row, and may trip the breaker.
+    /// The second half: the call counts towards the failures in a row, and may trip the
+    /// breaker.
     pub(crate) fn count(&mut self, entered: Entered, now: u64) {
         let State::Closed { watch, .. } = &mut self.state else { unreachable!() };
         if let Some(&cause) = watch.count(&self.settings, entered).first() {
@@ -292,9 +292,9 @@ impl Model {
         }
     }
 
-    /// The failures in a row, if a call with `permit` ends in two halves
-    /// because it enters a window.
-    pub(crate) fn watching(&self, permit: Permit) -> Option<u32> {
+    /// The failures in a row so far, if a call with `permit` ends in two halves, because it
+    /// enters a window.
+    pub(crate) fn ends_in_halves(&self, permit: Permit) -> Option<u32> {
         match &self.state {
             State::Closed { watch, .. } if permit.generation == self.generation => {
                 (!matches!(watch.window, Recent::None)).then_some(watch.consecutive)
@@ -303,19 +303,18 @@ impl Model {
         }
     }
 
-    /// A call of a dry run.
+    /// Ends a call during a dry run.
     fn watch_call(&mut self, outcome: Outcome, call: Record, now: u64) {
         let State::MetricsOnly { watch, reported } = &mut self.state else { unreachable!() };
         let entered = watch.enter(call, now);
         let demanded = matches!(outcome, Outcome::FailureOpenFor(1..)).then_some(Cause::Demanded);
         let counted = watch.count(&self.settings, entered);
         let met: Vec<_> = demanded.into_iter().chain(counted).collect();
-        // A policy has recovered when it is not met, whatever the last call
-        // was.
-        let any_call = Record { failed: true, slow: true };
-        let still_met = watch.met(&self.settings, any_call, watch.window.tally(now));
-        let told = met.iter().filter(|cause| !reported.contains(cause));
-        self.would_trips.extend(told);
+        // A policy has recovered once no call, however bad, would meet it.
+        let worst_call = Record { failed: true, slow: true };
+        let still_met = watch.met(&self.settings, worst_call, watch.window.tally(now));
+        let new = met.iter().filter(|cause| !reported.contains(cause));
+        self.would_trips.extend(new);
         reported.retain(|cause| still_met.contains(cause));
         reported.extend(met);
     }
@@ -361,13 +360,13 @@ impl Model {
             return;
         }
         match self.settings.after_probe_timeout {
-            // The breaker has been open since the deadline.
+            // The new opening counts from the deadline.
             AfterProbeTimeout::Open => {
                 let (since, delay) = (self.since, self.deadline().unwrap_or(0));
                 self.open(None, Cause::ProbeTimeout, now);
                 (self.since, self.delay) = (since, delay);
             }
-            // One generation is skipped.
+            // This skips a generation.
             AfterProbeTimeout::FreshProbes => {
                 self.generation += 1;
                 self.probe(Cause::ProbeTimeout, now);
@@ -388,7 +387,7 @@ impl Watch {
         Entered { call, tally: self.window.tally(now) }
     }
 
-    /// The policies met after the call that `entered`, in order of precedence.
+    /// Counts the call that `entered`; the policies then met, in order of precedence.
     fn count(&mut self, settings: &Settings, entered: Entered) -> Vec<Cause> {
         let Entered { call, tally } = entered;
         self.consecutive =
@@ -400,8 +399,8 @@ impl Watch {
     fn met(&self, settings: &Settings, call: Record, tally: Tally) -> Vec<Cause> {
         let Tally { calls, failed, slow } = tally;
         let enough = calls >= settings.min_calls;
-        // `min_calls` applies to rates; without a rate, it applies to the
-        // count.
+        // `min_calls` applies to the rates; to the failures in the window only if there is
+        // no rate.
         let has_rate = settings.failure_rate.is_some() || settings.slow_rate.is_some();
         let count_met = settings.failures_in_window.is_some_and(|threshold| failed >= threshold);
         let row_met = settings.consecutive_failures.is_some_and(|threshold| {
@@ -419,7 +418,7 @@ impl Watch {
     }
 }
 
-/// Whether `bad` out of `calls` reach the ratio.
+/// Whether `bad` of `calls` reaches `ratio`.
 fn reached(ratio: Option<Ratio>, bad: u32, calls: u32) -> bool {
     ratio.is_some_and(|Ratio { part, whole }| {
         u64::from(bad) * u64::from(whole) >= u64::from(part) * u64::from(calls)
@@ -432,19 +431,19 @@ fn share_after(settings: &Settings, ticks: u64) -> Option<u32> {
     shares.get((ticks / u64::from(*step)) as usize).map(|&share| share.into())
 }
 
-// Manual control. None of these first checks for a passed deadline: they
-// replace whatever phase they find. Only `half_open` checks, because whether it
-// has anything to do depends on it.
+// Manual control. A command replaces whatever phase it finds, so it need not first check for
+// a passed deadline. Only `half_open` does, because what it has to do depends on it.
 impl Model {
-    /// If the command makes no sense now, it is refused with the current phase.
+    /// Executes a command. A command that makes no sense in the current phase is refused
+    /// with that phase.
     pub fn command(&mut self, command: Command, now: u64) -> Result<(), Phase> {
         match command {
             Command::Trip => self.open(None, Cause::Manual, now),
-            // Asks for nothing.
+            // Demands nothing.
             Command::TripFor(0) => {}
             Command::TripFor(ticks) => self.open(Some(ticks.into()), Cause::Manual, now),
             Command::HalfOpen => return self.half_open(now),
-            // Always begins a fresh tenure, even if already closed.
+            // Begins a new tenure even if already closed.
             Command::Reset => self.close(None, Cause::Manual, now),
             Command::ForceOpen => self.force_open(now),
             Command::Disable => self.disable(now),
@@ -494,8 +493,8 @@ impl Model {
         self.ahead(now).0.state.phase()
     }
 
-    /// What the window holds; while open, what the window or the probes that
-    /// tripped the breaker hold.
+    /// The tally of the window; while open, that of the window or the probes that tripped
+    /// the breaker.
     pub fn tally(&self, now: u64) -> Tally {
         match &self.state {
             State::Closed { watch, .. } | State::MetricsOnly { watch, .. } => {
@@ -537,7 +536,7 @@ impl Model {
         }
     }
 
-    /// The next tick at which time alone makes a difference, if there is one.
+    /// The next tick at which the passing of time changes something, if any.
     pub fn edge(&self, now: u64) -> Option<u64> {
         let ticks = match &self.state {
             State::Open { .. } => Some(self.delay + self.opening()),
@@ -551,7 +550,7 @@ impl Model {
         ticks.map(|ticks| self.since + ticks)
     }
 
-    /// The model as the next caller would find it, and whether its tenure has already
+    /// The model as the next caller would find it, and whether that tenure has already
     /// begun.
     fn ahead(&self, now: u64) -> (Self, bool) {
         let mut ahead = self.clone();
@@ -565,7 +564,7 @@ impl Model {
         (ahead, began)
     }
 
-    /// Ticks until it is worth asking again, if that is known.
+    /// Ticks until it is worth trying again, if that is known.
     fn ticks_left(&self, now: u64) -> Option<u64> {
         match self.state {
             State::HalfOpen { .. } if !self.has_room() => {
@@ -672,8 +671,7 @@ impl Model {
         self.generation += 1;
         (self.since, self.delay) = (now, 0);
         let (to, generation) = (self.state.phase(), self.generation);
-        // A transition to the current phase begins a new tenure, but is not
-        // reported.
+        // A transition to the current phase begins a new tenure without a report.
         if from != to {
             self.transitions.push(Transition { from, to, cause, generation, tick: now });
         }

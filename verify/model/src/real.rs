@@ -13,7 +13,7 @@ use microbreaker_command::Command;
 use crate::any_window::AnyTimeWindow;
 use crate::settings::{Settings, Window};
 
-/// Remembers everything that is reported.
+/// Remembers everything that a breaker reports.
 #[derive(Debug, Default)]
 pub struct Recorder {
     pub transitions: RefCell<Vec<Transition>>,
@@ -41,7 +41,7 @@ impl Observer for Recorder {
     }
 }
 
-/// A clock that its owner can still set.
+/// The breaker's clock, which the test can set.
 pub type SharedClock = Rc<ManualClock>;
 
 /// A breaker with any window.
@@ -55,7 +55,7 @@ pub trait Subject {
     fn phase(&self) -> Phase;
     fn tally(&self) -> Tally;
     fn snapshot(&self) -> Snapshot;
-    fn heard(&self) -> &Recorder;
+    fn recorder(&self) -> &Recorder;
     fn command(&self, command: Command) -> Result<(), IllegalTransition>;
 }
 
@@ -64,8 +64,7 @@ pub type AnyPermit<'a> = Box<dyn Finish + 'a>;
 
 /// What can be done with a permit.
 pub trait Finish {
-    /// Ends the call, which took `took` ticks; `None`: as long as the clock
-    /// says.
+    /// Ends the call, which took `took` ticks; `None`: as many as the clock says.
     fn finish(self: Box<Self>, outcome: Outcome, took: Option<u32>);
     fn cancel(self: Box<Self>);
     fn into_token(self: Box<Self>) -> Token;
@@ -77,8 +76,7 @@ impl<B: microbreaker::Gate> Finish for Permit<'_, B> {
             Some(ticks) => (*self).took(ticks),
             None => *self,
         };
-        // Called by their own names, so that these are checked against the
-        // model too.
+        // Calls the named methods where there are any, so that these are compared too.
         match outcome {
             Outcome::Success => permit.success(),
             Outcome::Failure => permit.failure(),
@@ -119,13 +117,13 @@ impl<W: microbreaker::window::Window, C: Clock> Subject for Breaker<W, C, Record
         };
         let result = self.call_classified(call, |_| outcome);
         let result = result.map_err(|error| *error.rejected().expect("the call returned Ok"));
-        assert_eq!(made, result.is_ok(), "a call is made exactly if it is not refused");
+        assert_eq!(made, result.is_ok(), "a call is made unless it is refused");
         result
     }
 
     fn call_panicking(&self) -> Result<(), Rejected> {
         let call = || -> Result<(), ()> { std::panic::resume_unwind(Box::new(())) };
-        // The breaker is used after the panic, just as its callers do.
+        // The breaker is used after the panic, just as real callers would.
         let call = std::panic::AssertUnwindSafe(|| self.call(call));
         match std::panic::catch_unwind(call) {
             Err(_) => Ok(()),
@@ -145,7 +143,7 @@ impl<W: microbreaker::window::Window, C: Clock> Subject for Breaker<W, C, Record
         self.snapshot()
     }
 
-    fn heard(&self) -> &Recorder {
+    fn recorder(&self) -> &Recorder {
         self.observer()
     }
 
@@ -154,7 +152,7 @@ impl<W: microbreaker::window::Window, C: Clock> Subject for Breaker<W, C, Record
     }
 }
 
-/// A breaker with a window chosen by the caller.
+/// A breaker with the given window.
 ///
 /// # Errors
 ///
@@ -168,11 +166,11 @@ pub fn with_window<W: microbreaker::window::Window + 'static>(
     Ok(Box::new(Breaker::try_new(settings.config(), window, clock, Recorder::default())?))
 }
 
-/// The most calls that the windows of [`breaker`] can remember.
+/// The most calls that a window by count of [`breaker`] can hold.
 pub const MOST_CALLS: u32 = CountWindow::<64>::CAPACITY;
 
-/// A breaker with the window that `settings` asks for; it watches slow calls if
-/// they are configured.
+/// A breaker with the window that `settings` asks for, and one for slow calls if they are
+/// configured.
 ///
 /// # Errors
 ///
@@ -180,7 +178,7 @@ pub const MOST_CALLS: u32 = CountWindow::<64>::CAPACITY;
 ///
 /// # Panics
 ///
-/// If the window is larger than any can be, or cannot watch slow calls.
+/// If no window has that many buckets, or if the window cannot hold slow calls.
 pub fn breaker(settings: &Settings, clock: SharedClock) -> Result<Box<dyn Subject>, ConfigError> {
     let slow = settings.slow_rate.is_some();
     match settings.window {

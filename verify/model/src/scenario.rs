@@ -1,5 +1,4 @@
-//! A history as a scenario: a table of steps in JSON, for people and for the
-//! project's scenario replayer.
+//! Prints a history as a scenario: a table of steps in JSON, for `cargo xtask scenarios`.
 
 use std::fmt::Write;
 
@@ -7,7 +6,7 @@ use microbreaker::{AfterProbeTimeout, Phase};
 
 use crate::settings::{Backoff, Jitter, ProbeTimeout, Ramp, Ratio, Settings, Window};
 
-/// A step, and what the model says after it.
+/// A step, and what the model expects after it.
 #[derive(Clone, Debug)]
 pub struct Line {
     /// The tick, not wrapped; negative if the clock stepped back past 0.
@@ -41,7 +40,7 @@ fn object(entries: &[Entry]) -> String {
     for (key, value) in entries {
         if let Some(value) = value {
             let comma = if text.is_empty() { "" } else { ", " };
-            write!(text, r#"{comma}"{key}": {value}"#).expect("a String takes everything");
+            write!(text, r#"{comma}"{key}": {value}"#).expect("writing to a String cannot fail");
         }
     }
     format!("{{{text}}}")

@@ -2,12 +2,12 @@
 
 use microbreaker::{AfterProbeTimeout, Config};
 
-/// Like [`Config`], but readable, and including the window.
+/// Like [`Config`], but with fields that can be read, and with the window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub window: Window,
     pub consecutive_failures: Option<u32>,
-    /// Failures in a row count only while the window holds them.
+    /// Whether failures in a row count only while the window holds them.
     pub consecutive_within_window: bool,
     pub failures_in_window: Option<u32>,
     pub failure_rate: Option<Ratio>,
@@ -41,7 +41,7 @@ pub enum Window {
         buckets: u32,
         ticks: u32,
     },
-    /// The same, but it remembers only failures.
+    /// The same, but remembering only failures.
     Failures {
         buckets: u32,
         ticks: u32,
@@ -87,7 +87,7 @@ pub struct Jitter {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeTimeout {
-    /// As long as one opening.
+    /// As long as `open_for`.
     OpenFor,
     Ticks(u32),
     Never,
@@ -101,7 +101,7 @@ pub struct Ramp {
     pub step: u32,
 }
 
-/// No policy; otherwise the breaker's defaults.
+/// The breaker's defaults, and no policy.
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The recent calls, and what a wrapping clock can tell about time.
+//! The recent calls, and time as a wrapping clock shows it.
 
 use std::collections::VecDeque;
 
@@ -37,7 +37,7 @@ pub(crate) enum Recent {
 }
 
 impl Recent {
-    /// Empty; it begins at `now`, if that is known.
+    /// An empty window that begins at `now`, if that is known.
     pub(crate) fn new(settings: &Settings, now: Option<u64>) -> Self {
         match settings.window {
             Window::None => Self::None,
@@ -92,15 +92,15 @@ impl Recent {
     }
 }
 
-/// One of the buckets that divide time, starting anew at each turn of the
-/// clock, from tick 0.
+/// One of the buckets that divide time. They start anew at each turn of the clock, at
+/// tick 0.
 struct Bucket {
     number: u64,
     start: u64,
 }
 
 impl Bucket {
-    /// The bucket that `tick` is in.
+    /// The bucket that contains `tick`.
     fn of(tick: u64, ticks: u64) -> Self {
         let (turn, in_turn) = (tick / TURN, tick % TURN);
         // The last bucket of a turn is cut short.
@@ -108,8 +108,8 @@ impl Bucket {
         Self { number, start: tick - in_turn % ticks }
     }
 
-    /// The bucket that `now` is in as seen by a thread that knows of a bucket
-    /// starting at `newest`: that one or a later one.
+    /// The bucket for `now`, as seen by a thread that knows of a bucket starting at
+    /// `newest`: that bucket or a later one.
     fn seen(now: u64, newest: Option<u64>, ticks: u64) -> Self {
         Self::of(newest.map_or(now, |newest| newest + elapsed(now, newest)), ticks)
     }

@@ -1,5 +1,5 @@
-//! Compares the breaker with the reference model after every step of random
-//! histories, with random configurations; and the throttle with its formula.
+//! Compares the breaker with the reference model after every step of random histories with
+//! random configurations, and the throttle with its formula.
 //!
 //! `PROPTEST_CASES=10000 cargo test --release -p microbreaker-model --test properties`
 //! searches longer. A failing case is also printed as a scenario.
@@ -25,7 +25,7 @@ const LONGEST_STAY: u32 = (1 << 23) - (1 << 16) - 1;
 
 // Configurations.
 
-/// `Some` with probability `likely`; 0 means never and 1 always.
+/// `Some` with probability `likely`, which may be 0 or 1.
 fn maybe<S>(likely: f64, something: S) -> BoxedStrategy<Option<S::Value>>
 where
     S: Strategy + 'static,
@@ -40,12 +40,12 @@ where
     }
 }
 
-/// Mostly small numbers, sometimes any up to `most`.
+/// From 1: mostly small numbers, sometimes any up to `most`.
 fn up_to(most: u32) -> impl Strategy<Value = u32> + Clone {
     prop_oneof![3 => 1..=most.min(5), 2 => 1..=most]
 }
 
-/// Mostly short times, sometimes any up to `most`.
+/// From 1: mostly short times, sometimes any up to `most`.
 fn ticks(most: u32) -> impl Strategy<Value = u32> + Clone {
     prop_oneof![4 => 1..=most.min(20), 4 => 1..=most.min(2_000), 1 => 1..=most]
 }
@@ -55,7 +55,7 @@ fn percent() -> impl Strategy<Value = u32> + Clone {
 }
 
 fn by_count(most: u32) -> impl Strategy<Value = Window> {
-    // Often as many calls as the window's words can remember.
+    // Often as many calls as the window's words can hold.
     prop_oneof![1 => Just(most), 3 => up_to(most)].prop_map(Window::Count)
 }
 
@@ -119,7 +119,7 @@ fn openings() -> impl Strategy<Value = (u32, Option<Backoff>, Option<Jitter>)> {
     )
 }
 
-/// `settings`, plus those that decide how the breaker recovers.
+/// `settings`, with random ones for how the breaker recovers.
 fn with_recovery(settings: Settings) -> impl Strategy<Value = Settings> {
     let has_rate = settings.failure_rate.is_some() || settings.slow_rate.is_some();
     let by_rate = if has_rate { any::<bool>().boxed() } else { Just(false).boxed() };
@@ -200,7 +200,7 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// Idle times close to multiples of what fits into a few bits.
+/// Idle times close to multiples of where the clock or a part of it wraps.
 fn long_gap() -> impl Strategy<Value = u64> {
     let turn = prop_oneof![Just(1_u64 << 23), Just(1 << 24), Just(1 << 32)];
     let beside = prop_oneof![Just(0), -3..=3_i64, -70_000..=70_000_i64];
@@ -209,7 +209,7 @@ fn long_gap() -> impl Strategy<Value = u64> {
     })
 }
 
-fn step(percent_failing: u32, meddling: u32) -> impl Strategy<Value = Step> {
+fn step(percent_failing: u32, commands: u32) -> impl Strategy<Value = Step> {
     let any = 0..16_usize;
     let took = option::weighted(0.3, prop_oneof![0..=5_u32, ticks(u32::MAX)]);
     let outcome = outcome(percent_failing);
@@ -224,20 +224,19 @@ fn step(percent_failing: u32, meddling: u32) -> impl Strategy<Value = Step> {
         1 => long_gap().prop_map(Step::Advance),
         12 => (-1..=1_i8).prop_map(Step::ToEdge),
         2 => (1..=STEP_BACK).prop_map(Step::Back),
-        meddling => command().prop_map(Step::Manual),
+        commands => command().prop_map(Step::Manual),
     ]
 }
 
-/// Histories; a failing one shrinks to the few steps that matter.
+/// Random histories; a failing one shrinks to the few steps that matter.
 fn history(window: impl Strategy<Value = Window> + 'static) -> impl Strategy<Value = History> {
     let failing = prop_oneof![1..=5_u32, 1..=99_u32];
     let settings = window.prop_flat_map(policies).prop_flat_map(with_recovery);
     let steps =
-        (failing, prop_oneof![Just(2_u32), Just(40)]).prop_flat_map(|(failing, meddling)| {
-            // No bucket of a time window gets more calls than it can count
-            // exactly.
+        (failing, prop_oneof![Just(2_u32), Just(40)]).prop_flat_map(|(failing, commands)| {
+            // Few enough calls that every bucket of a time window counts them exactly.
             let most = prop_oneof![4 => Just(300_usize), 1 => Just(1_000)];
-            most.prop_flat_map(move |most| prop::collection::vec(step(failing, meddling), 1..=most))
+            most.prop_flat_map(move |most| prop::collection::vec(step(failing, commands), 1..=most))
         });
     let start = prop_oneof![any::<u32>(), (1..=3_000_u32).prop_map(u32::wrapping_neg)];
     (settings, start, steps).prop_map(|(settings, start, steps)| History { settings, start, steps })
@@ -245,7 +244,7 @@ fn history(window: impl Strategy<Value = Window> + 'static) -> impl Strategy<Val
 
 type Checked = Result<(), TestCaseError>;
 
-/// Like the tests of any window, but with the window type given.
+/// Runs the history on a breaker with windows of type `W`, and compares it with the model.
 fn agree<W: microbreaker::window::Window + Default + 'static>(history: &History) -> Checked {
     let clock = SharedClock::new(ManualClock::new(history.start));
     let breaker = if history.settings.slow_rate.is_some() {
@@ -263,7 +262,7 @@ fn one_in(part: u32) -> ProptestConfig {
     let usual = ProptestConfig::default();
     ProptestConfig {
         cases: usual.cases.div_ceil(part),
-        // Most of the time goes into random numbers; this generator is cheap.
+        // Most of the time is spent on random numbers, so use a cheap generator.
         rng_algorithm: RngAlgorithm::XorShift,
         failure_persistence: None,
         ..usual
@@ -297,8 +296,8 @@ proptest! {
         agree::<ShortWindow>(&history)?;
     }
 
-    // Rings of a few small words: they wrap every few calls, and so do their
-    // lap numbers.
+    // Rings of a few small words, which go round every few calls, so that their lap
+    // numbers wrap too.
 
     #[test]
     fn the_smallest_ring(history in history(by_count(1))) {
@@ -316,8 +315,8 @@ proptest! {
     }
 }
 
-/// The clock's low 23 bits wrap within a long window; the window must not
-/// forget what it holds after an idle time longer than that.
+/// The clock's low 23 bits wrap within a long window. An idle time longer than that must not
+/// make the window forget what it holds.
 #[test]
 fn a_long_window_outlasts_an_idle_time() {
     for (buckets, ticks) in [(1, 1 << 30), (5, 1 << 22), (126, 1 << 17), (10, 999_999)] {
@@ -337,7 +336,7 @@ fn a_long_window_outlasts_an_idle_time() {
 
 /// Counters of a few bits stop at their largest value.
 #[test]
-fn counts_end_where_their_bits_do() {
+fn counts_saturate() {
     let settings = Settings {
         consecutive_failures: Some(1),
         open_for: 1,
@@ -353,7 +352,7 @@ fn counts_end_where_their_bits_do() {
     run(&History { settings, start: 0, steps: steps.collect() }).unwrap();
 }
 
-/// A dry run opens nothing, so what the outcome counts as is all its effect.
+/// A dry run opens nothing, so such an outcome only counts.
 #[test]
 fn a_dry_run_counts_a_slow_failure_that_demands_an_opening() {
     let settings = Settings {
@@ -386,12 +385,13 @@ proptest! {
 
 // The throttle.
 
-/// The formula from the book, with its symbols and in floating point.
+/// The formula from the book ("Site Reliability Engineering"), with its names and in
+/// floating point.
 struct Book {
     seed: u32,
     multiplier: f64,
     cap: f64,
-    /// How many calls are remembered; `None`: those in the last buckets.
+    /// How many calls count; `None`: those in the last buckets.
     last_calls: Option<usize>,
     buckets: u32,
     bucket: u32,
@@ -445,8 +445,9 @@ fn scatter(mut bits: u32) -> u32 {
     bits ^ (bits >> 16)
 }
 
-/// Each call is made `after` this many ticks and ends immediately.
-fn by_the_book<W: microbreaker::window::Window>(
+/// Compares a throttle with the book. Each of `calls` is made some ticks after the one before,
+/// and ends immediately.
+fn follows_the_book<W: microbreaker::window::Window>(
     config: ThrottleConfig,
     window: W,
     mut book: Book,
@@ -496,9 +497,9 @@ proptest! {
         let config = ThrottleConfig::new(seed).multiplier_tenths(tenths).cap(cap);
         match last {
             Some(last) => {
-                by_the_book(config.last_calls(last), CountWindow::<5>::new(), book, &calls)?;
+                follows_the_book(config.last_calls(last), CountWindow::<5>::new(), book, &calls)?;
             }
-            None => by_the_book(config.bucket(bucket), TimeWindow::<10>::new(), book, &calls)?,
+            None => follows_the_book(config.bucket(bucket), TimeWindow::<10>::new(), book, &calls)?,
         }
     }
 }

@@ -103,7 +103,7 @@ impl Subject for RealSubject<'_> {
         if let Some(permit) = self.permits.remove(&call) {
             end(permit, how);
         }
-        self.breaker.heard().outcomes.borrow().last().is_some_and(|&(_, stale)| stale)
+        self.breaker.recorder().outcomes.borrow().last().is_some_and(|&(_, stale)| stale)
     }
 
     fn command(&mut self, command: Command) -> bool {
@@ -122,12 +122,12 @@ impl Subject for RealSubject<'_> {
     }
 
     fn transitions(&self) -> Vec<(Move, Cause)> {
-        let transitions = self.breaker.heard().transitions.borrow();
+        let transitions = self.breaker.recorder().transitions.borrow();
         transitions.iter().map(|t| (Move { from: t.from, to: t.to }, t.cause)).collect()
     }
 
     fn would_trips(&self) -> Vec<Cause> {
-        self.breaker.heard().would_trips.borrow().clone()
+        self.breaker.recorder().would_trips.borrow().clone()
     }
 }
 
