@@ -20,8 +20,8 @@ const MOST_LEVEL: u32 = 15;
 enum State {
     Closed {
         watch: Watch,
-        /// While closing gradually: the saved shares of calls that were refused, in
-        /// percent; at 100, a call is admitted.
+        /// While closing gradually, each call adds the current share, in percent. A call
+        /// that reaches 100 is admitted, and the rest stays.
         credit: Option<u32>,
     },
     Open {

@@ -1,7 +1,6 @@
-//! The contents of a case file: the schema, checked as the file is read.
+//! The schema of a case file, checked as the file is read.
 //!
-//! Unknown fields and names are rejected: what is not understood must not look
-//! as if it had been tested.
+//! Unknown fields and names are rejected, so that nothing looks tested that was ignored.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +17,7 @@ pub struct Case {
     pub id: String,
     #[serde(default)]
     pub title: String,
-    /// The project whose tests ask for this.
+    /// The project whose tests require this behaviour.
     #[serde(default)]
     pub from: String,
     #[serde(default)]
@@ -46,11 +45,11 @@ pub struct Config {
     pub backoff: Option<Backoff>,
     pub jitter: Option<Jitter>,
     pub ramp: Option<Ramp>,
-    /// Instead of a breaker: an adaptive throttle.
+    /// An adaptive throttle, instead of a breaker.
     pub throttle: Option<Throttle>,
     pub initial_state: Option<Phase>,
-    /// Declares that the phase reads as half-open, without a call, once the
-    /// wait is over; here it always does.
+    /// Whether the phase reads as half-open once the wait is over, without a call; here it
+    /// always does.
     #[serde(default)]
     pub auto_half_open: bool,
     #[serde(default)]
@@ -106,9 +105,9 @@ pub struct HalfOpen {
     #[serde(default)]
     pub decide: Decide,
     pub evaluate_after: Option<u32>,
-    /// How long probes may be out while none is given out or ends.
+    /// How long probes may be out with none given out and none ending.
     pub probe_timeout: Option<u64>,
-    /// The longest stay; 0 means no limit.
+    /// The longest stay in half-open; 0 means no limit.
     pub max_wait: Option<u64>,
     pub max_wait_to: Option<MaxWaitTo>,
     pub reprobe_every: Option<u64>,
@@ -133,7 +132,7 @@ impl Default for HalfOpen {
     }
 }
 
-/// What `permits` limits: the probes of a stay, or those out at a time.
+/// What `permits` limits: the probes of a stay in half-open, or those out at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
@@ -156,7 +155,7 @@ pub enum Decide {
     /// As soon as it is certain.
     #[default]
     Early,
-    /// Any other time.
+    /// At any other time.
     #[serde(other)]
     Late,
 }
@@ -202,7 +201,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// Whether it ends a call.
+    /// Whether the step ends a call.
     pub fn is_finish(self) -> bool {
         use Op::*;
         matches!(self, Success | Failure | Panic | Ignore | Cancel)
@@ -223,11 +222,11 @@ pub struct Expect {
     pub failure_rate: Option<Option<f64>>,
     #[serde(deserialize_with = "present")]
     pub slow_rate: Option<Option<f64>>,
-    /// Since the phase began.
+    /// Rejections since the phase began.
     pub rejected: Option<u32>,
     #[serde(deserialize_with = "present")]
     pub retry_after: Option<Option<u64>>,
-    /// Since the start.
+    /// All transitions since the start.
     pub transitions: Option<Vec<Move>>,
     pub events: Option<BTreeMap<Event, u32>>,
     /// Whether a manual transition must be refused.
@@ -235,7 +234,7 @@ pub struct Expect {
 }
 
 impl Expect {
-    /// Whether it asks about what was recorded.
+    /// Whether it depends on what was recorded.
     pub fn asks_for_window(&self) -> bool {
         let counts = [self.calls, self.failed, self.slow];
         let rates = [self.failure_rate, self.slow_rate];
@@ -294,8 +293,8 @@ impl fmt::Debug for Move {
     }
 }
 
-/// Something that is reported. A policy's event is reported when it trips the
-/// breaker, and in a dry run when it would have.
+/// Something that a breaker reports. The event of a policy is reported when the policy
+/// trips the breaker, or would trip it in a dry run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
@@ -324,7 +323,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The event of a policy being met.
+    /// The event of the policy that is the cause, if it is a policy.
     pub fn of(cause: Cause) -> Option<Self> {
         match cause {
             Cause::ConsecutiveFailures => Some(Self::ConsecutiveFailuresExceeded),
@@ -343,10 +342,10 @@ pub struct Entry {
     pub case: Result<Case, String>,
 }
 
-/// Reads all cases of a file, or of a folder and those inside it.
+/// Reads all cases of a file, or of all files below a folder.
 ///
-/// A file holds one case or a list of them. A case that violates the schema
-/// spoils only itself.
+/// A file holds one case or a list of them. A case that violates the schema does not affect
+/// the others.
 pub fn load(path: &Path) -> anyhow::Result<Vec<Entry>> {
     if path.is_dir() {
         let mut entries: Vec<PathBuf> = std::fs::read_dir(path)

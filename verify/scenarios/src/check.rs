@@ -23,12 +23,12 @@ pub enum Verdict {
     Skipped(String),
 }
 
-/// The first step after which the breaker or the model did not match the expectations.
+/// The first step whose expectations the breaker or the model did not meet.
 #[derive(Debug)]
 pub struct Failure {
     /// Counted from 1.
     pub step: usize,
-    /// The step in words.
+    /// The step in describe.
     what: String,
     findings: Vec<String>,
 }
@@ -61,13 +61,13 @@ pub fn check(case: &Case) -> Verdict {
         let mut findings: Vec<_> = findings.collect();
         if !findings.is_empty() {
             findings.extend(approximation(case));
-            return Verdict::Failed(Failure { step: index + 1, what: words(step), findings });
+            return Verdict::Failed(Failure { step: index + 1, what: describe(step), findings });
         }
     }
     Verdict::Passed
 }
 
-/// Replays `case` on the real breaker, looking `looks` times between steps.
+/// Replays `case` on the real breaker, and looks at it `looks` times between two steps.
 pub(crate) fn on_breaker(case: &Case, looks: u64) -> Result<Vec<Frame>, String> {
     let settings = settings(case)?;
     let clock = Rc::new(ManualClock::new(0));
@@ -102,7 +102,7 @@ fn on_model(case: &Case) -> Result<Vec<Frame>, String> {
     Ok(replay(case, &mut ModelSubject::new(Model::new(settings(case)?)), 0))
 }
 
-/// What does not match the expectations.
+/// The expectations that are not met, in describe.
 fn compare(who: &str, frame: &Frame, step: &Step, judged_after: Option<u32>) -> Vec<String> {
     let findings = match &frame.after {
         Ok(after) => after.findings(&step.expect, judged_after),
@@ -115,7 +115,7 @@ fn compare(who: &str, frame: &Frame, step: &Step, judged_after: Option<u32>) -> 
     unmet.map(say).collect()
 }
 
-fn words(step: &Step) -> String {
+fn describe(step: &Step) -> String {
     let call = step.call.as_ref().map(|call| format!(" {call}")).unwrap_or_default();
     let arg = step.arg.map(|arg| format!(" for {arg} ticks")).unwrap_or_default();
     format!("{:?}{call}{arg} at tick {}", step.op, step.at)

@@ -14,13 +14,13 @@ use self::story::{Call, Mark, Meter, Span, Story};
 use crate::case::{Case, Config, HalfOpen, MaxWaitTo, Rule, Window};
 use crate::check::on_breaker;
 
-/// How often the breaker is looked at between two steps.
+/// How many times to look at the breaker between two steps.
 const LOOKS: u64 = 200;
 
 // In pixels.
 const LEFT: f64 = 136.0;
 const RIGHT: f64 = 64.0;
-/// For the text above the drawing.
+/// The least width, for the heading.
 const LEAST: f64 = 560.0;
 const MARGIN: f64 = 14.0;
 const BAND: f64 = 26.0;
@@ -33,7 +33,7 @@ const LETTER: f64 = 6.6;
 ///
 /// # Errors
 ///
-/// If the case cannot be replayed: why the design rules it out.
+/// If the design rules the case out, so that it cannot be replayed: the reason.
 pub fn draw(case: &Case) -> Result<String, String> {
     let frames = on_breaker(case, LOOKS)?;
     let scale = Scale::new(case, LEFT);
@@ -51,7 +51,7 @@ pub fn draw(case: &Case) -> Result<String, String> {
     Ok(picture.finish(&case.title))
 }
 
-/// The rows, from top to bottom.
+/// The picture so far: rows are added from top to bottom.
 struct Picture {
     group: Group,
     width: f64,
@@ -64,7 +64,7 @@ impl Picture {
     }
 
     fn text(&mut self, x: f64, y: f64, class: &str, words: &str) {
-        self.add(Text::new(words).set("x", place(x)).set("y", place(y)).set("class", class));
+        self.add(Text::new(words).set("x", rounded(x)).set("y", rounded(y)).set("class", class));
     }
 
     fn label(&mut self, y: f64, words: &str) {
@@ -73,8 +73,8 @@ impl Picture {
 
     fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         let line = Line::new().set("class", class);
-        let line = line.set("x1", place(from.0)).set("y1", place(from.1));
-        self.add(line.set("x2", place(to.0)).set("y2", place(to.1)));
+        let line = line.set("x1", rounded(from.0)).set("y1", rounded(from.1));
+        self.add(line.set("x2", rounded(to.0)).set("y2", rounded(to.1)));
     }
 
     fn heading(&mut self, case: &Case) {
@@ -97,10 +97,10 @@ impl Picture {
             let width = span.to - span.from;
             let band = Rectangle::new()
                 .set("class", span.phase.name())
-                .set("x", place(span.from))
-                .set("y", place(self.y))
-                .set("width", place(width.max(1.0)))
-                .set("height", place(BAND));
+                .set("x", rounded(span.from))
+                .set("y", rounded(self.y))
+                .set("width", rounded(width.max(1.0)))
+                .set("height", rounded(BAND));
             let name = span.phase.name().replace('_', "-");
             self.add(band.add(Title::new(name.clone())));
             if name.len() as f64 * LETTER + 4.0 < width {
@@ -111,7 +111,7 @@ impl Picture {
         self.y += BAND + GAP;
     }
 
-    /// Uses as many lanes as there are calls at a time.
+    /// Uses as many lanes as there are calls at once.
     fn calls(&mut self, calls: &[Call]) {
         self.label(self.y + LANE / 2.0 + 2.0, "calls");
         let mut lanes: Vec<f64> = Vec::new();
@@ -136,7 +136,7 @@ impl Picture {
         let stale = if call.stale { " stale" } else { "" };
         let circle = |class: &str, radius: f64| {
             let circle = Circle::new().set("class", format!("{class}{stale}"));
-            circle.set("cx", place(x)).set("cy", place(y)).set("r", radius)
+            circle.set("cx", rounded(x)).set("cy", rounded(y)).set("r", radius)
         };
         if call.slow {
             self.add(circle("slow", 6.2));
@@ -145,7 +145,7 @@ impl Picture {
             Mark::Success => self.add(circle("good", 4.0)),
             Mark::Neutral => self.add(circle("none", 3.6)),
             Mark::Failure => {
-                let data = Data::new().move_to((place(x - 3.4), place(y - 3.4)));
+                let data = Data::new().move_to((rounded(x - 3.4), rounded(y - 3.4)));
                 let data = data.line_by((6.8, 6.8)).move_by((-6.8, 0)).line_by((6.8, -6.8));
                 self.add(Path::new().set("class", format!("bad{stale}")).set("d", data));
             }
@@ -163,12 +163,13 @@ impl Picture {
         self.label(self.y + METER / 2.0 + 4.0, meter.name);
         for run in &meter.runs {
             let Some((&first, rest)) = run.split_first() else { continue };
-            let mut curve = Data::new().move_to((place(first.0), place(height(first.1))));
+            let mut curve = Data::new().move_to((rounded(first.0), rounded(height(first.1))));
             for &(x, value) in rest {
-                curve = curve.horizontal_line_to(place(x)).vertical_line_to(place(height(value)));
+                curve =
+                    curve.horizontal_line_to(rounded(x)).vertical_line_to(rounded(height(value)));
             }
-            let below = curve.clone().vertical_line_to(place(bottom));
-            let below = below.horizontal_line_to(place(first.0)).close();
+            let below = curve.clone().vertical_line_to(rounded(bottom));
+            let below = below.horizontal_line_to(rounded(first.0)).close();
             self.add(Path::new().set("class", "below").set("d", below));
             self.add(Path::new().set("class", "curve").set("d", curve));
         }
@@ -257,7 +258,7 @@ impl Picture {
 }
 
 /// A coordinate to a tenth of a pixel: precise enough, and short.
-fn place(pixels: f64) -> f64 {
+fn rounded(pixels: f64) -> f64 {
     (pixels * 10.0).round() / 10.0
 }
 

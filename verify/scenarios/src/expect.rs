@@ -13,16 +13,16 @@ pub(crate) struct After {
     pub(crate) seen: Seen,
     /// The answer to an `acquire`.
     pub(crate) admitted: Option<Result<(), Option<u64>>>,
-    /// A command was refused because it made no sense.
+    /// Whether the step was a command and was refused.
     pub(crate) refused: bool,
-    /// A call ended too late to count.
+    /// Whether the step ended a call too late to count.
     pub(crate) stale: bool,
     pub(crate) rejected: u32,
     pub(crate) moves: Vec<Move>,
     pub(crate) events: BTreeMap<Event, u32>,
 }
 
-/// One expectation, and the actual value.
+/// An expectation, and the actual value.
 pub(crate) struct Finding {
     pub(crate) field: &'static str,
     pub(crate) expected: String,
@@ -31,9 +31,8 @@ pub(crate) struct Finding {
 }
 
 impl After {
-    /// How each expectation fared.
-    ///
-    /// While half-open, a verdict by rate is given after `judged_after` probes.
+    /// Compares each expectation with the actual value. `judged_after` is the number of
+    /// probes after which half-open is judged by rate, if it is.
     pub(crate) fn findings(&self, expect: &Expect, judged_after: Option<u32>) -> Vec<Finding> {
         let Seen { phase, tally, rated, .. } = self.seen;
         let mut findings = Findings(Vec::new());
@@ -77,7 +76,7 @@ impl After {
         findings.add("retry_after", &expected, &got, same);
     }
 
-    /// A phase that began by itself may be listed before any call noticed it.
+    /// A case may list a phase that began by itself before any call has noticed it.
     fn transitions(&self, findings: &mut Findings, expect: &Expect) {
         let Some(expected) = &expect.transitions else { return };
         let mut eager = self.moves.clone();
@@ -113,7 +112,7 @@ impl Findings {
     ) {
         let Some(expected) = expected else { return };
         let same = match (expected, got) {
-            // Rounding may go either way: 6.25 may be written as 6.2 or as 6.3.
+            // Cases may round either way: 6.25 to 6.2 or to 6.3.
             (Some(expected), Some(got)) => (expected - got).abs() <= 0.05 + 1e-9,
             (None, got) => early || got.is_none(),
             (Some(_), None) => false,
@@ -127,7 +126,7 @@ impl Findings {
     }
 }
 
-/// A value, roughly as a case writes it.
+/// A value, roughly as it is written in a case.
 fn plain(value: &impl Debug) -> String {
     let text = format!("{value:?}");
     let inner = text.strip_prefix("Some(").and_then(|text| text.strip_suffix(')'));

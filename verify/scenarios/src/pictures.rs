@@ -18,7 +18,7 @@ pub fn folder() -> PathBuf {
     root().join("docs").join("pictures")
 }
 
-/// All pictures as they should be, each named after its case.
+/// All pictures, freshly drawn; each is named after its case.
 pub fn pictures() -> anyhow::Result<Vec<Picture>> {
     let cases = case::load(&cases().join("pictures"))?;
     let draw = |entry: case::Entry| {

@@ -12,7 +12,7 @@ use crate::subject::{RealSubject, Seen, Subject};
 
 pub use crate::subject::{End, Handle};
 
-/// One action on a breaker; calls are numbered.
+/// An action on a breaker.
 #[derive(Clone, Copy, Debug)]
 pub enum Act {
     SetClock(u32),
@@ -21,11 +21,11 @@ pub enum Act {
     Command(Command),
 }
 
-/// The settings for `case`, and the actions in it.
+/// The settings for `case`, and its actions.
 ///
 /// # Errors
 ///
-/// Why the design rules the case out.
+/// If the design rules the case out: the reason.
 pub fn record(case: &Case) -> Result<(Settings, Vec<Act>), String> {
     let settings = settings(case)?;
     if case.config.throttle.is_some() {
@@ -40,7 +40,7 @@ pub fn record(case: &Case) -> Result<(Settings, Vec<Act>), String> {
     Ok((settings, acts))
 }
 
-/// Records the actions on the breaker.
+/// Passes actions on to the breaker, and records them.
 struct Recorder<'a> {
     inner: RealSubject<'a>,
     acts: Vec<Act>,

@@ -9,16 +9,16 @@ use crate::case::{Case, Event, Expect, Move, Op, Step};
 use crate::expect::After;
 use crate::subject::{End, Seen, Subject};
 
-/// A step that was taken.
+/// The result of a step.
 pub(crate) struct Frame {
     /// The state after it, or why the step was impossible.
     pub(crate) after: Result<After, String>,
-    /// What was visible between this step and the next one, if that was asked for.
+    /// What the looks between this step and the next one saw, with their ticks.
     pub(crate) gap: Vec<(u64, Seen)>,
 }
 
-/// Takes all steps of `case`, and looks `looks` times between any two of them:
-/// that changes nothing, but pictures show it.
+/// Takes all steps of `case`, and looks at the subject `looks` times between two of them, for
+/// the pictures; looking changes nothing.
 pub(crate) fn replay(case: &Case, subject: &mut dyn Subject, looks: u64) -> Vec<Frame> {
     let first = case.steps.first().map_or(0, |step| step.at);
     subject.set_clock(first);
@@ -45,13 +45,13 @@ pub(crate) fn replay(case: &Case, subject: &mut dyn Subject, looks: u64) -> Vec<
     frames
 }
 
-/// Keeps the records that a breaker does not keep.
+/// Keeps the records that cases expect but a breaker does not keep.
 struct Replay<'a> {
     subject: &'a mut dyn Subject,
-    /// The steps that started the calls under way, by name.
+    /// The steps that started the calls in progress, by name.
     calls: HashMap<String, usize>,
-    /// How many transitions and would-be trips of the subject were processed already.
-    heard: (usize, usize),
+    /// How many of the subject's transitions and would-be trips have been processed.
+    processed: (usize, usize),
     moves: Vec<Move>,
     /// The phase that the last transition led to.
     phase: Phase,
@@ -75,10 +75,10 @@ impl<'a> Replay<'a> {
             subject.command(command);
         }
         // How the initial phase was reached does not count.
-        let heard = (subject.transitions().len(), subject.would_trips().len());
+        let processed = (subject.transitions().len(), subject.would_trips().len());
         let phase = subject.look().phase;
         let (moves, events) = (Vec::new(), BTreeMap::new());
-        Self { subject, calls: HashMap::new(), heard, moves, phase, rejected: 0, events }
+        Self { subject, calls: HashMap::new(), processed, moves, phase, rejected: 0, events }
     }
 
     fn make(&mut self, index: usize, step: &Step) -> Result<After, String> {
@@ -88,7 +88,7 @@ impl<'a> Replay<'a> {
             _ => step.arg.is_none(),
         };
         if !takes_arg || step.dur.is_some() && !step.op.is_finish() {
-            return Err(format!("{:?} has an arg or a dur too few or too many", step.op));
+            return Err(format!("{:?} lacks an arg, or has an arg or a dur too many", step.op));
         }
         let mut admitted = None;
         let mut refused = false;
@@ -107,7 +107,7 @@ impl<'a> Replay<'a> {
             op if op.is_finish() => stale = self.finish(step)?,
             op => refused = !self.command(op, step.arg, &step.expect),
         }
-        self.listen();
+        self.process_reports();
         if let Some(Err(_)) = admitted {
             self.rejected += 1;
             self.count(Event::Rejected);
@@ -119,17 +119,17 @@ impl<'a> Replay<'a> {
             admitted,
             refused,
             stale,
-            // A phase that began by itself has not rejected any call yet.
+            // A phase that has just begun by itself has rejected nothing yet.
             rejected: if same_phase { self.rejected } else { 0 },
             moves: self.moves.clone(),
             events: self.events.clone(),
         })
     }
 
-    /// Whether the call ended too late to count.
+    /// Ends a call. True if it ended too late to count.
     fn finish(&mut self, step: &Step) -> Result<bool, String> {
         let name = step.call.as_deref().ok_or("the step names no call")?;
-        let unknown = || format!("no call named {name} is under way");
+        let unknown = || format!("no call named {name} is in progress");
         let call = self.calls.remove(name).ok_or_else(unknown)?;
         let took = step.dur.map(|ticks| u32::try_from(ticks).unwrap_or(u32::MAX));
         let finished = |outcome| End::Finished { outcome, took };
@@ -156,7 +156,7 @@ impl<'a> Replay<'a> {
                 self.subject.command(Command::TripFor(ticks))
             }
             Op::HalfOpen => self.half_open(expect),
-            // Already in that phase: nothing happens.
+            // Closing a closed breaker does nothing.
             Op::Close if self.subject.look().phase == Phase::Closed => true,
             Op::Close | Op::Reset => self.subject.command(Command::Reset),
             Op::ForceOpen => self.subject.command(Command::ForceOpen),
@@ -166,10 +166,9 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Cases about probes begin with this step to get to half-open, even from a
-    /// phase where the command makes no sense. Unless the case expects a
-    /// refusal, the breaker is then taken there through an opening, recorded as
-    /// a single transition.
+    /// Cases about probes begin with this step to reach half-open, even from a phase in
+    /// which the command makes no sense. Unless the case expects a refusal, this then trips
+    /// the breaker first, and records both transitions as one.
     fn half_open(&mut self, expect: &Expect) -> bool {
         let elsewhere = expect.state.is_some_and(|state| state != Phase::HalfOpen);
         let refusal_expected = expect.error == Some(true) || elsewhere;
@@ -179,28 +178,28 @@ impl<'a> Replay<'a> {
         if refusal_expected {
             return false;
         }
-        self.listen();
+        self.process_reports();
         let from = self.phase;
         self.subject.command(Command::Trip);
         self.subject.command(Command::HalfOpen);
-        self.heard.0 = self.subject.transitions().len();
+        self.processed.0 = self.subject.transitions().len();
         self.enter(Move { from, to: Phase::HalfOpen });
         true
     }
 
-    /// Processes what the subject reported since the last time.
-    fn listen(&mut self) {
+    /// Processes what the subject has reported since the last time.
+    fn process_reports(&mut self) {
         let transitions = self.subject.transitions();
         let would_trips = self.subject.would_trips();
-        for &(step, cause) in &transitions[self.heard.0..] {
+        for &(step, cause) in &transitions[self.processed.0..] {
             // The policy is met before the breaker trips.
             Event::of(cause).into_iter().for_each(|event| self.count(event));
             self.enter(step);
         }
-        for &cause in &would_trips[self.heard.1..] {
+        for &cause in &would_trips[self.processed.1..] {
             Event::of(cause).into_iter().for_each(|event| self.count(event));
         }
-        self.heard = (transitions.len(), would_trips.len());
+        self.processed = (transitions.len(), would_trips.len());
     }
 
     fn enter(&mut self, step: Move) {

@@ -8,8 +8,9 @@ use microbreaker_model::{
 
 use crate::case::{self, Case, Decide, HalfOpen, MaxWaitTo, Op, Rule, Scope};
 
-/// The most times that a backoff multiplies, and the longest wait possible.
+/// The most times that a backoff multiplies.
 const MAX_LEVEL: u32 = 15;
+/// The longest wait possible.
 const MAX_TICKS: u64 = (1 << 31) - 1;
 
 /// The settings for `case`, or why the design rules them out.
@@ -29,7 +30,7 @@ pub(crate) fn settings(case: &Case) -> Result<Settings, String> {
         ramp: ramp(case)?,
         ..Settings::default()
     };
-    // If no other policy watches a window by time, it is there for failures in a row.
+    // A window by time that no other policy watches is there for the failures in a row.
     let others = [settings.failures_in_window.is_some(), settings.failure_rate.is_some()];
     settings.consecutive_within_window = settings.consecutive_failures.is_some()
         && matches!(settings.window, Window::Time { .. })
@@ -52,26 +53,26 @@ fn acquires(case: &Case) -> u32 {
 fn window(case: &Case) -> Result<Window, String> {
     match case.config.window {
         case::Window::Consecutive {} => {
-            // The policy needs no window, but a case that asks what was recorded does.
+            // The policy needs no window, but an expectation about what was recorded does.
             let asks = case.steps.iter().any(|step| step.expect.asks_for_window());
             Ok(if asks { Window::Count(MOST_CALLS) } else { Window::None })
         }
         case::Window::Count { size } if size > MOST_CALLS && acquires(case) > MOST_CALLS => {
             Err(format!("a window by count holds at most {MOST_CALLS} calls, not {size}"))
         }
-        // A window that never fills up may just as well be smaller.
+        // A window that never fills up may as well be smaller.
         case::Window::Count { size } => Ok(Window::Count(size.min(MOST_CALLS))),
         case::Window::Time { size, buckets } => {
             if buckets == 0 || size < buckets {
                 return Err(format!("{size} ticks cannot be divided into {buckets} buckets"));
             }
             ticks("a window", size)?;
-            // Too many buckets are merged into fewer of equal length.
+            // Merges buckets, if there are too many, into fewer of equal length.
             let most = u64::from(MOST_BUCKETS).min(buckets);
             let buckets = (1..=most).rev().find(|count| buckets % count == 0).unwrap_or(1);
             Ok(Window::Time {
                 buckets: buckets as u32,
-                // All buckets have the same length: rounding up never makes the window too
+                // All buckets have the same length. Rounded up, so that the window is never too
                 // short.
                 ticks: ticks("a bucket", size.div_ceil(buckets))?,
             })
@@ -79,8 +80,8 @@ fn window(case: &Case) -> Result<Window, String> {
     }
 }
 
-/// How the window differs from the one that `case` asks for, if it does: useful
-/// to know when the case fails.
+/// How the window differs from the one that `case` asks for, if it does. That may explain
+/// why the case fails.
 pub(crate) fn approximation(case: &Case) -> Option<String> {
     let case::Window::Time { size, buckets } = case.config.window else { return None };
     let Ok(Window::Time { buckets: had, ticks }) = window(case) else { return None };
@@ -98,7 +99,7 @@ fn backoff(case: &Case) -> Result<Option<Backoff>, String> {
     let factor = ratio(factor, 1).filter(|factor| factor.part > factor.whole).ok_or_else(|| {
         format!("the backoff multiplies by more than 1, exactly, not by {factor}")
     })?;
-    // A maximum out of reach would be rejected when built, but means no maximum.
+    // A maximum that is out of reach means none, but the configuration would reject it.
     let product = |wait: u64| wait.saturating_mul(factor.part.into()) / u64::from(factor.whole);
     let reach = (0..MAX_LEVEL).fold(case.config.open_for, |wait, _| product(wait).min(MAX_TICKS));
     let max = ticks("the backoff's maximum", max.unwrap_or(reach).min(reach))?;
@@ -121,9 +122,9 @@ fn half_open(half_open: &HalfOpen, acquires: u32, settings: &mut Settings) -> Re
         Rule::NeedOf => {
             let of = half_open.of.unwrap_or(permits);
             let need = half_open.need.unwrap_or(of);
-            // With a single probe, the two are the same.
+            // With a single probe, early and late are the same.
             if half_open.decide == Decide::Late && need.max(of) > 1 {
-                return Err("a verdict by need is given as early as it is certain".into());
+                return Err("a verdict by need is given as soon as it is certain".into());
             }
             if half_open.scope == Scope::Episode && permits != of {
                 return Err(format!(
@@ -139,8 +140,8 @@ fn half_open(half_open: &HalfOpen, acquires: u32, settings: &mut Settings) -> Re
             after
         }
     };
-    // A case with fewer acquires than permits cannot tell how many permits
-    // there are, but there may be more permits than the breaker can count.
+    // A case with fewer acquires than permits cannot tell how many permits there are. So
+    // allow no more than it can use: the breaker may not be able to count that far.
     settings.probes = permits.min(acquires.max(finished));
     if half_open.scope == Scope::Inflight {
         settings.reuse_probes_until = Some(finished);
@@ -176,12 +177,12 @@ fn percent(rate: f64) -> Result<Ratio, String> {
         .ok_or_else(|| format!("a rate is 0 to 100 percent, with few decimals, not {rate}"))
 }
 
-/// `number / of`, exactly, if it has few decimal places.
+/// `number / of` as an exact ratio, if `number` has at most 4 decimal places.
 fn ratio(number: f64, of: u32) -> Option<Ratio> {
     let decimals = |digits| 10_u32.pow(digits);
     (0..=4).map(decimals).find_map(|scale| {
         let part = number * f64::from(scale);
-        // A number that was read as a decimal is off by less than this.
+        // A number read as a decimal is off by less than this.
         let near = part.round();
         let exact = (part - near).abs() < 1e-6 && (0.0..=65_535.0).contains(&near);
         exact.then(|| Ratio { part: near as u32, whole: of * scale })

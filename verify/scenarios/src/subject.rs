@@ -22,28 +22,28 @@ pub enum End {
 pub(crate) struct Seen {
     pub(crate) phase: Phase,
     pub(crate) tally: Tally,
-    /// Whether there are enough calls for rates to mean anything.
+    /// Whether there are enough calls for rates.
     pub(crate) rated: bool,
     pub(crate) consecutive: u32,
     pub(crate) retry_after: Option<u64>,
 }
 
-/// A call, identified by the number of the step that starts it.
+/// Identifies a call: the number of the step that starts it.
 pub type Handle = usize;
 
-/// Holds the permits of calls under way.
+/// What a case is replayed on. It holds the permits of the calls in progress.
 pub(crate) trait Subject {
     fn set_clock(&mut self, tick: u64);
-    /// Starts a call. If it is refused, the error says for how many ticks, if that is known.
+    /// Starts a call. The error is how many ticks it is refused for, if that is known.
     fn acquire(&mut self, call: Handle) -> Result<(), Option<u64>>;
-    /// Ends a call that was admitted. True if it ended too late to count.
+    /// Ends an admitted call. True if it ended too late to count.
     fn finish(&mut self, call: Handle, end: End) -> bool;
     /// False if the command is refused.
     fn command(&mut self, command: Command) -> bool;
     fn look(&self) -> Seen;
     /// All transitions so far, with their causes.
     fn transitions(&self) -> Vec<(Move, Cause)>;
-    /// All trips that a dry run reported instead of tripping.
+    /// All trips that dry runs reported instead of tripping.
     fn would_trips(&self) -> Vec<Cause>;
 }
 
@@ -78,7 +78,7 @@ fn end(permit: AnyPermit<'_>, end: End) {
         End::Panicked => {
             let call = AssertUnwindSafe(|| {
                 let _in_call = InCall(Some(permit));
-                // Not `panic!`: nobody needs to read a message about this one.
+                // Not `panic!`, which would print a message.
                 resume_unwind(Box::new(()));
             });
             let _: Result<(), _> = catch_unwind(call);
@@ -199,7 +199,7 @@ pub(crate) struct ThrottleSubject<'a, W: Window> {
     permits: HashMap<Handle, AnyPermit<'a>>,
 }
 
-/// A clock that its owner can still set.
+/// The throttle's clock, which the replay can set.
 pub(crate) struct Ticks(pub(crate) SharedClock);
 
 impl Clock for Ticks {

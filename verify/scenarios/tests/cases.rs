@@ -1,11 +1,11 @@
-//! The project's own cases hold, and a case that should fail does fail.
+//! The project's own cases pass, and a case that should fail does.
 
 use microbreaker_scenarios::case::{self, Case};
 use microbreaker_scenarios::check::{Verdict, check};
 use microbreaker_scenarios::pictures;
 
 #[test]
-fn every_case_holds_on_the_breaker_and_on_the_model() {
+fn every_case_passes_on_the_breaker_and_on_the_model() {
     let entries = case::load(&pictures::cases()).unwrap();
     assert!(entries.len() >= 68 + 18, "cases are missing: {}", entries.len());
     for entry in entries {
@@ -15,7 +15,7 @@ fn every_case_holds_on_the_breaker_and_on_the_model() {
     }
 }
 
-/// Trips at the second failure in a row, for 100 ticks.
+/// A case with `steps`, on a breaker that trips at two failures in a row, for 100 ticks.
 fn case(steps: &str) -> Case {
     let config = r#"{"window": {"kind": "consecutive"}, "consecutive_failures": 2, "open_for": 100,
         "half_open": {"permits": 1, "scope": "episode", "rule": "need_of", "need": 1, "of": 1}}"#;
@@ -29,7 +29,8 @@ const TRIP: &str = r#"
     {"at": 7, "op": "acquire", "call": "b"},
     {"at": 7, "op": "panic", "call": "b"}"#;
 
-/// The complaint of a check with `expect` after the trip, at `tick`.
+/// The failure of a case that trips the breaker and then checks `expect` at `tick`, if it
+/// fails.
 fn complaint(tick: u64, expect: &str) -> Option<String> {
     let check_step = format!(r#"{TRIP}, {{"at": {tick}, "op": "check", "expect": {expect}}}"#);
     match check(&case(&check_step)) {
@@ -76,7 +77,7 @@ fn every_expectation_can_fail() {
 fn a_phase_that_began_by_itself_is_fresh() {
     let due = r#"{"state": "half_open", "calls": 0, "rejected": 0, "retry_after": 0}"#;
     assert_eq!(complaint(107, due), None);
-    // Listed as seen, or as reported so far.
+    // The transitions may be those that a reader sees, or those reported so far.
     assert_eq!(complaint(107, r#"{"transitions": ["closed>open", "open>half_open"]}"#), None);
     assert_eq!(complaint(107, r#"{"transitions": ["closed>open"]}"#), None);
 }
@@ -91,18 +92,18 @@ fn a_permit_without_a_name_is_held() {
 }
 
 #[test]
-fn half_open_by_hand_is_refused_if_that_is_expected() {
+fn the_command_half_open_is_refused_only_if_that_is_expected() {
     let refused = r#"{"at": 0, "op": "half_open", "expect": {"error": true, "state": "closed"}}"#;
     let elsewhere = r#"{"at": 0, "op": "half_open", "expect": {"state": "closed"}}"#;
-    let led = r#"{"at": 0, "op": "half_open",
+    let through_an_opening = r#"{"at": 0, "op": "half_open",
         "expect": {"state": "half_open", "transitions": ["closed>half_open"], "error": false}}"#;
-    for steps in [refused, elsewhere, led] {
+    for steps in [refused, elsewhere, through_an_opening] {
         assert!(matches!(check(&case(steps)), Verdict::Passed), "{steps}");
     }
 }
 
 #[test]
-fn the_clock_wraps_below_the_ticks_of_a_case() {
+fn a_case_may_run_past_the_end_of_the_clock() {
     let at = (5_u64 << 32) - 50;
     let steps = format!(
         r#"{{"at": {at}, "op": "open"}},
@@ -115,10 +116,10 @@ fn the_clock_wraps_below_the_ticks_of_a_case() {
 }
 
 #[test]
-fn what_the_design_rules_out_is_skipped_with_the_reason() {
-    let never = case(r#"{"at": 0, "op": "check"}"#);
+fn a_case_that_the_design_rules_out_is_skipped_with_the_reason() {
+    let base = case(r#"{"at": 0, "op": "check"}"#);
     let skipped = |change: &dyn Fn(&mut Case)| {
-        let mut case = never.clone();
+        let mut case = base.clone();
         change(&mut case);
         match check(&case) {
             Verdict::Skipped(reason) => reason,
@@ -134,7 +135,7 @@ fn what_the_design_rules_out_is_skipped_with_the_reason() {
 }
 
 #[test]
-fn nothing_is_ignored_silently() {
+fn unknown_fields_and_names_are_errors() {
     let unknown = [
         r#"{"at": 0, "op": "check", "expect": {"stat": "open"}}"#,
         r#"{"at": 0, "op": "look"}"#,
@@ -148,7 +149,7 @@ fn nothing_is_ignored_silently() {
         );
         assert!(serde_json::from_str::<Case>(&json).is_err(), "{step}");
     }
-    let nobody = case(r#"{"at": 0, "op": "success", "call": "nobody"}"#);
-    let Verdict::Failed(failure) = check(&nobody) else { panic!("a call that never began ended") };
-    assert!(failure.to_string().contains("no call named nobody"), "{failure}");
+    let unknown_call = case(r#"{"at": 0, "op": "success", "call": "x"}"#);
+    let Verdict::Failed(failure) = check(&unknown_call) else { panic!("it ended no call") };
+    assert!(failure.to_string().contains("no call named x"), "{failure}");
 }

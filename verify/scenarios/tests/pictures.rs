@@ -6,17 +6,17 @@ use std::fs;
 use microbreaker_scenarios::pictures::{folder, pictures};
 
 #[test]
-fn pictures_are_as_drawn() {
+fn every_picture_is_up_to_date() {
     for picture in pictures().unwrap() {
         let name = picture.path.display();
         let kept = fs::read_to_string(&picture.path).unwrap_or_default();
-        // Not `assert_eq`: printing two pictures of ten kilobytes each helps nobody.
-        assert!(kept == picture.svg, "{name} has drifted: run `cargo xtask pictures`");
+        // Not `assert_eq`, which would print two pictures of ten kilobytes each.
+        assert!(kept == picture.svg, "{name} is out of date: run `cargo xtask pictures`");
     }
 }
 
 #[test]
-fn the_page_shows_every_picture_there_is() {
+fn the_page_shows_every_picture() {
     let page = fs::read_to_string(folder().with_file_name("policies.md")).unwrap();
     let links = page.split("](pictures/").skip(1).filter_map(|rest| rest.split_once(')'));
     let shown: BTreeSet<String> = links.map(|(file, _)| file.to_owned()).collect();

@@ -2,15 +2,16 @@
 
 use crate::case::{Case, Op, Step};
 
-/// The least width of the time axis, and the width that each step gets on top
-/// of the time since the one before: many steps have the same tick.
+/// The least width of the time axis.
 const WIDTH: f64 = 640.0;
+/// The width of each step, in addition to that of the time since the step before, because many
+/// steps have the same tick.
 const STEP: f64 = 14.0;
-/// The width for the end of a call that began in the step before.
+/// The same, for the end of a call that began in the step before.
 const END: f64 = 9.0;
 
 pub(super) struct Scale {
-    /// Where each step is, and one more entry for the end.
+    /// The x coordinate of each step, and one more for the end.
     steps: Vec<f64>,
     ticks: Vec<u64>,
 }
@@ -24,7 +25,7 @@ impl Scale {
             ticks.windows(2).map(|pair| pair[1].saturating_sub(pair[0]) as f64).collect();
         let total: f64 = elapsed.iter().sum();
         let steps: f64 = least.iter().sum::<f64>() + 2.0 * STEP;
-        // The width left over by the steps is divided in proportion to time.
+        // The width that the steps leave over is divided in proportion to time.
         let spare = if total > 0.0 { (WIDTH - steps).max(WIDTH / 3.0) } else { 0.0 };
         let stretch = if total > 0.0 { 1.0 } else { (WIDTH / steps).clamp(1.0, 2.5) };
         let mut x = left + STEP;
@@ -37,12 +38,12 @@ impl Scale {
         Self { steps: places, ticks }
     }
 
-    /// Where a step is.
+    /// The x coordinate of a step.
     pub(super) fn step(&self, index: usize) -> f64 {
         self.steps[index]
     }
 
-    /// Where a tick between a step and the next one is.
+    /// The x coordinate of a tick between a step and the next one.
     pub(super) fn between(&self, index: usize, tick: u64) -> f64 {
         let (from, to) = (self.steps[index], self.steps[index + 1]);
         let since = tick.saturating_sub(self.ticks[index]) as f64;

@@ -1,4 +1,4 @@
-//! What a replay has to show, in x coordinates of the picture.
+//! What the picture of a replay shows, with its x coordinates.
 
 use microbreaker::Phase;
 
@@ -35,13 +35,13 @@ pub(super) struct Call {
     pub(super) stale: bool,
 }
 
-/// A quantity that a policy watches.
+/// A quantity that a policy watches, against time.
 pub(super) struct Meter {
     pub(super) name: &'static str,
     pub(super) limit: Option<f64>,
     pub(super) top: f64,
     pub(super) unit: &'static str,
-    /// Runs of points, each covering a time in which the quantity is watched.
+    /// A run of points for each time span in which the quantity is watched.
     pub(super) runs: Vec<Vec<(f64, f64)>>,
 }
 
@@ -50,7 +50,7 @@ struct Look {
     x: f64,
     tick: u64,
     seen: Seen,
-    /// Failures in a row, including those that just tripped the breaker.
+    /// Failures in a row, including the one that just tripped the breaker.
     streak: u32,
 }
 
@@ -146,14 +146,14 @@ fn calls(case: &Case, frames: &[Frame], scale: &Scale) -> Vec<Call> {
 
 /// Whose outcomes a meter shows.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Of {
+enum Source {
     Calls,
     Probes,
 }
 
-impl Of {
+impl Source {
     /// Whether those outcomes are watched in `phase`.
-    fn are_watched(self, phase: Phase) -> bool {
+    fn is_watched(self, phase: Phase) -> bool {
         match self {
             Self::Calls => matches!(phase, Phase::Closed | Phase::MetricsOnly),
             Self::Probes => phase == Phase::HalfOpen,
@@ -167,7 +167,7 @@ fn meters(case: &Case, looks: &[Look], end: f64) -> Vec<Meter> {
     let by_need = half_open.rule == Rule::NeedOf;
     let needed = half_open.need.filter(|_| by_need && half_open.permits > 1);
     let judged_rate = config.failure_rate.filter(|_| !by_need);
-    // A throttle refuses once this share of calls was failed or refused.
+    // A throttle starts to refuse when this share of calls has failed or been refused.
     let refusing =
         config.throttle.map(|throttle| 100.0 - 1_000.0 / f64::from(throttle.multiplier_tenths));
 
@@ -183,26 +183,32 @@ fn meters(case: &Case, looks: &[Look], end: f64) -> Vec<Meter> {
     let slow_rate = |look: &Look| rate(look, look.seen.tally.slow);
 
     type Value<'a> = &'a dyn Fn(&Look) -> f64;
-    let all: [(Option<f64>, &str, &str, Of, Value<'_>); 7] = [
-        (config.consecutive_failures.map(f64::from), "failures in a row", "", Of::Calls, &streak),
-        (config.failure_count.map(f64::from), "failures in window", "", Of::Calls, &failed),
-        (config.failure_rate, "failure rate", "%", Of::Calls, &failure_rate),
-        (config.slow_rate, "slow-call rate", "%", Of::Calls, &slow_rate),
-        (refusing, "failed or refused", "%", Of::Calls, &failure_rate),
-        (needed.map(f64::from), "probes succeeded", "", Of::Probes, &succeeded),
-        (judged_rate, "probes' failure rate", "%", Of::Probes, &failure_rate),
+    let all: [(Option<f64>, &str, &str, Source, Value<'_>); 7] = [
+        (
+            config.consecutive_failures.map(f64::from),
+            "failures in a row",
+            "",
+            Source::Calls,
+            &streak,
+        ),
+        (config.failure_count.map(f64::from), "failures in window", "", Source::Calls, &failed),
+        (config.failure_rate, "failure rate", "%", Source::Calls, &failure_rate),
+        (config.slow_rate, "slow-call rate", "%", Source::Calls, &slow_rate),
+        (refusing, "failed or refused", "%", Source::Calls, &failure_rate),
+        (needed.map(f64::from), "probes succeeded", "", Source::Probes, &succeeded),
+        (judged_rate, "probes' failure rate", "%", Source::Probes, &failure_rate),
     ];
-    let meters = all.into_iter().filter_map(|(limit, name, unit, of, value)| {
+    let meters = all.into_iter().filter_map(|(limit, name, unit, source, value)| {
         let limit = limit?;
-        // A breaker closes at the last success that was needed.
-        let at_close = (of == Of::Probes && unit.is_empty()).then_some(limit);
-        let runs = runs(looks, end, value, at_close, of);
+        // The breaker closes with the last success that is needed.
+        let at_close = (source == Source::Probes && unit.is_empty()).then_some(limit);
+        let runs = runs(looks, end, value, at_close, source);
         let most = runs.iter().flatten().map(|&(_, value)| value).fold(limit, f64::max);
         let top = if unit == "%" { 100.0 } else { most };
         Some(Meter { name, limit: Some(limit), top, unit, runs })
     });
     let meters = meters.chain(ramp(case, looks, end));
-    // A meter that never has anything to show would only confuse.
+    // A meter that stays at 0 would only confuse.
     meters.filter(|meter| meter.runs.iter().flatten().any(|&(_, value)| value > 0.0)).collect()
 }
 
@@ -231,18 +237,18 @@ fn ramp(case: &Case, looks: &[Look], end: f64) -> Option<Meter> {
     Some(Meter { name: "calls admitted", limit: None, top: 100.0, unit: "%", runs })
 }
 
-/// The values while they are watched, and the last one as that ends.
+/// The values while `source` is watched, and the last one when that ends.
 fn runs(
     looks: &[Look],
     end: f64,
     value: &dyn Fn(&Look) -> f64,
     at_close: Option<f64>,
-    of: Of,
+    source: Source,
 ) -> Vec<Vec<(f64, f64)>> {
     let mut runs: Vec<Vec<(f64, f64)>> = Vec::new();
     let mut was_watched = false;
     for look in looks {
-        let is_watched = of.are_watched(look.seen.phase);
+        let is_watched = source.is_watched(look.seen.phase);
         if is_watched && !was_watched {
             runs.push(Vec::new());
         }
