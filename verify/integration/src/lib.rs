@@ -1,4 +1,4 @@
-//! What `microbreaker-std` does with each of its features enabled, together
-//! with the crates that they support. Its README is tested here as well:
+//! Tests `microbreaker-std` with all its features, together with the crates that they
+//! support, and the examples in its README:
 //!
 #![doc = include_str!("../../../std-adapter/README.md")]

@@ -1,4 +1,4 @@
-//! Breakers over HTTP, without a socket.
+//! The admin routes, without a socket.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ use tower::ServiceExt;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Breakers `users` and `users/a`; each trips when half of four calls fail.
+/// Breakers `users` and `users/a`. Each trips once half of at least four calls have failed.
 fn registry(clock: &PausedClock) -> Registry {
     let template = Breaker::builder("template").failure_rate(50).min_calls(4).last_calls(10);
     let registry = Registry::new(template.open_for(30 * SECOND).clock(clock.clone())).unwrap();
@@ -57,7 +57,7 @@ async fn every_breaker_is_listed_with_its_phase_and_rates() {
     clock.advance(SECOND);
     let (status, list) = answer(&Admin::new(registry).router(), request("GET", "/breakers")).await;
     assert_eq!((status, names(&list)), (200, vec!["users", "users/a"]));
-    assert_eq!(list["commands"], json!([]), "nothing can be done");
+    assert_eq!(list["commands"], json!([]), "no command is allowed");
     assert_eq!(
         list["breakers"][0],
         json!({
@@ -70,7 +70,7 @@ async fn every_breaker_is_listed_with_its_phase_and_rates() {
 }
 
 #[tokio::test]
-async fn a_pattern_selects() {
+async fn a_pattern_selects_breakers() {
     let router = Admin::new(registry(&PausedClock::new())).router();
     let (_, list) = answer(&router, request("GET", "/breakers?matching=users/*")).await;
     assert_eq!(names(&list), ["users/a"]);
@@ -105,7 +105,7 @@ async fn every_command_does_what_it_says() {
         assert_eq!(registry.get("users/a").phase(), phase);
         assert!(list["commands"].as_array().unwrap().contains(&json!(command)));
     }
-    assert_eq!(registry.get("users").phase(), Phase::Closed, "nobody asked for this one");
+    assert_eq!(registry.get("users").phase(), Phase::Closed, "the other is left alone");
 }
 
 #[tokio::test]
@@ -134,22 +134,22 @@ async fn errors_say_what_is_allowed() {
         assert!(why["allowed"].as_str().unwrap().contains(allowed), "{path}: {why}");
     }
     let (_, list) = answer(&router, request("GET", "/breakers")).await;
-    assert_eq!(names(&list), ["users", "users/a"], "asking for a name makes no breaker");
+    assert_eq!(names(&list), ["users", "users/a"], "a request creates no breaker");
 }
 
 #[tokio::test]
-async fn nobody_controls_unless_control_is_enabled() {
+async fn commands_are_forbidden_unless_control_is_enabled() {
     let registry = registry(&PausedClock::new());
     let router = Admin::new(registry.clone()).router();
     let (status, why) = answer(&router, request("POST", "/breakers/users/force-open")).await;
     assert_eq!(status, 403, "{why}");
     assert_eq!(registry.get("users").phase(), Phase::Closed);
     let got = router.oneshot(request("GET", "/breakers/users/reset")).await.unwrap();
-    assert_eq!(got.status(), StatusCode::METHOD_NOT_ALLOWED, "a link controls nothing");
+    assert_eq!(got.status(), StatusCode::METHOD_NOT_ALLOWED, "a link is no command");
 }
 
 #[tokio::test]
-async fn the_application_decides_who_controls() {
+async fn the_application_decides_who_may_give_commands() {
     let registry = registry(&PausedClock::new());
     let admin = Admin::new(registry.clone()).control(|request, breaker, command| {
         let by = request.headers.get("by").map(|by| by.as_bytes());
@@ -167,8 +167,8 @@ async fn the_application_decides_who_controls() {
     };
     let ada = || "ada".parse().unwrap();
     let bob = || "bob".parse().unwrap();
-    let nobody = answer(&router, request("POST", "/breakers/users/trip")).await;
-    assert_eq!(nobody, (401, json!("who are you?")));
+    let anonymous = answer(&router, request("POST", "/breakers/users/trip")).await;
+    assert_eq!(anonymous, (401, json!("who are you?")));
     assert_eq!(by(bob(), "/breakers/users/trip").await, (403, json!("ask ada")));
     assert_eq!(by(bob(), "/breakers/users%2Fa/reset").await.0, 403);
     assert_eq!(registry.get("users").phase(), Phase::Closed);
@@ -177,9 +177,10 @@ async fn the_application_decides_who_controls() {
     assert_eq!(by(bob(), "/breakers/users/reset").await.0, 200);
 }
 
-/// The browser of a user who may control would send the request with their cookies.
+/// Otherwise the browser of a user who may give commands would send that page's request with
+/// the user's cookies.
 #[tokio::test]
-async fn a_page_of_another_site_controls_nothing() {
+async fn a_page_of_another_site_can_give_no_commands() {
     let registry = registry(&PausedClock::new());
     let router = open_to_all(&registry);
     for (headers, allowed) in [
@@ -230,7 +231,7 @@ async fn a_command_to_a_pattern_reports_each_result() {
 }
 
 #[tokio::test]
-async fn a_command_to_all_is_allowed_for_each() {
+async fn a_command_to_all_needs_permission_for_each() {
     let registry = registry(&PausedClock::new());
     let admin = Admin::new(registry.clone()).control(|_, breaker, command| {
         let allowed = &**breaker.name() == "users" && command == Command::ForceOpen;
@@ -269,7 +270,7 @@ async fn a_command_to_all_has_the_same_protections() {
     assert_eq!(registry.get("users").phase(), Phase::Closed);
 }
 
-/// Names can be anything.
+/// A breaker's name can be any text.
 #[tokio::test]
 async fn a_breaker_may_be_named_like_a_route() {
     let registry = registry(&PausedClock::new());
@@ -283,31 +284,31 @@ async fn a_breaker_may_be_named_like_a_route() {
     }
 }
 
-/// The next server-sent event that is already there: its name and its data.
+/// The next server-sent event, if there is one already: its name and its data.
 fn next(events: &mut BodyDataStream) -> Option<(String, Value)> {
     let text = events.next().now_or_never()?.unwrap().unwrap();
     let text = str::from_utf8(&text).unwrap();
     let field = |name| text.lines().find_map(|line| line.strip_prefix(name));
     let data: Value = serde_json::from_str(field("data: ").unwrap()).unwrap();
     let number = data.get("number").map(Value::to_string);
-    assert_eq!(field("id: "), number.as_deref(), "a browser goes on after it");
+    assert_eq!(field("id: "), number.as_deref(), "a browser resumes after it");
     Some((field("event: ").unwrap().to_owned(), data))
 }
 
-/// The numbers of all events that are already there; none is missing.
+/// The numbers of all events so far.
 fn numbers(mut events: BodyDataStream) -> Vec<u64> {
     let next = || next(&mut events).map(|(_, told)| told["number"].as_u64().unwrap());
     std::iter::from_fn(next).collect()
 }
 
-async fn told(router: &Router, request: Request<Body>) -> BodyDataStream {
+async fn stream(router: &Router, request: Request<Body>) -> BodyDataStream {
     let response = router.clone().oneshot(request).await.unwrap();
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     response.into_body().into_data_stream()
 }
 
 async fn events(router: Router) -> BodyDataStream {
-    told(&router, request("GET", "/events")).await
+    stream(&router, request("GET", "/events")).await
 }
 
 #[tokio::test]
@@ -369,7 +370,7 @@ async fn past_events_can_be_requested() {
     let (status, past) = answer(&router, request("GET", "/history")).await;
     let happened = |i: usize| ["event", "from", "to", "cause"].map(|key| &past["events"][i][key]);
     assert_eq!((status, &past["forgotten"]), (200, &json!(0)));
-    assert_eq!(past["events"].as_array().unwrap().len(), 3, "from the admin's making on: {past}");
+    assert_eq!(past["events"].as_array().unwrap().len(), 3, "since the admin was created: {past}");
     assert_eq!(happened(0), ["transition", "open", "closed", "manual"]);
     assert_eq!(past["events"][0]["breaker"]["name"], "users");
     assert_eq!(happened(1), ["transition", "closed", "metrics_only", "manual"]);
@@ -380,7 +381,7 @@ async fn past_events_can_be_requested() {
     assert_eq!(some["events"].as_array().unwrap()[..], past["events"].as_array().unwrap()[1..]);
 }
 
-/// Names may come from outside.
+/// Names may come from requests, so anyone could fill the memory.
 #[tokio::test]
 async fn history_is_bounded_and_reports_what_it_dropped() {
     let registry = registry(&PausedClock::new());
@@ -397,7 +398,7 @@ async fn history_is_bounded_and_reports_what_it_dropped() {
     assert_eq!(past["forgotten"], 2_000);
     assert_eq!(past["events"].as_array().unwrap().len(), 1_000);
     assert_eq!(past["events"][0]["breaker"]["name"], "2000");
-    let mut events = told(&router, request("GET", "/events?after=0")).await;
+    let mut events = stream(&router, request("GET", "/events?after=0")).await;
     assert_eq!(next(&mut events), Some(("missed".to_owned(), json!({ "events": 2_000 }))));
     assert_eq!(json!(numbers(events)[0]), past["events"][0]["number"]);
 }
@@ -409,26 +410,30 @@ async fn a_reader_starts_anywhere_and_continues() {
     let router = Admin::new(registry).router();
     users.trip();
     users.reset();
-    let all = told(&router, request("GET", "/events?after=0")).await;
+    let all = stream(&router, request("GET", "/events?after=0")).await;
     users.disable();
     let all = numbers(all);
-    assert_eq!(all, [all[0], all[0] + 1, all[0] + 2], "what has happened, then what happens");
+    assert_eq!(all, [all[0], all[0] + 1, all[0] + 2], "past events, then new ones");
 
     let after = async |query: &str, heard: Option<&str>| {
         let mut request = request("GET", &format!("/events{query}"));
         if let Some(heard) = heard {
             request.headers_mut().insert("last-event-id", heard.parse().unwrap());
         }
-        numbers(told(&router, request).await)
+        numbers(stream(&router, request).await)
     };
     const NOTHING: [u64; 0] = [];
     let number = |n: u64| n.to_string();
     assert_eq!(after(&format!("?after={}", all[0]), None).await, all[1..]);
     assert_eq!(after(&format!("?after={}", all[2]), None).await, NOTHING);
     assert_eq!(after("", None).await, NOTHING);
-    assert_eq!(after("?after=0", Some(&number(all[1]))).await, all[2..], "a browser is back");
-    assert_eq!(after("", Some(&number(all[0] - 7))).await, all, "it had heard the predecessor");
-    assert_eq!(after("", Some(&number(u64::MAX))).await, all, "whose clock was ahead");
+    assert_eq!(after("?after=0", Some(&number(all[1]))).await, all[2..], "a browser reconnects");
+    assert_eq!(
+        after("", Some(&number(all[0] - 7))).await,
+        all,
+        "it had read from a previous process"
+    );
+    assert_eq!(after("", Some(&number(u64::MAX))).await, all, "and that one's clock was ahead");
     assert_eq!(after("", Some("nonsense")).await, NOTHING);
 }
 
@@ -443,7 +448,7 @@ async fn a_reader_that_joins_midway_gets_every_event_once() {
             users.reset();
         }
     });
-    let mut events = told(&router, request("GET", "/events?after=0")).await;
+    let mut events = stream(&router, request("GET", "/events?after=0")).await;
     let mut heard = Vec::new();
     while heard.len() < 500 {
         match next(&mut events) {

@@ -1,4 +1,4 @@
-//! Settings from files.
+//! Settings read from files.
 
 use std::time::Duration;
 
@@ -117,7 +117,7 @@ fn a_profile_takes_precedence() {
     let payments = Settings { consecutive_failures: Some(3), ..defaults.clone() };
     assert_eq!(production.settings("payments"), payments);
     let search = production.settings("search");
-    assert_eq!(search.open_for, Some(Duration::from_secs(5)), "of the general part");
+    assert_eq!(search.open_for, Some(Duration::from_secs(5)), "from outside the profile");
     assert_eq!(search.probe_timeout, Some(ProbeTimeout::After(Duration::from_secs(2))));
     assert_eq!(search.min_calls, Some(50));
     assert_eq!(
@@ -208,7 +208,7 @@ fn errors_give_the_path_and_what_is_allowed() {
     );
 }
 
-/// The error is in the general part, but shows up only in a breaker.
+/// The error is in the defaults, but shows up only when a breaker is checked.
 #[test]
 fn the_path_leads_to_the_value() {
     let text = "[defaults]\nopen_for = '30s'\nlast_calls = 9\nmin_calls = 10\nfailure_rate = 50\n[breakers.a]\nprobes = 2";
@@ -222,7 +222,7 @@ fn the_path_leads_to_the_value() {
 fn breakers_may_be_complete_without_defaults() {
     let alone = "[breakers.a]\nconsecutive_failures = 3\nopen_for = '30s'";
     assert!(read(alone).is_ok());
-    assert!(read("").is_err(), "but somebody has to say something");
+    assert!(read("").is_err(), "but not if the file sets nothing");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What Prometheus would scrape.
+//! The metrics that Prometheus scrapes.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,7 @@ use microbreaker_std::{Breaker, Builder, Outcome, Registry};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Runs `test` with a recorder of its own.
+/// Runs `test` with its own recorder.
 fn recorded(test: impl FnOnce(&PrometheusHandle)) {
     let recorder = PrometheusBuilder::new().build_recorder();
     with_local_recorder(&recorder, || test(&recorder.handle()));
@@ -27,7 +27,7 @@ fn builder(clock: &PausedClock) -> Builder {
         .clock(clock.clone())
 }
 
-/// The lines of a scrape that hold a value.
+/// The lines of a scrape that have a value.
 fn scrape(breaker: &Breaker, prometheus: &PrometheusHandle) -> Vec<String> {
     breaker.publish_metrics();
     let text = prometheus.render();
@@ -76,7 +76,7 @@ fn everything_is_measured_and_carries_the_name() {
     });
 }
 
-/// In some breakers, the gauge of a phase stays where it was.
+/// In some other breakers, the gauge of a phase stays 1 after the phase.
 #[test]
 fn one_phase_is_one_and_the_others_are_zero_at_every_scrape() {
     recorded(|prometheus| {
@@ -85,7 +85,7 @@ fn one_phase_is_one_and_the_others_are_zero_at_every_scrape() {
         let enter: [(&str, &dyn Fn()); 6] = [
             ("closed", &|| breaker.reset()),
             ("open", &|| breaker.trip()),
-            // No call was made: the scrape itself finds out.
+            // No call is made: the scrape itself notices.
             ("half_open", &|| clock.advance(10 * SECOND)),
             ("forced_open", &|| breaker.force_open()),
             ("disabled", &|| breaker.disable()),
@@ -250,7 +250,7 @@ fn calls_that_a_thread_makes_while_it_ends_are_counted() {
     let breaker = builder(&PausedClock::new()).build().unwrap();
     let of_thread = breaker.clone();
     std::thread::spawn(move || {
-        // Both are destroyed when the thread ends, this one last because it is older.
+        // Both are destroyed when the thread ends, this one last, because it is older.
         LAST.with_borrow_mut(|last| last.push(CallsWhenDropped(of_thread.clone())));
         call(&of_thread, Outcome::Success);
     })

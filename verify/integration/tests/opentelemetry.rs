@@ -1,4 +1,4 @@
-//! What reaches OpenTelemetry through its bridges to `tracing` and `metrics`.
+//! What reaches OpenTelemetry through the bridges from `tracing` and `metrics`.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Trips at the first failure.
+/// A breaker that trips at the first failure.
 fn touchy(clock: &PausedClock) -> Breaker {
     let builder = Breaker::builder("users").consecutive_failures(1).open_for(SECOND);
     builder.measure_durations().clock(clock.clone()).build().unwrap()
@@ -104,7 +104,7 @@ fn series(exported: &ResourceMetrics) -> Vec<String> {
 }
 
 #[test]
-fn what_is_measured_is_exported_however_often() {
+fn metrics_are_exported_once_however_often_they_are_published() {
     let exporter = InMemoryMetricExporter::default();
     let provider = SdkMeterProvider::builder().with_periodic_exporter(exporter.clone()).build();
     let recorder = OpenTelemetryRecorder::new(provider.meter("test"));

@@ -1,4 +1,4 @@
-//! The page in a real browser: `cargo xtask page`.
+//! The dashboard in a real browser: `cargo xtask page`.
 
 mod browser;
 
@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 const NOT_A_TAG: &str = "<img src=x onerror=document.title='run'>";
 
-/// Breakers `users` and one with an odd name, and the router that serves their page.
+/// Two breakers, `users` and one with an odd name, and the router that serves their page.
 fn app() -> (Registry, Router) {
     let template = Breaker::builder("template").failure_rate(50).min_calls(4).last_calls(10);
     let template = template.open_for(Duration::from_secs(30)).clock(PausedClock::new());
@@ -71,7 +71,7 @@ async fn the_page_shows_what_happens_and_controls() {
     assert!(refused.contains("half-open was refused: a breaker that is closed"), "{refused}");
 
     assert_eq!(browser.text("tr:nth-child(1) .name").await, NOT_A_TAG);
-    assert_eq!(browser.text("title").await, "Circuit breakers", "names are no code");
+    assert_eq!(browser.text("title").await, "Circuit breakers", "a name is not run as code");
     browser.write("#matching", "u*").await;
     browser.text("#breakers tr:first-child[data-name='users']").await;
     assert_eq!(browser.text("#summary").await, "1 in all, 0 not closed");
@@ -108,7 +108,8 @@ async fn the_page_shows_what_has_happened() {
     let driver = Driver::start();
     let browser = driver.browser().await;
     browser.open(&page).await;
-    let closed = ".timeline .closed:not([style*='left: 0%'])"; // It was not there before.
+    // The breaker did not exist at the left end of the timeline.
+    let closed = ".timeline .closed:not([style*='left: 0%'])";
     let timeline = format!("{closed} + .open + .half_open + .disabled:last-child");
     browser.text(&format!("{} {timeline}", row("disabled"))).await;
     for (line, what) in [(1, "half open → disabled"), (2, "open → half open"), (3, "closed → open")]
@@ -126,7 +127,7 @@ async fn the_page_shows_what_has_happened() {
     browser.close().await;
 }
 
-/// A server that drops all its connections when it ends.
+/// A server that drops its connections when it ends.
 struct Server {
     end: oneshot::Sender<()>,
     thread: JoinHandle<()>,

@@ -1,4 +1,4 @@
-//! Changing settings while other threads make calls.
+//! Changes settings while another thread makes calls.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +9,8 @@ use microbreaker_std::{Breaker, EventKind, Phase};
 
 thread_local!(static TRIPS: Cell<u32> = const { Cell::new(0) });
 
-/// A failure that trips is reported on the thread that made the call, unless it
-/// came too late for its settings: then it is stale.
+/// A failure that trips the breaker is reported on the thread that made the call, unless the
+/// settings have changed since the call began: then it is stale.
 #[test]
 fn no_trip_is_lost_while_settings_change() {
     let builder = Breaker::builder("users").consecutive_failures(1).clock(PausedClock::new());
@@ -25,15 +25,15 @@ fn no_trip_is_lost_while_settings_change() {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let caller = scope.spawn(|| {
-            let mut told = 0;
-            while !done.load(Ordering::Relaxed) || told < 1_000 {
+            let mut reported = 0;
+            while !done.load(Ordering::Relaxed) || reported < 1_000 {
                 breaker.reset();
                 let Ok(permit) = breaker.try_acquire() else { continue };
                 let (trips, stale) = (TRIPS.get(), breaker.counts().stale);
                 permit.failure();
                 let was_stale = breaker.counts().stale > stale;
-                assert!(was_stale || TRIPS.get() > trips, "a trip that nobody was told of");
-                told += u32::from(!was_stale);
+                assert!(was_stale || TRIPS.get() > trips, "a trip was not reported");
+                reported += u32::from(!was_stale);
             }
         });
         for _ in 0..30_000 {

@@ -31,10 +31,10 @@ async fn a_slow_reader_is_told_how_many_it_missed() {
     }
     assert_eq!(slow.next().await.unwrap(), Err(Missed(300 - 256)));
     for _ in 0..256 {
-        assert!(slow.next().await.unwrap().is_ok(), "the others are all there");
+        assert!(slow.next().await.unwrap().is_ok(), "it gets all the others");
     }
     assert!(slow.next().now_or_never().is_none());
-    assert!(slower.next().await.unwrap().is_err(), "each reader for itself");
+    assert!(slower.next().await.unwrap().is_err(), "each reader on its own");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! The alerts and the dashboard query only series that exist. That the alerts
-//! fire when they should is checked by `promtool test rules`.
+//! The alerts and the dashboard query only series that exist. `promtool test rules` checks
+//! that the alerts fire when they should.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -54,7 +54,7 @@ fn alerts_and_dashboard_use_only_existing_series_and_phases() {
 #[test]
 fn every_series_is_in_the_dashboard() {
     let (scrape, shown) = (scrape(), names(DASHBOARD));
-    // For a histogram the sum and the count are enough.
+    // For a histogram, the sum and the count are enough.
     let measured = names(&scrape).into_iter().filter(|it| !it.ends_with("_duration_seconds"));
     let missing: Vec<_> = measured.filter(|name| !shown.contains(name)).collect();
     assert_eq!(missing, [""; 0]);

@@ -17,13 +17,14 @@ use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, load_shed, tim
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Counts its calls, and is ready and answers as told.
+/// A service that counts how often it is polled and called. The test sets whether it is
+/// ready, and what it answers.
 #[derive(Clone, Default)]
-struct Inner(Rc<Told>);
+struct Inner(Rc<InnerState>);
 
 #[derive(Default)]
-struct Told {
-    asked: Cell<u32>,
+struct InnerState {
+    polled: Cell<u32>,
     called: Cell<u32>,
     is_ready: Cell<Option<Result<(), &'static str>>>,
     answer: Cell<Option<Result<u32, &'static str>>>,
@@ -35,7 +36,7 @@ impl Service<()> for Inner {
     type Future = Pin<Box<dyn Future<Output = Result<u32, &'static str>>>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
-        self.0.asked.set(self.0.asked.get() + 1);
+        self.0.polled.set(self.0.polled.get() + 1);
         self.0.is_ready.get().map_or(Poll::Pending, Poll::Ready)
     }
 
@@ -55,8 +56,8 @@ struct Bench {
     service: BreakerService<Inner>,
 }
 
-/// A service behind a breaker that trips at the first failure. The service is
-/// ready and answers 42.
+/// A service that is ready and answers 42, behind a breaker that trips at the first
+/// failure.
 fn bench() -> Bench {
     let clock = PausedClock::new();
     let breaker = Breaker::builder("users").consecutive_failures(1).open_for(SECOND);
@@ -86,14 +87,14 @@ fn is_rejected(answer: &Poll<Result<u32, BoxError>>) -> bool {
 }
 
 #[test]
-fn while_open_the_inner_service_is_neither_asked_nor_called() {
+fn while_open_the_inner_service_is_neither_polled_nor_called() {
     let Bench { breaker, inner, mut service, .. } = bench();
     breaker.trip();
     for _ in 0..10 {
         assert!(is_rejected(&request(&mut service)));
     }
-    assert_eq!((inner.0.asked.get(), inner.0.called.get()), (0, 0));
-    assert_eq!(breaker.counts().rejections, 10, "the breaker knows of all of them");
+    assert_eq!((inner.0.polled.get(), inner.0.called.get()), (0, 0));
+    assert_eq!(breaker.counts().rejections, 10, "the breaker counts all of them");
 }
 
 #[test]
@@ -112,10 +113,10 @@ fn it_waits_for_the_inner_service_only_while_it_admits() {
     inner.0.is_ready.set(None);
     assert!(poll_ready(&mut service).is_pending());
     breaker.trip();
-    assert!(is_rejected(&request(&mut service)), "at once, though nobody is ready");
+    assert!(is_rejected(&request(&mut service)), "at once, though the inner service is not ready");
 }
 
-/// Only a service that was ready may be called, whatever the breaker has become meanwhile.
+/// Only a service that was ready may be called, even if the breaker admits calls by then.
 #[test]
 fn a_service_that_was_not_polled_is_not_called() {
     let Bench { breaker, clock, inner, mut service } = bench();
@@ -198,7 +199,7 @@ fn ask<S: Service<()>>(mut service: S) {
 }
 
 #[test]
-fn a_panic_of_the_service_is_a_failure() {
+fn a_panicking_service_has_failed() {
     let Bench { breaker, .. } = bench();
     let layer = BreakerLayer::new(breaker.clone());
     let in_call = tower::service_fn(|()| -> Ready<Result<u32, BoxError>> { panic!("in call") });
@@ -243,8 +244,8 @@ fn http_responses_are_classified_by_their_status() {
     }
 }
 
-/// Retries failures at once, but not calls that the breaker refused: it would
-/// only refuse again.
+/// Retries failures at once, but not calls that the breaker refused, because it would refuse
+/// them again.
 #[derive(Clone)]
 struct TwoMoreAttempts(u32);
 
@@ -265,14 +266,13 @@ impl Policy<(), u32, BoxError> for TwoMoreAttempts {
     }
 }
 
-/// The order matters:
+/// The order of the layers matters:
 ///
-/// - The timeout is inside the breaker, so the breaker sees hanging calls as
-///   failures.
-/// - The breaker is inside the retries: each attempt asks it and counts, and once
-///   it is open there are no more attempts.
-/// - The limit is outermost: a call waiting for its next attempt keeps its place,
-///   and a call that is shed has not failed, so the breaker does not hear of it.
+/// - The timeout is inside the breaker, which sees a hanging call as a failure.
+/// - The breaker is inside the retries: it counts each attempt, and once it is open there
+///   are no more.
+/// - The limit is outermost: a call keeps its place between two attempts. A call that is
+///   shed has not failed, so the breaker must not hear of it.
 #[tokio::test(start_paused = true)]
 async fn with_timeout_retry_limit_and_load_shedding() {
     let breaker = Breaker::builder("users")
@@ -333,7 +333,7 @@ async fn with_timeout_retry_limit_and_load_shedding() {
     assert_eq!(breaker.phase(), Phase::Closed);
 }
 
-/// What happens in the opposite order, and why to avoid it.
+/// Shows why to avoid the opposite order.
 #[tokio::test(start_paused = true)]
 async fn a_timeout_outside_the_breaker_only_abandons_the_call() {
     let breaker = Breaker::builder("users").consecutive_failures(1).open_for(SECOND);

@@ -1,4 +1,4 @@
-//! What gets logged.
+//! What a breaker logs.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use microbreaker_std::clock::PausedClock;
 use tracing::Level;
 use tracing::subscriber::with_default;
 
-/// Collects the log.
+/// Collects what is logged.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -23,7 +23,7 @@ impl Driver {
             let port = line.strip_prefix("ChromeDriver was started successfully on port ")?;
             Some(port.trim_end_matches('.').to_owned())
         });
-        let port = port.expect("chromedriver tells its port");
+        let port = port.expect("chromedriver prints its port");
         Self { process, port }
     }
 
