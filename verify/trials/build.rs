@@ -1,5 +1,5 @@
-//! Replays the scenarios on the host and records what the breaker answers. One
-//! of the suite's tests is that every core gives the same answers.
+//! Replays the scenarios on the host, and records what the breaker answers. The suite tests
+//! that every core gives the same answers.
 
 #[path = "src/trace.rs"]
 mod trace;
@@ -22,7 +22,7 @@ fn main() {
     let mut traces = Vec::new();
     for entry in case::load(&cases()).expect("there are cases") {
         let case = entry.case.expect("a case follows the schema");
-        // Except for those that the design rules out.
+        // Skips the cases that the design rules out.
         if let Ok((settings, acts)) = record(&case) {
             trace(&case.id, &settings, &steps(&acts), &mut traces);
         }
@@ -42,7 +42,7 @@ fn trace(name: &str, settings: &Settings, steps: &[Step], traces: &mut Vec<u8>) 
 }
 
 fn append(value: &impl serde::Serialize, bytes: &mut Vec<u8>) {
-    bytes.extend(postcard::to_stdvec(value).expect("it can be written"));
+    bytes.extend(postcard::to_stdvec(value).expect("it can be serialized"));
 }
 
 fn shape(settings: &Settings) -> Shape {
@@ -56,7 +56,7 @@ fn shape(settings: &Settings) -> Shape {
     }
 }
 
-/// Assigns places to the permits; those that never end are lost at once.
+/// Assigns places to the permits. Those of calls that never end are lost at once.
 fn steps(acts: &[Act]) -> Vec<Step> {
     let ends = |call| acts.iter().any(|act| matches!(act, Act::Finish(ended, _) if *ended == call));
     let mut places: HashMap<Handle, u8> = HashMap::new();
@@ -72,7 +72,7 @@ fn steps(acts: &[Act]) -> Vec<Step> {
             let place = places.remove(&call).expect("a call ends once");
             match end {
                 End::Finished { outcome, took } => Action::Finish(place, outcome, took),
-                // Nothing unwinds on a bare core.
+                // A bare core does not unwind.
                 End::Panicked => Action::Finish(place, Outcome::Failure, None),
                 End::Cancelled => Action::Cancel(place),
             }
@@ -84,7 +84,7 @@ fn steps(acts: &[Act]) -> Vec<Step> {
         let action = action(act);
         match (act, steps.last_mut()) {
             (Act::SetClock(tick), _) => steps.push(Step { tick, action }),
-            // The clock was set for this action, so it takes the place of the look.
+            // The clock was set for this action, which replaces the look.
             (_, Some(last)) if matches!(last.action, Action::Look) => last.action = action,
             (_, Some(&mut Step { tick, .. })) => steps.push(Step { tick, action }),
             (_, None) => steps.push(Step { tick: 0, action }),

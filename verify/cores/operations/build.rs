@@ -1,5 +1,5 @@
-//! Passes the linker scripts to the linker, and has it keep the relocations, which
-//! tell which function refers to which: `cargo xtask firmware --all` follows them.
+//! Passes the linker scripts to the linker, and has it keep the relocations. From these,
+//! `cargo xtask firmware --all` finds out which function refers to which.
 
 #[path = "../link.rs"]
 mod link;

@@ -1,5 +1,5 @@
-//! Any configuration that the breaker accepts, with any history: compares the
-//! breaker with the reference model.
+//! Compares the breaker with the reference model, for any configuration that the breaker
+//! accepts and any history.
 
 #![no_main]
 
@@ -7,18 +7,19 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use libfuzzer_sys::{Corpus, fuzz_target};
 use microbreaker::{AfterProbeTimeout, Outcome, ShortWindow, clock::ManualClock};
 use microbreaker_model::{
-    Abandoned, Backoff, Command, History, Jitter, ProbeTimeout, Ramp, Ratio, Settings, Step, Window, lockstep, real,
+    Abandoned, Backoff, Command, History, Jitter, ProbeTimeout, Ramp, Ratio, Settings, Step,
+    Window, lockstep, real,
 };
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
     let Ok(history) = history(&mut Unstructured::new(bytes)) else { return Corpus::Reject };
     let clock = real::SharedClock::new(ManualClock::new(history.start));
-    // A configuration that is rejected must be rejected without a panic; that is all.
+    // A bad configuration only has to be rejected without a panic.
     let Ok(breaker) = real::breaker(&history.settings, clock.clone()) else {
         return Corpus::Reject;
     };
     check(&history, &*breaker, &clock);
-    // The last few calls also fit into one word.
+    // If the calls fit into one word, also tries the window that has one.
     if let Window::Count(1..=ShortWindow::CAPACITY) = history.settings.window
         && history.settings.slow_rate.is_none()
     {
@@ -38,14 +39,14 @@ fn check(history: &History, breaker: &dyn real::Subject, clock: &real::SharedClo
 fn history(u: &mut Unstructured<'_>) -> Result<History> {
     let (settings, start) = (settings(u)?, u.arbitrary()?);
     let mut steps = Vec::new();
-    // A bucket of a time window counts exactly up to 1,023 calls.
+    // A bucket of a window by time counts up to 1,023 calls exactly.
     while !u.is_empty() && steps.len() < 2_000 {
         steps.push(step(u)?);
     }
     Ok(History { settings, start, steps })
 }
 
-/// Mostly small numbers, from one byte; sometimes any.
+/// Mostly a small number, from one byte; sometimes any.
 fn number(u: &mut Unstructured<'_>) -> Result<u32> {
     match u8::arbitrary(u)? {
         255 => u.arbitrary(),
@@ -136,7 +137,7 @@ fn step(u: &mut Unstructured<'_>) -> Result<Step> {
         6..=8 => Step::Finish(u8::arbitrary(u)?.into(), outcome(u)?, maybe(u, number)?),
         9 => Step::Cancel(u8::arbitrary(u)?.into()),
         10 => Step::Advance(number(u)?.into()),
-        // Close to multiples of what fits into a few bits.
+        // Close to a multiple of where the clock or a part of it wraps.
         11 => {
             let turn = *u.choose(&[1_u64 << 23, 1 << 24, 1 << 32])?;
             let turns = turn * u.int_in_range(1..=4)?;

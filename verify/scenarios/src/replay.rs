@@ -88,7 +88,10 @@ impl<'a> Replay<'a> {
             _ => step.arg.is_none(),
         };
         if !takes_arg || step.dur.is_some() && !step.op.is_finish() {
-            return Err(format!("{:?} lacks an arg, or has an arg or a dur too many", step.op));
+            return Err(format!(
+                "{:?} lacks its arg, or has an arg or a dur that it does not take",
+                step.op
+            ));
         }
         let mut admitted = None;
         let mut refused = false;

@@ -1,8 +1,8 @@
-//! Runs threads that use one breaker in random and chosen schedules, and checks
-//! each run against the model. Everything here needs `--cfg shuttle`.
+//! Runs threads that share a breaker in random and chosen schedules, and checks each run
+//! against the model. Everything here needs `--cfg shuttle`.
 //!
-//! shuttle switches threads only before an atomic access, and every access sees
-//! the newest value. What else a load may see is loom's job.
+//! shuttle switches threads only before an atomic access, and every access sees the newest
+//! value. What other values a load may see is left to loom.
 #![cfg(shuttle)]
 
 mod switches;
@@ -32,7 +32,7 @@ pub fn schedules() -> usize {
 pub fn run(scheduler: impl Scheduler + 'static, f: impl Fn() + Send + Sync + 'static) -> usize {
     let mut config = shuttle::Config::new();
     config.silence_warnings = true;
-    // The search for an order recurses deeply.
+    // The search for an order is deeply recursive.
     config.stack_size = 1 << 20;
     shuttle::Runner::new(scheduler, config).run(f)
 }
@@ -42,8 +42,9 @@ pub struct Trial<W: Window> {
     settings: Settings,
     bench: Bench,
     breaker: Arc<Subject<W>>,
-    /// The thread that waits for the others.
+    /// The thread that starts the others and waits for them.
     main: Thread,
+    /// The threads of the races so far.
     done: Vec<Thread>,
 }
 
@@ -59,9 +60,9 @@ impl<W: Window + Send + Sync + 'static> Trial<W> {
         self.main.act(&self.breaker, operation);
     }
 
-    /// Starts a thread for each list, all at once, and lets it perform the
-    /// list's operations. The first threads inherit the calls under way of the
-    /// previous race's threads, in order.
+    /// Starts a thread for each list, all at once, which performs the operations of the
+    /// list. Each inherits the calls in progress of the thread with the same place in the
+    /// previous race.
     pub fn race(&mut self, lists: impl IntoIterator<Item = Vec<Operation>>) {
         let mut earlier = std::mem::take(&mut self.done).into_iter();
         let start = |list: Vec<Operation>| {
@@ -83,7 +84,7 @@ impl<W: Window + Send + Sync + 'static> Trial<W> {
     pub fn check(self) {
         let threads = [self.main].into_iter().chain(self.done);
         let threads: Vec<_> = threads.map(|thread| thread.entries).collect();
-        let told = self.bench.transitions();
-        explain(&self.settings, START, &threads, &told).unwrap_or_else(|why| panic!("{why}"));
+        let reported = self.bench.transitions();
+        explain(&self.settings, START, &threads, &reported).unwrap_or_else(|why| panic!("{why}"));
     }
 }

@@ -1,14 +1,14 @@
-//! Two threads that take turns.
+//! A scheduler for two threads that take turns.
 
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 
-/// The main thread starts both threads, and then waits.
+/// The main thread, which starts the other two and then waits for them.
 const MAIN: usize = 0;
 const THREADS: [usize; 2] = [1, 2];
 
-/// Lets one thread take some steps, then the other some, and so on; the thread
-/// with the last turn runs to its end, and then the other does. Tries every number
-/// of steps in each turn.
+/// Lets the first thread take some steps, then the other, and so on. The thread that has
+/// the last turn runs to its end, and then the other does. Tries every number of steps in
+/// each turn.
 pub struct Switches {
     /// How many steps each turn has, except for the last.
     turns: Vec<usize>,
@@ -22,7 +22,7 @@ impl Switches {
     /// Switches threads this many times.
     pub fn new(switches: usize) -> Self {
         let mut turns = vec![1; switches];
-        // The first execution adds a step to the last entry.
+        // The first execution adds a step to this one.
         turns[switches - 1] = 0;
         Self { turns, ended_in: None, now: (0, 0) }
     }
@@ -31,7 +31,8 @@ impl Switches {
 impl Scheduler for Switches {
     fn new_execution(&mut self) -> Option<Schedule> {
         let last = self.turns.len() - 1;
-        // More steps in that turn or a later one would only repeat this schedule.
+        // More steps in that turn, or other numbers of steps in later ones, would only repeat
+        // this schedule.
         let more = self.ended_in.take().map_or(Some(last), |turn| turn.checked_sub(1))?;
         self.turns[more] += 1;
         self.turns[more + 1..].fill(1);

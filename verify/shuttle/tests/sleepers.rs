@@ -1,5 +1,5 @@
-//! A thread falls asleep in a window by time and wakes while another moves the window
-//! on: at every step of the one, and every step of the other.
+//! A thread is preempted in a window by time, and continues while another thread moves the
+//! window on: at every step of the first, and every step of the second.
 #![cfg(shuttle)]
 
 use std::sync::Arc;
@@ -12,22 +12,23 @@ use shuttle::{current, thread};
 const BUCKET: u32 = 8;
 const TWO_FAILURES: Config = Config::new().failures_in_window(2).open_for(100);
 const SLEEPER: usize = 1;
-/// The upper bits change here.
+/// Where the upper bits of the clock change.
 const EDGE: u32 = 1 << 23;
-/// A bucket length with which no bucket begins at the edge; one begins below it.
+/// A bucket length with which no bucket begins at the edge.
 const UNEVEN: u32 = 10;
+/// The start of the bucket that contains the edge.
 const BELOW: u32 = EDGE - EDGE % UNEVEN;
 
 type Subject<const BUCKETS: usize> =
     Breaker<TimeWindow<BUCKETS>, Box<dyn Fn() -> u32 + Send + Sync>>;
 
-/// A breaker, and a clock for it.
-struct Beside<const BUCKETS: usize> {
+/// A breaker, and the ticks of its clock.
+struct Bench<const BUCKETS: usize> {
     breaker: Subject<BUCKETS>,
     ticks: Arc<AtomicU32>,
 }
 
-impl<const BUCKETS: usize> Beside<BUCKETS> {
+impl<const BUCKETS: usize> Bench<BUCKETS> {
     fn call(&self, outcome: Outcome) {
         if let Ok(permit) = self.breaker.try_acquire() {
             permit.finish(outcome);
@@ -40,13 +41,14 @@ impl<const BUCKETS: usize> Beside<BUCKETS> {
     }
 }
 
-/// `before` runs alone. Then the sleeper's call succeeds, by a clock of its own that
-/// depends on the other's, while the `other` thread makes calls that trip the breaker.
+/// Runs `before` alone. Then one thread, the sleeper, makes a call that succeeds, while the
+/// `other` makes calls that trip the breaker. The sleeper's clock is that of the other,
+/// mapped by `asleep`.
 fn check<const BUCKETS: usize>(
     bucket: u32,
-    before: fn(&Beside<BUCKETS>),
+    before: fn(&Bench<BUCKETS>),
     asleep: fn(u32) -> u32,
-    other: fn(&Beside<BUCKETS>),
+    other: fn(&Bench<BUCKETS>),
 ) {
     let executions = run(Switches::new(3), move || {
         let ticks = Arc::new(AtomicU32::new(0));
@@ -57,38 +59,38 @@ fn check<const BUCKETS: usize>(
         };
         let config = TWO_FAILURES.bucket(bucket);
         let breaker = Breaker::new(config, TimeWindow::new(), Box::new(now) as Box<_>);
-        let beside = Arc::new(Beside { breaker, ticks });
-        before(&beside);
-        let slept = beside.clone();
+        let bench = Arc::new(Bench { breaker, ticks });
+        before(&bench);
+        let slept = bench.clone();
         let sleeper = thread::spawn(move || slept.call(Outcome::Success));
-        let awake = beside.clone();
+        let awake = bench.clone();
         let other = thread::spawn(move || other(&awake));
         sleeper.join().unwrap();
         other.join().unwrap();
-        assert_eq!(beside.breaker.phase(), Phase::Open);
+        assert_eq!(bench.breaker.phase(), Phase::Open);
     });
     assert!(executions > 1_000, "{executions} schedules");
 }
 
-fn nothing<const BUCKETS: usize>(_: &Beside<BUCKETS>) {}
+fn nothing<const BUCKETS: usize>(_: &Bench<BUCKETS>) {}
 
-/// The sleeper begins the tenure on the other side of the edge, and wakes when another
-/// thread finds the slot that it looked at properly emptied.
+/// The sleeper begins the tenure on the other side of the edge. It wakes when the other
+/// thread finds the slot that the sleeper looked at properly emptied.
 #[test]
 fn a_recorder_that_began_the_tenure() {
     check::<4>(
         BUCKET,
         nothing,
         |_| EDGE,
-        |beside| {
-            beside.call_at(EDGE - 3 * BUCKET, Outcome::Failure);
-            beside.call_at(EDGE - BUCKET, Outcome::Failure);
+        |bench| {
+            bench.call_at(EDGE - 3 * BUCKET, Outcome::Failure);
+            bench.call_at(EDGE - BUCKET, Outcome::Failure);
         },
     );
 }
 
-/// The same with a recorder of the tenure before. Generation and high bits together
-/// make the tag 0: the slots of a new window look emptied.
+/// The same with a recorder of the previous tenure. Generation and high bits together make
+/// the tag 0, so the slots of a new window look emptied.
 #[test]
 fn a_recorder_of_the_tenure_before() {
     const START: u32 = u32::MAX - 100_000;
@@ -96,63 +98,61 @@ fn a_recorder_of_the_tenure_before() {
         BUCKET,
         nothing,
         |_| START,
-        |beside| {
-            beside.breaker.reset();
-            beside.call_at(START, Outcome::Failure);
-            beside.call_at(START + 2 * BUCKET, Outcome::Failure);
+        |bench| {
+            bench.breaker.reset();
+            bench.call_at(START, Outcome::Failure);
+            bench.call_at(START + 2 * BUCKET, Outcome::Failure);
         },
     );
 }
 
-/// The sleeper looks at a slot that was skipped when the cursor last stood where it
-/// stands, one step later, when the sleeper wakes. The sleeper's clock is a bucket
-/// ahead.
+/// The sleeper's clock is a bucket ahead. It looks at a slot that the cursor skipped the
+/// last time round, and wakes one step later, when the cursor stands there.
 #[test]
 fn a_recorder_that_looked_at_a_slot_of_the_last_time_round() {
     check::<3>(
         BUCKET,
-        |beside| {
-            beside.call_at(EDGE - 6 * BUCKET, Outcome::Success);
-            beside.call_at(EDGE - 4 * BUCKET, Outcome::Success);
-            beside.call_at(EDGE - 3 * BUCKET, Outcome::Success);
-            beside.ticks.store(EDGE - 2 * BUCKET, Ordering::Relaxed);
+        |bench| {
+            bench.call_at(EDGE - 6 * BUCKET, Outcome::Success);
+            bench.call_at(EDGE - 4 * BUCKET, Outcome::Success);
+            bench.call_at(EDGE - 3 * BUCKET, Outcome::Success);
+            bench.ticks.store(EDGE - 2 * BUCKET, Ordering::Relaxed);
         },
         |ticks| ticks + BUCKET,
-        |beside| {
-            beside.call(Outcome::Failure);
-            beside.call_at(EDGE - BUCKET, Outcome::Failure);
+        |bench| {
+            bench.call(Outcome::Failure);
+            bench.call_at(EDGE - BUCKET, Outcome::Failure);
         },
     );
 }
 
-/// The sleeper's clock is ahead, so it begins the first bucket beyond the edge. A thread
-/// that helps must begin that bucket where it starts, which is not at the edge.
+/// The sleeper's clock is ahead, so it begins the first bucket beyond the edge. A helping
+/// thread must give that bucket its own start, which is not the edge.
 #[test]
 fn a_recorder_that_is_ahead() {
     check::<3>(
         UNEVEN,
-        |beside| {
-            beside.call_at(BELOW - UNEVEN, Outcome::Failure);
-            beside.ticks.store(BELOW, Ordering::Relaxed);
+        |bench| {
+            bench.call_at(BELOW - UNEVEN, Outcome::Failure);
+            bench.ticks.store(BELOW, Ordering::Relaxed);
         },
         |ticks| ticks + UNEVEN,
-        |beside| beside.call(Outcome::Failure),
+        |bench| bench.call(Outcome::Failure),
     );
 }
 
-/// Two threads begin the tenure, on either side of the edge, and nothing more happens
-/// until just before the tick that the lower bits of one and the upper bits of the
-/// other make up.
+/// Two threads begin the tenure on either side of the edge. Nothing more happens until just
+/// before the tick that consists of the upper bits of one and the lower bits of the other.
 #[test]
 fn a_recorder_that_began_the_tenure_long_ago() {
     check::<3>(
         UNEVEN,
-        |beside| beside.ticks.store(BELOW, Ordering::Relaxed),
+        |bench| bench.ticks.store(BELOW, Ordering::Relaxed),
         |ticks| ticks + UNEVEN,
-        |beside| {
-            beside.breaker.reset();
-            beside.call_at(BELOW + EDGE - 5, Outcome::Failure);
-            beside.call_at(BELOW + EDGE + 1, Outcome::Failure);
+        |bench| {
+            bench.breaker.reset();
+            bench.call_at(BELOW + EDGE - 5, Outcome::Failure);
+            bench.call_at(BELOW + EDGE + 1, Outcome::Failure);
         },
     );
 }

@@ -1,5 +1,5 @@
-//! Tests that run alike on the host and on bare cores, without an operating
-//! system: `cargo xtask firmware --all`.
+//! Tests that run on the host and, with `cargo xtask firmware --all`, on bare cores without
+//! an operating system.
 
 #![no_std]
 

@@ -1,9 +1,8 @@
-//! Parallel workers, on threads or harts, hammer breakers.
+//! Parallel workers, each a thread or a hart, hammer breakers.
 //!
-//! They meet before and after each round. During a round, each worker makes
-//! calls and gives commands at random, from its own random numbers. Afterwards
-//! the first worker checks, while all others wait, what must hold in whatever
-//! order things happened.
+//! They wait for each other before and after each round. During a round, each worker makes
+//! calls and gives commands at random, from its own random numbers. Then, while the others
+//! wait, the first worker checks what must hold whatever order things happened in.
 
 mod barrier;
 mod log;
@@ -26,10 +25,10 @@ use window::Window;
 /// The most workers there can be.
 pub const MOST_WORKERS: u32 = 32;
 
-/// Rounds of each kind: enough for two workers to make more than a million calls each.
+/// How many rounds of each kind: enough for two workers to make over a million calls each.
 const ROUNDS: u32 = 1_600;
 
-/// What the workers share. There is only one at a time.
+/// What the workers share. There can be only one at a time, because its clock is a static.
 pub struct Stress {
     barrier: Barrier,
     window: Window,
@@ -41,27 +40,27 @@ pub struct Stress {
 /// The result of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Calls that all workers asked for together.
+    /// Calls that all workers together made or tried to make.
     pub calls: u32,
-    /// Transitions made.
+    /// Transitions of all breakers.
     pub transitions: u32,
-    /// Updates lost by a counter that is not atomic: zero would mean that the
-    /// workers did not run in parallel.
+    /// Updates that a non-atomic counter lost. Zero means that the workers did not run in
+    /// parallel.
     pub lost: u32,
 }
 
-/// What workers do between two checks.
+/// What the workers do between two checks.
 trait Round {
     /// Runs on the first worker.
     fn prepare(&self);
-    /// Runs on each worker; `number` is the round's.
+    /// Runs on each worker; `number` is that of the round.
     fn work(&'static self, worker: u32, number: u32, random: &mut Random, count: &Count);
     /// Runs on the first worker.
     fn check(&self, number: u32);
 }
 
 impl Stress {
-    /// For 2 to [`MOST_WORKERS`] workers, which call `pause` while they wait for each other.
+    /// A test for 2 to [`MOST_WORKERS`] workers, which call `pause` while they wait.
     ///
     /// # Panics
     ///
@@ -115,7 +114,7 @@ impl Stress {
     }
 }
 
-/// Counts the same calls twice: with an atomic counter, and with one that is not.
+/// Counts the same calls twice: with an atomic counter and with a non-atomic one.
 struct Count {
     atomic: AtomicU32,
     torn: AtomicU32,

@@ -9,13 +9,13 @@ use crate::trace::{Answer, Head, Step, play};
 /// All tests, by name.
 pub const TESTS: &[(&str, fn())] = &[
     ("scenarios are answered as on the host", scenarios_are_answered_as_on_the_host),
-    ("resets lap the window", resets_lap_the_window),
+    ("no outcome returns after many resets", no_outcome_returns_after_many_resets),
     ("the clock wraps", the_clock_wraps),
-    ("sizes are as promised", sizes_are_as_promised),
+    ("sizes are as documented", sizes_are_as_documented),
 ];
 
-/// Recorded by the build script, one after the other: a head, then the steps
-/// with their answers.
+/// The scenarios that the build script recorded. Each is a head, and then the steps with
+/// their answers.
 static TRACES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/traces"));
 
 /// The number of scenarios.
@@ -62,8 +62,8 @@ fn next(rest: &mut &[u8]) -> (Step, Answer) {
     step
 }
 
-/// The ring's tags repeat after 2,048 laps; no outcome of an earlier lap may return.
-fn resets_lap_the_window() {
+/// The ring's tags repeat after 2,048 laps. No outcome of an earlier lap may return.
+fn no_outcome_returns_after_many_resets() {
     let config = Config::new().failures_in_window(2).last_calls(20).open_for(1);
     let breaker = Breaker::new(config, CountWindow::<3>::new(), || 0);
     let fail = || breaker.try_acquire().map(|permit| permit.failure());
@@ -75,7 +75,7 @@ fn resets_lap_the_window() {
     }
 }
 
-/// An opening and a window by time, both across the end of the clock.
+/// An opening and a window by time, both while the clock wraps.
 fn the_clock_wraps() {
     let clock = ManualClock::new(u32::MAX - 49);
     let config = Config::new().failures_in_window(2).bucket(20).open_for(100);
@@ -100,8 +100,9 @@ impl Clock for NoSize {
     }
 }
 
-/// On 32-bit cores; elsewhere only the pointer to the configuration is larger.
-fn sizes_are_as_promised() {
+/// The documented sizes are those on 32-bit cores. Elsewhere only the pointer to the
+/// configuration is larger.
+fn sizes_are_as_documented() {
     let pointer = size_of::<usize>();
     let in_flash = size_of::<Breaker<(), NoSize, (), &'static Config>>();
     assert_eq!(in_flash, (12 + pointer).next_multiple_of(pointer));

@@ -1,5 +1,5 @@
-//! What was done to a breaker, and what it answered: recorded on the host, by
-//! the build script, and compared on every core.
+//! Performs steps on a breaker. The build script records the answers on the host, and every
+//! core compares its own with them.
 
 use core::array;
 use core::cell::Cell;
@@ -11,7 +11,7 @@ use microbreaker::{
 use microbreaker_command::Command;
 use serde::{Deserialize, Serialize};
 
-/// How many permits can be held at once.
+/// The most permits that can be held at once.
 pub(crate) const PLACES: usize = 32;
 
 /// What precedes the steps of a trace.
@@ -34,7 +34,7 @@ pub(crate) enum Shape {
     TimeAndSlow(u32),
 }
 
-/// What is done at one tick.
+/// An action, and its tick.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct Step {
     pub(crate) tick: u32,
@@ -47,16 +47,16 @@ pub(crate) enum Action {
     Look,
     /// Keeps the permit in this place; `None`: loses it.
     Acquire(Option<u8>),
-    /// Ends a call that took this long; `None`: as long as the clock says.
+    /// Ends a call that took this many ticks; `None`: as many as the clock says.
     Finish(u8, Outcome, Option<u32>),
     Cancel(u8),
     Command(Command),
 }
 
-/// Everything that can be seen after a step.
+/// Everything visible after a step.
 #[derive(Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Answer {
-    /// If it was refused, for how long, as far as that is known.
+    /// If the call was refused: for how long, if that is known.
     refused: Option<Option<u32>>,
     illegal: bool,
     snapshot: Snapshot,
@@ -82,7 +82,7 @@ pub(crate) type User<'a> = dyn FnMut(&mut dyn FnMut(Step) -> Answer) + 'a;
 ///
 /// # Panics
 ///
-/// If the configuration is rejected, or there is no such window.
+/// If the configuration is rejected, or no such window is compiled in.
 pub(crate) fn play(shape: Shape, config: Config, user: &mut User<'_>) {
     macro_rules! by_time {
         ($buckets:expr, [$($count:literal)+], $window:ident => $made:expr) => {

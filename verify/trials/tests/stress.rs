@@ -1,5 +1,5 @@
-//! Hammers breakers on every core of the host. With optimisation it takes
-//! seconds: `cargo xtask stress`.
+//! Hammers breakers with every core of the host: `cargo xtask stress`, which takes seconds
+//! because it optimizes.
 
 use std::panic;
 use std::process;
@@ -11,9 +11,9 @@ use microbreaker_trials::stress::{MOST_WORKERS, Stress};
 static STRESS: OnceLock<Stress> = OnceLock::new();
 
 #[test]
-#[ignore = "takes long without optimisation"]
+#[ignore = "takes long without optimization"]
 fn invariants_hold_on_every_core() {
-    // The other workers would wait forever for the one that panicked.
+    // Otherwise the other workers would wait forever for one that panicked.
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         report(info);

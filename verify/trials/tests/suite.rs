@@ -1,4 +1,4 @@
-//! The suite on the host; `cargo xtask firmware --all` runs the same on bare cores.
+//! Runs the suite on the host; `cargo xtask firmware --all` runs it on bare cores.
 
 use microbreaker_trials::suite::{TESTS, scenarios};
 

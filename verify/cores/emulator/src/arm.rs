@@ -5,16 +5,16 @@ pub(crate) mod alarm;
 use cortex_m::peripheral::syst::SystClkSource;
 pub use cortex_m_rt::entry;
 
-/// Under QEMU's `-icount shift=10`.
+/// The virtual time of an instruction, under QEMU's `-icount shift=10`.
 const NANOSECONDS: u32 = 1 << 10;
 
 /// The clock rates of QEMU's boards: `mps2-an385` and `microbit`.
 const MEGAHERTZ: u32 = if cfg!(target_has_atomic = "32") { 25 } else { 16 };
 
-/// SysTick counts down in 24 bits.
+/// The largest value of SysTick, which counts down in 24 bits.
 const MASK: u32 = (1 << 24) - 1;
 
-/// The instructions needed to run `operation` and to read SysTick.
+/// The number of instructions that it takes to run `operation` and to read SysTick.
 #[inline(never)]
 pub(crate) fn count(operation: &mut dyn FnMut()) -> u32 {
     // SAFETY: nothing else here uses SysTick.

@@ -16,23 +16,23 @@ static LATE: AtomicU32 = AtomicU32::new(0);
 
 struct Handler(&'static dyn Fn());
 
-// SAFETY: there is one core, and its only thread lends the handler to the interrupt.
+// SAFETY: there is one core, whose only thread lends the handler to the interrupt.
 unsafe impl Send for Handler {}
 
-/// Runs `operation`, interrupted once by `handler`, after this many instructions
-/// from shortly before it starts. `None` if the operation ended before that;
-/// `handler` is then not called. Otherwise, how many instructions late it was
-/// called: more if interrupts were masked.
+/// Runs `operation`, and interrupts it once with `handler`, this many instructions after a
+/// moment shortly before it starts. Returns how many instructions late the handler was
+/// called: more if interrupts were masked. `None` if the operation had ended by then; the
+/// handler is then not called.
 ///
-/// Under QEMU's `-icount`, where `cargo xtask` makes time pass by the instruction,
-/// each number selects the next instruction.
+/// Each number selects the next instruction, because `cargo xtask` runs QEMU with `-icount`:
+/// its time passes by the instruction.
 #[inline(never)]
 pub fn interrupted(
     instructions: u32,
     handler: &dyn Fn(),
     operation: &mut dyn FnMut(),
 ) -> Option<u32> {
-    // SAFETY: the handler is taken out again before it can be gone.
+    // SAFETY: the handler is taken out again before this function returns.
     let forever = unsafe { mem::transmute::<&dyn Fn(), &'static dyn Fn()>(handler) };
     critical_section::with(|cs| HANDLER.borrow(cs).set(Some(Handler(forever))));
     alarm::set(instructions);
@@ -42,7 +42,7 @@ pub fn interrupted(
     came.then(|| LATE.load(Ordering::Relaxed))
 }
 
-/// The alarm has come, this many instructions late, and is off.
+/// Runs the handler. The alarm calls this when it has gone off, `late` instructions late.
 pub(crate) fn came(late: u32) {
     if let Some(Handler(handler)) = critical_section::with(|cs| HANDLER.borrow(cs).take()) {
         LATE.store(late, Ordering::Relaxed);

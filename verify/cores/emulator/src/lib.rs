@@ -1,8 +1,7 @@
-//! What the programs here need from any core in QEMU: its entry point, and the
-//! number of instructions that something takes.
+//! What the programs here need from any core in QEMU: its entry point, the number of
+//! instructions that an operation takes, and interrupts at any instruction.
 //!
-//! The count is exact because QEMU is told to let time pass by the instruction:
-//! `cargo xtask footprint` does that.
+//! Counts are exact because `cargo xtask` has QEMU let time pass by the instruction.
 
 #![no_std]
 
@@ -24,19 +23,19 @@ use riscv as core_local;
 pub use core_local::entry;
 pub use interrupt::interrupted;
 
-/// The instructions that `operation` takes.
+/// The number of instructions that `operation` takes.
 pub fn instructions(operation: &mut dyn FnMut()) -> u32 {
     // Counting takes instructions too.
     core_local::count(operation) - core_local::count(&mut || {})
 }
 
-/// A hundred instructions, for testing the count.
+/// A hundred instructions, to check the count with.
 pub fn hundred_nops() {
     // SAFETY: a nop does nothing.
     unsafe { core::arch::asm!(".rept 100", "nop", ".endr") }
 }
 
-/// Prints what went wrong, and ends QEMU with an error.
+/// Prints the panic, and ends QEMU with an error.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     eprintln!("{info}");

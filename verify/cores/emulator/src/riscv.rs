@@ -5,7 +5,7 @@ pub(crate) mod alarm;
 use ::riscv::register::minstret;
 pub use riscv_rt::entry;
 
-/// The instructions needed to run `operation` and to read the counter.
+/// The number of instructions that it takes to run `operation` and to read the counter.
 #[inline(never)]
 pub(crate) fn count(operation: &mut dyn FnMut()) -> u32 {
     let start = executed();
@@ -13,7 +13,7 @@ pub(crate) fn count(operation: &mut dyn FnMut()) -> u32 {
     executed().wrapping_sub(start)
 }
 
-/// Instructions since reset.
+/// The number of instructions since reset.
 #[inline]
 fn executed() -> u32 {
     minstret::read() as u32

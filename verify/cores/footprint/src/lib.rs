@@ -1,8 +1,8 @@
-//! The smallest firmware, which reads a sensor forever, and the breakers added
-//! to it: `cargo xtask footprint`.
+//! The smallest firmware, which reads a sensor forever, and the breakers added to it:
+//! `cargo xtask footprint`.
 //!
-//! The bins differ only in the breaker, so the difference between two is what
-//! it costs. `instructions` counts what its operations take.
+//! The bins differ only in the breaker, so the difference between two sizes is its cost. The
+//! bin `instructions` counts the instructions of its operations.
 
 #![no_std]
 
@@ -14,7 +14,7 @@ use microbreaker::{
     config::{ConstConfig, Fixed},
 };
 
-/// Where a breaker's ticks come from; firmware without a breaker has it too.
+/// The clock. Firmware without a breaker has it too.
 pub struct Ticks;
 
 static TICKS: AtomicU32 = AtomicU32::new(0);
@@ -40,7 +40,7 @@ pub fn run(read: impl Fn() -> Option<u32>) -> ! {
     }
 }
 
-/// The sensor did not answer.
+/// The error of a sensor that did not answer.
 pub struct NoAnswer;
 
 /// A sensor whose answers the compiler cannot predict.
@@ -65,7 +65,7 @@ impl ConstConfig for InARow {
 /// The breaker of the bin `consecutive`.
 pub static CONSECUTIVE: Site<(), InARow> = Breaker::fixed((), Ticks, ());
 
-/// k failures among the last 16 calls.
+/// A number of failures among the last 16 calls.
 pub struct OfTheLast16;
 
 impl ConstConfig for OfTheLast16 {
@@ -77,7 +77,7 @@ impl ConstConfig for OfTheLast16 {
 /// The breaker of the bin `last16`.
 pub static LAST16: Site<ShortWindow, OfTheLast16> = Breaker::fixed(ShortWindow::new(), Ticks, ());
 
-/// The same, with every phase and every kind of opening.
+/// The same, with the phases entered by hand and explicit lengths.
 pub struct Full;
 
 impl ConstConfig for Full {

@@ -1,5 +1,5 @@
-//! Two harts hammer breakers in true parallel: QEMU runs each on a thread of
-//! its own. `microbreaker_trials::stress` checks what must hold.
+//! Two harts hammer breakers truly in parallel, because QEMU runs each on a thread of its own.
+//! `microbreaker_trials::stress` checks the invariants.
 
 #![no_std]
 #![no_main]
@@ -12,11 +12,11 @@ use semihosting::{println, process};
 
 static STRESS: Stress = Stress::new(2, spin_loop);
 
-/// Hart 1's software interrupt, which wakes it.
-// The machine's CLINT has a word for each hart here.
+/// The register that raises hart 1's software interrupt, which wakes it.
+// QEMU's CLINT has a word for each hart here.
 const WAKE_HART_1: *mut u32 = 0x0200_0004 as *mut u32;
 
-// Only hart 0 initialises the RAM; hart 1 sleeps until hart 0 wakes it afterwards.
+// Only hart 0 initializes the RAM; hart 1 sleeps until hart 0 wakes it afterwards.
 global_asm!(
     ".section .init.mp_hook, \"ax\"
     .global _mp_hook

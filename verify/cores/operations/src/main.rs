@@ -1,8 +1,9 @@
-//! One function for each operation of the public API, with everything configured that can be.
+//! One function for each operation of the public API, on breakers with everything configured
+//! that can be.
 //!
-//! `cargo xtask firmware --all` looks up in the linked program what each
-//! function refers to: whether it can panic, and whether it masks interrupts.
-//! The program itself measures for how many instructions.
+//! In the linked program, `cargo xtask firmware --all` follows what each function refers to,
+//! and so finds out whether it can panic and whether it masks interrupts. The program itself
+//! measures for how many instructions it masks them.
 
 #![no_std]
 #![no_main]
@@ -85,18 +86,18 @@ fn main() -> ! {
     process::exit(0)
 }
 
-/// Shows that the check finds a panic.
+/// Can panic, to show that the check would find it.
 #[inline(never)]
 fn can_panic() {
     assert!(black_box(true));
 }
 
-/// The longest run of instructions for which `operation` masks interrupts.
+/// The most instructions for which `operation` masks interrupts at a time.
 fn masked(operation: fn()) -> u32 {
     let late = |operation: fn()| {
         let interrupted = |k| emulator::interrupted(k, &|| CLOCK.advance(1), &mut { operation });
         (1..).map_while(interrupted).max().unwrap_or_default()
     };
-    // The handler itself takes some instructions before it reads the clock.
+    // The handler always takes some instructions before it reads the clock.
     late(operation) - late(emulator::hundred_nops)
 }

@@ -1,4 +1,4 @@
-//! One function for each operation. None is inlined, so that each can be found.
+//! One function for each operation, none of them inlined, so that each can be found.
 
 use core::hint::black_box;
 
@@ -10,7 +10,7 @@ use crate::THROTTLE;
 
 pub(crate) type Subject<W> = Breaker<W, &'static ManualClock, (), &'static Config>;
 
-/// Where to find a breaker.
+/// Names a breaker in a `static`.
 pub(crate) trait Site: Sized {
     type Window: Window + 'static;
 
@@ -19,7 +19,7 @@ pub(crate) trait Site: Sized {
 
 /// A permit of the first tenure: valid until another tenure begins.
 fn permit<S: Site>() -> Permit<'static, Subject<S::Window>> {
-    // The bits of a token of the first tenure, which the compiler does not know.
+    // The bits of a token of the first tenure; the compiler does not know them.
     let Some(token) = Token::from_bits(black_box(0x6d62_0000)) else {
         loop {
             core::hint::spin_loop();

@@ -1,4 +1,4 @@
-//! Runs the same suite of tests as the host.
+//! Runs the suite of tests that the host runs too.
 
 #![no_std]
 #![no_main]

@@ -1,4 +1,4 @@
-//! Where workers wait for each other.
+//! Makes workers wait for each other.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -14,7 +14,7 @@ impl Barrier {
         Self { workers, pause, waiting: AtomicU32::new(0), passed: AtomicU32::new(0) }
     }
 
-    /// Returns once all workers are here. Each sees what any of them did before.
+    /// Returns once every worker has called it. Each then sees what all of them did before.
     pub(super) fn wait(&self) {
         let passed = self.passed.load(Ordering::Acquire);
         if self.waiting.fetch_add(1, Ordering::AcqRel) + 1 == self.workers {

@@ -1,6 +1,6 @@
-//! Every operation mixed with every other. The reported transitions form a
-//! path, only phases that may admit calls do, and there are no more probes than
-//! places.
+//! Mixes every operation with every other. Checks that the reported transitions form a
+//! path, that only phases that may admit calls do, and that there are no more probes than
+//! allowed.
 
 use core::array;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -11,10 +11,10 @@ use super::log::Log;
 use super::random::Random;
 use super::{Count, Observers, Round, Ticks};
 
-/// Operations of a round; they make fewer transitions than there are generations.
+/// The operations of a round: few enough that there are more generations than transitions.
 const OPERATIONS: u32 = 120;
 const PROBES: u32 = 2;
-/// Permits that a worker holds.
+/// The most permits that a worker holds.
 const HELD: usize = 3;
 
 type Subject = Breaker<CountWindow<4>, Ticks, Observers>;
@@ -61,7 +61,7 @@ impl Mixed {
 
     fn finish(&'static self, token: Token, random: &mut Random) {
         let permit = self.breaker.resume(token);
-        // Counted before it happens, so that its place cannot be given out again unnoticed.
+        // Counts first: once the permit is back, another worker may be given its place.
         let hand_back = |permit: Permit<'static, Subject>| {
             self.back[usize::from(token.generation())].fetch_add(1, Ordering::Relaxed);
             permit
@@ -119,13 +119,13 @@ impl Round for Mixed {
         };
         let mut generation = self.generation.load(Ordering::Relaxed) as u8;
         let last = self.breaker.snapshot().generation;
-        let (mut phase, mut told) = (Phase::Closed, 0);
+        let (mut phase, mut reported) = (Phase::Closed, 0);
         while generation != last {
             generation = generation.wrapping_add(1);
             // A transition to the current phase is not reported.
             if let Some((from, to)) = log.of(generation) {
                 assert_eq!(from, phase, "the transitions are not a path");
-                (phase, told) = (to, told + 1);
+                (phase, reported) = (to, reported + 1);
             }
             let (given, back) = (read(&self.given, generation), read(&self.back, generation));
             match phase {
@@ -134,8 +134,9 @@ impl Round for Mixed {
                 _ => {}
             }
         }
-        assert_eq!(log.len(), told, "a transition was told that was not made");
-        // An opening that is over reads as half-open, and so on.
+        assert_eq!(log.len(), reported, "a transition was reported but not made");
+        // Time may have changed how the phase reads: an opening that is over reads as half-open,
+        // and an overdue half-open as open.
         let is = self.breaker.phase();
         let timed = matches!(phase, Phase::Open | Phase::HalfOpen);
         assert!(is == phase || timed && matches!(is, Phase::Open | Phase::HalfOpen), "{is}");

@@ -1,5 +1,5 @@
-//! An opening lasts its full length: one of the workers trips the breaker, the
-//! clock moves on, and no call is admitted before the opening is over.
+//! An opening lasts its full length: one of the workers trips the breaker, the clock
+//! advances, and no call is admitted before the opening is over.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,7 +12,8 @@ use super::{Count, Observers, Round, Ticks};
 const CALLS: u32 = 64;
 /// More ticks than pass in a round.
 const OPEN_FOR: u32 = 10_000;
-/// Ticks between two rounds: a tick that was never set would stand out.
+/// The ticks between two rounds: so many that a tick left over from an earlier round would
+/// stand out.
 const PAUSE: u32 = 1 << 20;
 
 pub(super) struct Opening {
@@ -70,10 +71,10 @@ impl Round for Opening {
                     }
                 }
                 Err(rejected) => {
-                    let left = rejected.retry_after.expect("the opening has an end");
-                    assert!(left <= OPEN_FOR, "longer than configured: {rejected:?}");
-                    // The breaker read the clock before this.
-                    let end = Ticks.now() + left;
+                    let wait = rejected.retry_after.expect("the opening has an end");
+                    assert!(wait <= OPEN_FOR, "longer than configured: {rejected:?}");
+                    // The breaker read the clock before this line does.
+                    let end = Ticks.now() + wait;
                     assert!(end >= start + OPEN_FOR, "cut short: {rejected:?}");
                 }
             }

@@ -1,5 +1,5 @@
-//! No outcome and no trip is lost: the workers' failures together either meet
-//! the policy, or are one short of it.
+//! No outcome and no trip is lost: the failures of all workers together either meet the
+//! policy or are one short of it.
 
 use microbreaker::{Breaker, Config, CountWindow, Counters, Phase, Tally};
 
@@ -7,8 +7,9 @@ use super::log::Log;
 use super::random::Random;
 use super::{Count, Observers, Round, Ticks};
 
-/// The calls of a round, and the number of failures among them that trips.
+/// The calls of a round.
 const CALLS: u32 = 1_200;
+/// The failures among them that trip the breaker.
 const FAILURES: u32 = 96;
 
 pub(super) struct Window {
@@ -28,7 +29,7 @@ impl Window {
         &self.breaker.observer().0
     }
 
-    /// Whether the failures of the round meet the policy.
+    /// Whether the failures of round `number` meet the policy.
     const fn trips(number: u32) -> bool {
         number.is_multiple_of(2)
     }
@@ -63,13 +64,13 @@ impl Round for Window {
     fn check(&self, number: u32) {
         let failed = FAILURES / self.workers * self.workers;
         let (phase, tally) = (self.breaker.snapshot().phase, self.breaker.tally());
-        let told = self.breaker.observer().1.len();
+        let reported = self.breaker.observer().1.len();
         if Self::trips(number) {
-            assert_eq!((phase, told, tally.failed), (Phase::Open, 1, failed));
+            assert_eq!((phase, reported, tally.failed), (Phase::Open, 1, failed));
         } else {
             let calls = CALLS / self.workers * self.workers;
             let all = Tally { calls, failed: failed - 1, slow: 0 };
-            assert_eq!((phase, told, tally), (Phase::Closed, 0, all));
+            assert_eq!((phase, reported, tally), (Phase::Closed, 0, all));
         }
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn set(instructions: u32) {
     systick.clear_current();
     systick.enable_interrupt();
     systick.enable_counter();
-    // After the interrupt, the counter measures the time since.
+    // After the interrupt, the counter measures the time since then.
     systick.set_reload(MASK);
 }
 
@@ -37,7 +37,7 @@ fn SysTick() {
     interrupt::came(late);
 }
 
-/// SysTick's first tick after this many instructions.
+/// The first tick of SysTick after this many instructions.
 const fn ticks(instructions: u32) -> u32 {
     (instructions * NANOSECONDS * MEGAHERTZ).div_ceil(1_000)
 }

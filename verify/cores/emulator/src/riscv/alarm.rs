@@ -9,10 +9,11 @@ use ::riscv::register::mie;
 use super::executed;
 use crate::interrupt;
 
-/// Instructions per tick of the timer: a tick is 100 ns, under QEMU's `-icount shift=0`.
+/// Instructions per tick of the timer: a tick is 100 ns, and under QEMU's `-icount shift=0` an
+/// instruction takes 1 ns.
 const TICK: u32 = 100;
 
-/// Where QEMU's `virt` has the timer. A run never reaches the higher words.
+/// The addresses of the timer on QEMU's `virt`. Within a run, the high word of the time stays 0.
 const TIME: *const u32 = 0x0200_bff8 as _;
 const COMPARE: *mut u32 = 0x0200_4000 as _;
 const COMPARE_HIGH: *mut u32 = 0x0200_4004 as _;
@@ -23,9 +24,8 @@ static DUE: AtomicU32 = AtomicU32::new(0);
 /// Interrupts once, after this many instructions.
 #[inline]
 pub(crate) fn set(instructions: u32) {
-    // Set early in a tick, the alarm goes off the same number of instructions
-    // later, whether ticks are counted from this moment or from the beginning
-    // of the tick.
+    // The alarm is set early in a tick. Then it goes off the same number of instructions
+    // later, whether QEMU counts ticks from this moment or from the start of the tick.
     pass(TICK - executed() % TICK);
     let ticks = 1 + instructions / TICK;
     DUE.store(executed() + ticks * TICK, Ordering::Relaxed);
@@ -35,7 +35,7 @@ pub(crate) fn set(instructions: u32) {
     unsafe { COMPARE.write_volatile(now + ticks) };
     // SAFETY: as above.
     unsafe { COMPARE_HIGH.write_volatile(0) };
-    // SAFETY: the interrupted code asked for it.
+    // SAFETY: the interrupted code expects the interrupt.
     unsafe { mie::set_mtimer() };
     // SAFETY: as above.
     unsafe { ::riscv::interrupt::enable() };
@@ -57,7 +57,7 @@ fn came() {
     interrupt::came(late);
 }
 
-/// Does nothing for this many instructions, up to [`TICK`], plus a few more.
+/// Does nothing for this many instructions, up to [`TICK`], and a few more.
 #[inline]
 fn pass(instructions: u32) {
     // SAFETY: it jumps to one of these instructions, two bytes each, or just past them.

@@ -10,7 +10,7 @@ use footprint::{CONSECUTIVE, LAST16, LAST16_FULL, LAST100};
 use microbreaker::{Gate, Phase};
 use semihosting::{println, process};
 
-/// More than the longest window holds.
+/// More calls than the longest window holds.
 const FILL: u32 = 200;
 
 #[emulator::entry]
@@ -23,8 +23,8 @@ fn main() -> ! {
     process::exit(0)
 }
 
-/// Prints the instructions that the operations of `breaker` take; it trips at
-/// `trips_at` failures.
+/// Prints how many instructions the operations of `breaker` take, which trips at `trips_at`
+/// failures.
 fn operations(name: &str, breaker: &'static impl Gate, phase: fn() -> Phase, trips_at: u32) {
     let mut good = || _ = black_box(breaker.call(|| black_box(Ok::<(), ()>(()))).is_ok());
     let mut bad = || _ = black_box(breaker.call(|| black_box(Err::<(), ()>(()))).is_ok());
