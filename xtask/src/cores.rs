@@ -15,8 +15,8 @@ use crate::tools::{self, Missing};
 /// The workspace of firmware that needs a core, but no board.
 pub(crate) const PROGRAMS: &str = "verify/cores";
 
-/// Far longer than any program runs.
-const PATIENCE: Duration = Duration::from_secs(900);
+/// The most time that a program gets: far longer than any needs.
+const TIME_LIMIT: Duration = Duration::from_secs(900);
 
 /// A core that QEMU emulates.
 pub(crate) struct Core {
@@ -27,8 +27,8 @@ pub(crate) struct Core {
     /// Whether it has compare-and-swap.
     pub(crate) has_cas: bool,
     qemu: Qemu,
-    /// QEMU's arguments. With `-icount shift=N` each instruction takes 2^N
-    /// nanoseconds of virtual time, so that instructions can be counted.
+    /// QEMU's arguments. With `-icount shift=N`, each instruction takes 2^N nanoseconds of
+    /// virtual time, so that instructions can be counted.
     machine: &'static [&'static str],
 }
 
@@ -92,8 +92,7 @@ impl Qemu {
         tools::find(self.program, self.packages, &elsewhere)
     }
 
-    /// Starts a machine with `program` in its memory. What the program prints goes
-    /// to a pipe.
+    /// Starts a machine with `program` in its memory. Its output goes to a pipe.
     pub(crate) fn start(&self, machine: &[&str], program: &Path) -> anyhow::Result<Child> {
         Command::new(self.program)
             .args(machine)
@@ -109,7 +108,7 @@ impl Qemu {
 }
 
 impl Core {
-    /// What is missing to build for the core and to run it.
+    /// The tools that are missing to build for this core and to run it.
     pub(crate) fn missing(&self, sh: &Shell) -> impl Iterator<Item = Missing> {
         let cargo = tools::cargo_for(sh, self.target).err();
         cargo.into_iter().chain(self.qemu.missing())
@@ -120,7 +119,7 @@ impl Core {
         let mut qemu = self.qemu.start(&[self.machine, &["-serial", "none"]].concat(), program)?;
         let output = qemu.stdout.take().context("QEMU has no output")?;
         let printed = thread::spawn(move || io::read_to_string(output));
-        let status = qemu.wait_timeout(PATIENCE)?;
+        let status = qemu.wait_timeout(TIME_LIMIT)?;
         if status.is_none() {
             qemu.kill()?;
             qemu.wait()?;
@@ -135,7 +134,7 @@ impl Core {
             }
             Some(status) if status.success() => Ok(printed),
             Some(status) => bail!("{} failed, {status}:\n{printed}", what()),
-            None => bail!("{} does not end:\n{printed}", what()),
+            None => bail!("{} did not end in time:\n{printed}", what()),
         }
     }
 

@@ -1,6 +1,6 @@
-//! An interrupt at every step: between any two atomic accesses of an operation,
-//! an interrupt handler that uses the same breaker runs to its end. The model
-//! explains the answers that both get.
+//! An interrupt at every step: between two atomic accesses of an operation, an interrupt
+//! handler that uses the same breaker runs to its end. The model must explain the answers that
+//! both get.
 #![cfg(shuttle)]
 
 use microbreaker::{CountWindow, Outcome, ShortWindow, TimeWindow, window::Window};
@@ -28,10 +28,11 @@ const OPERATIONS: [Operation; 14] = [
     Operation::Manual(Command::MetricsOnly),
 ];
 
-/// What is done beforehand, with the clock.
+/// A name, and the operations to perform first.
 type Before = (&'static str, &'static [Operation]);
 
-/// Both the operation and the handler hold a call; it began while closed, or it is a probe.
+/// The situations. In each, the operation and the handler first acquire a call of their own,
+/// which is a probe while half-open.
 const BEFORE: [Before; 6] = [
     ("closed", &[]),
     (
@@ -86,7 +87,7 @@ fn interrupt<W: Window + Send + Sync + 'static>(
             trial.act(*operation);
         }
         trial.race([vec![Operation::Acquire, operation, Operation::Snapshot], handler.clone()]);
-        // Once more, without an interruption.
+        // The handler once more, without an interruption.
         for operation in &handler {
             trial.act(*operation);
         }

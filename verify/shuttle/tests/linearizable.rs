@@ -1,7 +1,6 @@
-//! Random histories of two to four threads that each perform up to four
-//! operations, two or three times: for each there is an order in which the
-//! model gives the same answers. `microbreaker_model::linear` says what is
-//! weaker.
+//! Random histories: two to four threads each perform up to four operations, two or three
+//! times over. For each history there must be an order in which the model gives the same
+//! answers. `microbreaker_model::linear` says what is deliberately weaker.
 #![cfg(shuttle)]
 
 use microbreaker::{

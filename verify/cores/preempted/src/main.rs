@@ -44,8 +44,8 @@ fn main() -> ! {
         }
     }
     println!(
-        "{pairs} pairs of operations at {positions} instructions in all: each as if one after the \
-         other; a torn counter lost {lost} updates"
+        "{pairs} pairs of operations, interrupted at {positions} instructions in total: each looks \
+         like one after the other; a torn counter lost {lost} updates"
     );
     process::exit(0)
 }
@@ -61,7 +61,8 @@ fn preempt(situation: &Situation, operation: Operation, handler: Operation) -> O
         let answer = stage.perform(handler, 1);
         [stage.perform(operation, 0), answer]
     });
-    // An operation notices overdue probes at a moment of its own.
+    // An operation may also notice the overdue probes before the handler runs, and do its own
+    // work after it.
     let noticed = outcome(situation, |stage| {
         let _ = stage.perform(Abandon, 2);
         let answer = stage.perform(handler, 1);
@@ -120,8 +121,8 @@ fn outcome(
     outcome.unwrap()
 }
 
-/// Interrupts an operation that is not atomic, to show that the method detects
-/// it, and returns how often it did.
+/// Interrupts an operation that is not atomic, to show that the method detects that, and
+/// returns how many times it did.
 fn torn() -> u32 {
     let mut lost = 0;
     for instructions in 1.. {
@@ -135,7 +136,7 @@ fn torn() -> u32 {
         }
         lost += u32::from(counter.get() != 2);
     }
-    assert!(lost > 0, "the method does not notice an operation that is not atomic");
+    assert!(lost > 0, "the method does not detect an operation that is not atomic");
     lost
 }
 

@@ -32,13 +32,14 @@ enum Windowed {
 use Windowed::*;
 
 enum Step {
-    /// Calls that succeed; how many.
+    /// Makes this many calls that succeed.
     Succeed(u32),
-    /// Calls that fail; how many.
+    /// Makes this many calls that fail.
     Fail(u32),
-    /// This many ticks pass.
+    /// Lets this many ticks pass.
     Wait(u32),
-    /// A permit is acquired and kept: for the operation, for the handler, and a third one.
+    /// Acquires a permit and keeps it: the first for the operation, the second for the handler,
+    /// and a third one.
     Acquire,
     By(Command),
 }
