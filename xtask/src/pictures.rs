@@ -4,7 +4,7 @@ use std::fs;
 
 use microbreaker_scenarios::pictures::{folder, pictures};
 
-/// Draws every picture anew, and removes those whose scenario is gone.
+/// Redraws every picture, and removes those whose scenario is gone.
 pub(crate) fn run() -> anyhow::Result<()> {
     let pictures = pictures()?;
     fs::create_dir_all(folder())?;

@@ -214,15 +214,16 @@ async fn a_page_of_another_site_can_give_no_commands() {
 async fn a_command_to_a_pattern_reports_each_result() {
     let registry = registry(&PausedClock::new());
     let router = open_to_all(&registry);
-    let (status, told) = answer(&router, request("POST", "/control/trip?matching=users/*")).await;
+    let (status, results) =
+        answer(&router, request("POST", "/control/trip?matching=users/*")).await;
     let tripped = json!({ "name": "users/a", "phase": "open", "status": 200 });
-    assert_eq!((status, told), (200, json!({ "breakers": [tripped] })));
+    assert_eq!((status, results), (200, json!({ "breakers": [tripped] })));
     assert_eq!(registry.get("users").phase(), Phase::Closed, "it does not match");
 
     let half_open = request("POST", "/control/half-open?matching=*");
-    let (status, told) = answer(&router, half_open).await;
-    let [refused, done] = [0, 1].map(|i| &told["breakers"][i]);
-    assert_eq!(status, 207, "one cannot, one can: {told}");
+    let (status, results) = answer(&router, half_open).await;
+    let [refused, done] = [0, 1].map(|i| &results["breakers"][i]);
+    assert_eq!(status, 207, "one cannot, one can: {results}");
     assert_eq!((&refused["status"], &refused["phase"]), (&json!(409), &json!("closed")));
     assert!(refused["error"].as_str().unwrap().contains("closed cannot become half_open"));
     assert!(refused["allowed"].as_str().unwrap().contains("half-open while"));
@@ -239,9 +240,9 @@ async fn a_command_to_all_needs_permission_for_each() {
     });
     let router = admin.router();
     let force_open = request("POST", "/control/force-open?matching=*");
-    let (status, told) = answer(&router, force_open).await;
+    let (status, results) = answer(&router, force_open).await;
     assert_eq!(status, 207);
-    let each = |key| [0, 1].map(|i| &told["breakers"][i][key]);
+    let each = |key| [0, 1].map(|i| &results["breakers"][i][key]);
     assert_eq!(each("name"), ["users", "users/a"]);
     assert_eq!(each("status"), [200, 401]);
     assert_eq!(each("error"), [&Value::Null, &json!("the request may not do this")]);
@@ -297,7 +298,7 @@ fn next(events: &mut BodyDataStream) -> Option<(String, Value)> {
 
 /// The numbers of all events so far.
 fn numbers(mut events: BodyDataStream) -> Vec<u64> {
-    let next = || next(&mut events).map(|(_, told)| told["number"].as_u64().unwrap());
+    let next = || next(&mut events).map(|(_, event)| event["number"].as_u64().unwrap());
     std::iter::from_fn(next).collect()
 }
 
@@ -321,25 +322,25 @@ async fn events_are_sent_as_they_happen() {
     for _ in 0..4 {
         let _ = users.call(|| Err::<(), _>(()));
     }
-    let (name, told) = next(&mut events).unwrap();
-    assert_eq!((&*name, &told["cause"]), ("would_trip", &json!("failure_rate")));
-    assert_eq!(told["breaker"]["tally"]["failed"], 4);
+    let (name, event) = next(&mut events).unwrap();
+    assert_eq!((&*name, &event["cause"]), ("would_trip", &json!("failure_rate")));
+    assert_eq!(event["breaker"]["tally"]["failed"], 4);
     users.trip();
-    let (name, told) = next(&mut events).unwrap();
+    let (name, event) = next(&mut events).unwrap();
     assert_eq!(name, "transition");
-    assert_eq!((&told["from"], &told["to"]), (&json!("metrics_only"), &json!("open")));
-    assert_eq!((&told["cause"], &told["breaker"]["name"]), (&json!("manual"), &json!("users")));
+    assert_eq!((&event["from"], &event["to"]), (&json!("metrics_only"), &json!("open")));
+    assert_eq!((&event["cause"], &event["breaker"]["name"]), (&json!("manual"), &json!("users")));
     assert_eq!(next(&mut events), None);
 }
 
 #[tokio::test]
 async fn an_event_says_when_it_happened() {
     let registry = registry(&PausedClock::new());
-    let (tell, told) = std::sync::mpsc::channel();
-    registry.on_event(move |event| tell.send(event.at).unwrap());
+    let (sender, times) = std::sync::mpsc::channel();
+    registry.on_event(move |event| sender.send(event.at).unwrap());
     let mut events = events(Admin::new(registry.clone()).router()).await;
     registry.get("users").trip();
-    let at = told.recv().unwrap().duration_since(UNIX_EPOCH).unwrap();
+    let at = times.recv().unwrap().duration_since(UNIX_EPOCH).unwrap();
     let (_, event) = next(&mut events).unwrap();
     assert_eq!(event["at_unix_ms"], json!(at.as_millis() as u64));
 }
@@ -386,12 +387,12 @@ async fn past_events_can_be_requested() {
 async fn history_is_bounded_and_reports_what_it_dropped() {
     let registry = registry(&PausedClock::new());
     let router = Admin::new(registry.clone()).router();
-    let (tell, told_at) = std::sync::mpsc::channel();
-    registry.on_event(move |event| tell.send(event.at).unwrap());
+    let (sender, times) = std::sync::mpsc::channel();
+    registry.on_event(move |event| sender.send(event.at).unwrap());
     for name in 0..3_000 {
         registry.get(&name.to_string()).trip();
     }
-    let forgotten = told_at.iter().nth(1_999).unwrap().duration_since(UNIX_EPOCH).unwrap();
+    let forgotten = times.iter().nth(1_999).unwrap().duration_since(UNIX_EPOCH).unwrap();
     let (_, list) = answer(&router, request("GET", "/breakers?matching=users")).await;
     assert_eq!(list["remembered_since_unix_ms"], json!(forgotten.as_millis() as u64));
     let (_, past) = answer(&router, request("GET", "/history")).await;
@@ -415,10 +416,10 @@ async fn a_reader_starts_anywhere_and_continues() {
     let all = numbers(all);
     assert_eq!(all, [all[0], all[0] + 1, all[0] + 2], "past events, then new ones");
 
-    let after = async |query: &str, heard: Option<&str>| {
+    let after = async |query: &str, last_id: Option<&str>| {
         let mut request = request("GET", &format!("/events{query}"));
-        if let Some(heard) = heard {
-            request.headers_mut().insert("last-event-id", heard.parse().unwrap());
+        if let Some(last_id) = last_id {
+            request.headers_mut().insert("last-event-id", last_id.parse().unwrap());
         }
         numbers(stream(&router, request).await)
     };
@@ -449,15 +450,15 @@ async fn a_reader_that_joins_midway_gets_every_event_once() {
         }
     });
     let mut events = stream(&router, request("GET", "/events?after=0")).await;
-    let mut heard = Vec::new();
-    while heard.len() < 500 {
+    let mut seen = Vec::new();
+    while seen.len() < 500 {
         match next(&mut events) {
-            Some((_, told)) => heard.push(told["number"].as_u64().unwrap()),
+            Some((_, event)) => seen.push(event["number"].as_u64().unwrap()),
             None => std::thread::yield_now(),
         }
     }
     changes.join().unwrap();
-    assert!(heard.is_sorted_by(|a, b| a + 1 == *b), "{heard:?}");
+    assert!(seen.is_sorted_by(|a, b| a + 1 == *b), "{seen:?}");
     assert_eq!(next(&mut events), None);
 }
 

@@ -58,8 +58,8 @@ async fn the_page_shows_what_happens_and_controls() {
     }
     let shown = browser.text(&row("open")).await;
     assert!(shown.contains("50 % (2 of 4)") && shown.contains("probes in 30.0 s"), "{shown}");
-    let told = browser.text("#log li:first-child").await;
-    assert!(told.ends_with("users: closed → open, failure rate"), "{told}");
+    let entry = browser.text("#log li:first-child").await;
+    assert!(entry.ends_with("users: closed → open, failure rate"), "{entry}");
     browser.text(&format!("{} .timeline .closed + .open", row("open"))).await;
 
     let button = |command| format!("tr[data-name='users'] button[data-command='{command}']");
@@ -116,14 +116,14 @@ async fn the_page_shows_what_has_happened() {
     {
         let at = humantime::format_rfc3339_millis(at.lock().unwrap()[3 - line]);
         let line = format!("#log li:nth-child({line}):nth-last-child({})", 4 - line);
-        let told = browser.text(&format!("{line}:has(time[datetime='{at}'])")).await;
-        assert!(told.ends_with(&format!("users: {what}, manual")), "{told}");
+        let entry = browser.text(&format!("{line}:has(time[datetime='{at}'])")).await;
+        assert!(entry.ends_with(&format!("users: {what}, manual")), "{entry}");
     }
 
     users.reset();
     browser.text(&format!("{} .disabled + .closed:last-child", row("closed"))).await;
-    let told = browser.text("#log li:first-child:nth-last-child(4)").await;
-    assert!(told.ends_with("users: disabled → closed, manual"), "{told}");
+    let entry = browser.text("#log li:first-child:nth-last-child(4)").await;
+    assert!(entry.ends_with("users: disabled → closed, manual"), "{entry}");
     browser.close().await;
 }
 
@@ -170,8 +170,8 @@ async fn the_page_resumes_where_it_was_cut_off() {
     browser.text("#connection.lost").await;
     users.disable();
     let server = Server::start(address, app);
-    let told = browser.text("#log li:first-child:nth-last-child(2)").await;
-    assert!(told.ends_with("users: open → disabled, manual"), "{told}");
+    let entry = browser.text("#log li:first-child:nth-last-child(2)").await;
+    assert!(entry.ends_with("users: open → disabled, manual"), "{entry}");
     assert_eq!(browser.text("#connection:not(.lost)").await, "live");
     browser.close().await;
     server.end();

@@ -139,7 +139,7 @@ impl Pair<'_> {
             }
             Step::Manual(command) => self.command(command)?,
         }
-        // Stale permits are recognised for at most 255 transitions, so old ones end here.
+        // Stale permits are recognized for at most 255 transitions, so old ones end here.
         let generation = self.model.generation;
         let is_old = |call: &Call<'_>| call.expected.generation + 250 < generation;
         while let Some(i) = self.in_progress.iter().position(is_old) {

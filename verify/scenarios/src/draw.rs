@@ -262,7 +262,7 @@ fn rounded(pixels: f64) -> f64 {
     (pixels * 10.0).round() / 10.0
 }
 
-/// The configuration, summarised in one line.
+/// The configuration, summarized in one line.
 fn summary(config: &Config) -> String {
     let mut parts: Vec<String> = Vec::new();
     match config.window {
