@@ -42,7 +42,7 @@ fn a_rejection_says_who_why_and_how_long() {
     assert_eq!(rejected.retry_after, Some(Duration::from_millis(750)));
     assert_eq!(
         rejected.to_string(),
-        "refused by the circuit breaker \"users\", which is open for another 750ms"
+        "circuit breaker \"users\" refused the call: open for another 750ms"
     );
 }
 
