@@ -42,7 +42,7 @@ fn a_rejection_names_the_breaker_the_phase_and_the_wait() {
     assert_eq!(rejected.retry_after, Some(Duration::from_millis(750)));
     assert_eq!(
         rejected.to_string(),
-        "refused by the circuit breaker \"users\", which is open for another 750ms"
+        "circuit breaker \"users\" refused the call: open for another 750ms"
     );
 }
 
