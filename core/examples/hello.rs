@@ -4,7 +4,7 @@
 
 use microbreaker::{Breaker, CallError, Config, Phase, clock::ManualClock};
 
-// Firmware moves this on in a timer's interrupt. A program that has a clock
+// Firmware advances this in a timer interrupt. A program that has a clock of its own
 // implements `Clock` for it.
 static MILLIS: ManualClock = ManualClock::new(0);
 
@@ -32,7 +32,7 @@ fn main() {
             }
         }
     }
-    // Plugged in at 800 ms, it is found by the first call after the half second.
+    // The sensor is back at 800 ms; the first call after the half second finds it.
     assert_eq!((answers, failures, refusals), (8, 3, 4));
     assert_eq!(SENSOR.phase(), Phase::Closed);
 }

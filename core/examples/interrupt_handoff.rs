@@ -1,4 +1,4 @@
-//! A transfer that is started here and ends in an interrupt, or when its time is up.
+//! A transfer that starts here and ends in an interrupt, or at its timeout.
 //!
 //! `cargo run -p microbreaker --example interrupt_handoff`
 
@@ -16,15 +16,15 @@ static BUS: Breaker<ShortWindow, &ManualClock> = Breaker::new(
 /// The transfer under way.
 static TRANSFER: InFlight = InFlight::new();
 
-/// Asks for leave, and sets the peripheral going.
+/// Acquires a permit and starts the peripheral.
 fn start() -> Result<(), Rejected> {
     let permit = BUS.try_acquire()?;
     TRANSFER.put(permit).expect("one transfer at a time");
     Ok(())
 }
 
-/// The interrupt that comes when a transfer has ended, and the timer that comes when it
-/// has not: true for the first of them.
+/// Called by the interrupt at the end of a transfer and by the timer at its timeout;
+/// true for whichever comes first.
 fn ended(succeeded: bool) -> bool {
     TRANSFER.finish(&BUS, if succeeded { Outcome::Success } else { Outcome::Failure })
 }
@@ -44,7 +44,7 @@ fn main() -> Result<(), Rejected> {
     println!("a probe is under way: {}", BUS.phase());
     assert_eq!(BUS.phase(), Phase::HalfOpen);
 
-    // Its time is up; its interrupt comes after all, and is told so.
+    // The timer ends the transfer; its interrupt still comes, and learns that it is late.
     assert!(ended(false));
     println!("no interrupt in time: {}", BUS.phase());
     assert_eq!(BUS.phase(), Phase::Open);

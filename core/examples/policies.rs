@@ -1,4 +1,4 @@
-//! The same calls before breakers with different policies, side by side.
+//! The same calls, guarded by breakers with different policies, side by side.
 //!
 //! `cargo run -p microbreaker --example policies`
 
@@ -7,10 +7,11 @@ use microbreaker::{
     Breaker, Config, Outcome, ShortWindow, TimeWindow, WithSlow, clock::ManualClock,
 };
 
-/// Every 10 ticks a call, or none: `.` succeeds, `x` fails, `s` succeeds after 30 ticks.
+/// A call every 10 ticks: `.` succeeds, `x` fails, `s` succeeds after 30 ticks; a space
+/// is no call.
 const CALLS: &str = "..x.x.      x...x.x.x.x.......xxxx........ssss........";
 
-/// What becomes of these calls with a breaker: `-` was refused.
+/// The same calls through a breaker: `-` was refused.
 fn guarded<W: Window>(config: Config, window: W) -> String {
     let clock = ManualClock::new(0);
     let breaker = Breaker::new(config.open_for(55), window, &clock);

@@ -21,7 +21,8 @@ use crate::tally::{Record, Tally};
 use crate::token::Token;
 use crate::window::{Reach, Tenure, Window};
 
-/// A circuit breaker: it stops calls to what keeps failing, and probes for recovery.
+/// A circuit breaker: stops calls to a callee that keeps failing, and probes for its
+/// recovery.
 ///
 /// It is shared through `&self`, so it can live in a `static`.
 ///
@@ -186,8 +187,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         self.consistently(|state| self.apparent(state).0.phase())
     }
 
-    /// Returns what the window holds of the current tenure; while open, returns what
-    /// tripped the breaker: the previous tenure's window, or the probes.
+    /// Returns what the window holds of the current tenure; while open, what tripped the
+    /// breaker: the previous tenure's window, or the probes.
     ///
     /// Lock-free.
     #[must_use]

@@ -6,7 +6,7 @@ pub use widened::{Widened, Wrapping};
 
 use crate::sync::{AtomicU32, Ordering, const_fn};
 
-/// The caller's monotonic clock.
+/// A monotonic clock, supplied by the application.
 ///
 /// # Contract
 ///
@@ -25,7 +25,7 @@ use crate::sync::{AtomicU32, Ordering, const_fn};
 /// assert_eq!(Clock::now(&systick_millis), 42);
 /// ```
 pub trait Clock {
-    /// The current tick.
+    /// Returns the current tick.
     fn now(&self) -> u32;
 }
 
@@ -79,7 +79,7 @@ impl ManualClock {
         }
     }
 
-    /// Moves the clock on by `ticks`, across the wrap. Wait-free where the
+    /// Advances the clock by `ticks`, across the wrap. Wait-free where the
     /// core has an atomic add, lock-free otherwise.
     pub fn advance(&self, ticks: u32) {
         self.0.fetch_add(ticks, Ordering::Relaxed);

@@ -20,7 +20,7 @@ const MAX_TICKS: u32 = (1 << 31) - 1;
 /// The longest probe timeout. It and the opening after it are counted from the same
 /// tick; this leaves a quarter of a turn of the clock in which both read as over.
 const MAX_PROBE_TIMEOUT: u32 = 1 << 30;
-/// The highest count that a time window always reaches: it halves counts that
+/// The highest count that a time-based window always reaches: it halves counts that
 /// would overflow.
 pub(crate) const MAX_COUNT: u32 = 1 << 9;
 /// The most that either part of a backoff's factor can be, unless the factor is a
@@ -28,7 +28,7 @@ pub(crate) const MAX_COUNT: u32 = 1 << 9;
 const MAX_FACTOR_PART: u32 = (1 << 16) - 1;
 /// The most shares of a ramp.
 const MAX_SHARES: usize = 7;
-/// How many times a backoff can multiply.
+/// The most times a backoff can multiply.
 pub(crate) const MAX_LEVEL: u32 = 15;
 
 /// What makes a breaker trip, and how it recovers.
@@ -145,17 +145,17 @@ enum ProbeTimeout {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum AfterProbeTimeout {
-    /// It opens again; the new wait counts from the deadline.
+    /// Opens again; the new wait counts from the deadline.
     #[default]
     Open,
-    /// It stays half-open and gives out fresh probes, under a new generation.
+    /// Stays half-open and gives out fresh probes, under a new generation.
     FreshProbes,
-    /// It closes.
+    /// Closes.
     Close,
 }
 
 impl Config {
-    /// No policy yet; one probe, which must succeed.
+    /// Creates a configuration without a policy, and with one probe, which must succeed.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -192,8 +192,8 @@ impl Config {
         self
     }
 
-    /// Counts failures in a row only while they are in the window, which must be a
-    /// window by time.
+    /// Counts failures in a row only while they are in the window, which must be
+    /// time-based.
     #[must_use]
     pub const fn consecutive_within_window(mut self) -> Self {
         self.consecutive_within_window = true;
@@ -201,7 +201,7 @@ impl Config {
     }
 
     /// Trips at `count` failures in the window, 1 to
-    /// [`last_calls`](Self::last_calls), or 512 in a window by time.
+    /// [`last_calls`](Self::last_calls), or 512 in a time-based window.
     #[must_use]
     pub const fn failures_in_window(mut self, count: u32) -> Self {
         self.failures_in_window = Some(count);
@@ -250,7 +250,7 @@ impl Config {
     }
 
     /// Rates are met only once the window holds this many calls, 1 (the default) to
-    /// [`last_calls`](Self::last_calls), or 512 in a window by time. If no rate is
+    /// [`last_calls`](Self::last_calls), or 512 in a time-based window. If no rate is
     /// configured, this applies to [`failures_in_window`] instead. It never applies
     /// to probes or to consecutive failures.
     ///
@@ -357,8 +357,8 @@ impl Config {
         self
     }
 
-    /// Lets probes take for ever. A probe that neither reports nor is dropped then
-    /// keeps its place until the breaker is reset by hand.
+    /// Removes the probe timeout. A probe that neither reports nor is dropped then keeps
+    /// its place until the breaker is reset manually.
     #[must_use]
     pub const fn no_probe_timeout(mut self) -> Self {
         self.probe_timeout = ProbeTimeout::Never;

@@ -21,7 +21,7 @@ pub struct Rejected {
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "refused by the circuit breaker, which is {}", self.phase)?;
+        write!(f, "circuit breaker refused the call: {}", self.phase)?;
         match self.retry_after {
             Some(ticks) => write!(f, " for another {ticks} ticks"),
             None => Ok(()),
@@ -104,7 +104,7 @@ pub struct IllegalTransition {
 
 impl fmt::Display for IllegalTransition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a breaker that is {} cannot become {} by hand", self.from, self.to)
+        write!(f, "a circuit breaker cannot be switched from {} to {}", self.from, self.to)
     }
 }
 

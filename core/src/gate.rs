@@ -35,7 +35,8 @@ pub trait Gate: Sized {
     ///
     /// # Errors
     ///
-    /// The refusal, with the phase that refused and for how long, if known.
+    /// [`Rejected`], with the phase that refused the call and, if known, the ticks until it
+    /// is worth asking again.
     fn try_acquire(&self) -> Result<Permit<'_, Self>, Rejected>;
 
     /// Ends the call of `token`, started at tick `started`, with `outcome`.
@@ -99,8 +100,9 @@ impl<G: Gate> Gate for &G {
 ///
 /// Dropping it without an outcome cancels the call: the permit is handed back and
 /// nothing is recorded, unless [`Config::abandoned_fails`](crate::Config::abandoned_fails)
-/// is set. [`into_token`](Self::into_token) turns it into a plain integer for a call
-/// that ends in another context.
+/// or [`Config::abandoned_by_time`](crate::Config::abandoned_by_time) is set.
+/// [`into_token`](Self::into_token) turns it into a plain integer for a call that ends in
+/// another context.
 ///
 /// ```
 /// use microbreaker::{Breaker, Config, ShortWindow};

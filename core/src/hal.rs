@@ -1,15 +1,15 @@
-//! Guards for embedded-hal 1.0: a bus that refuses while its breaker is open.
+//! Guarded buses for embedded-hal 1.0, which refuse transactions while their breaker is
+//! open.
 //!
-//! A guard implements the bus trait itself, so any driver takes it in place of
-//! the bare bus. One transaction is one call. Its error is
-//! [`CallError`], which forwards `kind()` and tells a
-//! refusal from an error on the bus.
+//! A guarded bus implements the bus trait itself, so any driver takes it in place of the
+//! bare bus. One transaction is one call. The error is [`CallError`], which forwards
+//! `kind()` and tells a refusal from an error on the bus.
 //!
-//! That fits devices that are asked in single transactions. Where a driver makes several
-//! for one operation, guard the operation: of two transactions of which the first always
-//! succeeds, the second can fail for ever without a row of failures. Where devices share
-//! a bus, give each its own guard around its own handle of the bus, and ignore errors
-//! that only say that the bus was busy.
+//! This suits devices where one operation is one transaction. If a driver needs several
+//! transactions for one operation, make the operation the guarded call: if the first of
+//! two transactions always succeeds, the second can fail for ever without two failures in
+//! a row. If devices share a bus, wrap each device's own handle of the bus separately,
+//! and ignore errors that only say that the bus was busy.
 //!
 //! ```
 //! use embedded_hal::i2c::{ErrorKind, I2c};
@@ -39,12 +39,12 @@ use crate::error::CallError;
 use crate::event::Outcome;
 use crate::gate::Gate;
 
-/// Says what an error of the bus counts as, `E` being the bus's own.
+/// Decides what the bus's own error, `E`, counts as.
 ///
-/// Closures are classifiers, and may capture what they need: whether a device is busy
-/// writing, for example, and does not acknowledge meanwhile.
+/// Closures are classifiers, and may capture what they need: for example, whether a
+/// device is busy writing and therefore does not acknowledge.
 pub trait Classify<E> {
-    /// The outcome of a transaction that ended with `error`.
+    /// Returns the outcome of a transaction that ended with `error`.
     fn classify(&self, error: &E) -> Outcome;
 }
 
@@ -54,7 +54,7 @@ impl<E, F: Fn(&E) -> Outcome> Classify<E> for F {
     }
 }
 
-/// Every error of the bus is a failure of the device.
+/// The default classifier: every bus error is a failure of the device.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EveryErrorFails;
 

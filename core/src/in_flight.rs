@@ -1,4 +1,4 @@
-//! A call that is started here and ends elsewhere.
+//! A call that ends in another context than it began in.
 
 use core::fmt;
 
@@ -17,9 +17,9 @@ const NONE: u32 = 0;
 /// A slot for a call that ends in another context: in the interrupt of a transfer, or
 /// when its time is up, whichever comes first.
 ///
-/// Put the permit in when the transfer starts. Each place where it can end finishes the
-/// slot; the first one counts, and the others are told that they were not. 4 bytes, to
-/// be kept in a `static`; lock-free.
+/// Put the permit in when the transfer starts, and [`finish`](Self::finish) the call
+/// wherever it may end: the first of these contexts counts, and the others learn that
+/// they were too late. 4 bytes, usually in a `static`. Lock-free.
 ///
 /// ```
 /// use microbreaker::clock::ManualClock;
@@ -40,14 +40,15 @@ const NONE: u32 = 0;
 /// # Ok::<(), microbreaker::Rejected>(())
 /// ```
 ///
-/// Two calls at a time need two slots. A context that ends a transfer so late that the
-/// next one is under way ends that one: stop its timer first.
+/// Two calls at a time need two slots. A context that finishes so late that the next
+/// call is under way ends that one instead: stop a transfer's timer before you start the
+/// next transfer.
 // The bits of a token, or `NONE`.
 pub struct InFlight(AtomicU32);
 
 impl InFlight {
     const_fn! {
-        /// An empty slot.
+        /// Creates an empty slot.
         #[must_use]
         pub const fn new() -> Self {
             Self(AtomicU32::new(NONE))
@@ -58,10 +59,10 @@ impl InFlight {
     ///
     /// # Errors
     ///
-    /// The permit, if another call is under way.
+    /// Gives the permit back if another call is under way.
     pub fn put<'a, G: Gate>(&self, permit: Permit<'a, G>) -> Result<(), Permit<'a, G>> {
         if swap(&self.0, NONE, permit.token().to_bits()) {
-            // It is the slot's now.
+            // The slot owns it now.
             let _ = permit.into_token();
             Ok(())
         } else {
@@ -75,19 +76,20 @@ impl InFlight {
         self.0.load(Ordering::Relaxed) != NONE
     }
 
-    /// Takes the call out, to be finished as a permit: `None` if none is under way, or
+    /// Takes the call out, to be finished as a permit. `None` if none is under way or
     /// another context was first.
     pub fn take(&self) -> Option<Token> {
-        // An empty slot has no token's bits.
+        // Relaxed: the swap below checks the value, and acquires. `NONE` is no token, so
+        // an empty slot gives `None`.
         let found = self.0.load(Ordering::Relaxed);
         Token::from_bits(found).filter(|_| swap(&self.0, found, NONE))
     }
 
-    /// Ends the call with `outcome`. False if none is under way, or another context was
-    /// first; nothing is counted then.
+    /// Ends the call with `outcome`. Returns false, and counts nothing, if none is under
+    /// way or another context was first.
     ///
-    /// Where slow calls are watched, [`take`](Self::take) it and say how long it took:
-    /// a slot does not remember when it was filled.
+    /// If slow calls are watched, [`take`](Self::take) the call instead and set its
+    /// duration with [`Permit::took`]: a slot does not remember when it was filled.
     pub fn finish<W: Window, C: Clock, O: Observer, G: ConfigSource>(
         &self,
         breaker: &Breaker<W, C, O, G>,

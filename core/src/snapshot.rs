@@ -28,8 +28,8 @@ pub struct Snapshot {
     /// The number of the tenure, modulo 2^8.
     pub generation: u8,
     /// Ticks since the phase began (a new breaker's first phase began at tick 0); while
-    /// half-open, since a probe was last given out or ended. 0 if the next call is what
-    /// will begin the phase.
+    /// half-open, since a probe was last given out or ended. 0 if it takes the next call
+    /// to begin the phase.
     pub in_phase_for: u32,
     /// Ticks until it is worth asking, if known: while open, and while half-open with
     /// all probes out.
@@ -37,7 +37,7 @@ pub struct Snapshot {
     /// What the window holds; while half-open, the finished probes; while open, the
     /// window or the probes that tripped the breaker.
     pub tally: Tally,
-    /// Whether there are enough calls for a rate.
+    /// Whether `tally` has enough calls for a rate.
     pub(crate) rated: bool,
     /// Whether slow calls are watched.
     pub(crate) timed: bool,

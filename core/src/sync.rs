@@ -24,10 +24,11 @@ shared_in_flash! {
     /// Release: pairs with acquire loads of `word` and with later swaps. A thread that
     /// acquires `to` also sees everything done before this swap.
     ///
-    /// Acquire: pairs with the release of earlier swaps. A probe that takes
-    /// another probe's place sees what that one did, even if it had already loaded the
-    /// same state before. A relaxed load that a later swap checks also relies on the
-    /// acquire: without it, the load could see a value written only after the swap.
+    /// Acquire: pairs with the release of earlier swaps. A probe that takes another
+    /// probe's place sees what that one did, even if it had already loaded the same state
+    /// before. A relaxed load that a later swap checks relies on the acquire too: without
+    /// it, the load could see what another thread writes only after swapping `to` for
+    /// something else.
     pub(crate) fn swap(word: &AtomicU32, from: u32, to: u32) -> bool {
         word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }

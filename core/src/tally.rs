@@ -1,6 +1,6 @@
 //! Counts of outcomes, and the record that is added to them.
 
-/// What a window holds.
+/// What a window holds: counts of outcomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -3,13 +3,14 @@
 use crate::phase::Phase;
 use crate::state::State;
 
-/// A permit as a plain integer: for a call that is started here and ends in an
-/// interrupt handler or another task.
+/// A permit as a plain integer, for a call that ends in an interrupt handler or another
+/// task.
 ///
 /// [`Breaker::resume`](crate::Breaker::resume) turns it into a permit again.
 /// Unlike a permit it can be copied and forgotten: resume each at most once,
 /// and know that a probe whose token is lost keeps its place until
 /// [`probe_timeout`](crate::Config::probe_timeout).
+///
 /// ```
 /// use core::sync::atomic::{AtomicU32, Ordering};
 /// use microbreaker::{Breaker, Config, Rejected, ShortWindow, Token};
@@ -43,7 +44,8 @@ use crate::state::State;
 pub struct Token(u32);
 
 impl Token {
-    /// Tells the integer from others, such as 0 and `u32::MAX`.
+    /// The upper bits of every token's integer: tells it from others, such as 0 and
+    /// `u32::MAX`.
     const MARK: u32 = 0x6d62_0000;
 
     #[inline]
@@ -54,7 +56,7 @@ impl Token {
     /// How many bits a token has.
     pub(crate) const BITS: u32 = State::TENURE_BITS;
 
-    /// Number of the tenure it was given in, modulo 2^8, as in
+    /// The number of the tenure in which the permit was given, modulo 2^8, as in
     /// [`Snapshot::generation`](crate::Snapshot::generation).
     #[must_use]
     #[inline]
@@ -62,21 +64,21 @@ impl Token {
         State::of_tenure(self.0).generation() as u8
     }
 
-    /// Whether the call is a probe: given out while half-open.
+    /// Whether the call is a probe, that is, given out while half-open.
     #[must_use]
     pub const fn is_probe(self) -> bool {
         State::of_tenure(self.0).is(Phase::HalfOpen)
     }
 
-    /// The integer, to be kept in an atomic or in a peripheral's context word: never 0
-    /// and never `u32::MAX`.
+    /// Returns the integer, to keep in an atomic or in a peripheral's context word: never
+    /// 0 and never `u32::MAX`.
     #[must_use]
     pub const fn to_bits(self) -> u32 {
         Self::MARK | self.0
     }
 
-    /// The token that [`to_bits`](Self::to_bits) gave; `None` for an integer that it
-    /// cannot have given.
+    /// Returns the token whose [`to_bits`](Self::to_bits) gave `bits`; `None` for an
+    /// integer that it cannot have given.
     #[must_use]
     pub const fn from_bits(bits: u32) -> Option<Self> {
         let tenure = bits ^ Self::MARK;

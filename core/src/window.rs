@@ -19,11 +19,11 @@ use crate::tally::Tally;
 /// How far back a window reaches: its configured length, and the clock.
 #[derive(Clone, Copy)]
 pub struct Reach<N> {
-    /// Calls in a window by count.
+    /// Calls in a count-based window.
     pub last_calls: u32,
-    /// Ticks in a bucket of a window by time.
+    /// Ticks in a bucket of a time-based window.
     pub bucket: u32,
-    /// The current tick.
+    /// Reads the current tick.
     pub now: N,
 }
 
@@ -36,7 +36,7 @@ impl<N> core::fmt::Debug for Reach<N> {
     }
 }
 
-/// What a window remembers, and so how its length is configured.
+/// What a window remembers, which decides how its length is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Nothing.
@@ -113,6 +113,7 @@ impl core::fmt::Debug for Tenure<'_> {
 ///
 /// A custom window can be built from others: [`WithSlow`] combines two, and
 /// `Striped` in `microbreaker-std` has one for each core.
+///
 /// # What a window promises
 ///
 /// - Recording is linearizable: outcomes enter in one order, and the tally
@@ -120,7 +121,7 @@ impl core::fmt::Debug for Tenure<'_> {
 ///   outcome entered. So if racing failures together meet a policy, the last
 ///   one to enter sees that it is met.
 /// - An outcome of a tenure that is over changes nothing that a later tenure
-///   records in or trips by. (An open breaker shows the window that tripped it;
+///   records or trips on. (An open breaker shows the window that tripped it;
 ///   a call that ended at that very moment may still enter it.)
 /// - No outcome of the current tenure is lost, up to the window's own bound.
 /// - Nothing waits, allocates or panics.
@@ -134,10 +135,8 @@ pub trait Window {
     /// Whether this window watches for slow calls, so that calls must be timed.
     const SLOW: bool = false;
 
-    /// Records `call`. Returns the tally if the call counts against a policy, and
-    /// zero counts otherwise.
-    ///
-    /// `None` if the tenure is over; then nothing is recorded.
+    /// Records `call`. Returns the tally if the call counts against a policy, and zero
+    /// counts otherwise; `None`, and records nothing, if the tenure is over.
     fn record(
         &self,
         tenure: Tenure<'_>,

@@ -35,12 +35,12 @@ fn a_rejection_names_the_phase_and_how_long_to_wait() {
     assert_eq!((rejected.phase, rejected.retry_after), (Phase::Open, Some(500)));
     assert_eq!(
         rejected.to_string(),
-        "refused by the circuit breaker, which is open for another 500 ticks"
+        "circuit breaker refused the call: open for another 500 ticks"
     );
     breaker.force_open();
     let rejected = breaker.try_acquire().unwrap_err();
     assert_eq!((rejected.phase, rejected.retry_after), (Phase::ForcedOpen, None));
-    assert_eq!(rejected.to_string(), "refused by the circuit breaker, which is forced_open");
+    assert_eq!(rejected.to_string(), "circuit breaker refused the call: forced_open");
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn an_impossible_transition_is_an_error_and_changes_nothing() {
     let breaker = breaker();
     let error = breaker.half_open().unwrap_err();
     assert_eq!((error.from, error.to), (Phase::Closed, Phase::HalfOpen));
-    assert_eq!(error.to_string(), "a breaker that is closed cannot become half_open by hand");
+    assert_eq!(error.to_string(), "a circuit breaker cannot be switched from closed to half_open");
     assert_eq!(breaker.phase(), Phase::Closed);
     breaker.disable();
     assert_eq!(breaker.half_open().unwrap_err().from, Phase::Disabled);

@@ -15,11 +15,11 @@ type Last20 = CountWindow<3>;
 type Slow20 = WithSlow<Last20>;
 const MAX_TICKS: u32 = (1 << 31) - 1;
 
-/// Counts in a row: needs no window.
+/// Counts failures in a row: needs no window.
 const ROW: Config = Config::new().consecutive_failures(3).open_for(500);
 /// Counts in a window of the last 10.
 const LAST: Config = Config::new().failures_in_window(3).last_calls(10).open_for(500);
-/// Counts in a window by time.
+/// Counts in a time-based window.
 const LATELY: Config = Config::new().failures_in_window(3).bucket(10).open_for(500);
 
 /// Asserts that `good` is accepted and that `bad` is refused because `field` is
@@ -41,7 +41,8 @@ fn refused<W: Window>(
     error
 }
 
-/// The same on both sides, for a field whose bounds are `least` and `most`.
+/// Asserts the same just outside and just inside both of a field's bounds, `least` and
+/// `most`.
 fn bounds<W: Window>(
     window: fn() -> W,
     with: fn(u32) -> Config,
@@ -207,9 +208,9 @@ fn ramp_step() {
 fn a_required_setting_is_missing() {
     let error = refused(no_window, ROW, Config::new().open_for(500), (Field::Policies, 0, 1, 4));
     assert!(
-        error
-            .to_string()
-            .ends_with("set consecutive_failures, failures_in_window, failure_rate or slow_rate")
+        error.to_string().ends_with(
+            "include consecutive_failures, failures_in_window, failure_rate or slow_rate"
+        )
     );
     let wait = Config::new().consecutive_failures(3);
     let error = refused(no_window, ROW, wait, (Field::OpenFor, 0, 1, MAX_TICKS));
@@ -231,7 +232,7 @@ fn a_window_policy_without_a_window() {
     assert_eq!(
         error.to_string(),
         "last_calls is 10, but must be 1 to what the window holds: 23 in a ShortWindow, \
-         (WORDS - 2) * 20 in a CountWindow; without a window by count it must not be set"
+         (WORDS - 2) * 20 in a CountWindow; must not be set without a count-based window"
     );
 }
 
@@ -240,7 +241,7 @@ fn last_calls_without_a_window_even_if_no_policy_needs_them() {
     let error = refused(no_window, ROW, ROW.last_calls(10), (Field::LastCalls, 10, 0, 0));
     assert_eq!(
         error.to_string(),
-        "last_calls is 10, but the breaker's window has no use for it: leave it out"
+        "last_calls is 10, but the breaker's window does not use it: leave it out"
     );
     assert_eq!(ROW.last_calls(10).check::<Last20>(), Ok(()), "they can be tallied");
 }

@@ -119,7 +119,7 @@ fn a_dry_run_reports_each_policy_once_until_it_recovers() {
     assert_eq!(told(), [Cause::FailureRate, Cause::SlowRate]);
     call(Outcome::Failure, 11);
     assert_eq!(told(), [Cause::ConsecutiveFailures], "the others are known");
-    // The failure rate and the row recover, the slow rate does not.
+    // The failure rate and the run of failures recover, the slow rate does not.
     for _ in 0..3 {
         call(Outcome::Success, 11);
     }

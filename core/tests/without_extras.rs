@@ -64,7 +64,7 @@ type Both<'a> = (
 
 proptest! {
     #[test]
-    fn lean_and_full_agree(steps in prop::collection::vec(step(), 1..=400)) {
+    fn breakers_with_and_without_extras_agree(steps in prop::collection::vec(step(), 1..=400)) {
         let clock = ManualClock::new(1_000_000);
         let (lean, full) = (breaker(Lean(POLICY), &clock), breaker(POLICY, &clock));
         let mut calls: Vec<Both<'_>> = Vec::new();
@@ -99,7 +99,7 @@ proptest! {
 }
 
 #[test]
-fn a_lean_breaker_opens_for_the_configured_time_whatever_an_outcome_demands() {
+fn without_explicit_lengths_a_demand_opens_for_the_configured_time() {
     let clock = ManualClock::new(0);
     let breaker = breaker(Lean(POLICY), &clock);
     breaker.try_acquire().unwrap().finish(Outcome::FailureOpenFor(1_000));

@@ -23,7 +23,7 @@ const fn capacity<W: Window>() -> u32 {
     }
 }
 
-/// A breaker that remembers as much as `window` can, and trips only by hand.
+/// A breaker that remembers as much as `window` can, and trips only manually.
 fn patient<W: Window>(window: W) -> Bare<W> {
     let config = Config::new()
         .failure_rate(100)
@@ -325,7 +325,7 @@ proptest! {
 
     /// Whichever buckets are skipped, on either side of a multiple of 2^23.
     #[test]
-    fn a_window_by_time_moves_on_where_high_bits_change(
+    fn a_time_based_window_moves_on_where_high_bits_change(
         block in prop_oneof![1 => Just(0), 9 => 1_u32..512],
         before in 0_u32..20,
         bucket in select(vec![1, 7, 1 << 22, (1 << 23) + 1, 3 << 23, 1 << 29]),

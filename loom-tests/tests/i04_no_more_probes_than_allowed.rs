@@ -1,5 +1,5 @@
-//! At most K probes are out in one generation; a probe handed back may be given
-//! out again, to a thread that sees what was done with it.
+//! At most K probes are out in one generation. A probe handed back may be given out again,
+//! to a thread that then sees everything done before it was handed back.
 #![cfg(loom)]
 
 use std::sync::Arc;

@@ -19,7 +19,7 @@ fn assert_fresh<W: Window, C: Clock>(breaker: &Observed<W, C>) {
     assert_eq!(breaker.phase(), Phase::Closed);
     assert_eq!(breaker.tally(), Tally::default());
     breaker.fail();
-    assert_eq!(breaker.phase(), Phase::Closed, "a failure in a row was left over");
+    assert_eq!(breaker.phase(), Phase::Closed, "a consecutive failure was left over");
 }
 
 #[test]

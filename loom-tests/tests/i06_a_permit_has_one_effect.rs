@@ -1,4 +1,4 @@
-//! A permit has exactly one effect: its outcome, or cancelled on drop.
+//! A permit has exactly one effect: that of its outcome, or cancellation when dropped.
 #![cfg(loom)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -1,5 +1,5 @@
-//! `force_open`, `disable`, `reset` and `trip` race with everything, and each
-//! takes effect as if alone at some moment.
+//! `force_open`, `disable`, `reset` and `trip` race with everything, and each takes effect
+//! at some moment as if it were alone.
 #![cfg(loom)]
 
 use microbreaker::{Config, CountWindow, Phase, Tally};

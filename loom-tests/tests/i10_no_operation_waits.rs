@@ -1,21 +1,21 @@
 //! No operation waits: every loop retries only because another operation made progress.
 //!
-//! loom tries every schedule, including the one in which a thread stops for
-//! good after any of its steps while another runs on. An operation that waited
-//! for the stopped one would loop there until it exceeded the bound on its
-//! steps. So here every operation meets every other, in every phase, under a
-//! bound that leaves room for the retries that the other's few swaps can cause,
-//! and for no more. One preemption is enough to stop a thread anywhere.
+//! loom tries every schedule, including those in which a thread stops for good after any
+//! of its steps while another runs on. An operation that waited for the stopped thread
+//! would loop until it exceeded the bound on its steps. So here every operation meets
+//! every other, in every phase, under a bound that leaves room for the retries that the
+//! other's few swaps can cause, and for no more. One preemption is enough to stop a thread
+//! anywhere.
 //!
 //! What bounds each loop:
 //!
 //! | loop | goes round again only after |
 //! |---|---|
-//! | `Word::update`, `trip`, `half_open`, `trip_for` | another swap of the state word |
-//! | `settled`, `acquire_unhealthy`, `complete_unhealthy` | the same, or its own help |
-//! | `Entered::settle`, `Entered::demand` | another settled, demanded or opened |
+//! | `Word::update`, `record`, `open_manually`, `half_open`, `command`, `consistently` | another swap of the state word |
+//! | `refresh`, `acquire_unhealthy`, `count_unhealthy`, `demand`, `hand_back` | the same, or its own swap |
+//! | `Entered::settle` | another thread settled the state, or made a transition |
 //! | `Ring::begin`, `Ring::head` | a step of the cursor, its own or another's |
-//! | `CountWindow::success`, `failure`, `tally` | another outcome, or a step |
+//! | `CountWindow::append_success`, `append_failure`, `tally` | another outcome, a step, or a change of the quiet marker |
 #![cfg(loom)]
 
 use std::sync::Arc;

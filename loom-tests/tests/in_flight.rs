@@ -1,4 +1,5 @@
-//! A call that ends elsewhere is finished once, and the second to try is told.
+//! A call that ends in another context is finished once, and a second context that tries
+//! to finish it learns that it was too late.
 #![cfg(loom)]
 
 use std::sync::Arc;
@@ -39,14 +40,14 @@ fn one_that_is_late_does_not_finish_the_next_call() {
         let late = |(breaker, slot): &Shared| slot.finish(breaker, Outcome::Failure);
         let (late, next) = race(&shared, late, |(breaker, slot)| {
             let first = slot.finish(breaker, Outcome::Success);
-            // Whether the slot is free by now or not.
+            // The slot is free by now, whichever of the two finished the call.
             let put = slot.put(breaker.try_acquire().unwrap()).is_ok();
             (first, put)
         });
         let (first, put) = next;
-        assert!(put, "whoever was first has emptied it");
+        assert!(put, "the first of the two to finish has emptied the slot");
         let outcomes = shared.0.observer().outcomes();
-        // It can have the second call only if it came after that was put in.
+        // If both finished a call, the late one came after the second call was put in.
         assert_eq!(outcomes.len(), usize::from(first) + usize::from(late));
         assert_eq!(shared.1.is_under_way(), !(first && late));
     });

@@ -1,8 +1,7 @@
 //! Two operations of one thread beside two of another: there is an order in
 //! which the sequential model gives the same answers.
-//! `microbreaker_model::linear` says what is weaker. As loom shows what weak
-//! memory may show, the order only has to keep each thread's own operations in
-//! order.
+//! `microbreaker_model::linear` says what is weaker. loom shows what weak memory may show,
+//! so the order need only keep each thread's own operations in order.
 #![cfg(loom)]
 
 use std::sync::Arc;
@@ -26,7 +25,7 @@ const SNAPSHOT: Operation = Operation::Snapshot;
 const TRIP: Operation = Operation::Manual(Command::TripFor(30));
 const RESET: Operation = Operation::Manual(Command::Reset);
 
-/// What two threads do that each have a call under way.
+/// What the two threads do, each of which has a call under way.
 const PAIRS: [[[Operation; 2]; 2]; 9] = [
     [[FAILURE, ACQUIRE], [FAILURE, ACQUIRE]],
     [[FAILURE, SNAPSHOT], [SUCCESS, SNAPSHOT]],

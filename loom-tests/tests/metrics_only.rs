@@ -1,5 +1,5 @@
-//! A dry run refuses no calls, and reports once that it would have tripped,
-//! until it has recovered or gets a command.
+//! A dry run refuses no calls, and reports once that a policy would have tripped it; again
+//! only after that policy has recovered or the dry run was started anew.
 #![cfg(loom)]
 
 use std::sync::Arc;

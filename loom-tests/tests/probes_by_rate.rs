@@ -29,7 +29,7 @@ fn both_succeed() {
         race(&breaker, move |x| x.resume(a).success(), |x| x.resume(b).success());
         assert_eq!(breaker.phase(), Phase::Closed);
         assert_eq!(breaker.observer().heard(Phase::Closed, Cause::ProbesSucceeded), 1);
-        assert_eq!(breaker.tally().calls, 0, "probes are not of the window");
+        assert_eq!(breaker.tally().calls, 0, "probes do not enter the window");
     });
 }
 

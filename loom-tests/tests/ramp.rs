@@ -1,6 +1,5 @@
-//! Closing gradually: the share is exact however many callers there are at
-//! once, the end of the ramp is noticed once, and a trip during the ramp opens
-//! the breaker again.
+//! Closing gradually: the share is exact however many callers race, the end of the ramp
+//! is noticed once, and a trip during the ramp opens the breaker again.
 #![cfg(loom)]
 
 use std::sync::Arc;
@@ -33,7 +32,7 @@ fn one_of_three_is_admitted_and_then_the_next() {
         let (breaker, _) = ramping();
         let (a, b, c) = race3(&breaker, |b| b.succeed(), |b| b.succeed(), |b| b.succeed());
         assert_eq!([a, b, c].iter().filter(|admitted| **admitted).count(), 1);
-        assert!(breaker.succeed(), "two and a half times nothing, one and a half calls");
+        assert!(breaker.succeed(), "four callers at 50 percent: two are admitted");
     });
 }
 
@@ -52,9 +51,9 @@ fn its_end_beside_callers() {
     model_with(2, || {
         let (breaker, ticks) = ramping();
         let (_, first) = race(&breaker, move |_| ticks.advance(STEP), |b| b.succeed());
-        // The second call is the other one of the two, or comes after the ramp.
+        // Admitted as the second caller at 50 percent, or because the ramp is over.
         assert!(breaker.succeed());
-        assert!(breaker.succeed() || !first, "nothing is saved up over the end");
+        assert!(breaker.succeed() || !first, "a ramp that was over for the first caller is over");
     });
 }
 

@@ -1,4 +1,4 @@
-//! A snapshot is of one generation: its parts fit together.
+//! All parts of a snapshot belong to one generation, and fit together.
 #![cfg(loom)]
 
 use microbreaker::{Config, CountWindow, Phase};
@@ -19,7 +19,7 @@ fn beside_an_opening_that_starts_anew() {
         assert_eq!(seen.phase, Phase::Open);
         match seen.generation {
             1 => assert_eq!((seen.in_phase_for, seen.retry_after), (OPEN_FOR - 1, Some(1))),
-            // The wait is known as soon as it is known when the opening began.
+            // The wait is known once the tick at which the opening began is.
             _ => {
                 assert!(seen.in_phase_for == 0 && matches!(seen.retry_after, None | Some(OPEN_FOR)))
             }

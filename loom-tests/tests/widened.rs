@@ -1,4 +1,4 @@
-//! A counter of 16 bits that several threads read as a clock of 32.
+//! A 16-bit counter that several threads read as a 32-bit clock.
 #![cfg(loom)]
 
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use loom::sync::atomic::{AtomicU32, Ordering};
 use microbreaker::clock::{Clock, Widened};
 use microbreaker_loom_tests::*;
 
-/// A counter of 16 bits whose readings are ordered, as a peripheral's are. Shared with
-/// those who advance it.
+/// A 16-bit counter whose readings are ordered, as a peripheral's are. Shared with the
+/// threads that advance it.
 #[derive(Clone)]
 struct Counter(Arc<AtomicU32>);
 
@@ -24,7 +24,7 @@ fn two_readers_beside_a_wrap() {
         let counter = Counter(Arc::new(AtomicU32::new(0xfffe)));
         let clock = Arc::new((Widened::<16, _>::new(counter.clone()), counter));
         assert_eq!(clock.0.now(), 0xfffe);
-        // Each reader moves the counter on before it reads: together across the wrap.
+        // Each reader advances the counter before it reads: together, across the wrap.
         let read = |(clock, counter): &(Widened<16, Counter>, Counter)| {
             counter.0.fetch_add(2, Ordering::AcqRel);
             let first = clock.now();
@@ -32,7 +32,7 @@ fn two_readers_beside_a_wrap() {
         };
         let (a, b) = race(&clock, read, read);
         for (first, second) in [a, b] {
-            assert!(first <= second, "time does not run back for one reader");
+            assert!(first <= second, "no reader sees time run back");
             assert!((0x1_0000..=0x1_0002).contains(&first), "no turn is lost or added: {first:#x}");
         }
         assert_eq!(clock.0.now(), 0x1_0002);

@@ -1,5 +1,5 @@
-//! The window by time: what invariants 1, 5, 7 and 10 say about it, at the
-//! edges of its buckets and of its tenures.
+//! The time-based window: what invariants 1, 5, 7 and 10 say about it, at the edges of its
+//! buckets and of its tenures.
 #![cfg(loom)]
 
 use std::sync::Arc;
@@ -82,7 +82,7 @@ impl Clock for Apart {
     }
 }
 
-/// One thread finds a bucket frozen that has not ended by its own clock.
+/// One thread finds a bucket frozen that, by its own clock, has not ended yet.
 #[test]
 fn failures_at_ticks_that_are_a_bucket_apart() {
     model_with(2, || {

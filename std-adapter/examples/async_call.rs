@@ -1,5 +1,5 @@
-//! Guarded futures, with a time limit: one that hangs is a failure, one that is
-//! dropped half-way counts as nothing.
+//! Guarded futures with a time limit: one that hangs is a failure, one that is
+//! dropped halfway does not count.
 //!
 //! `cargo run -p microbreaker-std --features tokio --example async_call`
 
@@ -22,7 +22,7 @@ async fn ask(hangs: bool) -> &'static str {
     }
 }
 
-// tokio's clock is paused, and goes on by itself when there is nothing else to do.
+// tokio's clock is paused, and advances by itself when there is nothing else to do.
 #[tokio::main(flavor = "current_thread", start_paused = true)]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let users = Breaker::builder("users")
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
 
     for hangs in [false, true, true, false] {
-        // The limit belongs inside: that it was reached is then an error of the call.
+        // The limit belongs inside, where reaching it is an error of the call.
         match users.call_async(timeout(SECOND, ask(hangs))).await {
             Ok(name) => println!("asked: {name}"),
             Err(CallError::Failed(error)) => println!("asked: {error}"),
@@ -41,11 +41,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     assert_eq!(users.phase(), Phase::Open);
 
-    // Waits for as long as the breaker refuses, and tries again.
+    // Waits while the breaker refuses, and tries again after each wait.
     users.ready(sleep).await;
     println!("ready: {}", users.phase());
 
-    // A probe whose caller has gone gives its place back.
+    // A probe whose caller has given up hands its place back.
     let impatient = timeout(SECOND, users.call_async(async { Ok::<_, ()>(ask(true).await) })).await;
     assert!(impatient.is_err());
     assert_eq!(users.phase(), Phase::HalfOpen);

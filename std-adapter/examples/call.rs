@@ -7,7 +7,7 @@ use std::time::Duration;
 use microbreaker_std::clock::PausedClock;
 use microbreaker_std::{Breaker, BuildError, CallError, LastGood, Phase};
 
-/// The last rate, which is good for a minute.
+/// The last rate, served for up to a minute.
 static LAST: LastGood<f64> = LastGood::no_older_than(Duration::from_secs(60));
 
 fn main() -> Result<(), BuildError> {

@@ -29,7 +29,7 @@ fn main() -> Result<(), BuildError> {
         .clock(clock.clone())
         .build()?;
     let ask = |answer: fn() -> io::Result<Response<&'static str>>| {
-        // `HttpResponses::of` for a client that has a type of its own.
+        // A client with a response type of its own uses `HttpResponses::of`.
         match search.call_classified(answer, HttpResponses::new()) {
             Ok(response) => println!("{}; {}", response.status(), search.phase()),
             Err(CallError::Failed(error)) => println!("{error}; {}", search.phase()),

@@ -1,5 +1,5 @@
-//! A breaker for each host, of a template: with settings of its own for one of them,
-//! and others for all while they are in use.
+//! A breaker for each host, made from a template: one host has settings of its own, and
+//! all get new settings while in use.
 //!
 //! `cargo run -p microbreaker-std --features registry --example registry`
 
@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(registry.get("db/users").phase(), Phase::Open);
     assert_eq!(registry.get("db/reports").phase(), Phase::Closed);
 
-    // A settings file has changed, say. An opening goes on.
+    // A settings file has changed, say. An open breaker stays open for the time left.
     clock.advance(10 * SECOND);
     let stricter = Settings { consecutive_failures: Some(1), ..defaults };
     let overrides = BTreeMap::from([("db/reports".to_owned(), patient)]);

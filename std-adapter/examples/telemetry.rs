@@ -1,4 +1,4 @@
-//! What a breaker tells: events as they happen, counts, and itself at a glance.
+//! What a breaker reports: events as they happen, counts, and a snapshot of itself.
 //!
 //! `cargo run -p microbreaker-std --features counts --example telemetry`
 

@@ -23,7 +23,7 @@ pub struct Rejected {
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "refused by the circuit breaker {:?}, which is {}", self.name, self.phase)?;
+        write!(f, "circuit breaker {:?} refused the call: {}", self.name, self.phase)?;
         match self.retry_after {
             Some(wait) => write!(f, " for another {wait:?}"),
             None => Ok(()),

@@ -11,7 +11,7 @@ pub use microbreaker::AfterProbeTimeout;
 
 pub use self::error::SettingError;
 
-/// The buckets of a window by time, which forgets one at a time.
+/// The buckets of a time-based window, which forgets one at a time.
 pub(crate) const BUCKETS: u32 = 10;
 
 /// Passes the names of all settings to a macro.

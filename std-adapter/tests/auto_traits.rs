@@ -1,4 +1,4 @@
-//! A handle may go anywhere, and so may what it gives out.
+//! A handle can be sent and shared between threads, and so can all that it returns.
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 

@@ -1,4 +1,4 @@
-//! Calls of functions and of futures, and what becomes of them.
+//! Guarded functions and futures, and how their outcomes count.
 
 use std::cell::Cell;
 use std::future::{Future, pending, poll_fn, ready};
@@ -33,7 +33,7 @@ fn fail() -> Result<u32, &'static str> {
 }
 
 #[test]
-fn a_rejection_says_who_why_and_how_long() {
+fn a_rejection_names_the_breaker_the_phase_and_the_wait() {
     let (breaker, clock) = breaker();
     assert_eq!(breaker.call(fail), Err(CallError::Failed("no answer")));
     clock.advance(Duration::from_millis(250));
@@ -42,12 +42,12 @@ fn a_rejection_says_who_why_and_how_long() {
     assert_eq!(rejected.retry_after, Some(Duration::from_millis(750)));
     assert_eq!(
         rejected.to_string(),
-        "refused by the circuit breaker \"users\", which is open for another 750ms"
+        "circuit breaker \"users\" refused the call: open for another 750ms"
     );
 }
 
 #[test]
-fn time_begins_when_the_breaker_is_made() {
+fn time_starts_when_the_breaker_is_built() {
     let clock = PausedClock::new();
     clock.advance(7 * SECOND);
     let breaker = touchy(&clock).build().unwrap();
@@ -63,13 +63,13 @@ fn clones_are_the_same_breaker() {
 }
 
 #[test]
-fn a_panic_is_a_failure_and_goes_on() {
+fn a_panic_is_a_failure_and_propagates() {
     let (breaker, clock) = breaker();
     let caught = catch_unwind(|| breaker.call(|| -> Result<(), ()> { panic!("of the call") }));
     assert_eq!(*caught.unwrap_err().downcast::<&str>().unwrap(), "of the call");
     assert_eq!(breaker.phase(), Phase::Open);
 
-    // And as a probe, in a future.
+    // The same for a probe, in a future.
     clock.advance(SECOND);
     let mut call = Box::pin(
         breaker.call_async(poll_fn(|_| -> Poll<Result<(), ()>> { panic!("of the future") })),
@@ -123,13 +123,13 @@ fn a_dropped_future_hands_its_probe_back() {
 }
 
 #[test]
-fn a_dropped_future_fails_where_that_is_wanted() {
+fn a_dropped_future_fails_if_so_configured() {
     let breaker = touchy(&PausedClock::new()).abandoned_fails(true).build().unwrap();
     assert!(poll(breaker.call_async(pending::<Result<(), ()>>())).is_pending());
     assert_eq!(breaker.phase(), Phase::Open);
 }
 
-/// A future that is dropped while other code panics did not panic itself.
+/// A future dropped while other code panics has not panicked itself.
 #[test]
 fn a_future_dropped_by_a_panic_elsewhere_is_abandoned() {
     let (breaker, _) = breaker();
@@ -159,7 +159,7 @@ fn only_what_the_classifier_says_counts() {
 }
 
 #[test]
-fn an_error_can_say_for_how_long_to_open() {
+fn an_error_can_set_how_long_to_open() {
     let (breaker, clock) = breaker();
     let busy = |_: &Result<u32, &str>| Outcome::FailureOpenFor(Duration::from_secs(7));
     assert!(poll(breaker.call_async_classified(ready(fail()), busy)).is_ready());
@@ -169,14 +169,14 @@ fn an_error_can_say_for_how_long_to_open() {
 }
 
 #[test]
-fn a_demand_longer_than_the_clock_is_cut_to_what_it_can_count() {
+fn a_wait_longer_than_the_clock_can_count_is_clamped() {
     let (breaker, _) = breaker();
     breaker.trip_for(Duration::MAX);
     assert_eq!(breaker.snapshot().retry_after, Some(Duration::from_millis((1 << 31) - 1)));
 }
 
 #[test]
-fn slow_calls_are_timed_or_told() {
+fn slow_calls_are_timed_or_reported() {
     let clock = PausedClock::new();
     let breaker = Breaker::builder("users")
         .slow_rate(100)
@@ -198,7 +198,7 @@ fn slow_calls_are_timed_or_told() {
 }
 
 #[test]
-fn there_is_a_slow_rate_only_where_slow_calls_are_looked_for() {
+fn the_slow_rate_exists_only_with_a_slow_call_policy() {
     let builder = Breaker::builder("users").failure_rate(100).last_calls(10).open_for(SECOND);
     let rates = |builder: Builder| {
         let breaker = builder.build().unwrap();
@@ -219,7 +219,7 @@ fn a_permit_can_go_to_another_thread() {
 }
 
 #[test]
-fn a_dropped_permit_counts_as_nothing() {
+fn a_dropped_permit_does_not_count() {
     let (breaker, _) = breaker();
     drop(breaker.try_acquire().unwrap());
     assert_eq!(breaker.snapshot().consecutive_failures, 0);
@@ -235,7 +235,7 @@ fn a_wrapped_function_is_guarded() {
     assert!(matches!(parse("42"), Err(CallError::Rejected(_))));
 }
 
-/// The fallback may call through the same breaker: the permit is back by then.
+/// The fallback may call through the same breaker: the permit has been returned by then.
 #[test]
 fn a_fallback_never_holds_the_permit() {
     let (breaker, clock) = breaker();
@@ -257,7 +257,7 @@ fn the_last_good_value_stands_in() {
     assert_eq!(last.or_last(breaker.call(fail)), Ok(42), "after a rejection");
 }
 
-/// A timer that moves the breaker's own clock on and remembers the waits.
+/// A timer that advances the breaker's own clock and counts the waits.
 fn sleeper(clock: &PausedClock) -> (impl FnMut(Duration) -> std::future::Ready<()>, Rc<Cell<u32>>) {
     let waits = Rc::new(Cell::new(0));
     let (clock, count) = (clock.clone(), waits.clone());
@@ -288,7 +288,7 @@ fn waiting_outlasts_a_probe_that_is_out() {
     let mut probe = Some(breaker.try_acquire().unwrap());
     let (mut sleep, waits) = sleeper(&clock);
     let wait = breaker.acquire(|time| {
-        // The probe fails half-way.
+        // The probe fails partway through the wait.
         if waits.get() == 4 {
             probe.take().unwrap().failure();
         }

@@ -38,7 +38,7 @@ fn fail(breaker: &Breaker) {
 }
 
 #[test]
-fn every_transition_is_told_with_its_cause() {
+fn every_transition_is_reported_with_its_cause() {
     let (clock, heard) = (PausedClock::new(), Heard::default());
     let breaker = builder(&clock).on_event(heard.listener()).build().unwrap();
     fail(&breaker);
@@ -80,7 +80,7 @@ fn an_event_says_when_it_happened() {
 }
 
 #[test]
-fn a_dry_run_tells_what_it_would_have_done() {
+fn a_dry_run_reports_what_it_would_have_done() {
     let (clock, heard) = (PausedClock::new(), Heard::default());
     let breaker = builder(&clock).on_event(heard.listener()).build().unwrap();
     breaker.metrics_only();
@@ -92,7 +92,7 @@ fn a_dry_run_tells_what_it_would_have_done() {
     assert_eq!(would_trip.count(), 1);
 }
 
-/// In some breakers the callback runs under the lock that reading takes.
+/// Some breakers run the callback while they hold the lock that reading needs.
 #[test]
 fn a_listener_may_use_the_breaker() {
     let (clock, heard) = (PausedClock::new(), Heard::default());
@@ -112,7 +112,7 @@ fn a_listener_may_use_the_breaker() {
 }
 
 #[test]
-fn a_panicking_listener_harms_nobody() {
+fn a_panicking_listener_harms_neither_breaker_nor_listeners() {
     let (clock, heard) = (PausedClock::new(), Heard::default());
     let breaker = builder(&clock)
         .on_event(|_| panic!("of the listener"))
@@ -125,7 +125,7 @@ fn a_panicking_listener_harms_nobody() {
 }
 
 #[test]
-fn a_listener_does_not_keep_the_breaker() {
+fn a_listener_does_not_keep_the_breaker_alive() {
     let clock = PausedClock::new();
     let token = Arc::new(());
     let held = token.clone();

@@ -30,7 +30,7 @@ fn ask(service: &Failover, answer: Result<(), ()>) -> Result<String, CallError<(
 }
 
 #[test]
-fn backends_are_picked_closed_first_and_then_by_the_soonest_retry() {
+fn backends_are_ordered_closed_first_then_by_soonest_retry() {
     let clock = PausedClock::new();
     let all =
         ["forced", "late", "soon", "due", "closed", "dry"].map(|name| breaker(name, 1, &clock));
@@ -47,7 +47,7 @@ fn backends_are_picked_closed_first_and_then_by_the_soonest_retry() {
 }
 
 #[test]
-fn a_failed_instance_is_left_out_and_the_service_goes_on() {
+fn a_failed_instance_is_skipped_and_the_service_goes_on() {
     let (service, clock) = service();
     assert_eq!(ask(&service, Ok(())), Ok("a".to_owned()));
     assert_eq!(ask(&service, Err(())), Err(CallError::Failed(())));
@@ -60,7 +60,7 @@ fn a_failed_instance_is_left_out_and_the_service_goes_on() {
 }
 
 #[test]
-fn where_all_instances_refuse_it_is_the_soonest_who_says_so() {
+fn if_all_instances_refuse_the_rejection_is_that_of_the_soonest() {
     let (service, _) = service();
     service.instances()[0].trip_for(3 * SECOND);
     service.instances()[1].trip_for(2 * SECOND);
@@ -70,7 +70,7 @@ fn where_all_instances_refuse_it_is_the_soonest_who_says_so() {
 }
 
 #[test]
-fn failures_of_whichever_instance_open_the_service() {
+fn failures_of_any_instances_open_the_service() {
     let (service, _) = service();
     for _ in 0..3 {
         assert_eq!(ask(&service, Err(())), Err(CallError::Failed(())));
@@ -82,7 +82,7 @@ fn failures_of_whichever_instance_open_the_service() {
 }
 
 #[test]
-fn a_demand_to_wait_is_the_instance_s_alone() {
+fn a_demand_to_wait_opens_the_instance_alone() {
     let (service, _) = service();
     let busy = |_: &Result<(), ()>| Outcome::FailureOpenFor(9 * SECOND);
     assert!(service.call_classified(|_| Err(()), busy).is_err());

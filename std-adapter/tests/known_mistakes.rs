@@ -1,8 +1,9 @@
-//! Mistakes found in other circuit breakers, each by name, not made here.
+//! Mistakes found in other circuit breakers and not made here. Each test is named after
+//! its mistake.
 //!
-//! Those of callbacks are in `events.rs`, of registries in `registry.rs`, of memory in
-//! `no_alloc.rs`, and in `verify/integration/tests` those of tower layers (`tower.rs`) and
-//! metrics (`metrics.rs`).
+//! Mistakes with callbacks are in `events.rs`, with registries in `registry.rs`, with
+//! memory in `no_alloc.rs`; those with tower layers (`tower.rs`) and metrics
+//! (`metrics.rs`) are in `verify/integration/tests`.
 
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +18,7 @@ use microbreaker_std::{Breaker, Builder, EventKind, Phase};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Open for ten seconds.
+/// Opens for ten seconds.
 fn builder(clock: &PausedClock) -> Builder {
     Breaker::builder("users").open_for(10 * SECOND).clock(clock.clone())
 }
@@ -32,7 +33,7 @@ fn succeed(breaker: &Breaker) {
     breaker.call(|| Ok::<_, ()>(())).expect("the breaker admits calls");
 }
 
-/// Fails until the breaker opens: how often it takes.
+/// Fails calls until the breaker opens, and returns how many it took.
 fn failures_to_open(breaker: &Breaker) -> u32 {
     let mut failures = 0;
     while breaker.phase() == Phase::Closed {
@@ -112,7 +113,7 @@ fn a_hung_probe_wedges_it() {
     let mut hung = pin!(breaker.call_async(pending::<Result<(), ()>>()));
     assert!(hung.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     assert!(breaker.try_acquire().is_err(), "the probe is out");
-    // The timeout, and the opening after it.
+    // The probe's timeout, and the opening that follows.
     clock.advance(20 * SECOND);
     succeed(&breaker);
     assert_eq!(breaker.phase(), Phase::Closed);
@@ -166,7 +167,7 @@ fn an_outcome_of_an_earlier_episode_closes_or_reopens_it() {
 }
 
 #[test]
-fn late_failures_extend_the_open_period_and_are_told_again() {
+fn late_failures_extend_the_open_period_and_are_reported_again() {
     let (breaker, clock) = touchy();
     let told = Arc::new(AtomicU32::new(0));
     let count = told.clone();
@@ -211,7 +212,7 @@ fn the_count_of_probes_underflows_and_everyone_is_admitted() {
     breaker.trip();
     clock.advance(10 * SECOND);
     let probe = breaker.try_acquire().unwrap();
-    // None of these was a probe, so none has a place to hand back.
+    // None of these is a probe, so none has a place to hand back.
     earlier.into_iter().for_each(drop);
     assert!(breaker.try_acquire().is_err(), "the probe is out");
     probe.ignore();
@@ -263,7 +264,7 @@ fn a_length_of_zero_panics_while_a_lock_is_held() {
     for builder in builders {
         assert!(builder.build().is_err());
     }
-    // At run time it demands nothing.
+    // At run time a length of zero does nothing.
     let (breaker, _) = touchy();
     breaker.trip_for(zero);
     assert_eq!(breaker.phase(), Phase::Closed);
@@ -281,7 +282,7 @@ fn a_reset_while_closed_clears_nothing() {
 }
 
 #[test]
-fn from_open_to_half_open_is_never_told() {
+fn the_step_from_open_to_half_open_is_never_reported() {
     let (breaker, clock) = touchy();
     let told = Arc::new(AtomicU32::new(0));
     let count = told.clone();

@@ -1,4 +1,4 @@
-//! Calls do not allocate, whether they are made or refused.
+//! Calls do not allocate, whether admitted or refused.
 
 use std::cell::OnceCell;
 use std::future::{Future, ready};
@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use microbreaker_std::{Breaker, Builder};
 
-/// Allocations while `f` runs a hundred times in this thread.
+/// Counts the allocations while `f` runs a hundred times on this thread.
 fn allocations(f: impl Fn()) -> u64 {
-    // What is made once for each thread.
+    // The first run allocates what each thread needs once.
     f();
     allocation_counter::measure(|| (0..100).for_each(|_| f())).count_total
 }
@@ -22,7 +22,7 @@ fn builder() -> Builder {
 }
 
 #[test]
-fn the_method_bites() {
+fn the_counter_sees_allocations() {
     assert_eq!(allocations(|| drop(Box::new(1))), 100);
 }
 
@@ -54,13 +54,13 @@ fn no_transition_leaves_memory_behind() {
         breaker.reset();
         let _ = breaker.call(|| Err::<(), _>(()));
     };
-    // What is made once for each thread.
+    // The first run allocates what each thread needs once.
     transitions();
     let left = allocation_counter::measure(|| (0..1_000).for_each(|_| transitions()));
     assert_eq!(left.bytes_current, 0);
 }
 
-/// As the documentation of `Registry` and of `Breaker::reload` says.
+/// The documentation of `Registry` and of `Breaker::reload` promises this.
 #[test]
 fn a_breaker_takes_at_most_two_kibibytes_and_other_settings_little_more_than_one() {
     let memory = |f: &dyn Fn()| allocation_counter::measure(f).bytes_current;

@@ -28,7 +28,7 @@ fn names(breakers: &[Breaker]) -> Vec<&str> {
 }
 
 #[test]
-fn a_breaker_is_made_once_and_shared() {
+fn a_breaker_is_built_once_and_shared() {
     let (registry, _) = registry();
     assert!(registry.find("users").is_none());
     registry.get("users").trip();
@@ -37,7 +37,7 @@ fn a_breaker_is_made_once_and_shared() {
 }
 
 #[test]
-fn time_begins_when_a_breaker_is_made_not_its_template() {
+fn time_starts_when_a_breaker_is_built_not_its_template() {
     let (registry, clock) = registry();
     clock.advance(SECOND);
     assert_eq!(registry.get("users").snapshot().in_phase_for, Duration::ZERO);
@@ -58,13 +58,13 @@ fn racing_threads_get_the_same_breaker() {
 }
 
 #[test]
-fn a_template_that_cannot_work_is_refused() {
+fn an_invalid_template_is_refused() {
     let error = Registry::new(template(&PausedClock::new()).probes(0)).unwrap_err();
     assert_eq!(error.to_string(), "circuit breaker \"template\": probes is 0, but must be 1 to 31");
 }
 
 #[test]
-fn overrides_go_before_the_template() {
+fn overrides_take_precedence_over_the_template() {
     let (registry, _) = registry();
     let before = registry.get("search");
     registry.override_settings("search", failures(50)).unwrap();
@@ -77,7 +77,7 @@ fn overrides_go_before_the_template() {
 }
 
 #[test]
-fn an_override_that_cannot_work_changes_nothing() {
+fn an_invalid_override_changes_nothing() {
     let (registry, _) = registry();
     registry.override_settings("users", failures(5)).unwrap();
     let error = registry.override_settings("users", failures(0)).unwrap_err();
@@ -86,7 +86,7 @@ fn an_override_that_cannot_work_changes_nothing() {
 }
 
 #[test]
-fn an_overriding_window_takes_the_place_of_the_template_s() {
+fn an_overriding_window_replaces_that_of_the_template() {
     let builder = template(&PausedClock::new()).failure_rate(50).within(SECOND).striped(true);
     let registry = Registry::new(builder).unwrap();
     let by_count = Settings { last_calls: Some(10), ..Settings::default() };
@@ -97,7 +97,7 @@ fn an_overriding_window_takes_the_place_of_the_template_s() {
 }
 
 #[test]
-fn one_that_is_inserted_is_made_as_its_own_builder_says() {
+fn an_inserted_breaker_follows_its_own_builder() {
     let (registry, clock) = registry();
     registry.override_settings("payments", failures(2)).unwrap();
     let (own, heard) = (PausedClock::new(), Arc::new(Mutex::new(Vec::new())));
@@ -117,7 +117,7 @@ fn one_that_is_inserted_is_made_as_its_own_builder_says() {
     own.advance(SECOND);
     assert_eq!(payments.phase(), Phase::HalfOpen);
 
-    // Idle, it is dropped as any other, and made again in the same way.
+    // When idle it is evicted like any other, and rebuilt from the same builder.
     payments.reset();
     drop(payments);
     assert_eq!(registry.evict_idle(Duration::ZERO), 1);
@@ -125,7 +125,7 @@ fn one_that_is_inserted_is_made_as_its_own_builder_says() {
 }
 
 #[test]
-fn one_that_is_inserted_keeps_its_own_settings_through_a_reload() {
+fn an_inserted_breaker_keeps_its_own_settings_through_a_reload() {
     let (registry, _) = registry();
     let payments = Breaker::builder("payments").consecutive_failures(1).open_for(SECOND);
     let payments = registry.insert(payments).unwrap();
@@ -138,7 +138,7 @@ fn one_that_is_inserted_keeps_its_own_settings_through_a_reload() {
 }
 
 #[test]
-fn one_whose_name_is_taken_or_that_cannot_work_is_not_inserted() {
+fn a_breaker_with_a_taken_name_or_invalid_settings_is_not_inserted() {
     let (registry, _) = registry();
     let users = registry.get("users");
     let builder = |name| Breaker::builder(name).settings(failures(50)).open_for(SECOND);
@@ -152,14 +152,14 @@ fn one_whose_name_is_taken_or_that_cannot_work_is_not_inserted() {
     assert!(registry.insert(builder("orders").probes(0)).is_err());
     assert_eq!(registry.get("orders").settings().consecutive_failures, Some(3));
 
-    // Once it was taken out there is room for another.
+    // Once it is removed, its name is free.
     registry.remove("users").unwrap();
     let users = registry.insert(builder("users")).unwrap();
     assert_eq!(users.settings().consecutive_failures, Some(50));
 }
 
 #[test]
-fn they_are_listed_and_controlled_by_pattern() {
+fn breakers_are_listed_and_controlled_by_pattern() {
     let (registry, _) = registry();
     for name in ["users/b", "orders/a", "users/a"] {
         let _ = registry.get(name);
@@ -175,7 +175,7 @@ fn they_are_listed_and_controlled_by_pattern() {
 }
 
 #[test]
-fn a_removed_breaker_is_another_one_the_next_time() {
+fn a_removed_breaker_is_built_anew_the_next_time() {
     let (registry, _) = registry();
     registry.get("users").trip();
     assert_eq!(registry.remove("users").unwrap().phase(), Phase::Open);
@@ -184,7 +184,7 @@ fn a_removed_breaker_is_another_one_the_next_time() {
 }
 
 #[test]
-fn only_what_is_idle_is_evicted() {
+fn only_idle_breakers_are_evicted() {
     let (registry, clock) = registry();
     let held = registry.get("held");
     registry.get("open").trip_for(Duration::from_secs(3_600));
@@ -200,7 +200,7 @@ fn only_what_is_idle_is_evicted() {
 
 /// Otherwise a breaker in use could not be listed, controlled or reloaded.
 #[test]
-fn what_is_asked_for_while_it_is_evicted_is_not_evicted_after_all() {
+fn a_breaker_requested_during_its_eviction_stays() {
     let (registry, _) = registry();
     let done = AtomicBool::new(false);
     let lost = std::thread::scope(|scope| {
@@ -223,9 +223,9 @@ fn what_is_asked_for_while_it_is_evicted_is_not_evicted_after_all() {
     assert_eq!(lost, 0);
 }
 
-/// A registry that never evicts leaks memory to anyone who can make up names.
+/// Without eviction, anyone who can make up names can exhaust the memory.
 #[test]
-fn ever_new_names_do_not_fill_the_memory() {
+fn endless_new_names_do_not_fill_the_memory() {
     let (registry, clock) = registry();
     let registry = registry.most_idle(100);
     registry.get("open").trip_for(Duration::from_secs(3_600));
@@ -245,7 +245,7 @@ fn ever_new_names_do_not_fill_the_memory() {
 }
 
 #[test]
-fn what_is_held_takes_no_room_from_what_is_not() {
+fn held_breakers_take_no_room_from_idle_ones() {
     let (registry, _) = registry();
     let registry = registry.most_idle(100);
     let held: Vec<_> = (0..300).map(|n| registry.get(&format!("held/{n}"))).collect();
@@ -273,7 +273,7 @@ fn new_settings_reach_every_breaker() {
 }
 
 #[test]
-fn bad_new_settings_reach_none() {
+fn invalid_new_settings_reach_no_breaker() {
     let (registry, _) = registry();
     let users = registry.get("users");
     let good = users.settings().clone();

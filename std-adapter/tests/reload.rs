@@ -1,4 +1,4 @@
-//! Other settings while a breaker is in use.
+//! New settings while a breaker is in use.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -30,7 +30,7 @@ fn fail(breaker: &Breaker) {
 }
 
 #[test]
-fn the_same_settings_touch_nothing() {
+fn the_same_settings_change_nothing() {
     let (breaker, _) = breaker();
     fail(&breaker);
     let before = breaker.snapshot();
@@ -39,7 +39,7 @@ fn the_same_settings_touch_nothing() {
 }
 
 #[test]
-fn other_settings_take_effect_for_every_handle() {
+fn new_settings_take_effect_for_every_handle() {
     let (breaker, _) = breaker();
     let other = breaker.clone();
     breaker.reload(&settings(1)).unwrap();
@@ -49,7 +49,7 @@ fn other_settings_take_effect_for_every_handle() {
 }
 
 #[test]
-fn it_says_what_it_forgot() {
+fn a_reload_reports_what_it_forgot() {
     let (breaker, _) = breaker();
     fail(&breaker);
     fail(&breaker);
@@ -109,7 +109,7 @@ fn calls_under_way_count_nowhere() {
 }
 
 #[test]
-fn bad_settings_change_nothing() {
+fn invalid_settings_change_nothing() {
     let (breaker, _) = breaker();
     fail(&breaker);
     let error = breaker.reload(&settings(0)).unwrap_err();
@@ -122,7 +122,7 @@ fn bad_settings_change_nothing() {
 }
 
 #[test]
-fn going_back_forth_and_back_is_as_fresh_as_the_first_time() {
+fn each_of_many_reloads_starts_afresh() {
     let (breaker, _) = breaker();
     for _ in 0..3 {
         for failures in [2, 1] {
@@ -137,7 +137,7 @@ fn going_back_forth_and_back_is_as_fresh_as_the_first_time() {
 }
 
 #[test]
-fn listeners_hear_of_no_transition_that_is_none() {
+fn a_reload_is_not_reported_as_a_transition() {
     let (breaker, _) = breaker();
     breaker.trip();
     let told = Arc::new(AtomicU32::new(0));
@@ -151,8 +151,8 @@ fn listeners_hear_of_no_transition_that_is_none() {
     assert_eq!(told.load(Ordering::Relaxed), 1);
 }
 
-/// A breaker that is open stays open to everyone while its settings change, and
-/// one that is closed stays closed.
+/// While its settings change, an open breaker stays open for every caller, and a closed
+/// one stays closed.
 #[test]
 fn callers_on_other_threads_see_no_gap() {
     for open in [true, false] {

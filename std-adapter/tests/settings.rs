@@ -1,4 +1,4 @@
-//! What a builder takes and refuses.
+//! The settings that a builder accepts and refuses.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use microbreaker_std::{Breaker, Builder, Phase};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Settings that can work.
+/// Valid settings.
 fn good() -> Builder {
     Breaker::builder("users").consecutive_failures(3).open_for(SECOND)
 }
@@ -38,7 +38,7 @@ fn every_kind_of_window_can_be_chosen_at_run_time() {
 }
 
 #[test]
-fn bad_settings_are_refused_with_their_value_and_what_is_allowed() {
+fn invalid_settings_are_refused_with_their_value_and_the_allowed_ones() {
     let cases: [(Builder, &str); 17] = [
         (
             Breaker::builder("users").open_for(SECOND),

@@ -1,4 +1,4 @@
-//! What striped windows remember, against one window and against plain lists.
+//! What striped windows remember, compared with one window and with plain lists.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -13,8 +13,7 @@ use proptest::prelude::*;
 const STRIPES: usize = 3;
 const LAST: usize = 5;
 
-/// A call that ends on a stripe with an outcome, so many ticks after the one
-/// before.
+/// A call that ends on a stripe with an outcome, `ticks` after the one before.
 #[derive(Clone, Copy, Debug)]
 struct Step {
     stripe: usize,
@@ -29,7 +28,7 @@ fn steps(stripes: usize) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..200)
 }
 
-/// A window of which calls are recorded in the stripe that `here` says.
+/// A window that records calls in the stripe given by `here`.
 fn stripes<W: Window>(
     make: impl Fn() -> W,
     here: &Cell<usize>,
@@ -48,7 +47,7 @@ fn clock() -> &'static ManualClock {
     Box::leak(Box::new(ManualClock::new(0)))
 }
 
-/// Takes `steps` on a breaker with one window and on one with stripes, which
+/// Takes `steps` on a breaker with one window and on a breaker with stripes; the two
 /// must not differ.
 fn the_same<W: Window>(
     config: Config,
@@ -84,13 +83,13 @@ proptest! {
         the_same(config, CountWindow::<5, 2>::new, &steps)?;
     }
 
-    /// So it has at least the last N of all, and at most N of each stripe.
+    /// So it holds at least the last N calls of all, and at most N of each stripe.
     #[test]
     fn a_window_by_count_has_the_last_calls_of_each_stripe(steps in steps(STRIPES)) {
         let (clock, here) = (clock(), Cell::new(0));
         let config = Config::new().failures_in_window(5).last_calls(LAST as u32).open_for(9);
         let breaker = Breaker::new(config, stripes(CountWindow::<5, 2>::new, &here), clock);
-        // Records whatever happens.
+        // Never refuses, so every call is recorded.
         breaker.metrics_only();
         let mut lists = vec![VecDeque::new(); STRIPES];
         for &step in &steps {
@@ -124,7 +123,7 @@ fn a_failure_on_one_stripe_counts_those_on_others() {
 }
 
 #[test]
-fn a_stripe_that_there_is_not_is_one_that_there_is() {
+fn a_stripe_out_of_range_maps_to_an_existing_one() {
     let config = Config::new().failures_in_window(1).last_calls(5).open_for(9);
     let window = Striped::with(0, CountWindow::<3>::new, || usize::MAX);
     let breaker = Breaker::new(config, window, clock());

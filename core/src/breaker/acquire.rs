@@ -20,7 +20,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     ///
     /// # Errors
     ///
-    /// The refusal, with the phase that refused and for how long, if known.
+    /// [`Rejected`], with the phase that refused the call and, if known, the ticks until it
+    /// is worth asking again.
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit<'_, Self>, Rejected> {
         let mut state = self.word.load();
@@ -49,13 +50,13 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         if W::SLOW { permit.started_at(self.clock.now()) } else { permit }
     }
 
-    /// The path of `try_acquire` for states that may not admit every call.
+    /// The slow path of `try_acquire`, for states that may not admit every call.
     #[cold]
     fn acquire_unhealthy(&self) -> Answer {
         loop {
             let Answer { state, ticks } = self.refresh(GENERATIONS);
             let due = state.is(Phase::Open) && ticks == 0;
-            if due || state.is(Phase::HalfOpen) && self.has_probe_beside(state) {
+            if due || state.is(Phase::HalfOpen) && self.has_room_for_probe(state) {
                 let probing = state.with_probe_out(self.config().judges_by_rate());
                 if self.transit(state, probing, Cause::OpeningOver) {
                     return Answer { state: probing, ticks: 0 };
@@ -81,11 +82,12 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         }
     }
 
-    pub(super) fn has_probe_beside(&self, state: State) -> bool {
-        self.config().has_probe_beside(state.probes(self.config().judges_by_rate()))
+    pub(super) fn has_room_for_probe(&self, state: State) -> bool {
+        self.config().has_room_for_probe(state.probes(self.config().judges_by_rate()))
     }
 
-    /// Asks a `Closed` state that may be ramping. `None` if the state has changed.
+    /// Answers a caller in `Closed` that may be ramping. `None` if the state is no longer
+    /// `state`.
     #[cold]
     #[inline(never)]
     fn acquire_ramping(&self, state: State) -> Option<Answer> {

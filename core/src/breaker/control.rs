@@ -13,7 +13,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Opens the breaker manually, for the configured time. If it is already open,
     /// its opening starts afresh and the observer is not told. Lock-free.
     pub fn trip(&self) {
-        self.open_by_hand(|state| self.transit(state, state.open(), Cause::Manual));
+        self.open_manually(|state| self.transit(state, state.open(), Cause::Manual));
     }
 
     /// Opens the breaker manually for `ticks`, up to 2^31 - 1; 0 changes nothing.
@@ -26,10 +26,10 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         if ticks == 0 {
             return;
         }
-        self.open_by_hand(|state| self.open_for(state, ticks, Cause::Manual));
+        self.open_manually(|state| self.open_for(state, ticks, Cause::Manual));
     }
 
-    fn open_by_hand(&self, open: impl Fn(State) -> bool) {
+    fn open_manually(&self, open: impl Fn(State) -> bool) {
         loop {
             let state = self.settled();
             if state.is(Phase::Open) {
@@ -49,7 +49,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     ///
     /// # Errors
     ///
-    /// If the breaker is closed, disabled or records metrics only.
+    /// [`IllegalTransition`] if the breaker is closed, disabled or in a dry run.
     pub fn half_open(&self) -> Result<(), IllegalTransition> {
         loop {
             let state = self.refresh(GENERATIONS).state;
@@ -77,22 +77,22 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// Refuses every call until the next manual transition. Lock-free.
     pub fn force_open(&self) {
-        self.enter_by_hand(Phase::ForcedOpen, State::forced_open);
+        self.enter_manual_phase(Phase::ForcedOpen, State::forced_open);
     }
 
     /// Admits every call and records nothing until the next manual transition. Lock-free.
     pub fn disable(&self) {
-        self.enter_by_hand(Phase::Disabled, State::disabled);
+        self.enter_manual_phase(Phase::Disabled, State::disabled);
     }
 
     /// Starts a dry run: until the next manual transition, admits and records every
     /// call and tells the observer which policies would have tripped it. Lock-free.
     pub fn metrics_only(&self) {
-        self.enter_by_hand(Phase::MetricsOnly, State::metrics_only);
+        self.enter_manual_phase(Phase::MetricsOnly, State::metrics_only);
     }
 
     /// Enters one of the manual phases.
-    fn enter_by_hand(&self, phase: Phase, to: fn(State) -> State) {
+    fn enter_manual_phase(&self, phase: Phase, to: fn(State) -> State) {
         const { assert!(G::MANUAL_PHASES, "this phase needs ConstConfig::MANUAL_PHASES") };
         self.command(|state| (!state.is(phase)).then(|| to(state)));
     }

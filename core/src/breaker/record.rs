@@ -24,9 +24,9 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
             }
     }
 
-    /// Ends a call of `generation` that changes something, that is, anything but a
-    /// success of a `healthy` breaker with a quiet window. Returns false if the
-    /// outcome is stale.
+    /// Ends a call of `generation` whose outcome changes something: any outcome but a
+    /// success of a `healthy` breaker with a quiet window. Returns false if the outcome is
+    /// stale.
     #[inline(never)]
     fn count(&self, generation: u32, call: Record, healthy: bool) -> bool {
         if healthy {
@@ -92,8 +92,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         (state.generation() == generation && !refuses).then_some(state)
     }
 
-    /// Whether a probe is out. False for the permit of a probe only if that permit is
-    /// stale and the generation counter has wrapped round to its value.
+    /// Whether a probe is out. While the permit of a probe ends, this is false only if
+    /// that permit is stale and the generation counter has wrapped round to its value.
     pub(super) fn has_probe_out(&self, state: State) -> bool {
         state.probes(self.config().judges_by_rate()).out > 0
     }
@@ -172,9 +172,9 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         self.config().all_met(tally, call, consecutive, self.failures_left(tally))
     }
 
-    /// The failures still inside a window by time, if failures in a row age with it.
-    /// `None` also when it holds `MAX_COUNT` calls or more: then every failure that can
-    /// be counted in a row is still inside.
+    /// The failures still inside a time-based window; `None` if no check is needed,
+    /// because failures in a row do not age, or because the window holds `MAX_COUNT`
+    /// calls or more and so every failure that can be counted in a row is still inside.
     fn failures_left(&self, tally: Tally) -> Option<u32> {
         let ages = self.config().ages_consecutive();
         (ages && tally.calls < MAX_COUNT).then_some(tally.failed)

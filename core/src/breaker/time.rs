@@ -78,8 +78,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         by_probe.unwrap_or(u32::MAX).min(by_stay.unwrap_or(u32::MAX))
     }
 
-    /// `state` as the next caller will find it, and the ticks until that ends by itself,
-    /// `u32::MAX` if unknown. An opening that is over appears half-open, and a
+    /// `state` as the next caller will find it, and the ticks until that state ends by
+    /// itself, `u32::MAX` if unknown. An opening that is over appears half-open, and a
     /// half-open phase that is overdue appears as what follows it. A tenure that no
     /// thread has entered yet appears unsettled.
     ///
@@ -102,11 +102,11 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         apparent
     }
 
-    /// How many ticks `state`, with `left` ticks to go, still refuses every call, if
+    /// For how many more ticks `state`, which has `left` to go, refuses every call, if
     /// known.
     pub(super) fn refuses_for(&self, state: State, left: u32) -> Option<u32> {
         let refuses =
-            state.is(Phase::Open) || state.is(Phase::HalfOpen) && !self.has_probe_beside(state);
+            state.is(Phase::Open) || state.is(Phase::HalfOpen) && !self.has_room_for_probe(state);
         (refuses && left != u32::MAX).then_some(left)
     }
 

@@ -24,8 +24,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         won
     }
 
-    /// Swaps `from` for `to`, also half-open, after progress by the probes. The winner
-    /// sets the tick afresh.
+    /// Swaps `from` for `to`, both half-open, after a probe has ended. The winner sets the
+    /// tick again, which moves the deadline.
     #[must_use]
     pub(super) fn progress(&self, from: State, to: State) -> bool {
         let won = self.word.swap(from, to);
@@ -51,8 +51,9 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         won
     }
 
-    /// What the winner of a transition does. `excess` is the number of ticks by which
-    /// the opening's explicit length was rounded up.
+    /// Completes a transition that this thread has won: settles the state, publishes
+    /// `excess`, the number of ticks by which the opening's explicit length was rounded
+    /// up, and tells the observer.
     fn entered(&self, from: State, to: State, cause: Cause, excess: u32) {
         let generation = to.generation();
         self.settle();
@@ -91,9 +92,9 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 }
 
-/// The probe's place that a transition `to` half-open may have given out, before a
-/// permit for it exists. Dropped only if the clock or the observer panics, it hands the
-/// place back.
+/// The place that a transition `to` half-open may have given a probe, before the permit
+/// for it exists. It is dropped only if the clock or the observer panics, and then hands
+/// the place back.
 struct Place<'a, W: Window, C: Clock, O: Observer, G: ConfigSource> {
     breaker: &'a Breaker<W, C, O, G>,
     to: State,

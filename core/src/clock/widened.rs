@@ -1,19 +1,19 @@
-//! Counters that are narrower or wider than a clock of 32 bits.
+//! 32-bit clocks from counters that are narrower or wider.
 
 use super::Clock;
 use crate::sync::{AtomicU32, Ordering, const_fn, swap};
 
-/// A clock of 32 bits made of a hardware counter of `BITS`, 16 to 31, that counts up and
+/// A 32-bit clock from a hardware counter of `BITS` bits, 16 to 31, that counts up and
 /// wraps to 0.
 ///
-/// 4 bytes more than the counter. Each reading is one of the counter and at most one
-/// compare-and-swap, repeated only if another thread or handler read a later tick
-/// meanwhile: lock-free.
+/// 4 bytes more than the counter. A reading costs one of the counter and at most one
+/// compare-and-swap; both are repeated only if another thread or an interrupt handler
+/// publishes a later tick meanwhile. Lock-free.
 ///
 /// # Contract
 ///
-/// It MUST be read at least once in each turn of the counter, by a breaker or by a
-/// timer: a turn without a reading is lost. At 1 MHz a counter of 16 bits turns every
+/// The clock MUST be read at least once in each turn of the counter, by a breaker or by
+/// a timer: a turn without a reading is lost. At 1 MHz a counter of 16 bits turns every
 /// 65 ms, one of 24 bits every 16 s. The counter MUST NOT step back.
 ///
 /// ```
@@ -30,10 +30,10 @@ use crate::sync::{AtomicU32, Ordering, const_fn, swap};
 /// assert_eq!(CLOCK.now(), 0x1_0001);
 /// ```
 ///
-/// A counter that counts down is turned round first: `|| MAX - register()`.
+/// Invert a counter that counts down: `|| MAX - register()`.
 #[derive(Debug)]
 pub struct Widened<const BITS: u32, C> {
-    /// The last tick that was read.
+    /// The latest tick that was read.
     last: AtomicU32,
     counter: C,
 }
@@ -45,7 +45,7 @@ impl<const BITS: u32, C> Widened<BITS, C> {
     };
 
     const_fn! {
-        /// A clock that begins with what `counter` shows when it is first read.
+        /// Creates a clock whose first reading is what `counter` shows then.
         #[must_use]
         pub const fn new(counter: C) -> Self {
             let _ = Self::MASK;
@@ -57,12 +57,14 @@ impl<const BITS: u32, C> Widened<BITS, C> {
 impl<const BITS: u32, C: Clock> Clock for Widened<BITS, C> {
     fn now(&self) -> u32 {
         loop {
-            // Acquire: the counter is read after the tick, which another thread may have
-            // read from a later value of it. Pairs with the release of the swap.
+            // Acquire: pairs with the release of the swap. The tick may come from
+            // another thread's reading of the counter; the reading below must not be
+            // older than that one, or the counter would seem to have wrapped.
             let last = self.last.load(Ordering::Acquire);
             let ticks = self.counter.now().wrapping_sub(last) & Self::MASK;
             let now = last.wrapping_add(ticks);
-            // If the tick has moved on meanwhile, the counter was read too early for it.
+            // If the swap fails, another thread has published a later tick, and this
+            // reading of the counter may be older than that: read again.
             if ticks == 0 || swap(&self.last, last, now) {
                 return now;
             }
@@ -77,8 +79,8 @@ impl<const BITS: u32, C: Clock> Clock for &Widened<BITS, C> {
     }
 }
 
-/// A clock of 32 bits made of one of 64, of which it takes the lower half: time drivers
-/// count in `u64`.
+/// A 32-bit clock from the lower half of a 64-bit one, such as a time driver that counts
+/// in `u64`.
 ///
 /// ```
 /// use microbreaker::clock::{Clock, Wrapping};

@@ -12,7 +12,8 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// The first field that is out of range, with its value and what is allowed.
+    /// [`ConfigError`]: the first field that is out of range, with its value and the
+    /// allowed range.
     pub const fn check<W: Window>(&self) -> Result<(), ConfigError> {
         let in_window = self.failures_in_window.is_some()
             || self.failure_rate.is_some()
@@ -27,7 +28,7 @@ impl Config {
             Kind::Count { .. } => self.last_calls,
             Kind::Time { .. } => MAX_COUNT,
         };
-        // What needs a window that remembers all calls, or times them.
+        // Whether the window remembers all calls, and whether it also times them.
         let counted = !matches!(W::KIND, Kind::Time { calls: false, .. });
         let timed = W::SLOW && counted;
         let (probes, rated) = match self.probe_rate_after {

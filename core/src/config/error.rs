@@ -46,7 +46,7 @@ impl fmt::Display for ConfigError {
         if let Field::Policies = field {
             write!(f, "no policy is configured: {name} {}", field.requirement())
         } else if *most == 0 && *least == 0 {
-            write!(f, "{name} is {value}, but the breaker's window has no use for it: leave it out")
+            write!(f, "{name} is {value}, but the breaker's window does not use it: leave it out")
         } else if most < least {
             write!(f, "{name} is {value}, but {}", field.requirement())
         } else {
@@ -88,7 +88,7 @@ macro_rules! fields {
 
 fields! {
     /// No policy at all.
-    Policies policies "is empty: set consecutive_failures, failures_in_window, failure_rate or slow_rate"
+    Policies policies "must include consecutive_failures, failures_in_window, failure_rate or slow_rate"
     /// [`Config::consecutive_failures`]
     ConsecutiveFailures consecutive_failures "must be 1 to 255"
     /// [`Config::consecutive_within_window`]
@@ -96,23 +96,23 @@ fields! {
     /// [`Config::failures_in_window`]
     FailuresInWindow failures_in_window "must be 1 to last_calls, or 512 in a TimeWindow"
     /// [`Config::failure_rate`]
-    FailureRate failure_rate "must be 1 to 100 (percent), or a ratio from 1 to its whole, in a window that remembers all calls"
+    FailureRate failure_rate "must be 1 to 100 (percent), or a ratio whose part is 1 to its whole, in a window that remembers all calls"
     /// [`Config::slow_rate`]
-    SlowRate slow_rate "must be 1 to 100 (percent), or a ratio from 1 to its whole, in a WithSlow window that remembers all calls"
+    SlowRate slow_rate "must be 1 to 100 (percent), or a ratio whose part is 1 to its whole, in a WithSlow window that remembers all calls"
     /// [`Config::slow_after`]
     SlowAfter slow_after "must be 0 to 2^31 - 1 (ticks), together with slow_rate"
     /// [`Config::min_calls`]
     MinCalls min_calls "must be 1 to last_calls, or 512 in a TimeWindow, or 1 in a FailureWindow"
     /// [`Config::last_calls`]
-    LastCalls last_calls "must be 1 to what the window holds: 23 in a ShortWindow, (WORDS - 2) * 20 in a CountWindow; without a window by count it must not be set"
+    LastCalls last_calls "must be 1 to what the window holds: 23 in a ShortWindow, (WORDS - 2) * 20 in a CountWindow; must not be set without a count-based window"
     /// [`Config::bucket`]
-    Bucket bucket "must be 1 to 2^31 - 1 (ticks) for all buckets of the TimeWindow together"
+    Bucket bucket "must be 1 or more (ticks), and all buckets of the TimeWindow together at most 2^31 - 1"
     /// [`Config::open_for`]
     OpenFor open_for "must be 1 to 2^31 - 1 (ticks)"
     /// The factor of [`Config::backoff`]
-    BackoffFactor backoff_factor "must be 2 or more, or a ratio above 1 of parts up to 65535"
+    BackoffFactor backoff_factor "must be 2 or more, or a ratio above 1 whose parts are at most 65535"
     /// The maximum of [`Config::backoff`]
-    BackoffMax backoff_max "must be open_for to what 15 multiplications reach, at most 2^31 - 1 (ticks)"
+    BackoffMax backoff_max "must be at least open_for, and at most what 15 multiplications reach or 2^31 - 1 (ticks)"
     /// [`Config::jitter`]
     Jitter jitter "must be 1 to 100 (percent)"
     /// [`Config::probes`]

@@ -5,6 +5,7 @@ use core::marker::PhantomData;
 use super::{Config, ConfigSource};
 
 /// A type that stands for one configuration.
+///
 /// ```
 /// use microbreaker::{Breaker, Config, Phase, config::{ConstConfig, Fixed}};
 ///
@@ -23,7 +24,7 @@ pub trait ConstConfig {
     /// The configuration.
     const CONFIG: Config;
 
-    /// Whether the phases that are entered only by hand exist. Without them
+    /// Whether the phases exist that are entered only manually. Without them
     /// [`force_open`](crate::Breaker::force_open),
     /// [`disable`](crate::Breaker::disable) and
     /// [`metrics_only`](crate::Breaker::metrics_only) do not compile, and take

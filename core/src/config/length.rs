@@ -3,12 +3,12 @@
 use super::{ConfigError, Field, MAX_TICKS, within};
 use crate::window::{Kind, Reach, Window};
 
-/// The length of a window, by count or by time; the other field is 0.
+/// The length of a count-based or a time-based window; the other field is 0.
 #[derive(Clone, Copy)]
 pub(crate) struct WindowLength {
-    /// Calls in a window by count.
+    /// Calls in a count-based window.
     pub(crate) last_calls: u32,
-    /// Ticks in a bucket of a window by time.
+    /// Ticks in a bucket of a time-based window.
     pub(crate) bucket: u32,
 }
 
@@ -37,7 +37,7 @@ impl WindowLength {
     /// How far back the window reaches; `now` reads the current tick.
     #[inline]
     pub(crate) fn reach<N: Fn() -> u32>(self, now: N) -> Reach<N> {
-        // Never 0 for a window by time; this spares the division a check that could
+        // Never 0 for a time-based window; this spares the division a check that could
         // panic.
         let bucket = if self.bucket == 0 { 1 } else { self.bucket };
         Reach { last_calls: self.last_calls, bucket, now }

@@ -147,8 +147,8 @@ impl Config {
         self.probe_rate_after.is_some()
     }
 
-    /// Whether one more probe may go out besides `probes`.
-    pub(crate) const fn has_probe_beside(&self, probes: Probes) -> bool {
+    /// Whether one more probe may go out beside `probes`.
+    pub(crate) const fn has_room_for_probe(&self, probes: Probes) -> bool {
         let given = match self.reuse_probes_until {
             Some(_) => probes.out,
             None => probes.out + probes.succeeded + probes.failed,

@@ -7,7 +7,8 @@ use crate::error::CallError;
 use crate::event::Outcome;
 use crate::gate::Gate;
 
-/// An I2C bus behind a gate, each transaction one call.
+/// An I2C bus behind a gate: each transaction is one guarded call.
+///
 /// ```
 /// use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, Operation};
 /// use microbreaker::{Breaker, CallError, Config, hal::GuardedI2c};
@@ -55,7 +56,7 @@ impl<I: ErrorType, G, C: Classify<I::Error>> GuardedI2c<I, G, C> {
     /// Guards `bus`; `classify` says what each of its errors counts as.
     pub const fn classified(bus: I, gate: G, classify: C) -> Self
     where
-        // Tells closures what they are given.
+        // Lets the compiler infer the type of a closure's parameter.
         C: Fn(&I::Error) -> Outcome,
     {
         Self { bus, gate, classify }
@@ -63,22 +64,22 @@ impl<I: ErrorType, G, C: Classify<I::Error>> GuardedI2c<I, G, C> {
 }
 
 impl<I, G, C> GuardedI2c<I, G, C> {
-    /// The gate.
+    /// Returns the gate.
     pub const fn gate(&self) -> &G {
         &self.gate
     }
 
-    /// The bare bus.
+    /// Returns the bare bus.
     pub const fn bus(&self) -> &I {
         &self.bus
     }
 
-    /// The bare bus, to bring it back with, say: what is done with it is not guarded.
+    /// Returns the bare bus, for example to reset it: what you do with it is not guarded.
     pub const fn bus_mut(&mut self) -> &mut I {
         &mut self.bus
     }
 
-    /// The bare bus, for good.
+    /// Unwraps the bare bus.
     pub fn release(self) -> I {
         self.bus
     }

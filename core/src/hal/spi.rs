@@ -7,7 +7,8 @@ use crate::error::CallError;
 use crate::event::Outcome;
 use crate::gate::Gate;
 
-/// An SPI device behind a gate, each transaction one call.
+/// An SPI device behind a gate: each transaction is one guarded call.
+///
 /// ```
 /// use embedded_hal::spi::{ErrorKind, ErrorType, Operation, SpiDevice};
 /// use microbreaker::{Breaker, CallError, Config, Outcome, hal::GuardedSpiDevice};
@@ -48,7 +49,7 @@ impl<D: ErrorType, G, C: Classify<D::Error>> GuardedSpiDevice<D, G, C> {
     /// Guards `device`; `classify` says what each of its errors counts as.
     pub const fn classified(device: D, gate: G, classify: C) -> Self
     where
-        // Tells closures what they are given.
+        // Lets the compiler infer the type of a closure's parameter.
         C: Fn(&D::Error) -> Outcome,
     {
         Self { device, gate, classify }
@@ -56,22 +57,22 @@ impl<D: ErrorType, G, C: Classify<D::Error>> GuardedSpiDevice<D, G, C> {
 }
 
 impl<D, G, C> GuardedSpiDevice<D, G, C> {
-    /// The gate.
+    /// Returns the gate.
     pub const fn gate(&self) -> &G {
         &self.gate
     }
 
-    /// The bare device.
+    /// Returns the bare device.
     pub const fn device(&self) -> &D {
         &self.device
     }
 
-    /// The bare device, to bring it back with, say: what is done with it is not guarded.
+    /// Returns the bare device, for example to reset it: what you do with it is not guarded.
     pub const fn device_mut(&mut self) -> &mut D {
         &mut self.device
     }
 
-    /// The bare device, for good.
+    /// Unwraps the bare device.
     pub fn release(self) -> D {
         self.device
     }

@@ -79,10 +79,12 @@ impl Entered {
 
     /// The tick of the current settled phase.
     ///
-    /// Valid for the state loaded before only if a second load afterwards finds the
-    /// state unchanged.
+    /// Valid for a state loaded before only if a second load finds that state unchanged.
     #[inline]
     pub(crate) fn tick(&self) -> u32 {
+        // Acquire: pairs with the release of the swap in `settle`. A thread that sees the
+        // tick of a later phase also sees, at its second load, that the state has moved
+        // on; and a thread that sees a tick also sees the clock it was read from.
         self.tick.load(Ordering::Acquire)
     }
 
@@ -90,6 +92,9 @@ impl Entered {
     /// up; 0 until the winner has published it.
     #[inline]
     pub(crate) fn excess(&self, generation: u32) -> u32 {
+        // Acquire: pairs with the release of the swaps in `settle` and `publish_excess`.
+        // A thread that finds the tag of a later generation also sees, at its second load
+        // of the state, that `generation` is over.
         let word = self.excess.load(Ordering::Acquire);
         if word >> TAG_SHIFT == generation { word & ((1 << TAG_SHIFT) - 1) } else { 0 }
     }
@@ -98,6 +103,7 @@ impl Entered {
     /// `generation`.
     #[inline]
     pub(crate) fn stay_before(&self, generation: u32, tick: u32) -> u32 {
+        // Acquire: as in `excess`.
         let word = self.excess.load(Ordering::Acquire);
         if word >> TAG_SHIFT != generation || word & STAY == 0 {
             return 0;
@@ -129,8 +135,9 @@ impl Entered {
                 }
                 let tick = self.tick();
                 // Relaxed: if the excess is of a later generation, that generation
-                // began before the swap of the state below, or the excess could not be
-                // seen here; so that swap fails.
+                // began before the swap of the state below, so that swap fails. It
+                // cannot have begun after: its own swap would then acquire the release
+                // of the one below, so what it writes would come after this load.
                 let excess = if kept.any() { self.excess.load(Ordering::Relaxed) } else { 0 };
                 // The clock is read after the words and before the check, so the tick
                 // was read in this generation or is thrown away. The check is a swap:
@@ -151,9 +158,10 @@ impl Entered {
     /// Publishes by how many ticks the length of `generation`, which is settled, was
     /// rounded up, unless the generation is over. Only its winner knows this.
     pub(crate) fn publish_excess(&self, word: &Word, generation: u32, ticks: u32) {
+        // Acquire: pairs with the release of the swap in `settle`. The state is checked
+        // after this load: if the excess is of a later generation, the state has moved
+        // on, and the check sees it.
         let seen = self.excess.load(Ordering::Acquire);
-        // Checked after the load of the excess: if that is of a later generation,
-        // the state has moved on, and this check sees it.
         if word.is_in(generation) {
             swap(&self.excess, seen, tagged(generation, ticks));
         }

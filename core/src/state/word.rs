@@ -5,9 +5,9 @@ use crate::sync::{AtomicU32, Ordering, const_fn, swap};
 
 /// The shared state word.
 ///
-/// Loads acquire and swaps release, so a thread that sees a phase also sees what
-/// was published before it: the length of an opening, and the tick that a settled
-/// phase counts from.
+/// Loads acquire and pair with the release of every swap, so a thread that sees a phase
+/// also sees what was published before it: the length of an opening, and the tick that a
+/// settled phase counts from.
 pub(crate) struct Word(AtomicU32);
 
 impl Word {

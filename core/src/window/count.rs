@@ -17,6 +17,7 @@ use crate::tally::{Record, Tally};
 /// | N up to | 20 | 40 | 60 | 80 | 100 | 1,000 | 1,240 |
 /// |---|---|---|---|---|---|---|---|
 /// | `WORDS` | 3 | 4 | 5 | 6 | 7 | 52 | 64 |
+///
 /// ```
 /// use microbreaker::{Breaker, Config, CountWindow, Phase};
 ///
@@ -65,7 +66,7 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
     /// The most calls this window can remember.
     pub const CAPACITY: u32 = (WORDS as u32 - 2) * BITS;
 
-    /// How many words a window of the last `calls` calls needs.
+    /// Returns how many words a window of the last `calls` calls needs.
     ///
     /// ```
     /// use microbreaker::CountWindow;

@@ -158,9 +158,11 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
     /// The initial value of every word: lap 0, empty.
     pub(super) const EMPTY_WORD: u32 = Outcomes::EMPTY.0;
 
-    /// The current cursor. Pairs with the release of every step: a thread that
-    /// sees a step also sees the words behind it full, and, if the step started a
-    /// tenure, that the state had moved on.
+    /// The current cursor.
+    ///
+    /// Acquire: pairs with the release of the swap in `step`. A thread that sees a step
+    /// also sees the words behind it full and, if the step started a tenure, that the
+    /// state had moved on.
     #[inline]
     pub(super) fn cursor(&self) -> Cursor {
         Cursor(self.cursor.load(Ordering::Acquire))
@@ -212,7 +214,7 @@ impl<const WORDS: usize, const BITS: u32> Ring<WORDS, BITS> {
     /// The head at `cursor`, unless the ring has come round and reused the word.
     #[inline]
     pub(super) fn look(&self, cursor: Cursor) -> Option<Head> {
-        // Acquire: pairs with `append`. A thread that sees a failure also sees
+        // Acquire: pairs with the release of `append`. A thread that sees a failure also sees
         // that the thread that recorded it had cleared the quiet marker.
         let word = self.word(cursor.index()).load(Ordering::Acquire);
         (word >> LAP_SHIFT == cursor.lap()).then_some(Head {

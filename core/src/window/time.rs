@@ -18,6 +18,7 @@ use crate::tally::{Record, Tally};
 ///
 /// With `CALLS` false the window remembers only failures and a success writes
 /// nothing: that is [`FailureWindow`], enough for "k failures within T".
+///
 /// ```
 /// use microbreaker::{Breaker, Config, TimeWindow, clock::ManualClock};
 ///
@@ -73,6 +74,7 @@ pub struct TimeWindow<const BUCKETS: usize, const CALLS: bool = true> {
 }
 
 /// A [`TimeWindow`] that remembers only failures: a success writes nothing.
+///
 /// ```
 /// use microbreaker::{Breaker, Config, FailureWindow, Phase};
 ///
@@ -123,14 +125,20 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         self.buckets.get(slot).unwrap_or(&self.spare)
     }
 
-    /// The cursor and the bucket it points at, of one moment.
+    /// The cursor and the bucket it points at, both as they were at one moment.
     fn look(&self) -> (Cursor<BUCKETS>, Bucket) {
         loop {
+            // Acquire: pairs with the swap of the cursor in `move_on`. A thread that sees
+            // the cursor moved also sees the bucket that was emptied for it and, if a
+            // tenure began there, that the state had moved on.
             let cursor = Cursor(self.cursor.load(Ordering::Acquire));
+            // Acquire: pairs with the swaps of the bucket. A thread that sees the slot
+            // emptied again, or what was recorded there after that, also sees, at the
+            // second load of the cursor, that the cursor had left the slot.
             let bucket = Bucket(self.slot(cursor.slot()).load(Ordering::Acquire));
-            // The slot is not emptied while the cursor points at it. Relaxed: this
-            // load returns either the value acquired above, or one that is only
-            // compared and dropped.
+            // If the cursor still points at the slot, that was not emptied meanwhile.
+            // Relaxed: this load returns either the value acquired above, or one that is
+            // only compared and dropped.
             if self.cursor.load(Ordering::Relaxed) == cursor.0 {
                 return (cursor, bucket);
             }
@@ -225,9 +233,9 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
                     moves = moves.min(buckets_between(from, start, ticks));
                 }
             }
-            // Even if it is empty: another thread may have seen it from another
-            // place of the cursor, and be about to empty it for the start it wanted
-            // from there.
+            // Emptied even if it is empty already: another thread may have seen it from
+            // another place of the cursor, and be about to empty it for the start it
+            // wanted from there.
             bucket = seen.emptied(cursor.place(), tenure, start);
             if !swap(self.slot(slot), seen.0, bucket.0) {
                 return None;
@@ -259,8 +267,9 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         let mut slot = newest.cursor.slot();
         for _ in 1..kept {
             slot = if slot == 0 { BUCKETS } else { slot - 1 };
-            // Acquire: a thread that sees a bucket emptied for its next use must
-            // also see that the cursor has moved (`move_on`).
+            // Acquire: pairs with the swap of the bucket in `move_on`. A thread that
+            // sees a bucket emptied for its next use must also see that the cursor had
+            // moved or that the newest bucket was frozen.
             add(Bucket(self.slot(slot).load(Ordering::Acquire)));
         }
         tally
@@ -307,7 +316,8 @@ impl<const BUCKETS: usize, const CALLS: bool> Window for TimeWindow<BUCKETS, CAL
             let newest = Self::newest_at(tenure, seen, reach.bucket, (reach.now)());
             let tally = self.scan(newest);
             seen = self.look();
-            // No bucket was emptied meanwhile: the newest is frozen before that.
+            // If neither the cursor moved nor the newest bucket was frozen, no bucket was
+            // emptied meanwhile: the newest is frozen first.
             if seen.0 == newest.cursor && seen.1.is_frozen() == newest.bucket.is_frozen() {
                 return tally;
             }

@@ -95,10 +95,10 @@ impl Builder {
 
     setters! {
         /// Trips at this many failures in a row, 1 to 255. Needs no window; with
-        /// a window by time, failures older than it do not count.
+        /// a time-based window, failures older than it do not count.
         consecutive_failures: u32;
         /// Trips at this many failures in the window, 1 to its length, or 512
-        /// in a window by time.
+        /// in a time-based window.
         failures_in_window: u32;
         /// Trips when at least this share of the window's calls failed, 1 to 100
         /// percent, once it holds [`min_calls`](Self::min_calls).
@@ -111,7 +111,7 @@ impl Builder {
         /// clock twice.
         slow_after: Duration;
         /// Rates count only once the window holds this many calls: 1 (the
-        /// default) to its length, or 512 in a window by time.
+        /// default) to its length, or 512 in a time-based window.
         min_calls: u32;
         /// Makes the window the last calls, this many: 1 to 1,240.
         last_calls: u32;

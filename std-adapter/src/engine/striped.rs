@@ -31,13 +31,13 @@ use crate::threads;
 ///
 /// # What it remembers
 ///
-/// With windows by time, what one window would: the calls within T, whichever threads
+/// With time-based windows, what one window would: the calls within T, whichever threads
 /// made them. A bucket starts to halve its counts only at 1,023 calls of *one* stripe.
 ///
-/// With windows by count, the last N calls *of each stripe*: at least the last N of all,
+/// With count-based windows, the last N calls *of each stripe*: at least the last N of all,
 /// and at most N times the number of stripes. That is exact while all calls go through
 /// one stripe. For a rate it is a larger sample. For `failures_in_window` it counts the
-/// failures among more than N calls, so a window by time suits that policy better.
+/// failures among more than N calls, so a time-based window suits that policy better.
 ///
 /// A tally may or may not include the calls that other threads record while it is taken.
 /// Of racing failures that together meet a policy, the last one to be recorded sees that

@@ -1,4 +1,4 @@
-//! The words of a window by time, and where its buckets start: pure views of one
+//! The words of a time-based window, and where its buckets start: pure views of one
 //! value.
 
 use crate::window::Tenure;
