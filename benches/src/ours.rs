@@ -45,7 +45,7 @@ fn with_clock<C: Clock + Send + Sync + 'static>(
     clock: Reads,
     make: impl Fn() -> C,
 ) -> Vec<Contender> {
-    // While closed, only windows by time and slow calls need a clock.
+    // While closed, only time-based windows and slow calls need a clock.
     let unless_closed = match scenario {
         Scenario::Open => clock,
         _ => Reads::Nothing,

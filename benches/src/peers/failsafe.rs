@@ -6,7 +6,7 @@ use super::{HOUR, peer, while_open};
 use crate::{Contender, Failed, Reads, Scenario, work};
 
 /// Failures in a row; and its default policy, a moving average over 30 seconds or
-/// failures in a row, with another open period. It has no window by count.
+/// failures in a row, with another open period. It has no count-based window.
 pub(super) fn contenders(scenario: Scenario) -> Vec<Contender> {
     let in_a_row = || failure_policy::consecutive_failures(5, backoff::constant(HOUR));
     let window = Duration::from_secs(30);

@@ -9,7 +9,7 @@ use tick::runtime::InactiveClock;
 use super::{HOUR, finish, peer};
 use crate::{Contender, Failed, Reads, Scenario, work};
 
-/// The last 30 seconds: it has no window by count. Async only.
+/// The last 30 seconds: it has no count-based window. Async only.
 pub(super) fn contenders(scenario: Scenario) -> Vec<Contender> {
     let (clock, driver) = InactiveClock::default().activate(Waker::noop().clone());
     let context = ResilienceContext::<bool, Result<(), Failed>>::new(&clock);

@@ -39,7 +39,7 @@ fn check(history: &History, breaker: &dyn real::Subject, clock: &real::SharedClo
 fn history(u: &mut Unstructured<'_>) -> Result<History> {
     let (settings, start) = (settings(u)?, u.arbitrary()?);
     let mut steps = Vec::new();
-    // A bucket of a window by time counts up to 1,023 calls exactly.
+    // A bucket of a time-based window counts up to 1,023 calls exactly.
     while !u.is_empty() && steps.len() < 2_000 {
         steps.push(step(u)?);
     }

@@ -1,4 +1,4 @@
-//! A window by time whose number of buckets is known only at run time.
+//! A time-based window whose number of buckets is known only at run time.
 
 use microbreaker::{
     Config, ConfigError, Tally, TimeWindow, WithSlow,
@@ -51,7 +51,7 @@ impl<const CALLS: bool> AnyTimeWindow<CALLS> {
             ($($count:literal)+) => {
                 match buckets {
                     $($count => Box::new(TimeWindow::<$count, CALLS>::new()) as Box<dyn DynWindow>,)+
-                    other => panic!("a window by time has 1 to {MOST_BUCKETS} buckets, not {other}"),
+                    other => panic!("a time-based window has 1 to {MOST_BUCKETS} buckets, not {other}"),
                 }
             };
         }

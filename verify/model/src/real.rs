@@ -166,7 +166,7 @@ pub fn with_window<W: microbreaker::window::Window + 'static>(
     Ok(Box::new(Breaker::try_new(settings.config(), window, clock, Recorder::default())?))
 }
 
-/// The most calls that a window by count of [`breaker`] can hold.
+/// The most calls that a count-based window of [`breaker`] can hold.
 pub const MOST_CALLS: u32 = CountWindow::<64>::CAPACITY;
 
 /// A breaker with the window that `settings` asks for, and one for slow calls if they are

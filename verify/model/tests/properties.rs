@@ -234,7 +234,7 @@ fn history(window: impl Strategy<Value = Window> + 'static) -> impl Strategy<Val
     let settings = window.prop_flat_map(policies).prop_flat_map(with_recovery);
     let steps =
         (failing, prop_oneof![Just(2_u32), Just(40)]).prop_flat_map(|(failing, commands)| {
-            // Few enough calls that every bucket of a time window counts them exactly.
+            // Few enough calls that every bucket of a time-based window counts them exactly.
             let most = prop_oneof![4 => Just(300_usize), 1 => Just(1_000)];
             most.prop_flat_map(move |most| prop::collection::vec(step(failing, commands), 1..=most))
         });

@@ -89,7 +89,7 @@ fn on_throttle(
     let case::Throttle { multiplier_tenths, cap, seed } = config;
     let config = ThrottleConfig::new(seed).multiplier_tenths(multiplier_tenths).cap(cap);
     let Window::Time { buckets, ticks } = settings.window else {
-        return Err("a throttle is replayed with a window by time".into());
+        return Err("a throttle is replayed with a time-based window".into());
     };
     let window = AnyTimeWindow::<true>::new(buckets);
     let throttle = Throttle::try_new(config.bucket(ticks), window, Ticks(clock.clone()), ());

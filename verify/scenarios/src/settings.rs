@@ -30,7 +30,7 @@ pub(crate) fn settings(case: &Case) -> Result<Settings, String> {
         ramp: ramp(case)?,
         ..Settings::default()
     };
-    // A window by time that no other policy watches is there for the failures in a row.
+    // A time-based window that no other policy watches is there for the failures in a row.
     let others = [settings.failures_in_window.is_some(), settings.failure_rate.is_some()];
     settings.consecutive_within_window = settings.consecutive_failures.is_some()
         && matches!(settings.window, Window::Time { .. })
@@ -58,7 +58,7 @@ fn window(case: &Case) -> Result<Window, String> {
             Ok(if asks { Window::Count(MOST_CALLS) } else { Window::None })
         }
         case::Window::Count { size } if size > MOST_CALLS && acquires(case) > MOST_CALLS => {
-            Err(format!("a window by count holds at most {MOST_CALLS} calls, not {size}"))
+            Err(format!("a count-based window holds at most {MOST_CALLS} calls, not {size}"))
         }
         // A window that never fills up may as well be smaller.
         case::Window::Count { size } => Ok(Window::Count(size.min(MOST_CALLS))),

@@ -1,4 +1,4 @@
-//! A thread is preempted in a window by time, and continues while another thread moves the
+//! A thread is preempted in a time-based window, and continues while another thread moves the
 //! window on: at every step of the first, and every step of the second.
 #![cfg(shuttle)]
 

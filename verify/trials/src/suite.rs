@@ -75,7 +75,7 @@ fn no_outcome_returns_after_many_resets() {
     }
 }
 
-/// An opening and a window by time, both while the clock wraps.
+/// An opening and a time-based window, both while the clock wraps.
 fn the_clock_wraps() {
     let clock = ManualClock::new(u32::MAX - 49);
     let config = Config::new().failures_in_window(2).bucket(20).open_for(100);
