@@ -126,7 +126,13 @@ async fn errors_say_what_is_allowed() {
         ),
         ("POST", "/control/trip", 400, "missing field `matching`", "?matching="),
         ("POST", "/control/trip?matching=user", 404, "no breaker's name matches \"user\"", "GET"),
-        ("POST", "/breakers/users/half-open", 409, "closed cannot become half_open", "while"),
+        (
+            "POST",
+            "/breakers/users/half-open",
+            409,
+            "cannot be switched from closed to half_open",
+            "while",
+        ),
     ] {
         let (got, why) = answer(&router, request(method, path)).await;
         assert_eq!(got, status, "{path}");
@@ -223,7 +229,9 @@ async fn a_command_to_a_pattern_reports_each_result() {
     let [refused, done] = [0, 1].map(|i| &told["breakers"][i]);
     assert_eq!(status, 207, "one cannot, one can: {told}");
     assert_eq!((&refused["status"], &refused["phase"]), (&json!(409), &json!("closed")));
-    assert!(refused["error"].as_str().unwrap().contains("closed cannot become half_open"));
+    assert!(
+        refused["error"].as_str().unwrap().contains("cannot be switched from closed to half_open")
+    );
     assert!(refused["allowed"].as_str().unwrap().contains("half-open while"));
     assert_eq!((&done["status"], &done["phase"]), (&json!(200), &json!("half_open")));
     assert_eq!(registry.get("users/a").phase(), Phase::HalfOpen);
