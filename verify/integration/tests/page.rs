@@ -68,7 +68,10 @@ async fn the_page_shows_what_happens_and_controls() {
     assert_eq!(users.phase(), Phase::Closed);
     browser.click(&button("half-open")).await;
     let refused = browser.text("#log li.lost").await;
-    assert!(refused.contains("half-open was refused: a breaker that is closed"), "{refused}");
+    assert!(
+        refused.contains("half-open was refused: a circuit breaker cannot be switched"),
+        "{refused}"
+    );
 
     assert_eq!(browser.text("tr:nth-child(1) .name").await, NOT_A_TAG);
     assert_eq!(browser.text("title").await, "Circuit breakers", "names are no code");
@@ -87,7 +90,7 @@ async fn the_page_shows_what_happens_and_controls() {
     browser.confirm("half-open: all 1 that match u*?").await;
     let refused = browser.text("#log li.lost:first-child").await;
     assert!(
-        refused.contains("users: half-open was refused: a breaker that is closed"),
+        refused.contains("users: half-open was refused: a circuit breaker cannot be switched"),
         "{refused}"
     );
     browser.close().await;
