@@ -247,7 +247,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 
     fn reach(&self) -> Reach<impl Fn() -> u32> {
-        self.config().window_length().reach(|| self.clock.now())
+        let reach = self.config().window_length().reach(|| self.clock.now());
+        if W::LEAKY { reach.leaking(self.config().leak()) } else { reach }
     }
 
     /// Returns the result of `read` once a second load finds the state unchanged.
@@ -282,10 +283,13 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Gate for Breaker<W, C, O
         let generation = token.generation().into();
         let slow = self.is_slow(started, took);
         let recorded = match outcome {
-            Outcome::Success => self.finish(generation, Record { failed: false, slow }),
+            Outcome::Success => self.finish(generation, Record { failed: false, slow, weight: 1 }),
             // A demand for 0 ticks is an ordinary failure.
             Outcome::Failure | Outcome::FailureOpenFor(0) => {
-                self.finish(generation, Record { failed: true, slow })
+                self.finish(generation, Record { failed: true, slow, weight: 1 })
+            }
+            Outcome::WeightedFailure(weight) => {
+                self.finish(generation, Record { failed: true, slow, weight })
             }
             Outcome::FailureOpenFor(ticks) => self.demand(generation, slow, ticks),
             Outcome::Ignored => self.hand_back(generation),

@@ -14,6 +14,8 @@ pub(crate) use length::{WindowLength, window_length_setters};
 pub(crate) use policy::{Verdict, mix};
 pub use source::ConfigSource;
 
+use crate::leak::Leak;
+
 /// The longest time in ticks: a longer one could not be told from a clock that
 /// stepped back.
 const MAX_TICKS: u32 = (1 << 31) - 1;
@@ -47,14 +49,15 @@ pub(crate) const MAX_LEVEL: u32 = 15;
 /// ```
 ///
 /// A breaker needs at least one policy ([`consecutive_failures`],
-/// [`failures_in_window`], [`failure_rate`], [`slow_rate`]), and always
-/// [`open_for`]. It trips when, after a call that counts against a policy, that
+/// [`failures_in_window`], [`failure_rate`], [`slow_rate`], [`leaky_bucket`]), and
+/// always [`open_for`]. It trips when, after a call that counts against a policy, that
 /// policy is met.
 ///
 /// [`consecutive_failures`]: Self::consecutive_failures
 /// [`failures_in_window`]: Self::failures_in_window
 /// [`failure_rate`]: Self::failure_rate
 /// [`slow_rate`]: Self::slow_rate
+/// [`leaky_bucket`]: Self::leaky_bucket
 /// [`open_for`]: Self::open_for
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -67,6 +70,7 @@ pub struct Config {
     failure_rate: Option<Ratio>,
     slow_rate: Option<Ratio>,
     slow_after: Option<u32>,
+    leaky_bucket: Option<Leak>,
     min_calls: u32,
     last_calls: u32,
     bucket: u32,
@@ -165,6 +169,7 @@ impl Config {
             failure_rate: None,
             slow_rate: None,
             slow_after: None,
+            leaky_bucket: None,
             min_calls: 1,
             last_calls: 0,
             bucket: 0,
@@ -246,6 +251,15 @@ impl Config {
     #[must_use]
     pub const fn slow_after(mut self, ticks: u32) -> Self {
         self.slow_after = Some(ticks);
+        self
+    }
+
+    /// Trips when the level of a [`LeakyBucket`](crate::LeakyBucket), which is the window
+    /// or around it, reaches the limit of `leak`: each failure raises it, each success
+    /// lowers it.
+    #[must_use]
+    pub const fn leaky_bucket(mut self, leak: Leak) -> Self {
+        self.leaky_bucket = Some(leak);
         self
     }
 

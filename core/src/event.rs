@@ -47,6 +47,9 @@ pub enum Outcome {
     /// a `Retry-After`, or a sensor's busy time. Opens the breaker for exactly that
     /// long, whatever the policies say. 0 is an ordinary failure.
     FailureOpenFor(u32),
+    /// The call failed, and counts in a [`LeakyBucket`](crate::LeakyBucket) as this many
+    /// failures: a time-out may weigh more than an error. Everywhere else it is one.
+    WeightedFailure(u8),
     /// The call says nothing about the callee's health, like a bad argument or a
     /// cancelled call: the permit is handed back and nothing is counted.
     Ignored,
@@ -67,6 +70,8 @@ pub enum Cause {
     FailureRate,
     /// [`Config::slow_rate`](crate::Config::slow_rate) was met.
     SlowRate,
+    /// [`Config::leaky_bucket`](crate::Config::leaky_bucket) was full.
+    LeakyBucket,
     /// An outcome demanded it: [`Outcome::FailureOpenFor`].
     Demanded,
     /// The opening was over.
@@ -88,6 +93,7 @@ impl Cause {
     pub const POLICIES: &[Self] = &[
         Self::Demanded,
         Self::FailuresInWindow,
+        Self::LeakyBucket,
         Self::FailureRate,
         Self::SlowRate,
         Self::ConsecutiveFailures,
@@ -101,6 +107,7 @@ impl Cause {
             Self::FailuresInWindow => "failures_in_window",
             Self::FailureRate => "failure_rate",
             Self::SlowRate => "slow_rate",
+            Self::LeakyBucket => "leaky_bucket",
             Self::Demanded => "demanded",
             Self::OpeningOver => "opening_over",
             Self::ProbesSucceeded => "probes_succeeded",

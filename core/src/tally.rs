@@ -11,6 +11,8 @@ pub struct Tally {
     pub failed: u32,
     /// Outcomes of slow calls, if slow calls are watched.
     pub slow: u32,
+    /// The level of the leaky bucket, if there is one.
+    pub level: u32,
 }
 
 /// What a window records about a call.
@@ -20,6 +22,8 @@ pub struct Record {
     pub failed: bool,
     /// The call was slow.
     pub slow: bool,
+    /// As how many failures it counts in a leaky bucket, if it failed.
+    pub weight: u8,
 }
 
 impl Record {

@@ -173,7 +173,7 @@ impl<W: Window, C: Clock, O: Observer> Gate for Throttle<W, C, O> {
         if refusals > 0 {
             let draw = self.draws.fetch_add(1, Ordering::Relaxed);
             if mix(self.config.seed ^ mix(draw)) < refusals {
-                let refused = Record { failed: true, slow: false };
+                let refused = Record { failed: true, slow: false, weight: 1 };
                 self.window.record(self.tenure(), &self.reach(), refused);
                 let rejected = Rejected { phase: Phase::Closed, retry_after: None };
                 self.observer.rejection(&rejected);
@@ -185,7 +185,7 @@ impl<W: Window, C: Clock, O: Observer> Gate for Throttle<W, C, O> {
 
     fn complete(&self, _: Token, _: u32, _: Option<u32>, outcome: Outcome) {
         if outcome != Outcome::Ignored {
-            let call = Record { failed: outcome != Outcome::Success, slow: false };
+            let call = Record { failed: outcome != Outcome::Success, slow: false, weight: 1 };
             self.window.record(self.tenure(), &self.reach(), call);
         }
         self.observer.outcome(outcome, false);

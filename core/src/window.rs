@@ -1,18 +1,22 @@
 //! The bounded memory of recent outcomes.
 
 mod count;
+mod leaky;
 mod ring;
 mod short;
 mod slow;
 mod time;
 
 pub use count::CountWindow;
+pub use leaky::LeakyBucket;
+pub(crate) use leaky::MAX_LEVEL;
 pub use short::ShortWindow;
 pub use slow::WithSlow;
 pub use time::{FailureWindow, TimeWindow};
 
 pub use crate::tally::Record;
 
+use crate::leak::Leak;
 use crate::state::Word;
 use crate::tally::Tally;
 
@@ -23,8 +27,18 @@ pub struct Reach<N> {
     pub last_calls: u32,
     /// Ticks in a bucket of a time-based window.
     pub bucket: u32,
+    /// How a leaky bucket fills and drains.
+    pub leak: Leak,
     /// Reads the current tick.
     pub now: N,
+}
+
+impl<N> Reach<N> {
+    /// The same, with a leaky bucket.
+    #[inline]
+    pub(crate) fn leaking(self, leak: Leak) -> Self {
+        Self { leak, ..self }
+    }
 }
 
 impl<N> core::fmt::Debug for Reach<N> {
@@ -32,6 +46,7 @@ impl<N> core::fmt::Debug for Reach<N> {
         f.debug_struct("Reach")
             .field("last_calls", &self.last_calls)
             .field("bucket", &self.bucket)
+            .field("leak", &self.leak)
             .finish_non_exhaustive()
     }
 }
@@ -134,6 +149,9 @@ pub trait Window {
 
     /// Whether this window watches for slow calls, so that calls must be timed.
     const SLOW: bool = false;
+
+    /// Whether this window has a leaky bucket.
+    const LEAKY: bool = false;
 
     /// Records `call`. Returns the tally if the call counts against a policy, and zero
     /// counts otherwise; `None`, and records nothing, if the tenure is over.

@@ -322,7 +322,7 @@ mod overtaken {
         breaker.resume(late).failure();
         assert!(handler.take().is_none(), "nothing was overtaken");
         let remembered = u32::from(W::KIND != Kind::None);
-        let expected = Tally { calls: remembered, failed: remembered, slow: 0 };
+        let expected = Tally { calls: remembered, failed: remembered, slow: 0, level: 0 };
         assert_eq!(breaker.tally(), expected);
         assert_eq!(breaker.snapshot().consecutive_failures, 1);
         assert_eq!(breaker.observer().counts().stale, 1, "the late one");

@@ -44,7 +44,7 @@ fn the_call_of_a_permit_ends_as_its_result_says() {
     assert_eq!(call(None, Outcome::Success), Err("why"));
     assert_eq!(call(Some(6), Outcome::Failure), Err("why"));
     assert_eq!(call(None, Outcome::Ignored), Err("why"));
-    assert_eq!(breaker.tally(), Tally { calls: 2, failed: 1, slow: 1 });
+    assert_eq!(breaker.tally(), Tally { calls: 2, failed: 1, slow: 1, level: 0 });
 }
 
 #[test]
@@ -54,5 +54,5 @@ fn a_call_of_a_permit_that_unwinds_counts_as_failed() {
     let unwinding =
         || permit.call_classified(|| -> Result<(), ()> { panic!() }, |_| Outcome::Success);
     assert!(catch_unwind(AssertUnwindSafe(unwinding)).is_err());
-    assert_eq!(breaker.tally(), Tally { calls: 1, failed: 1, slow: 0 });
+    assert_eq!(breaker.tally(), Tally { calls: 1, failed: 1, slow: 0, level: 0 });
 }

@@ -49,6 +49,6 @@ fn no_outcome_is_lost_from_either_stripe() {
         let config = Config::new().failures_in_window(4).last_calls(4).open_for(10);
         let breaker = still(config, stripes());
         race(&breaker, |b| on_the_second(|| b.fail()), |b| b.succeed());
-        assert_eq!(breaker.tally(), Tally { calls: 2, failed: 1, slow: 0 });
+        assert_eq!(breaker.tally(), Tally { calls: 2, failed: 1, slow: 0, level: 0 });
     });
 }

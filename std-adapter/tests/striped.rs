@@ -102,7 +102,7 @@ proptest! {
             }
             let all = lists.iter().flatten();
             let failed = all.clone().filter(|failed| **failed).count() as u32;
-            let expected = Tally { calls: all.count() as u32, failed, slow: 0 };
+            let expected = Tally { calls: all.count() as u32, failed, slow: 0, level: 0 };
             prop_assert_eq!(breaker.tally(), expected);
         }
     }

@@ -20,10 +20,11 @@ const CORES: [Core; 3] = [M0, M3, RISCV];
 /// The breaker without a window.
 const WINDOWLESS: &str = "consecutive";
 /// The programs with a breaker, and a description of each breaker.
-const BREAKERS: [(&str, &str); 4] = [
+const BREAKERS: [(&str, &str); 5] = [
     (WINDOWLESS, "3 failures in a row"),
     ("last16", "5 of the last 16 failed"),
     ("last16_full", "the same, with manual phases and explicit lengths"),
+    ("leaky", "a leaky bucket, +14 / -1 at 100"),
     ("last100", "50 % of the last 100 failed"),
 ];
 /// The operations that the program `instructions` counts, and their descriptions.
@@ -34,13 +35,15 @@ const OPERATIONS: [(&str, &str); 4] = [
     ("trip", "failing call that trips"),
 ];
 /// The figures with a bound: the name, a description and the bound.
-const BUDGETS: [(&str, &str, u32); 4] = [
+const BUDGETS: [(&str, &str, u32); 6] = [
     (
         "flash_bytes_m3_last16",
         "flash of a breaker with a window of the last 16, Cortex-M3, bytes",
         // 1 KiB, and what deadlines that move with the probes take.
         1_100,
     ),
+    ("flash_bytes_m3_leaky", "flash of a breaker with a leaky bucket, Cortex-M3, bytes", 900),
+    ("ram_bytes_leaky", "RAM that a leaky bucket adds to a breaker without one, bytes", 4),
     ("ram_bytes_consecutive", "RAM of a breaker without a window, bytes", 16),
     ("ram_bytes_last100", "RAM that a window of the last 100 adds to that, bytes", 40),
     ("instructions_m3_healthy", "a healthy call, Cortex-M3, instructions", 40),

@@ -61,7 +61,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     pub(super) fn demand(&self, generation: u32, slow: bool, ticks: u32) -> bool {
         while let Some(state) = self.current(generation) {
             if G::MANUAL_PHASES && state.is(Phase::MetricsOnly) {
-                let call = Record { failed: true, slow };
+                let call = Record { failed: true, slow, weight: 1 };
                 return self.record_dry_run(generation, call, true);
             }
             let disabled = G::MANUAL_PHASES && state.is(Phase::Disabled);
@@ -165,7 +165,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// The policies that are met now, whatever the last call was.
     fn still_met(&self, tenure: Tenure<'_>, consecutive: u32) -> Causes {
         let tally = self.window.tally(tenure, &self.reach());
-        self.met(tally, Record { failed: true, slow: true }, consecutive)
+        self.met(tally, Record { failed: true, slow: true, weight: 1 }, consecutive)
     }
 
     fn met(&self, tally: Tally, call: Record, consecutive: u32) -> Causes {

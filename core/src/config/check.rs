@@ -5,7 +5,7 @@ use super::{
     MAX_PROBE_TIMEOUT, MAX_SHARES, MAX_TICKS, ProbeTimeout, Ramp, Ratio,
 };
 use crate::state::{MAX_CONSECUTIVE, MAX_PROBES, MAX_RATED_PROBES, MAX_STAY};
-use crate::window::{Kind, Window};
+use crate::window::{Kind, MAX_LEVEL as FULL, Window};
 
 impl Config {
     /// Checks that every value is in range, for a breaker with a window `W`.
@@ -18,8 +18,8 @@ impl Config {
         let in_window = self.failures_in_window.is_some()
             || self.failure_rate.is_some()
             || self.slow_rate.is_some();
-        if self.consecutive_failures.is_none() && !in_window {
-            return Err(ConfigError::new(Field::Policies, 0, 1, 4));
+        if self.consecutive_failures.is_none() && self.leaky_bucket.is_none() && !in_window {
+            return Err(ConfigError::new(Field::Policies, 0, 1, 5));
         }
         // The most calls or failures that can be counted.
         let bound = match W::KIND {
@@ -59,6 +59,7 @@ impl Config {
                 (None, Some(_)) => within(Field::SlowAfter, u32::MAX, 0, MAX_TICKS),
                 (None, None) => Ok(()),
             },
+            self.check_leak(W::LEAKY),
             match (self.abandoned, self.slow_after) {
                 (Abandoned::ByTime, None) => within(Field::AbandonedByTime, 1, 0, 0),
                 _ => Ok(()),
@@ -110,6 +111,22 @@ impl Config {
             return Err(error);
         }
         within(Field::BackoffMax, max, self.open_for, self.backed_off(MAX_LEVEL, MAX_TICKS))
+    }
+
+    /// `possible`: whether there is a bucket. Then it must leak.
+    const fn check_leak(&self, possible: bool) -> Result<(), ConfigError> {
+        if self.leaky_bucket.is_none() && !possible {
+            return Ok(());
+        }
+        let leak = self.leak();
+        let most = if possible { FULL } else { 0 };
+        if let Err(error) = within(Field::LeakLimit, leak.limit(), 1, most) {
+            return Err(error);
+        }
+        if let Err(error) = within(Field::LeakUp, leak.up(), 1, leak.limit()) {
+            return Err(error);
+        }
+        within(Field::LeakDown, leak.down(), 1, leak.limit())
     }
 
     const fn check_ramp(&self) -> Result<(), ConfigError> {

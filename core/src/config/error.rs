@@ -88,7 +88,7 @@ macro_rules! fields {
 
 fields! {
     /// No policy at all.
-    Policies policies "must include consecutive_failures, failures_in_window, failure_rate or slow_rate"
+    Policies policies "must include consecutive_failures, failures_in_window, failure_rate, slow_rate or leaky_bucket"
     /// [`Config::consecutive_failures`]
     ConsecutiveFailures consecutive_failures "must be 1 to 255"
     /// [`Config::consecutive_within_window`]
@@ -101,6 +101,12 @@ fields! {
     SlowRate slow_rate "must be 1 to 100 (percent), or a ratio whose part is 1 to its whole, in a WithSlow window that remembers all calls"
     /// [`Config::slow_after`]
     SlowAfter slow_after "must be 0 to 2^31 - 1 (ticks), together with slow_rate"
+    /// The limit of [`Config::leaky_bucket`]
+    LeakLimit leaky_bucket_limit "must be 1 to 2^24 - 1, in a LeakyBucket, which needs it"
+    /// What a failure adds in [`Config::leaky_bucket`]
+    LeakUp leaky_bucket_up "must be 1 to the limit"
+    /// What a success takes off in [`Config::leaky_bucket`]
+    LeakDown leaky_bucket_down "must be 1 to the limit"
     /// [`Config::min_calls`]
     MinCalls min_calls "must be 1 to last_calls, or 512 in a TimeWindow, or 1 in a FailureWindow"
     /// [`Config::last_calls`]

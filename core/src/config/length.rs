@@ -1,6 +1,7 @@
 //! The length of a window, which the configurations of breaker and throttle share.
 
 use super::{ConfigError, Field, MAX_TICKS, within};
+use crate::leak::Leak;
 use crate::window::{Kind, Reach, Window};
 
 /// The length of a count-based or a time-based window; the other field is 0.
@@ -40,7 +41,7 @@ impl WindowLength {
         // Never 0 for a time-based window; this spares the division a check that could
         // panic.
         let bucket = if self.bucket == 0 { 1 } else { self.bucket };
-        Reach { last_calls: self.last_calls, bucket, now }
+        Reach { last_calls: self.last_calls, bucket, leak: Leak::NONE, now }
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     Ramp, Ratio,
 };
 use crate::event::{Cause, Causes, Outcome};
+use crate::leak::Leak;
 use crate::state::Probes;
 use crate::tally::{Record, Tally};
 
@@ -49,6 +50,13 @@ impl Config {
         {
             return Some(Cause::FailuresInWindow);
         }
+        if call.failed
+            && let Some(leak) = self.leaky_bucket
+            && tally.level >= leak.limit()
+            && !told.has(Cause::LeakyBucket)
+        {
+            return Some(Cause::LeakyBucket);
+        }
         if !enough {
             return None;
         }
@@ -77,15 +85,24 @@ impl Config {
         in_window: Option<u32>,
     ) -> Causes {
         let mut met = Causes::NONE;
-        if tally.calls > 0 {
-            while let Some(cause) = self.met_by(tally, call, met) {
-                met = met.with(cause);
-            }
+        while let Some(cause) = self.met_by(tally, call, met) {
+            met = met.with(cause);
+        }
+        if tally.calls == 0 {
+            // There is no rate of no calls.
+            met = met.and(Causes::NONE.with(Cause::LeakyBucket));
         }
         if call.failed && self.met_by_consecutive(consecutive, in_window) {
             met = met.with(Cause::ConsecutiveFailures);
         }
         met
+    }
+
+    pub(crate) const fn leak(&self) -> Leak {
+        match self.leaky_bucket {
+            Some(leak) => leak,
+            None => Leak::NONE,
+        }
     }
 
     pub(crate) const fn looks_for_slow(&self) -> bool {

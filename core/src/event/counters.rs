@@ -103,7 +103,7 @@ impl Observer for Counters {
     fn outcome(&self, outcome: Outcome, stale: bool) {
         count(match outcome {
             Outcome::Success => &self.successes,
-            Outcome::Failure | Outcome::FailureOpenFor(_) => &self.failures,
+            Outcome::Failure | Outcome::FailureOpenFor(_) | Outcome::WeightedFailure(_) => &self.failures,
             Outcome::Ignored => &self.ignored,
         });
         if stale {

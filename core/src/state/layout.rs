@@ -130,7 +130,7 @@ impl Probes {
     /// The finished probes.
     pub(crate) const fn tally(self) -> Tally {
         let calls = self.succeeded + self.failed;
-        Tally { calls, failed: self.failed, slow: self.slow }
+        Tally { calls, failed: self.failed, slow: self.slow, level: 0 }
     }
 }
 

@@ -83,7 +83,7 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
     fn scan(&self, head: Head, last: u32) -> Tally {
         let newest = head.outcomes.len().min(last);
         let failed = head.outcomes.failed_of_last(newest);
-        let mut tally = Tally { calls: newest, failed, slow: 0 };
+        let mut tally = Tally { calls: newest, failed, slow: 0, level: 0 };
         // First the words that count in full.
         let mut behind = self.0.behind(head.cursor);
         while tally.calls + BITS <= last
@@ -138,7 +138,7 @@ impl<const WORDS: usize, const BITS: u32> CountWindow<WORDS, BITS> {
     #[cold]
     fn is_quiet_up_to(&self, full: Head, last: u32) -> bool {
         full.outcomes.failed_of_last(BITS) == 0
-            && self.scan(full, last) == Tally { calls: last, failed: 0, slow: 0 }
+            && self.scan(full, last) == Tally { calls: last, failed: 0, slow: 0, level: 0 }
     }
 }
 

@@ -106,7 +106,7 @@ const fn tally(word: u32) -> Tally {
         rest &= rest - 1;
         failed += 1;
     }
-    Tally { calls, failed, slow: 0 }
+    Tally { calls, failed, slow: 0, level: 0 }
 }
 
 impl Window for ShortWindow {

@@ -49,7 +49,7 @@ impl<W: Window> Window for WithSlow<W> {
         call: Record,
     ) -> Option<Tally> {
         let failures = self.failures.record(tenure, reach, call)?;
-        let slow = self.slow.record(tenure, reach, Record { failed: call.slow, slow: false })?;
+        let slow = self.slow.record(tenure, reach, Record { failed: call.slow, slow: false, weight: 1 })?;
         Some(combine(failures, slow))
     }
 
@@ -71,5 +71,5 @@ impl<W: Window> Window for WithSlow<W> {
 /// Every call enters both windows, so either has the number of calls; a window
 /// that was not tallied has 0.
 fn combine(failures: Tally, slow: Tally) -> Tally {
-    Tally { calls: failures.calls.max(slow.calls), failed: failures.failed, slow: slow.failed }
+    Tally { calls: failures.calls.max(slow.calls), slow: slow.failed, ..failures }
 }

@@ -103,6 +103,7 @@ impl<W: Window, S: Fn() -> usize> Striped<W, S> {
                 calls: sum.calls + tally.calls,
                 failed: sum.failed + tally.failed,
                 slow: sum.slow + tally.slow,
+                ..sum
             }
         })
     }

@@ -5,7 +5,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use libfuzzer_sys::{Corpus, fuzz_target};
-use microbreaker::{AfterProbeTimeout, Outcome, ShortWindow, clock::ManualClock};
+use microbreaker::{AfterProbeTimeout, Leak, Outcome, ShortWindow, clock::ManualClock};
 use microbreaker_model::{
     Abandoned, Backoff, Command, History, Jitter, ProbeTimeout, Ramp, Ratio, Settings, Step,
     Window, lockstep, real,
@@ -81,6 +81,7 @@ fn settings(u: &mut Unstructured<'_>) -> Result<Settings> {
         failures_in_window: maybe(u, number)?,
         failure_rate: maybe(u, ratio)?,
         slow_rate: if slow { Some(ratio(u)?) } else { None },
+        leaky_bucket: maybe(u, |u| Ok(Leak::new(number(u)?, number(u)?, number(u)?)))?,
         slow_after: if slow { Some(number(u)?) } else { None },
         min_calls: number(u)?,
         open_for: number(u)?,
@@ -122,10 +123,11 @@ fn ramp(u: &mut Unstructured<'_>) -> Result<Ramp> {
 }
 
 fn outcome(u: &mut Unstructured<'_>) -> Result<Outcome> {
-    Ok(match u.int_in_range(0..=8)? {
+    Ok(match u.int_in_range(0..=9)? {
         0..=2 => Outcome::Success,
         3..=6 => Outcome::Failure,
         7 => Outcome::Ignored,
+        8 => Outcome::WeightedFailure(u.arbitrary()?),
         _ => Outcome::FailureOpenFor(number(u)?),
     })
 }

@@ -1,7 +1,7 @@
 //! A time-based window whose number of buckets is known only at run time.
 
 use microbreaker::{
-    Config, ConfigError, Tally, TimeWindow, WithSlow,
+    Config, ConfigError, Tally, TimeWindow,
     window::{Kind, Reach, Record, Tenure, Window},
 };
 
@@ -14,7 +14,7 @@ pub struct AnyTimeWindow<const CALLS: bool>(Box<dyn DynWindow>);
 
 /// [`Window`], but with the clock behind a pointer.
 trait DynWindow {
-    fn check(&self, config: &Config, slow: bool) -> Result<(), ConfigError>;
+    fn check(&self, bucket: u32) -> Result<(), ConfigError>;
     fn record(&self, tenure: Tenure<'_>, reach: &DynReach<'_>, call: Record) -> Option<Tally>;
     fn tally(&self, tenure: Tenure<'_>, reach: &DynReach<'_>) -> Tally;
     fn begin(&self, tenure: Tenure<'_>, reach: &DynReach<'_>);
@@ -23,8 +23,8 @@ trait DynWindow {
 type DynReach<'a> = Reach<&'a dyn Fn() -> u32>;
 
 impl<const BUCKETS: usize, const CALLS: bool> DynWindow for TimeWindow<BUCKETS, CALLS> {
-    fn check(&self, config: &Config, slow: bool) -> Result<(), ConfigError> {
-        if slow { config.check::<WithSlow<Self>>() } else { config.check::<Self>() }
+    fn check(&self, bucket: u32) -> Result<(), ConfigError> {
+        Config::new().failures_in_window(1).open_for(1).bucket(bucket).check::<Self>()
     }
 
     fn record(&self, tenure: Tenure<'_>, reach: &DynReach<'_>, call: Record) -> Option<Tally> {
@@ -64,16 +64,16 @@ impl<const CALLS: bool> AnyTimeWindow<CALLS> {
         })
     }
 
-    /// Does [`Config::check`] with this number of buckets, with or without a second window
-    /// for slow calls.
-    pub(crate) fn check(&self, config: &Config, slow: bool) -> Result<(), ConfigError> {
-        self.0.check(config, slow)
+    /// Checks that the buckets can be `bucket` ticks long.
+    pub(crate) fn check(&self, bucket: u32) -> Result<(), ConfigError> {
+        self.0.check(bucket)
     }
 }
 
 /// `reach` with its clock behind a pointer.
 fn with_dyn_clock(reach: &Reach<impl Fn() -> u32>) -> DynReach<'_> {
-    Reach { last_calls: reach.last_calls, bucket: reach.bucket, now: &reach.now }
+    let Reach { last_calls, bucket, leak, ref now } = *reach;
+    Reach { last_calls, bucket, leak, now }
 }
 
 impl<const CALLS: bool> Window for AnyTimeWindow<CALLS> {

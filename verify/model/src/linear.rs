@@ -23,11 +23,11 @@
 
 use std::collections::HashSet;
 
-use microbreaker::{Outcome, Phase, window::Record};
+use microbreaker::{Outcome, Phase};
 use microbreaker_command::Command;
 
 use crate::concurrent::{Answer, Entry, Operation, Seen};
-use crate::model::{Effect, Entered, Model, Permit, Transition};
+use crate::model::{Effect, Entered, Model, Permit, Transition, record};
 use crate::settings::Settings;
 
 /// Searches for an order of what the threads did to a fresh breaker with `settings` at
@@ -160,7 +160,9 @@ impl Moment {
             (Some(Half::Counted(permit)), Operation::Finish(outcome)) => {
                 self.enter_late(thread, permit, outcome)
             }
-            (None, Operation::Finish(outcome @ (Outcome::Success | Outcome::Failure))) => {
+            (None, Operation::Finish(
+                    outcome @ (Outcome::Success | Outcome::Failure | Outcome::WeightedFailure(_)),
+                )) => {
                 let Some(&permit) = self.progress[thread].held.first() else {
                     return self.at_once(thread, entry);
                 };
@@ -176,7 +178,7 @@ impl Moment {
     /// The two ways to begin an entry that takes effect in two halves.
     fn enter(&self, thread: usize, permit: Permit, outcome: Outcome, in_a_row: u32) -> Vec<Self> {
         let mut entered = self.clone();
-        let half = entered.model.enter_window(call(outcome), self.now);
+        let half = entered.model.enter_window(record(outcome, false), self.now);
         entered.progress[thread].half = Some(Half::Entered(permit, half));
         let mut all = vec![entered];
         if outcome == Outcome::Success && in_a_row == 0 {
@@ -204,7 +206,7 @@ impl Moment {
     fn enter_late(&self, thread: usize, permit: Permit, outcome: Outcome) -> Vec<Self> {
         let mut to = self.clone();
         if to.model.ends_in_halves(permit).is_some() {
-            to.model.enter_window(call(outcome), self.now);
+            to.model.enter_window(record(outcome, false), self.now);
         }
         to.progress[thread].finish();
         vec![to]
@@ -250,10 +252,6 @@ impl Progress {
         self.half = None;
         self.done += 1;
     }
-}
-
-fn call(outcome: Outcome) -> Record {
-    Record { failed: outcome != Outcome::Success, slow: false }
 }
 
 /// The model's snapshot, without the rest of an opening if the recorded answer gives none

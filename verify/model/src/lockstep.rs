@@ -278,7 +278,7 @@ impl Pair<'_> {
     fn note(&mut self, op: &'static str) -> &mut Line {
         let state = self.model.phase(self.now);
         let at = self.now.cast_signed() - TURN.cast_signed();
-        self.lines.push(Line { at, op, call: None, dur: None, arg: None, admitted: None, state });
+        self.lines.push(Line { at, op, call: None, dur: None, arg: None, weight: None, admitted: None, state });
         self.lines.last_mut().expect("just pushed")
     }
 
@@ -292,12 +292,15 @@ impl Pair<'_> {
     fn note_finish(&mut self, call: u64, outcome: Outcome, dur: Option<u32>) {
         let (op, arg) = match outcome {
             Outcome::Success => ("success", None),
-            Outcome::Failure => ("failure", None),
+            Outcome::Failure | Outcome::WeightedFailure(_) => ("failure", None),
             Outcome::FailureOpenFor(ticks) => ("failure", Some(ticks)),
             Outcome::Ignored => ("ignore", None),
         };
         let line = self.note(op);
         (line.call, line.dur, line.arg) = (Some(call), dur, arg);
+        if let Outcome::WeightedFailure(weight) = outcome {
+            line.weight = Some(weight);
+        }
     }
 }
 

@@ -50,7 +50,7 @@ enum State {
 /// What tripped an open breaker.
 #[derive(Clone, Debug)]
 enum Tripped {
-    Window(Recent),
+    Policy(Watch),
     Probes(Tally),
     /// A command, a probe's outcome that demanded the opening, or a deadline.
     Other,
@@ -60,6 +60,8 @@ enum Tripped {
 #[derive(Clone, Debug)]
 struct Watch {
     window: Recent,
+    /// The level of the leaky bucket.
+    level: u32,
     /// Failures in a row so far.
     consecutive: u32,
 }
@@ -230,7 +232,7 @@ impl Model {
             return Effect::Stale;
         }
         let slow = self.is_slow(permit, took, now);
-        let call = Record { failed: outcome != Outcome::Success, slow };
+        let call = record(outcome, slow);
         match (&self.state, outcome) {
             (State::Disabled, _) => {}
             (State::HalfOpen { .. }, Outcome::Ignored) => self.hand_back(now),
@@ -280,7 +282,7 @@ impl Model {
     /// The first half of ending a call while closed: the call enters the window.
     pub(crate) fn enter_window(&mut self, call: Record, now: u64) -> Entered {
         let State::Closed { watch, .. } = &mut self.state else { unreachable!() };
-        watch.enter(call, now)
+        watch.enter(&self.settings, call, now)
     }
 
     /// The second half: the call counts towards the failures in a row, and may trip the
@@ -297,7 +299,9 @@ impl Model {
     pub(crate) fn ends_in_halves(&self, permit: Permit) -> Option<u32> {
         match &self.state {
             State::Closed { watch, .. } if permit.generation == self.generation => {
-                (!matches!(watch.window, Recent::None)).then_some(watch.consecutive)
+                let has_window = !matches!(watch.window, Recent::None);
+                let enters = has_window || self.settings.leaky_bucket.is_some();
+                enters.then_some(watch.consecutive)
             }
             _ => None,
         }
@@ -306,13 +310,13 @@ impl Model {
     /// Ends a call during a dry run.
     fn watch_call(&mut self, outcome: Outcome, call: Record, now: u64) {
         let State::MetricsOnly { watch, reported } = &mut self.state else { unreachable!() };
-        let entered = watch.enter(call, now);
+        let entered = watch.enter(&self.settings, call, now);
         let demanded = matches!(outcome, Outcome::FailureOpenFor(1..)).then_some(Cause::Demanded);
         let counted = watch.count(&self.settings, entered);
         let met: Vec<_> = demanded.into_iter().chain(counted).collect();
         // A policy has recovered once no call, however bad, would meet it.
-        let worst_call = Record { failed: true, slow: true };
-        let still_met = watch.met(&self.settings, worst_call, watch.window.tally(now));
+        let worst_call = record(Outcome::Failure, true);
+        let still_met = watch.met(&self.settings, worst_call, watch.tally(now));
         let new = met.iter().filter(|cause| !reported.contains(cause));
         self.would_trips.extend(new);
         reported.retain(|cause| still_met.contains(cause));
@@ -379,12 +383,25 @@ impl Model {
 // Policies.
 impl Watch {
     fn new(settings: &Settings, now: Option<u64>) -> Self {
-        Self { window: Recent::new(settings, now), consecutive: 0 }
+        Self { window: Recent::new(settings, now), level: 0, consecutive: 0 }
     }
 
-    fn enter(&mut self, call: Record, now: u64) -> Entered {
+    fn enter(&mut self, settings: &Settings, call: Record, now: u64) -> Entered {
         self.window.record(call, now);
-        Entered { call, tally: self.window.tally(now) }
+        if let Some(leak) = settings.leaky_bucket {
+            let (level, up) = (u64::from(self.level), u64::from(leak.up()));
+            let changed = if call.failed {
+                (level + u64::from(call.weight) * up).min(leak.limit().into())
+            } else {
+                level.saturating_sub(leak.down().into())
+            };
+            self.level = changed as u32;
+        }
+        Entered { call, tally: self.tally(now) }
+    }
+
+    fn tally(&self, now: u64) -> Tally {
+        Tally { level: self.level, ..self.window.tally(now) }
     }
 
     /// Counts the call that `entered`; the policies then met, in order of precedence.
@@ -397,7 +414,7 @@ impl Watch {
 
     /// The policies met after `call`, with `tally` in the window.
     fn met(&self, settings: &Settings, call: Record, tally: Tally) -> Vec<Cause> {
-        let Tally { calls, failed, slow } = tally;
+        let Tally { calls, failed, slow, level } = tally;
         let enough = calls >= settings.min_calls;
         // `min_calls` applies to the rates; to the failures in the window only if there is
         // no rate.
@@ -407,15 +424,23 @@ impl Watch {
             let aged = settings.consecutive_within_window && failed < threshold;
             self.consecutive >= threshold && !aged
         });
+        let full = settings.leaky_bucket.is_some_and(|leak| level >= leak.limit());
         let by_rate = |rate, bad| calls > 0 && enough && reached(rate, bad, calls);
         let met = [
             (call.failed && (enough || has_rate) && count_met, Cause::FailuresInWindow),
+            (call.failed && full, Cause::LeakyBucket),
             (call.failed && by_rate(settings.failure_rate, failed), Cause::FailureRate),
             (call.slow && by_rate(settings.slow_rate, slow), Cause::SlowRate),
             (call.failed && row_met, Cause::ConsecutiveFailures),
         ];
         met.into_iter().filter(|(met, _)| *met).map(|(_, cause)| cause).collect()
     }
+}
+
+/// What a call that ended with `outcome` counts as.
+pub(crate) fn record(outcome: Outcome, slow: bool) -> Record {
+    let weight = if let Outcome::WeightedFailure(weight) = outcome { weight } else { 1 };
+    Record { failed: outcome != Outcome::Success, slow, weight }
 }
 
 /// Whether `bad` of `calls` reaches `ratio`.
@@ -498,9 +523,9 @@ impl Model {
     pub fn tally(&self, now: u64) -> Tally {
         match &self.state {
             State::Closed { watch, .. } | State::MetricsOnly { watch, .. } => {
-                watch.window.tally(now)
+                watch.tally(now)
             }
-            State::Open { tripped: Tripped::Window(window), .. } => window.tally(now),
+            State::Open { tripped: Tripped::Policy(watch), .. } => watch.tally(now),
             State::Open { tripped: Tripped::Probes(finished), .. } => *finished,
             _ => Tally::default(),
         }
@@ -636,7 +661,7 @@ impl Model {
     fn open(&mut self, explicit_length: Option<u64>, cause: Cause, now: u64) {
         let tripped = match &self.state {
             State::Closed { watch, .. } | State::MetricsOnly { watch, .. } => {
-                Tripped::Window(watch.window.clone())
+                Tripped::Policy(watch.clone())
             }
             State::HalfOpen { finished, .. } if cause == Cause::ProbesFailed => {
                 Tripped::Probes(*finished)

@@ -5,8 +5,8 @@ use std::fmt;
 use std::rc::Rc;
 
 use microbreaker::{
-    Breaker, Cause, Clock, ConfigError, CountWindow, IllegalTransition, Observer, Outcome, Permit,
-    Phase, Rejected, Snapshot, Tally, Token, Transition, WithSlow, clock::ManualClock,
+    Breaker, Cause, Clock, ConfigError, CountWindow, IllegalTransition, LeakyBucket, Observer, Outcome,
+    Permit, Phase, Rejected, Snapshot, Tally, Token, Transition, WithSlow, clock::ManualClock,
 };
 use microbreaker_command::Command;
 
@@ -81,7 +81,7 @@ impl<B: microbreaker::Gate> Finish for Permit<'_, B> {
             Outcome::Success => permit.success(),
             Outcome::Failure => permit.failure(),
             Outcome::Ignored => permit.ignore(),
-            Outcome::FailureOpenFor(_) => permit.finish(outcome),
+            Outcome::FailureOpenFor(_) | Outcome::WeightedFailure(_) => permit.finish(outcome),
         }
     }
 
@@ -152,12 +152,23 @@ impl<W: microbreaker::window::Window, C: Clock> Subject for Breaker<W, C, Record
     }
 }
 
-/// A breaker with the given window.
+/// A breaker with the given window, in a leaky bucket if `settings` have one.
 ///
 /// # Errors
 ///
 /// If the configuration is rejected.
 pub fn with_window<W: microbreaker::window::Window + 'static>(
+    settings: &Settings,
+    window: W,
+    clock: SharedClock,
+) -> Result<Box<dyn Subject>, ConfigError> {
+    match settings.leaky_bucket {
+        Some(_) => with_whole_window(settings, LeakyBucket::new(window), clock),
+        None => with_whole_window(settings, window, clock),
+    }
+}
+
+fn with_whole_window<W: microbreaker::window::Window + 'static>(
     settings: &Settings,
     window: W,
     clock: SharedClock,
@@ -188,25 +199,20 @@ pub fn breaker(settings: &Settings, clock: SharedClock) -> Result<Box<dyn Subjec
             with_window(settings, window, clock)
         }
         Window::Count(_) => with_window(settings, CountWindow::<64>::new(), clock),
-        Window::Time { buckets, .. } if slow => {
+        Window::Time { buckets, ticks } if slow => {
             let window = AnyTimeWindow::<true>::new(buckets);
-            window.check(&settings.config(), slow)?;
+            window.check(ticks)?;
             with_window(settings, WithSlow::new(window, AnyTimeWindow::new(buckets)), clock)
         }
-        Window::Time { buckets, .. } => {
-            by_time(settings, AnyTimeWindow::<true>::new(buckets), clock)
+        Window::Time { buckets, ticks } => {
+            let window = AnyTimeWindow::<true>::new(buckets);
+            window.check(ticks)?;
+            with_window(settings, window, clock)
         }
-        Window::Failures { buckets, .. } => {
-            by_time(settings, AnyTimeWindow::<false>::new(buckets), clock)
+        Window::Failures { buckets, ticks } => {
+            let window = AnyTimeWindow::<false>::new(buckets);
+            window.check(ticks)?;
+            with_window(settings, window, clock)
         }
     }
-}
-
-fn by_time<const CALLS: bool>(
-    settings: &Settings,
-    window: AnyTimeWindow<CALLS>,
-    clock: SharedClock,
-) -> Result<Box<dyn Subject>, ConfigError> {
-    window.check(&settings.config(), false)?;
-    with_window(settings, window, clock)
 }

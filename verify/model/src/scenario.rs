@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use microbreaker::{AfterProbeTimeout, Phase};
+use microbreaker::{AfterProbeTimeout, Leak, Phase};
 
 use crate::settings::{Backoff, Jitter, ProbeTimeout, Ramp, Ratio, Settings, Window};
 
@@ -15,6 +15,7 @@ pub struct Line {
     pub call: Option<u64>,
     pub dur: Option<u32>,
     pub arg: Option<u32>,
+    pub weight: Option<u8>,
     pub admitted: Option<bool>,
     pub state: Phase,
 }
@@ -62,6 +63,7 @@ fn step(line: &Line) -> String {
         ("call", line.call.map(|call| format!(r#""c{call}""#))),
         ("dur", number(line.dur)),
         ("arg", number(line.arg)),
+        ("weight", number(line.weight)),
         ("expect", Some(expect)),
     ])
 }
@@ -79,6 +81,10 @@ fn config(settings: &Settings) -> Vec<Entry> {
     };
     let rate = |rate: Option<Ratio>| rate.map(|rate| fraction(rate, 100.0).to_string());
     let jitter = |Jitter { percent, seed }| format!(r#"{{"percent": {percent}, "seed": {seed}}}"#);
+    let bucket = |leak: Leak| {
+        let (up, down, limit) = (leak.up(), leak.down(), leak.limit());
+        format!(r#"{{"up": {up}, "down": {down}, "limit": {limit}}}"#)
+    };
     let ramp =
         |Ramp { shares, step }: &Ramp| format!(r#"{{"shares": {shares:?}, "step": {step}}}"#);
     vec![
@@ -88,6 +94,7 @@ fn config(settings: &Settings) -> Vec<Entry> {
         ("failure_rate", rate(settings.failure_rate)),
         ("slow_rate", rate(settings.slow_rate)),
         ("slow_after", number(settings.slow_after)),
+        ("leaky_bucket", settings.leaky_bucket.map(bucket)),
         ("min_calls", Some(settings.min_calls.to_string())),
         ("open_for", Some(settings.open_for.to_string())),
         ("backoff", settings.backoff.map(backoff)),

@@ -1,6 +1,6 @@
 //! The settings of a breaker.
 
-use microbreaker::{AfterProbeTimeout, Config};
+use microbreaker::{AfterProbeTimeout, Config, Leak};
 
 /// Like [`Config`], but with fields that can be read, and with the window.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,7 @@ pub struct Settings {
     pub slow_rate: Option<Ratio>,
     /// In ticks.
     pub slow_after: Option<u32>,
+    pub leaky_bucket: Option<Leak>,
     pub min_calls: u32,
     pub open_for: u32,
     pub backoff: Option<Backoff>,
@@ -112,6 +113,7 @@ impl Default for Settings {
             failure_rate: None,
             slow_rate: None,
             slow_after: None,
+            leaky_bucket: None,
             min_calls: 1,
             open_for: 0,
             backoff: None,
@@ -167,6 +169,9 @@ impl Settings {
         }
         if let Some(Ratio { part, whole }) = self.slow_rate {
             config = config.slow_ratio(part, whole);
+        }
+        if let Some(leak) = self.leaky_bucket {
+            config = config.leaky_bucket(leak);
         }
         if self.consecutive_within_window {
             config = config.consecutive_within_window();

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use microbreaker::{
-    AfterProbeTimeout, CountWindow, Gate, Outcome, ShortWindow, Throttle, ThrottleConfig,
+    AfterProbeTimeout, CountWindow, Gate, Leak, Outcome, ShortWindow, Throttle, ThrottleConfig,
     TimeWindow, WithSlow,
     clock::{ManualClock, STEP_BACK, elapsed},
 };
@@ -21,6 +21,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngAlgorithm;
 
 const MAX_TICKS: u32 = (1 << 31) - 1;
+const MAX_LEVEL: u32 = (1 << 24) - 1;
 const LONGEST_STAY: u32 = (1 << 23) - (1 << 16) - 1;
 
 // Configurations.
@@ -54,6 +55,13 @@ fn percent() -> impl Strategy<Value = u32> + Clone {
     prop_oneof![1..=100_u32, Just(50), Just(100)]
 }
 
+fn leak() -> impl Strategy<Value = Leak> + Clone {
+    prop_oneof![3 => 1..=30_u32, 1 => up_to(MAX_LEVEL)].prop_flat_map(|limit| {
+        let steps = (up_to(limit), up_to(limit));
+        steps.prop_map(move |(up, down)| Leak::new(up, down, limit))
+    })
+}
+
 fn by_count(most: u32) -> impl Strategy<Value = Window> {
     // Often as many calls as the window's words can hold.
     prop_oneof![1 => Just(most), 3 => up_to(most)].prop_map(Window::Count)
@@ -83,9 +91,11 @@ fn policies(window: Window) -> impl Strategy<Value = Settings> {
         maybe(rated, (percent(), slow_after)),
         min_calls,
         option::of(up_to(255)),
+        option::weighted(0.2, leak()),
     )
-        .prop_map(move |(count, rate, slow, min_calls, consecutive)| {
-            let none = count.is_none() && rate.is_none() && slow.is_none();
+        .prop_map(move |(count, rate, slow, min_calls, consecutive, leaky_bucket)| {
+            let none = [count, rate, slow.map(|(percent, _)| percent)] == [None; 3];
+            let none = none && leaky_bucket.is_none();
             Settings {
                 window,
                 consecutive_failures: if none { consecutive.or(Some(3)) } else { consecutive },
@@ -93,6 +103,7 @@ fn policies(window: Window) -> impl Strategy<Value = Settings> {
                 failure_rate: rate.map(Ratio::percent),
                 slow_rate: slow.map(|(percent, _)| Ratio::percent(percent)),
                 slow_after: slow.map(|(_, after)| after),
+                leaky_bucket,
                 min_calls,
                 ..Settings::default()
             }
@@ -185,6 +196,7 @@ fn outcome(percent_failing: u32) -> impl Strategy<Value = Outcome> + Clone {
         3 * percent_failing => Just(Outcome::Failure),
         6 => Just(Outcome::Ignored),
         1 => prop_oneof![Just(0), ticks(u32::MAX)].prop_map(Outcome::FailureOpenFor),
+        percent_failing => prop_oneof![0..=3_u8, any::<u8>()].prop_map(Outcome::WeightedFailure),
     ]
 }
 

@@ -10,7 +10,7 @@ use core::hint::black_box;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use microbreaker::{
-    Breaker, Clock, Config, CountWindow, ShortWindow,
+    Breaker, Clock, Config, CountWindow, Leak, LeakyBucket, ShortWindow,
     config::{ConstConfig, Fixed},
 };
 
@@ -86,6 +86,18 @@ impl ConstConfig for Full {
 
 /// The breaker of the bin `last16_full`.
 pub static LAST16_FULL: Site<ShortWindow, Full> = Breaker::fixed(ShortWindow::new(), Ticks, ());
+
+/// A leaky bucket.
+pub struct Leaky;
+
+impl ConstConfig for Leaky {
+    const CONFIG: Config = Config::new().leaky_bucket(Leak::new(14, 1, 100)).open_for(500);
+    const MANUAL_PHASES: bool = false;
+    const EXPLICIT_LENGTHS: bool = false;
+}
+
+/// The breaker of the bin `leaky`.
+pub static LEAKY: Site<LeakyBucket, Leaky> = Breaker::fixed(LeakyBucket::new(()), Ticks, ());
 
 /// A failure rate over the last 100 calls.
 pub struct OfTheLast100;

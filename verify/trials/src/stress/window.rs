@@ -69,7 +69,7 @@ impl Round for Window {
             assert_eq!((phase, reported, tally.failed), (Phase::Open, 1, failed));
         } else {
             let calls = CALLS / self.workers * self.workers;
-            let all = Tally { calls, failed: failed - 1, slow: 0 };
+            let all = Tally { calls, failed: failed - 1, slow: 0, level: 0 };
             assert_eq!((phase, reported, tally), (Phase::Closed, 0, all));
         }
     }

@@ -6,7 +6,7 @@
 use core::hint::black_box;
 
 use emulator::instructions;
-use footprint::{CONSECUTIVE, LAST16, LAST16_FULL, LAST100};
+use footprint::{CONSECUTIVE, LAST16, LAST16_FULL, LAST100, LEAKY};
 use microbreaker::{Gate, Phase};
 use semihosting::{println, process};
 
@@ -19,6 +19,7 @@ fn main() -> ! {
     operations("consecutive", &CONSECUTIVE, || CONSECUTIVE.phase(), 3);
     operations("last16", &LAST16, || LAST16.phase(), 5);
     operations("last16_full", &LAST16_FULL, || LAST16_FULL.phase(), 5);
+    operations("leaky", &LEAKY, || LEAKY.phase(), 8);
     operations("last100", &LAST100, || LAST100.phase(), 50);
     process::exit(0)
 }
