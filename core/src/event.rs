@@ -226,9 +226,19 @@ pub trait Observer {
     fn would_trip(&self, cause: Cause) {
         let _ = cause;
     }
+
+    /// Whether [`Transition::tick`] is used. If not, it is 0, and the breaker does not read
+    /// the clock for it.
+    fn needs_ticks(&self) -> bool {
+        true
+    }
 }
 
-impl Observer for () {}
+impl Observer for () {
+    fn needs_ticks(&self) -> bool {
+        false
+    }
+}
 
 impl<O: Observer + ?Sized> Observer for &O {
     fn transition(&self, transition: &Transition) {
@@ -245,6 +255,10 @@ impl<O: Observer + ?Sized> Observer for &O {
 
     fn would_trip(&self, cause: Cause) {
         (**self).would_trip(cause);
+    }
+
+    fn needs_ticks(&self) -> bool {
+        (**self).needs_ticks()
     }
 }
 
@@ -267,5 +281,9 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn would_trip(&self, cause: Cause) {
         self.0.would_trip(cause);
         self.1.would_trip(cause);
+    }
+
+    fn needs_ticks(&self) -> bool {
+        self.0.needs_ticks() || self.1.needs_ticks()
     }
 }

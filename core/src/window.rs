@@ -9,7 +9,7 @@ mod time;
 
 pub use count::CountWindow;
 pub use leaky::LeakyBucket;
-pub(crate) use leaky::MAX_LEVEL;
+pub(crate) use leaky::MAX_LIMIT;
 pub use short::ShortWindow;
 pub use slow::WithSlow;
 pub use time::{FailureWindow, TimeWindow};

@@ -206,12 +206,11 @@ fn ramp_step() {
 
 #[test]
 fn a_required_setting_is_missing() {
-    let error = refused(no_window, ROW, Config::new().open_for(500), (Field::Policies, 0, 1, 4));
-    assert!(
-        error.to_string().ends_with(
-            "include consecutive_failures, failures_in_window, failure_rate or slow_rate"
-        )
-    );
+    let error = refused(no_window, ROW, Config::new().open_for(500), (Field::Policies, 0, 1, 5));
+    assert!(error.to_string().ends_with(
+        "include consecutive_failures, failures_in_window, failure_rate, \
+             slow_rate or leaky_bucket"
+    ));
     let wait = Config::new().consecutive_failures(3);
     let error = refused(no_window, ROW, wait, (Field::OpenFor, 0, 1, MAX_TICKS));
     assert_eq!(error.to_string(), "open_for is 0, but must be 1 to 2147483647");

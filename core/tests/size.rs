@@ -18,9 +18,9 @@ fn consecutive_failures_take_12_bytes_and_a_pointer() {
 }
 
 #[test]
-fn a_configuration_inside_the_breaker_takes_160_bytes() {
-    assert_eq!(size_of::<Config>(), 160);
-    assert_eq!(size_of::<Breaker<(), NoSize>>(), 172);
+fn a_configuration_inside_the_breaker_takes_176_bytes() {
+    assert_eq!(size_of::<Config>(), 176);
+    assert_eq!(size_of::<Breaker<(), NoSize>>(), 188);
 }
 
 #[test]

@@ -57,7 +57,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
             let Answer { state, ticks } = self.refresh(GENERATIONS);
             let due = state.is(Phase::Open) && ticks == 0;
             if due || state.is(Phase::HalfOpen) && self.has_room_for_probe(state) {
-                let probing = state.with_probe_out(self.config().judges_by_rate());
+                let first = self.config().has_one_probe();
+                let probing = state.with_probe_out(self.config().judges_by_rate(), first);
                 if self.transit(state, probing, Cause::OpeningOver) {
                     return Answer { state: probing, ticks: 0 };
                 }

@@ -138,7 +138,11 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// The state that follows an overdue half-open `state`.
     fn after_deadline(&self, state: State) -> State {
         match self.config().next_after_probe_timeout() {
-            AfterProbeTimeout::Open => state.open_overdue(self.has_probe_out(state)),
+            AfterProbeTimeout::Open => {
+                // Without a longest stay, only a probe can be overdue.
+                let no_stay = self.config().longest_stay().is_none();
+                state.open_overdue(no_stay || self.has_probe_out(state))
+            }
             AfterProbeTimeout::FreshProbes => state.half_open_anew(),
             AfterProbeTimeout::Close => self.closing(state),
         }

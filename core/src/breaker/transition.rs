@@ -57,7 +57,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     fn entered(&self, from: State, to: State, cause: Cause, excess: u32) {
         let generation = to.generation();
         self.settle();
-        let tick = self.clock.now();
+        let tick = if self.observer.needs_ticks() { self.clock.now() } else { 0 };
         if excess != 0 {
             self.entered.publish_excess(&self.word, generation, excess);
         }

@@ -5,7 +5,7 @@ use super::{
     MAX_PROBE_TIMEOUT, MAX_SHARES, MAX_TICKS, ProbeTimeout, Ramp, Ratio,
 };
 use crate::state::{MAX_CONSECUTIVE, MAX_PROBES, MAX_RATED_PROBES, MAX_STAY};
-use crate::window::{Kind, MAX_LEVEL as FULL, Window};
+use crate::window::{Kind, MAX_LIMIT, Window};
 
 impl Config {
     /// Checks that every value is in range, for a breaker with a window `W`.
@@ -119,7 +119,7 @@ impl Config {
             return Ok(());
         }
         let leak = self.leak();
-        let most = if possible { FULL } else { 0 };
+        let most = if possible { MAX_LIMIT } else { 0 };
         if let Err(error) = within(Field::LeakLimit, leak.limit(), 1, most) {
             return Err(error);
         }

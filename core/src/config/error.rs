@@ -102,7 +102,7 @@ fields! {
     /// [`Config::slow_after`]
     SlowAfter slow_after "must be 0 to 2^31 - 1 (ticks), together with slow_rate"
     /// The limit of [`Config::leaky_bucket`]
-    LeakLimit leaky_bucket_limit "must be 1 to 2^24 - 1, in a LeakyBucket, which needs it"
+    LeakLimit leaky_bucket_limit "must be 1 to 2^23 - 1, in a LeakyBucket, which needs it"
     /// What a failure adds in [`Config::leaky_bucket`]
     LeakUp leaky_bucket_up "must be 1 to the limit"
     /// What a success takes off in [`Config::leaky_bucket`]

@@ -50,8 +50,8 @@ impl Config {
         {
             return Some(Cause::FailuresInWindow);
         }
-        if call.failed
-            && let Some(leak) = self.leaky_bucket
+        // A success leaves the level below the limit.
+        if let Some(leak) = self.leaky_bucket
             && tally.level >= leak.limit()
             && !told.has(Cause::LeakyBucket)
         {
@@ -164,13 +164,20 @@ impl Config {
         self.probe_rate_after.is_some()
     }
 
+    /// Whether a half-open phase has only one probe, whose result decides.
+    pub(crate) const fn has_one_probe(&self) -> bool {
+        self.probes == 1 && self.reuse_probes_until.is_none()
+    }
+
     /// Whether one more probe may go out beside `probes`.
     pub(crate) const fn has_room_for_probe(&self, probes: Probes) -> bool {
-        let given = match self.reuse_probes_until {
-            Some(_) => probes.out,
-            None => probes.out + probes.succeeded + probes.failed,
-        };
-        given < self.probes
+        let Probes { out, succeeded, failed, .. } = probes;
+        match self.reuse_probes_until {
+            Some(_) => out < self.probes,
+            // As below, in less code.
+            None if self.has_one_probe() => out | succeeded | failed == 0,
+            None => out + succeeded + failed < self.probes,
+        }
     }
 
     /// The verdict of `probes`.
@@ -194,7 +201,7 @@ impl Config {
         };
         if probes.succeeded >= needed {
             Verdict::Close
-        } else if probes.failed > of - needed {
+        } else if of == 1 || probes.failed > of - needed {
             Verdict::Reopen
         } else {
             Verdict::Undecided

@@ -103,12 +103,18 @@ impl Observer for Counters {
     fn outcome(&self, outcome: Outcome, stale: bool) {
         count(match outcome {
             Outcome::Success => &self.successes,
-            Outcome::Failure | Outcome::FailureOpenFor(_) | Outcome::WeightedFailure(_) => &self.failures,
+            Outcome::Failure | Outcome::FailureOpenFor(_) | Outcome::WeightedFailure(_) => {
+                &self.failures
+            }
             Outcome::Ignored => &self.ignored,
         });
         if stale {
             count(&self.stale);
         }
+    }
+
+    fn needs_ticks(&self) -> bool {
+        false
     }
 
     fn rejection(&self, _: &Rejected) {

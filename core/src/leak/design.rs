@@ -35,7 +35,9 @@ impl LeakError {
         match self {
             Self::Order => "bad Leak: the rates must be 0 < normal < bad <= 1",
             Self::TooRare => "bad Leak: the normal rate must be so high that up is at most 1024",
-            Self::TooClose => "bad Leak: the rates must be so far apart that a whole step tells them apart",
+            Self::TooClose => {
+                "bad Leak: the rates must be so far apart that a whole step tells them apart"
+            }
             Self::TooManyCalls => {
                 "bad Leak: the calls between false trips must be above 0, and so few that a \
                  limit of 32768 is enough"
@@ -85,7 +87,7 @@ impl Leak {
             Err(error) => return Err(error),
         };
         let (limit, keeps) = raise(up, down, normal, MAX_LIMIT, calls);
-        if calls > 0.0 && keeps >= calls {
+        if calls > 0.0 && calls < f64::INFINITY && keeps >= calls {
             Ok(Self::new(up as u32, down as u32, limit))
         } else {
             Err(LeakError::TooManyCalls)

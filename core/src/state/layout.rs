@@ -314,9 +314,9 @@ impl State {
     /// The tick must be set again. If no probe was out, this starts the next tenure,
     /// which keeps the results of the probes so far: no permit of the previous tenure
     /// is left that could report late, and a thread that is still settling that tenure
-    /// can do no harm.
-    pub(crate) const fn with_probe_out(self, by_rate: bool) -> Self {
-        let state = if !self.is(Phase::HalfOpen) {
+    /// can do no harm. `first`: there are no results.
+    pub(crate) const fn with_probe_out(self, by_rate: bool, first: bool) -> Self {
+        let state = if first || !self.is(Phase::HalfOpen) {
             self.half_open()
         } else if self.probes(by_rate).out == 0 {
             Self(self.half_open().0 | self.0 & PAYLOAD.mask())

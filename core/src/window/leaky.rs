@@ -1,5 +1,7 @@
 //! A level that failures raise and successes lower.
 
+use core::num::NonZeroU32;
+
 use super::{Kind, Reach, Tenure, Window};
 use crate::footprint::shared_in_flash;
 use crate::leak::Leak;
@@ -7,8 +9,8 @@ use crate::sync::{AtomicU32, Ordering, const_fn, swap};
 use crate::tally::{Record, Tally};
 
 const TAG_SHIFT: u32 = 24;
-/// The highest level.
-pub(crate) const MAX_LEVEL: u32 = (1 << TAG_SHIFT) - 1;
+/// The highest limit: with a weight of 8 bits, sums have 31 at most.
+pub(crate) const MAX_LIMIT: u32 = (1 << (TAG_SHIFT - 1)) - 1;
 
 /// A leaky bucket, for [`Config::leaky_bucket`](crate::Config::leaky_bucket), beside
 /// another window `W` for other policies (`()` for none).
@@ -60,15 +62,15 @@ impl<W> LeakyBucket<W> {
     shared_in_flash! {
         elsewhere inline;
 
-        /// Raises the level of `tenure`, which it starts if need be, but not above `limit`, and
-        /// then lowers it; returns the new level. `None` if the tenure is over.
-        fn change(&self, tenure: Tenure<'_>, up: u32, limit: u32, down: u32) -> Option<u32> {
+        /// Moves the level of `tenure`, which it starts if need be, between 0 and `limit`;
+        /// returns the new level plus 1. `None` if the tenure is over.
+        fn change(&self, tenure: Tenure<'_>, by: i32, limit: u32) -> Option<NonZeroU32> {
             loop {
                 let (found, level) = self.look(tenure)?;
-                let next = (level + up).min(limit).saturating_sub(down);
+                let next = (level as i32 + by).max(0).min(limit as i32) as u32;
                 let word = tag(tenure) | next;
                 if found == word || swap(&self.word, found, word) {
-                    return Some(next);
+                    return NonZeroU32::new(next + 1);
                 }
             }
         }
@@ -81,7 +83,7 @@ impl<W> LeakyBucket<W> {
         // word of a later tenure also sees that the state has moved on.
         let found = self.word.load(Ordering::Acquire);
         let level = found ^ tag(tenure);
-        if level <= MAX_LEVEL {
+        if level >> TAG_SHIFT == 0 {
             Some((found, level))
         } else {
             tenure.is_current().then_some((found, 0))
@@ -107,10 +109,9 @@ impl<W: Window> Window for LeakyBucket<W> {
     ) -> Option<Tally> {
         let tally = self.beside.record(tenure, reach, call)?;
         let Leak { up, down, limit } = reach.leak;
-        // Neither this product nor its sum with a level overflows: a level has 24 bits, and
-        // a weight has 8.
-        let (up, down) = if call.failed { (up * u32::from(call.weight), 0) } else { (0, down) };
-        let level = self.change(tenure, up, limit, down)?;
+        // Nothing overflows: see `MAX_LIMIT`.
+        let by = if call.failed { (up * u32::from(call.weight)) as i32 } else { -(down as i32) };
+        let level = self.change(tenure, by, limit)?.get() - 1;
         Some(Tally { level, ..tally })
     }
 
@@ -127,7 +128,7 @@ impl<W: Window> Window for LeakyBucket<W> {
 
     fn begin(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) {
         self.beside.begin(tenure, reach);
-        self.change(tenure, 0, reach.leak.limit, 0);
+        self.change(tenure, 0, reach.leak.limit);
     }
 }
 

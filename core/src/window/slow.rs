@@ -49,7 +49,11 @@ impl<W: Window> Window for WithSlow<W> {
         call: Record,
     ) -> Option<Tally> {
         let failures = self.failures.record(tenure, reach, call)?;
-        let slow = self.slow.record(tenure, reach, Record { failed: call.slow, slow: false, weight: 1 })?;
+        let slow = self.slow.record(
+            tenure,
+            reach,
+            Record { failed: call.slow, slow: false, weight: 1 },
+        )?;
         Some(combine(failures, slow))
     }
 

@@ -160,9 +160,12 @@ impl Moment {
             (Some(Half::Counted(permit)), Operation::Finish(outcome)) => {
                 self.enter_late(thread, permit, outcome)
             }
-            (None, Operation::Finish(
+            (
+                None,
+                Operation::Finish(
                     outcome @ (Outcome::Success | Outcome::Failure | Outcome::WeightedFailure(_)),
-                )) => {
+                ),
+            ) => {
                 let Some(&permit) = self.progress[thread].held.first() else {
                     return self.at_once(thread, entry);
                 };

@@ -278,7 +278,16 @@ impl Pair<'_> {
     fn note(&mut self, op: &'static str) -> &mut Line {
         let state = self.model.phase(self.now);
         let at = self.now.cast_signed() - TURN.cast_signed();
-        self.lines.push(Line { at, op, call: None, dur: None, arg: None, weight: None, admitted: None, state });
+        self.lines.push(Line {
+            at,
+            op,
+            call: None,
+            dur: None,
+            arg: None,
+            weight: None,
+            admitted: None,
+            state,
+        });
         self.lines.last_mut().expect("just pushed")
     }
 

@@ -522,9 +522,7 @@ impl Model {
     /// the breaker.
     pub fn tally(&self, now: u64) -> Tally {
         match &self.state {
-            State::Closed { watch, .. } | State::MetricsOnly { watch, .. } => {
-                watch.tally(now)
-            }
+            State::Closed { watch, .. } | State::MetricsOnly { watch, .. } => watch.tally(now),
             State::Open { tripped: Tripped::Policy(watch), .. } => watch.tally(now),
             State::Open { tripped: Tripped::Probes(finished), .. } => *finished,
             _ => Tally::default(),

@@ -5,8 +5,9 @@ use std::fmt;
 use std::rc::Rc;
 
 use microbreaker::{
-    Breaker, Cause, Clock, ConfigError, CountWindow, IllegalTransition, LeakyBucket, Observer, Outcome,
-    Permit, Phase, Rejected, Snapshot, Tally, Token, Transition, WithSlow, clock::ManualClock,
+    Breaker, Cause, Clock, ConfigError, CountWindow, IllegalTransition, LeakyBucket, Observer,
+    Outcome, Permit, Phase, Rejected, Snapshot, Tally, Token, Transition, WithSlow,
+    clock::ManualClock,
 };
 use microbreaker_command::Command;
 

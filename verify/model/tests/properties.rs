@@ -21,7 +21,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngAlgorithm;
 
 const MAX_TICKS: u32 = (1 << 31) - 1;
-const MAX_LEVEL: u32 = (1 << 24) - 1;
+const MAX_LIMIT: u32 = (1 << 23) - 1;
 const LONGEST_STAY: u32 = (1 << 23) - (1 << 16) - 1;
 
 // Configurations.
@@ -56,7 +56,7 @@ fn percent() -> impl Strategy<Value = u32> + Clone {
 }
 
 fn leak() -> impl Strategy<Value = Leak> + Clone {
-    prop_oneof![3 => 1..=30_u32, 1 => up_to(MAX_LEVEL)].prop_flat_map(|limit| {
+    prop_oneof![3 => 1..=30_u32, 1 => up_to(MAX_LIMIT)].prop_flat_map(|limit| {
         let steps = (up_to(limit), up_to(limit));
         steps.prop_map(move |(up, down)| Leak::new(up, down, limit))
     })

@@ -4,7 +4,8 @@
 #![cfg(shuttle)]
 
 use microbreaker::{
-    AfterProbeTimeout, CountWindow, FailureWindow, Outcome, ShortWindow, TimeWindow, window::Window,
+    AfterProbeTimeout, CountWindow, FailureWindow, Leak, LeakyBucket, Outcome, ShortWindow,
+    TimeWindow, window::Window,
 };
 use microbreaker_model::Window as Kind;
 use microbreaker_model::concurrent::Operation;
@@ -17,7 +18,7 @@ const OPEN_FOR: u32 = 10;
 const TIMEOUT: u32 = 20;
 
 /// What threads do; the more often an operation is listed, the more often they do it.
-const OPERATIONS: [Operation; 22] = [
+const OPERATIONS: [Operation; 23] = [
     Operation::Acquire,
     Operation::Acquire,
     Operation::Acquire,
@@ -30,6 +31,7 @@ const OPERATIONS: [Operation; 22] = [
     Operation::Finish(Outcome::Failure),
     Operation::Finish(Outcome::Failure),
     Operation::Finish(Outcome::Failure),
+    Operation::Finish(Outcome::WeightedFailure(2)),
     Operation::Finish(Outcome::FailureOpenFor(7)),
     Operation::Cancel,
     Operation::Snapshot,
@@ -111,6 +113,12 @@ fn reused_probe_places_and_fresh_probes_after_the_timeout() {
         ..settings()
     };
     check(settings, || ());
+}
+
+#[test]
+fn a_leaky_bucket() {
+    let settings = Settings { leaky_bucket: Some(Leak::new(3, 1, 6)), ..settings() };
+    check(settings, || LeakyBucket::new(()));
 }
 
 #[test]
