@@ -5,6 +5,7 @@
 
 mod breaker;
 pub mod clock;
+mod command;
 pub mod config;
 mod error;
 mod event;
@@ -16,6 +17,7 @@ mod in_flight;
 mod phase;
 mod snapshot;
 mod state;
+mod status;
 mod sync;
 mod tally;
 mod throttle;
@@ -24,6 +26,7 @@ pub mod window;
 
 pub use breaker::Breaker;
 pub use clock::Clock;
+pub use command::Command;
 pub use config::{AfterProbeTimeout, Config, ConfigError};
 pub use error::{CallError, IllegalTransition, Rejected};
 #[cfg(feature = "history")]
@@ -33,6 +36,7 @@ pub use gate::{Gate, Permit};
 pub use in_flight::InFlight;
 pub use phase::Phase;
 pub use snapshot::Snapshot;
+pub use status::Status;
 pub use tally::Tally;
 pub use throttle::{Throttle, ThrottleConfig};
 pub use token::Token;
