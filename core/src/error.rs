@@ -91,7 +91,8 @@ impl<E: Error, R: Error> Error for CallError<E, R> {
     }
 }
 
-/// A manual transition that its phase does not allow; nothing was changed.
+/// A manual transition that the phase, or the configuration source, does not allow;
+/// nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

@@ -5,6 +5,7 @@
 
 mod breaker;
 pub mod clock;
+mod command;
 pub mod config;
 mod error;
 mod event;
@@ -17,6 +18,7 @@ mod leak;
 mod phase;
 mod snapshot;
 mod state;
+mod status;
 mod sync;
 mod tally;
 mod throttle;
@@ -25,6 +27,7 @@ pub mod window;
 
 pub use breaker::Breaker;
 pub use clock::Clock;
+pub use command::Command;
 pub use config::{AfterProbeTimeout, Config, ConfigError};
 pub use error::{CallError, IllegalTransition, Rejected};
 #[cfg(feature = "history")]
@@ -35,6 +38,7 @@ pub use in_flight::InFlight;
 pub use leak::{Leak, LeakError};
 pub use phase::Phase;
 pub use snapshot::Snapshot;
+pub use status::Status;
 pub use tally::Tally;
 pub use throttle::{Throttle, ThrottleConfig};
 pub use token::Token;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use microbreaker::hal::{GuardedI2c, GuardedSpiDevice};
 use microbreaker::{
-    Breaker, CallError, Clock, Config, ConfigError, CountWindow, Counters, History,
+    Breaker, CallError, Clock, Command, Config, ConfigError, CountWindow, Counters, History,
     IllegalTransition, Observer, Outcome, Permit, Phase, Rejected, Tally, Token, Transition,
     clock::ManualClock, config::ConfigSource,
 };
@@ -110,6 +110,7 @@ fn plain_data_is_send_and_sync() {
         CallError<Cell<u8>>: is Send, not Sync;
         CallError<Rc<u8>>: not Send, not Sync;
         Phase: is Send, is Sync;
+        Command: is Send, is Sync;
         Outcome: is Send, is Sync;
         Tally: is Send, is Sync;
         Transition: is Send, is Sync;

@@ -6,12 +6,12 @@
 
 use std::sync::Arc;
 
-use microbreaker::{CountWindow, Outcome, ShortWindow, TimeWindow, window::Window};
+use microbreaker::{Command, CountWindow, Outcome, ShortWindow, TimeWindow, window::Window};
 use microbreaker_loom_tests::*;
 use microbreaker_model::Window as Kind;
 use microbreaker_model::concurrent::{Bench, Operation, Thread};
 use microbreaker_model::linear::explain;
-use microbreaker_model::{Command, ProbeTimeout, Settings};
+use microbreaker_model::{ProbeTimeout, Settings};
 
 const OPEN_FOR: u32 = 10;
 

@@ -27,7 +27,6 @@
 //! # Ok::<(), microbreaker_std::BuildError>(())
 //! ```
 
-mod command;
 mod history;
 mod phase_header;
 mod refusal;
@@ -46,13 +45,13 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::{StreamExt, stream};
+pub use microbreaker::Command;
 use serde::Deserialize;
 use wildmatch::WildMatch;
 
 use crate::breaker::Breaker;
 use crate::registry::Registry;
 
-pub use command::Command;
 use history::History;
 pub use phase_header::phase_header;
 use refusal::Refusal;
@@ -203,7 +202,7 @@ async fn list(
     asked: Asked<Selection>,
 ) -> Result<Json<Listed>, Refusal> {
     let Query(Selection { matching }) = asked?;
-    let commands = if admin.authorise.is_some() { &Command::ALL[..] } else { &[] };
+    let commands = if admin.authorise.is_some() { Command::WITHOUT_ARGUMENT } else { &[] };
     let breakers = admin.registry.matching(&matching);
     Ok(Json(Listed::new(admin.history.since(), commands, &breakers)))
 }
@@ -225,7 +224,7 @@ async fn control(
     if let Some(answer) = authorise(&request, &breaker, command) {
         return Err(answer);
     }
-    command.apply(&breaker).map_err(|error| Refusal::illegal(error).into_response())?;
+    breaker.command(command).map_err(|error| Refusal::illegal(error).into_response())?;
     Ok(Json(One::of(&breaker)))
 }
 
@@ -245,7 +244,7 @@ async fn control_matching(
     let Query(Pattern { matching }) = asked?;
     let control = |breaker: &Breaker| match authorise(&request, breaker, command) {
         Some(answer) => Err(Refusal::unauthorised(answer.status())),
-        None => command.apply(breaker).map_err(Refusal::illegal),
+        None => breaker.command(command).map_err(Refusal::illegal),
     };
     let breakers = admin.registry.matching(&matching);
     let each = breakers.iter().map(|breaker| Answer::new(breaker, control(breaker).err()));

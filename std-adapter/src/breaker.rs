@@ -13,7 +13,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
-use microbreaker::{IllegalTransition, Phase};
+use microbreaker::{Command, IllegalTransition, Phase};
 
 use crate::clock::{SharedClock, duration, millis};
 use crate::engine::Engine;
@@ -53,7 +53,7 @@ pub(crate) struct Inner {
 
 impl Reporter for Inner {
     fn snapshot(&self) -> Snapshot {
-        self.engines.in_use().snapshot().into()
+        self.engines.in_use().status().snapshot().into()
     }
 }
 
@@ -97,7 +97,7 @@ impl Breaker {
     /// Changes nothing.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.0.engines.in_use().phase()
+        self.0.engines.in_use().status().phase()
     }
 
     /// The breaker at a glance. Changes nothing.
@@ -108,13 +108,13 @@ impl Breaker {
 
     /// Opens the breaker by hand, for as long as a trip would.
     pub fn trip(&self) {
-        self.0.engines.command(Engine::trip);
+        _ = self.command(Command::Trip);
     }
 
     /// Opens the breaker by hand for `time`, rounded up to a millisecond and at
     /// most 24.8 days.
     pub fn trip_for(&self, time: Duration) {
-        self.0.engines.command(|engine| engine.trip_for(millis(time)));
+        _ = self.command(Command::TripFor(millis(time)));
     }
 
     /// Lets probes through now, without waiting for the opening to end.
@@ -123,29 +123,35 @@ impl Breaker {
     ///
     /// If the breaker is closed, disabled or in a dry run.
     pub fn half_open(&self) -> Result<(), IllegalTransition> {
-        self.0.engines.command(Engine::half_open)
+        self.command(Command::HalfOpen)
     }
 
     /// Closes the breaker afresh, from any phase: empties the window, and makes
     /// calls under way stale.
     pub fn reset(&self) {
-        self.0.engines.command(Engine::reset);
+        _ = self.command(Command::Reset);
     }
 
     /// Refuses every call until the next command.
     pub fn force_open(&self) {
-        self.0.engines.command(Engine::force_open);
+        _ = self.command(Command::ForceOpen);
     }
 
     /// Admits every call and records nothing until the next command.
     pub fn disable(&self) {
-        self.0.engines.command(Engine::disable);
+        _ = self.command(Command::Disable);
     }
 
     /// Starts a dry run: until the next command, admits and records every call, and
     /// reports when it would have tripped.
     pub fn metrics_only(&self) {
-        self.0.engines.command(Engine::metrics_only);
+        _ = self.command(Command::MetricsOnly);
+    }
+
+    /// Carries out `command`, whose ticks are milliseconds. Only
+    /// [`half_open`](Self::half_open) can be refused.
+    pub(crate) fn command(&self, command: Command) -> Result<(), IllegalTransition> {
+        self.0.engines.command(command)
     }
 
     #[inline]

@@ -6,8 +6,8 @@ pub(crate) mod versions;
 pub(crate) mod watch;
 
 use microbreaker::{
-    Breaker, Config, ConfigError, CountWindow, FailureWindow, Gate, IllegalTransition, Outcome,
-    Phase, Rejected, Snapshot, TimeWindow, Token, WithSlow, window::Window,
+    Breaker, Config, ConfigError, CountWindow, FailureWindow, Gate, Outcome, Rejected, Status,
+    TimeWindow, Token, WithSlow, window::Window,
 };
 
 use self::striped::Striped;
@@ -177,40 +177,9 @@ impl Engine {
         each!(self, core => core.observer())
     }
 
-    pub(crate) fn phase(&self) -> Phase {
-        each!(self, core => core.phase())
-    }
-
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        each!(self, core => core.snapshot())
-    }
-
-    pub(crate) fn trip(&self) {
-        each!(self, core => core.trip());
-    }
-
-    pub(crate) fn trip_for(&self, ticks: u32) {
-        each!(self, core => core.trip_for(ticks));
-    }
-
-    pub(crate) fn half_open(&self) -> Result<(), IllegalTransition> {
-        each!(self, core => core.half_open())
-    }
-
-    pub(crate) fn reset(&self) {
-        each!(self, core => core.reset());
-    }
-
-    pub(crate) fn force_open(&self) {
-        each!(self, core => core.force_open());
-    }
-
-    pub(crate) fn disable(&self) {
-        each!(self, core => core.disable());
-    }
-
-    pub(crate) fn metrics_only(&self) {
-        each!(self, core => core.metrics_only());
+    /// What does not depend on the window.
+    pub(crate) fn status(&self) -> &dyn Status {
+        each!(self, core => core)
     }
 }
 

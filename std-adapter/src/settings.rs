@@ -18,9 +18,10 @@ pub(crate) const BUCKETS: u32 = 10;
 macro_rules! all_settings {
     ($to:ident) => {
         $to! {
-            consecutive_failures failures_in_window failure_rate slow_rate slow_after min_calls
-            last_calls within striped open_for backoff jitter probes reuse_probes_until successes
-            probe_rate_after probe_timeout after_probe_timeout ramp abandoned_fails
+            consecutive_failures consecutive_within_window failures_in_window failure_rate
+            failure_ratio slow_rate slow_ratio slow_after min_calls last_calls within striped
+            open_for backoff jitter probes reuse_probes_until successes probe_rate_after
+            probe_timeout longest_half_open after_probe_timeout ramp abandoned
         }
     };
 }
@@ -47,15 +48,18 @@ macro_rules! all_settings {
 /// reports.reload(&defaults)?; // while it is in use
 /// # Ok::<(), microbreaker_std::BuildError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[expect(missing_docs, reason = "each field is documented at the setter of its name")]
 pub struct Settings {
     pub consecutive_failures: Option<u32>,
+    pub consecutive_within_window: Option<bool>,
     pub failures_in_window: Option<u32>,
     pub failure_rate: Option<u32>,
+    pub failure_ratio: Option<(u32, u32)>,
     pub slow_rate: Option<u32>,
+    pub slow_ratio: Option<(u32, u32)>,
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub slow_after: Option<Duration>,
     pub min_calls: Option<u32>,
@@ -72,24 +76,44 @@ pub struct Settings {
     pub successes: Option<u32>,
     pub probe_rate_after: Option<u32>,
     pub probe_timeout: Option<ProbeTimeout>,
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
+    pub longest_half_open: Option<Duration>,
     pub after_probe_timeout: Option<AfterProbeTimeout>,
     pub ramp: Option<Ramp>,
-    pub abandoned_fails: Option<bool>,
+    pub abandoned: Option<Abandoned>,
 }
 
 /// Longer waits after each failed recovery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Backoff {
-    /// What each trip from half-open multiplies the wait by: 2 or more.
-    pub factor: u32,
+    /// What each trip from half-open multiplies the wait by, rounded to thousandths:
+    /// 1.001 to 65.535, or a whole number above 1.
+    pub factor: f64,
     /// The longest wait.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub max: Duration,
 }
 
-/// How long probes may take to decide. In a file: a time, or `"never"`.
+/// What an abandoned call, one whose future or permit is dropped, counts as. In a file:
+/// `"ignored"`, `"failed"` or `"by_time"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Abandoned {
+    /// As nothing.
+    #[default]
+    Ignored,
+    /// As a failure.
+    Failed,
+    /// As a slow call if it was slow by then, and as failed if it was a probe; otherwise
+    /// as nothing.
+    ByTime,
+}
+
+/// How long half-open may last without progress of its probes. In a file: a time, or
+/// `"never"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
@@ -140,7 +164,8 @@ pub struct Ramp {
 
 impl Settings {
     /// These settings, filled up from `others` where nothing is set. The window is one
-    /// setting: if these set a window, nothing of it comes from `others`.
+    /// setting: if these set a window, nothing of it comes from `others`. So are a rate
+    /// and the ratio that says the same exactly.
     #[must_use]
     pub fn over(&self, others: &Self) -> Self {
         let has_window = self.last_calls.is_some() || self.within.is_some();
@@ -153,6 +178,12 @@ impl Settings {
         if has_window {
             (first.last_calls, first.within) = (self.last_calls, self.within);
             first.striped = self.striped;
+        }
+        if self.failure_rate.is_some() || self.failure_ratio.is_some() {
+            (first.failure_rate, first.failure_ratio) = (self.failure_rate, self.failure_ratio);
+        }
+        if self.slow_rate.is_some() || self.slow_ratio.is_some() {
+            (first.slow_rate, first.slow_ratio) = (self.slow_rate, self.slow_ratio);
         }
         first
     }

@@ -18,10 +18,14 @@ use crate::settings::{SettingError, Settings};
 /// min_calls = 10
 /// last_calls = 100
 /// open_for = "30s"
-/// backoff = { factor = 2, max = "5m" }
+/// backoff = { factor = 1.5, max = "5m" }
 ///
 /// [breakers.search]
 /// open_for = "5s"
+///
+/// [breakers.payments]
+/// failure_ratio = [1, 200]
+/// last_calls = 1000
 ///
 /// [profiles.production.defaults]
 /// min_calls = 50
@@ -32,8 +36,9 @@ use crate::settings::{SettingError, Settings};
 ///
 /// The more specific place takes precedence, for each setting by itself: the breakers of
 /// a profile, then `breakers`, then the `defaults` of the profile, and last `defaults`.
-/// Only the window, which is `last_calls` or `within` and `striped`, is one setting.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Only what excludes each other is one setting: `last_calls`, and `within` with `striped`;
+/// `failure_rate` and `failure_ratio`; `slow_rate` and `slow_ratio`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SettingsFile {
     /// Settings for all breakers.
@@ -44,7 +49,7 @@ pub struct SettingsFile {
     profiles: BTreeMap<String, Profile>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Profile {
     defaults: Settings,

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use microbreaker_std::clock::PausedClock;
+use microbreaker_std::settings::Abandoned;
 use microbreaker_std::{Breaker, Builder, CallError, LastGood, Outcome, Permit, Phase, failing_if};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -124,9 +125,23 @@ fn a_dropped_future_hands_its_probe_back() {
 
 #[test]
 fn a_dropped_future_fails_if_so_configured() {
-    let breaker = touchy(&PausedClock::new()).abandoned_fails(true).build().unwrap();
+    let breaker = touchy(&PausedClock::new()).abandoned(Abandoned::Failed).build().unwrap();
     assert!(poll(breaker.call_async(pending::<Result<(), ()>>())).is_pending());
     assert_eq!(breaker.phase(), Phase::Open);
+}
+
+#[test]
+fn a_dropped_future_counts_by_how_long_it_lasted_if_so_configured() {
+    let clock = PausedClock::new();
+    let builder = touchy(&clock).slow_rate(100).slow_after(SECOND).last_calls(1);
+    let breaker = builder.abandoned(Abandoned::ByTime).build().unwrap();
+    for (lasted, phase) in [(SECOND, Phase::Closed), (2 * SECOND, Phase::Open)] {
+        let mut call = Box::pin(breaker.call_async(pending::<Result<(), ()>>()));
+        assert!(poll(call.as_mut()).is_pending());
+        clock.advance(lasted);
+        drop(call);
+        assert_eq!(breaker.phase(), phase, "after {lasted:?}");
+    }
 }
 
 /// A future dropped while other code panics has not panicked itself.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use microbreaker_std::clock::PausedClock;
+use microbreaker_std::settings::Abandoned;
 use microbreaker_std::{Breaker, Builder, Phase};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -19,10 +21,12 @@ fn refusal(builder: Builder) -> String {
 
 #[test]
 fn every_kind_of_window_can_be_chosen_at_run_time() {
-    let windows: [fn(Builder) -> Builder; 7] = [
+    let windows: [fn(Builder) -> Builder; 9] = [
         |builder| builder.failure_rate(100).last_calls(1_240),
         |builder| builder.failures_in_window(3).within(SECOND),
         |builder| builder.failure_rate(100).within(SECOND),
+        |builder| builder.failure_ratio(1, 2).within(SECOND),
+        |builder| builder.slow_ratio(1, 2).slow_after(SECOND).within(SECOND),
         |builder| builder.failure_rate(100).within(SECOND).striped(true),
         |builder| builder.slow_rate(100).slow_after(SECOND).last_calls(4),
         |builder| builder.slow_rate(100).slow_after(SECOND).within(SECOND).striped(true),
@@ -38,8 +42,35 @@ fn every_kind_of_window_can_be_chosen_at_run_time() {
 }
 
 #[test]
+fn failures_in_a_row_age_only_if_so_configured() {
+    for (ages, phase) in [(false, Phase::Open), (true, Phase::Closed)] {
+        let clock = PausedClock::new();
+        let builder = good().within(SECOND).clock(clock.clone());
+        let breaker = builder.consecutive_within_window(ages).build().unwrap();
+        for _ in 0..3 {
+            clock.advance(SECOND);
+            assert!(breaker.call(|| Err::<(), _>(())).is_err());
+        }
+        assert_eq!(breaker.phase(), phase, "they age: {ages}");
+    }
+}
+
+#[test]
+fn the_wait_grows_by_a_factor_that_is_no_whole_number() {
+    let clock = PausedClock::new();
+    let breaker = good().backoff(1.5, 3 * SECOND).clock(clock.clone()).build().unwrap();
+    breaker.trip();
+    for millis in [1_000, 1_500, 2_250, 3_000, 3_000] {
+        let wait = Duration::from_millis(millis);
+        assert_eq!(breaker.snapshot().retry_after, Some(wait));
+        clock.advance(wait);
+        assert!(breaker.call(|| Err::<(), _>(())).is_err());
+    }
+}
+
+#[test]
 fn invalid_settings_are_refused_with_their_value_and_the_allowed_ones() {
-    let cases: [(Builder, &str); 17] = [
+    let cases: [(Builder, &str); 26] = [
         (
             Breaker::builder("users").open_for(SECOND),
             "policies is empty, but must be at least one of consecutive_failures, \
@@ -59,6 +90,47 @@ fn invalid_settings_are_refused_with_their_value_and_the_allowed_ones() {
             "failure_rate is 50, but must be set together with a window: last_calls or within",
         ),
         (good().failure_rate(101).last_calls(9), "failure_rate is 101, but must be 1 to 100"),
+        (
+            good().failure_ratio(1, 2_000),
+            "failure_ratio is [1, 2000], but must be set together with a window: last_calls or \
+             within",
+        ),
+        (
+            good().failure_ratio(3, 2).last_calls(9),
+            "failure_ratio is [3, 2], but must be [part, whole] where part is 1 to whole",
+        ),
+        (
+            good().slow_ratio(0, 2).slow_after(SECOND).last_calls(9),
+            "slow_ratio is [0, 2], but must be [part, whole] where part is 1 to whole",
+        ),
+        (
+            good().failure_ratio(1, 2_000).failure_rate(5).last_calls(9),
+            "failure_ratio is [1, 2000], but must be left out where failure_rate is set: they \
+             are one policy",
+        ),
+        (
+            good().slow_rate(5).slow_ratio(1, 2_000).slow_after(SECOND).last_calls(9),
+            "slow_ratio is [1, 2000], but must be left out where slow_rate is set: they are one \
+             policy",
+        ),
+        (
+            good().last_calls(9).slow_ratio(1, 2),
+            "slow_after is not set, but must be 0ns to 2147483.647s, together with slow_ratio",
+        ),
+        (
+            good().consecutive_within_window(true).last_calls(9),
+            "consecutive_within_window is true, but must be left out where there is no \
+             consecutive_failures, or no window by time: within",
+        ),
+        (
+            good().longest_half_open(Duration::ZERO),
+            "longest_half_open is 0ns, but must be 1ms to 8323.071s",
+        ),
+        (
+            good().abandoned(Abandoned::ByTime),
+            "abandoned is \"by_time\", but must be \"ignored\" or \"failed\" where there is no \
+             slow_after",
+        ),
         (good().last_calls(1_241), "last_calls is 1241, but must be 1 to 1240"),
         (good().within(Duration::ZERO), "within is 0ns, but must be 10ms to 2147483.64s"),
         (
@@ -82,7 +154,10 @@ fn invalid_settings_are_refused_with_their_value_and_the_allowed_ones() {
             good().backoff(2, Duration::from_millis(1)),
             "backoff.max is 1ms, but must be 1s to 32768s",
         ),
-        (good().backoff(1, SECOND), "backoff.factor is 1, but must be 2 or more"),
+        (
+            good().backoff(1, SECOND),
+            "backoff.factor is 1, but must be 1.001 to 65.535, or a whole number above 1",
+        ),
         (good().ramp([], SECOND), "ramp.shares is [], but must be 1 to 7 shares"),
         (
             good().probe_rate_after(1),

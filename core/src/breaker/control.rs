@@ -2,11 +2,14 @@
 
 use super::Breaker;
 use crate::clock::Clock;
+use crate::command::Command;
 use crate::config::ConfigSource;
 use crate::error::IllegalTransition;
 use crate::event::{Cause, Observer};
 use crate::phase::Phase;
+use crate::snapshot::Snapshot;
 use crate::state::{GENERATIONS, State};
+use crate::status::Status;
 use crate::window::Window;
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
@@ -23,10 +26,13 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// [`EXPLICIT_LENGTHS`](ConfigSource::EXPLICIT_LENGTHS).
     pub fn trip_for(&self, ticks: u32) {
         const { assert!(G::EXPLICIT_LENGTHS, "trip_for needs ConstConfig::EXPLICIT_LENGTHS") };
-        if ticks == 0 {
-            return;
+        self.open_manually_for(ticks);
+    }
+
+    fn open_manually_for(&self, ticks: u32) {
+        if ticks != 0 {
+            self.open_manually(|state| self.open_for(state, ticks, Cause::Manual));
         }
-        self.open_manually(|state| self.open_for(state, ticks, Cause::Manual));
     }
 
     fn open_manually(&self, open: impl Fn(State) -> bool) {
@@ -72,7 +78,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Enters a fresh `Closed` from any phase: the window is emptied, and calls in
     /// progress become stale. Lock-free.
     pub fn reset(&self) {
-        self.command(|state| Some(state.closed()));
+        self.switch(|state| Some(state.closed()));
     }
 
     /// Refuses every call until the next manual transition. Lock-free.
@@ -94,10 +100,14 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Enters one of the manual phases.
     fn enter_manual_phase(&self, phase: Phase, to: fn(State) -> State) {
         const { assert!(G::MANUAL_PHASES, "this phase needs ConstConfig::MANUAL_PHASES") };
-        self.command(|state| (!state.is(phase)).then(|| to(state)));
+        self.enter(phase, to);
     }
 
-    fn command(&self, decide: impl Fn(State) -> Option<State>) {
+    fn enter(&self, phase: Phase, to: fn(State) -> State) {
+        self.switch(|state| (!state.is(phase)).then(|| to(state)));
+    }
+
+    fn switch(&self, decide: impl Fn(State) -> Option<State>) {
         loop {
             let from = self.settled();
             match decide(from) {
@@ -105,5 +115,34 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                 _ => return,
             }
         }
+    }
+}
+
+impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Status for Breaker<W, C, O, G> {
+    fn phase(&self) -> Phase {
+        self.phase()
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        self.snapshot()
+    }
+
+    // Calls none of the methods that do not compile for every configuration source.
+    fn command(&self, command: Command) -> Result<(), IllegalTransition> {
+        match command {
+            Command::Trip => self.trip(),
+            Command::TripFor(ticks) if G::EXPLICIT_LENGTHS => self.open_manually_for(ticks),
+            Command::HalfOpen => self.half_open()?,
+            Command::Reset => self.reset(),
+            Command::ForceOpen if G::MANUAL_PHASES => {
+                self.enter(Phase::ForcedOpen, State::forced_open);
+            }
+            Command::Disable if G::MANUAL_PHASES => self.enter(Phase::Disabled, State::disabled),
+            Command::MetricsOnly if G::MANUAL_PHASES => {
+                self.enter(Phase::MetricsOnly, State::metrics_only);
+            }
+            _ => return Err(IllegalTransition { from: self.phase(), to: command.phase() }),
+        }
+        Ok(())
     }
 }

@@ -4,10 +4,8 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use microbreaker::IllegalTransition;
+use microbreaker::{Command, IllegalTransition};
 use serde::Serialize;
-
-use super::command::Command;
 
 /// What was wrong, and what is allowed.
 #[derive(Debug, Serialize)]
@@ -35,7 +33,9 @@ impl Refusal {
 
     pub(super) fn no_command(name: &str) -> Self {
         let error = format!("{name:?} is no command");
-        Self::new(StatusCode::NOT_FOUND, error, Command::ALL.map(Command::name).join(", "))
+        let names: Vec<_> =
+            Command::WITHOUT_ARGUMENT.iter().map(|command| command.name()).collect();
+        Self::new(StatusCode::NOT_FOUND, error, names.join(", "))
     }
 
     pub(super) fn read_only() -> Self {

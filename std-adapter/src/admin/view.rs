@@ -4,10 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use axum::http::StatusCode;
 use axum::response::sse;
-use microbreaker::{Cause, Phase, Tally};
+use microbreaker::{Cause, Command, Phase, Tally};
 use serde::{Serialize, Serializer};
 
-use super::command::Command;
 use super::history::{Told, unix};
 use super::refusal::Refusal;
 use crate::breaker::Breaker;

@@ -9,7 +9,7 @@ use super::Breaker;
 use crate::clock::SharedClock;
 use crate::engine;
 use crate::error::BuildError;
-use crate::settings::{Backoff, ProbeTimeout, Ramp, Settings};
+use crate::settings::{Abandoned, Backoff, ProbeTimeout, Ramp, Settings};
 use crate::telemetry::Telemetry;
 use crate::telemetry::event::Event;
 use crate::telemetry::listeners::Listeners;
@@ -94,9 +94,13 @@ impl Builder {
     }
 
     setters! {
-        /// Trips at this many failures in a row, 1 to 255. Needs no window; with
-        /// a time-based window, failures older than it do not count.
+        /// Trips at this many failures in a row, 1 to 255. Needs no window, and the
+        /// failures never age, except with
+        /// [`consecutive_within_window`](Self::consecutive_within_window).
         consecutive_failures: u32;
+        /// Whether failures in a row count only while they are in the window, which must
+        /// be time-based: [`within`](Self::within).
+        consecutive_within_window: bool;
         /// Trips at this many failures in the window, 1 to its length, or 512
         /// in a time-based window.
         failures_in_window: u32;
@@ -140,29 +144,50 @@ impl Builder {
         successes: u32;
         /// Decides by the rates of this many finished probes instead.
         probe_rate_after: u32;
-        /// What the breaker does if its probes do not decide in time: by default it
-        /// opens again.
+        /// Half-open is also overdue when it has lasted this long without a verdict, 1 ms
+        /// to 2.3 hours, whether or not probes are out. By default it may last for ever.
+        longest_half_open: Duration;
+        /// What the breaker does when half-open is overdue by
+        /// [`probe_timeout`](Self::probe_timeout) or
+        /// [`longest_half_open`](Self::longest_half_open): by default it opens again.
         after_probe_timeout: AfterProbeTimeout;
-        /// Whether an abandoned call, one whose future or permit is dropped, counts
-        /// as a failure. By default it does not count.
-        abandoned_fails: bool;
+        /// What an abandoned call, one whose future or permit is dropped, counts as: by
+        /// default as nothing. [`Abandoned::ByTime`] needs
+        /// [`slow_after`](Self::slow_after).
+        abandoned: Abandoned;
     }
 
-    /// Multiplies the wait by `factor` (2 or more), up to `max`, at each trip from
-    /// half-open without a close in between.
-    pub fn backoff(mut self, factor: u32, max: Duration) -> Self {
-        self.settings.backoff = Some(Backoff { factor, max });
+    /// [`failure_rate`](Self::failure_rate) as an exact ratio: at least `part` of `whole`
+    /// calls, where `part` is 1 to `whole`. 1 of 2,000 is 0.05 percent.
+    pub fn failure_ratio(mut self, part: u32, whole: u32) -> Self {
+        self.settings.failure_ratio = Some((part, whole));
         self
     }
 
-    /// How long probes may take to decide, 1 ms to 12.4 days: by default as long as
+    /// [`slow_rate`](Self::slow_rate) as an exact ratio: at least `part` of `whole`
+    /// calls, where `part` is 1 to `whole`.
+    pub fn slow_ratio(mut self, part: u32, whole: u32) -> Self {
+        self.settings.slow_ratio = Some((part, whole));
+        self
+    }
+
+    /// Multiplies the wait by `factor`, such as 2 or 1.5, up to `max`, at each trip from
+    /// half-open without a close in between. The factor is rounded to thousandths, and
+    /// each wait down to milliseconds.
+    pub fn backoff(mut self, factor: impl Into<f64>, max: Duration) -> Self {
+        self.settings.backoff = Some(Backoff { factor: factor.into(), max });
+        self
+    }
+
+    /// Half-open is overdue when a probe is out and, for this long, 1 ms to 12.4 days, no
+    /// probe was given out and none ended: by default as long as
     /// [`open_for`](Self::open_for).
     pub fn probe_timeout(mut self, time: Duration) -> Self {
         self.settings.probe_timeout = Some(ProbeTimeout::After(time));
         self
     }
 
-    /// Lets probes take for ever. A probe that neither ends nor is dropped then keeps
+    /// Removes the probe timeout. A probe that neither ends nor is dropped then keeps
     /// its place until the breaker is reset by hand.
     pub fn no_probe_timeout(mut self) -> Self {
         self.settings.probe_timeout = Some(ProbeTimeout::Never);

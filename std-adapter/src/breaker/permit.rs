@@ -15,7 +15,7 @@ use crate::telemetry::series::Stopwatch;
 ///
 /// A permit that is dropped without an outcome abandons its call: the permit is
 /// handed back and nothing is recorded, unless
-/// [`abandoned_fails`](crate::Builder::abandoned_fails) is set. That holds for a
+/// [`abandoned`](crate::Builder::abandoned) says otherwise. That holds for a
 /// drop during a panic too: only [`call`](Breaker::call) and its variants know that
 /// the call itself panicked.
 ///

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use microbreaker::{Phase, Snapshot};
+use microbreaker::{Command, Phase, Snapshot};
 
 use super::Engine;
 use super::versions::Engines;
@@ -64,15 +64,17 @@ impl Engines {
         }
         let number = self.number_of(settings, make)?;
         let (old, new) = (self.engine(turn), self.engine(turn.next(number)));
-        let before = old.snapshot();
+        let before = old.status().snapshot();
         new.watch().quietly(|| carry(&before, new));
         new.watch().set_replaced(false);
         self.switch_to(turn.next(number));
         // From here on every command finds the new engine. Carry over what has
         // happened to the old one since the snapshot as well.
         old.watch().set_replaced(true);
-        let after = old.snapshot();
-        old.watch().quietly(|| old.force_open());
+        let after = old.status().snapshot();
+        old.watch()
+            .quietly(|| old.status().command(Command::ForceOpen))
+            .expect("any phase allows it");
         if after.generation != before.generation {
             new.watch().quietly(|| carry(&after, new));
         }
@@ -88,16 +90,17 @@ impl Engines {
 /// Puts `engine` into the phase of `snapshot`, without passing through a phase
 /// that admits calls when that one does not.
 fn carry(snapshot: &Snapshot, engine: &Engine) {
-    match (snapshot.phase, snapshot.retry_after) {
-        (Phase::Open, Some(left)) => engine.trip_for(left),
-        (Phase::Open, None) => engine.trip(),
-        (Phase::HalfOpen, _) => {
-            engine.trip();
-            engine.half_open().expect("an open breaker can become half-open by hand");
-        }
-        (Phase::ForcedOpen, _) => engine.force_open(),
-        (Phase::Disabled, _) => engine.disable(),
-        (Phase::MetricsOnly, _) => engine.metrics_only(),
-        _ => engine.reset(),
+    let commands: &[Command] = match (snapshot.phase, snapshot.retry_after) {
+        (Phase::Open, Some(left)) => &[Command::TripFor(left)],
+        (Phase::Open, None) => &[Command::Trip],
+        (Phase::HalfOpen, _) => &[Command::Trip, Command::HalfOpen],
+        (Phase::ForcedOpen, _) => &[Command::ForceOpen],
+        (Phase::Disabled, _) => &[Command::Disable],
+        (Phase::MetricsOnly, _) => &[Command::MetricsOnly],
+        _ => &[Command::Reset],
+    };
+    for &command in commands {
+        // Refused only if a command of another thread came in between. That one counts.
+        _ = engine.status().command(command);
     }
 }

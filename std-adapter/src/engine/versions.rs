@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use microbreaker::{Outcome, Rejected, Token};
+use microbreaker::{Command, IllegalTransition, Outcome, Rejected, Token};
 
 use super::Engine;
 use crate::settings::{SettingError, Settings};
@@ -140,10 +140,10 @@ impl Engines {
 
     /// Gives `command` to the engine in use, and again to its successor if it is
     /// replaced meanwhile.
-    pub(crate) fn command<T>(&self, command: impl Fn(&Engine) -> T) -> T {
+    pub(crate) fn command(&self, command: Command) -> Result<(), IllegalTransition> {
         loop {
             let turn = self.current();
-            let done = command(self.engine(turn));
+            let done = self.engine(turn).status().command(command);
             if self.current() == turn {
                 return done;
             }

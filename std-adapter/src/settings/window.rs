@@ -4,7 +4,6 @@ use microbreaker::config::Field;
 
 use super::Settings;
 use super::error::SettingError;
-use super::explain::field_name;
 
 /// The kind of window that settings ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +24,10 @@ pub(crate) enum WindowKind {
 
 impl Settings {
     pub(crate) fn window(&self) -> WindowKind {
-        let slow = self.slow_rate.is_some() || self.slow_after.is_some();
-        let failures_only =
-            !slow && self.failure_rate.is_none() && self.min_calls.unwrap_or(1) == 1;
+        let rated = self.failure_rate.is_some() || self.failure_ratio.is_some();
+        let slow =
+            self.slow_rate.is_some() || self.slow_ratio.is_some() || self.slow_after.is_some();
+        let failures_only = !slow && !rated && self.min_calls.unwrap_or(1) == 1;
         match (self.last_calls, self.within) {
             (None, None) => WindowKind::None,
             (Some(_), _) => WindowKind::Count { slow },
@@ -39,13 +39,9 @@ impl Settings {
 
     /// Checks what the core cannot explain well, because it does not know of two windows.
     pub(super) fn check_window(&self) -> Result<(), SettingError> {
-        let bad = |field, allowed: &str| {
-            let (setting, value, allowed) =
-                (field_name(field), self.value_of(field), allowed.to_owned());
-            Err(SettingError { setting, value, allowed })
-        };
         if self.last_calls.is_some() && self.within.is_some() {
-            return bad(Field::Bucket, "left out where last_calls is set: there is one window");
+            let allowed = "left out where last_calls is set: there is one window";
+            return Err(self.refuse(Field::Bucket, allowed));
         }
         if self.striped == Some(true) && self.within.is_none() {
             return Err(SettingError {
@@ -58,12 +54,14 @@ impl Settings {
             return Ok(());
         }
         let in_window = [
-            (Field::FailuresInWindow, self.failures_in_window),
-            (Field::FailureRate, self.failure_rate),
-            (Field::SlowRate, self.slow_rate),
+            (Field::FailuresInWindow, self.failures_in_window.is_some()),
+            (Field::FailureRate, self.failure_rate.is_some() || self.failure_ratio.is_some()),
+            (Field::SlowRate, self.slow_rate.is_some() || self.slow_ratio.is_some()),
         ];
-        match in_window.into_iter().find(|(_, value)| value.is_some()) {
-            Some((field, _)) => bad(field, "set together with a window: last_calls or within"),
+        match in_window.into_iter().find(|(_, is_set)| *is_set) {
+            Some((field, _)) => {
+                Err(self.refuse(field, "set together with a window: last_calls or within"))
+            }
             None => Ok(()),
         }
     }

@@ -5,10 +5,10 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use libfuzzer_sys::{Corpus, fuzz_target};
-use microbreaker::{AfterProbeTimeout, Leak, Outcome, ShortWindow, clock::ManualClock};
+use microbreaker::{AfterProbeTimeout, Command, Leak, Outcome, ShortWindow, clock::ManualClock};
 use microbreaker_model::{
-    Abandoned, Backoff, Command, History, Jitter, ProbeTimeout, Ramp, Ratio, Settings, Step,
-    Window, lockstep, real,
+    Abandoned, Backoff, History, Jitter, ProbeTimeout, Ramp, Ratio, Settings, Step, Window,
+    lockstep, real,
 };
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use microbreaker_std::settings::{AfterProbeTimeout, Backoff, ProbeTimeout, Ramp};
+use microbreaker_std::settings::{Abandoned, AfterProbeTimeout, Backoff, ProbeTimeout, Ramp};
 use microbreaker_std::{Breaker, Registry, Settings, SettingsFile, SettingsFileError};
 
 const TOML: &str = r#"
@@ -13,18 +13,23 @@ slow_after = "1s 500ms"
 min_calls = 10
 last_calls = 100
 open_for = "30s"
-backoff = { factor = 2, max = "5m" }
+backoff = { factor = 1.5, max = "5m" }
 jitter = 20
 probes = 3
 successes = 2
 probe_timeout = "never"
+longest_half_open = "1h"
 after_probe_timeout = "fresh_probes"
 ramp = { shares = [10, 50], step = "10s" }
-abandoned_fails = true
+abandoned = "by_time"
 
 [breakers.search]
 open_for = "5s"
 within = "1m"
+failure_ratio = [1, 2000]
+consecutive_failures = 5
+consecutive_within_window = true
+backoff = { factor = 2, max = "5m" }
 
 [profiles.production.defaults]
 min_calls = 50
@@ -44,16 +49,23 @@ defaults:
   min_calls: 10
   last_calls: 100
   open_for: 30s
-  backoff: { factor: 2, max: 5m }
+  backoff: { factor: 1.5, max: 5m }
   jitter: 20
   probes: 3
   successes: 2
   probe_timeout: never
+  longest_half_open: 1h
   after_probe_timeout: fresh_probes
   ramp: { shares: [10, 50], step: 10s }
-  abandoned_fails: true
+  abandoned: by_time
 breakers:
-  search: { open_for: 5s, within: 1m }
+  search:
+    open_for: 5s
+    within: 1m
+    failure_ratio: [1, 2000]
+    consecutive_failures: 5
+    consecutive_within_window: true
+    backoff: { factor: 2, max: 5m }
 profiles:
   production:
     defaults: { min_calls: 50 }
@@ -74,14 +86,15 @@ fn defaults() -> Settings {
         min_calls: Some(10),
         last_calls: Some(100),
         open_for: Some(Duration::from_secs(30)),
-        backoff: Some(Backoff { factor: 2, max: Duration::from_secs(300) }),
+        backoff: Some(Backoff { factor: 1.5, max: Duration::from_secs(300) }),
         jitter: Some(20),
         probes: Some(3),
         successes: Some(2),
         probe_timeout: Some(ProbeTimeout::Never),
+        longest_half_open: Some(Duration::from_secs(3_600)),
         after_probe_timeout: Some(AfterProbeTimeout::FreshProbes),
         ramp: Some(Ramp { shares: vec![10, 50], step: Duration::from_secs(10) }),
-        abandoned_fails: Some(true),
+        abandoned: Some(Abandoned::ByTime),
         ..Settings::default()
     }
 }
@@ -94,6 +107,11 @@ fn a_file_can_set_what_the_builder_can() {
         open_for: Some(Duration::from_secs(5)),
         within: Some(Duration::from_secs(60)),
         last_calls: None,
+        failure_ratio: Some((1, 2_000)),
+        failure_rate: None,
+        consecutive_failures: Some(5),
+        consecutive_within_window: Some(true),
+        backoff: Some(Backoff { factor: 2.0, max: Duration::from_secs(300) }),
         ..defaults()
     };
     assert_eq!(configuration.settings("search"), search);
@@ -179,7 +197,23 @@ fn errors_give_the_path_and_what_is_allowed() {
         ("[breakers.a]\nprobes = 32", "breakers.a.probes: is 32, but must be 1 to 31"),
         (
             "[breakers.a]\nbackoff = { factor = 1, max = '1h' }",
-            "breakers.a.backoff.factor: is 1, but must be 2 or more",
+            "breakers.a.backoff.factor: is 1, but must be 1.001 to 65.535, or a whole number above 1",
+        ),
+        (
+            "[breakers.a]\nfailure_ratio = [1]",
+            "breakers.a.failure_ratio: invalid length 1, expected a tuple of size 2",
+        ),
+        (
+            "[breakers.a]\nlast_calls = 9\nfailure_rate = 5\nfailure_ratio = [1, 2000]",
+            "breakers.a.failure_ratio: is [1, 2000], but must be left out where failure_rate is set",
+        ),
+        (
+            "[breakers.a]\nabandoned = 'fails'",
+            "breakers.a.abandoned: unknown variant `fails`, expected one of `ignored`, `failed`, `by_time`",
+        ),
+        (
+            "[breakers.a]\nabandoned = 'by_time'",
+            "breakers.a.abandoned: is \"by_time\", but must be ",
         ),
         (
             "[breakers.a]\nfailure_rate = 50",

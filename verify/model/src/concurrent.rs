@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use microbreaker::{Breaker, Clock, Observer, Outcome, Phase, Tally, Token, window::Window};
-use microbreaker_command::Command;
+use microbreaker::{
+    Breaker, Clock, Command, Observer, Outcome, Phase, Status, Tally, Token, window::Window,
+};
 
 use crate::lockstep::refusal;
 use crate::model::{Effect, Refusal, Transition};
@@ -167,7 +168,7 @@ impl Thread {
                 Answer::Done
             }
             Operation::Manual(command) => {
-                Answer::Commanded(command.apply(breaker).map_err(|refused| refused.from))
+                Answer::Commanded(breaker.command(command).map_err(|refused| refused.from))
             }
         }
     }

@@ -23,7 +23,6 @@ pub mod scenario;
 
 pub use any_window::{AnyTimeWindow, MOST_BUCKETS};
 pub use lockstep::{History, Step};
-pub use microbreaker_command::Command;
 pub use model::{Effect, Model, Permit, Refusal, Snapshot, Transition};
 pub use settings::{Abandoned, Backoff, Jitter, ProbeTimeout, Ramp, Ratio, Settings, Window};
 pub use window::elapsed;

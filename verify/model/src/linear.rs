@@ -23,8 +23,7 @@
 
 use std::collections::HashSet;
 
-use microbreaker::{Outcome, Phase};
-use microbreaker_command::Command;
+use microbreaker::{Command, Outcome, Phase};
 
 use crate::concurrent::{Answer, Entry, Operation, Seen};
 use crate::model::{Effect, Entered, Model, Permit, Transition, record};

@@ -6,10 +6,9 @@ use std::mem;
 use std::rc::Rc;
 
 use microbreaker::{
-    Cause, Outcome, Phase, Token,
+    Cause, Command, Outcome, Phase, Token,
     clock::{ManualClock, STEP_BACK},
 };
-use microbreaker_command::Command;
 
 use crate::model::{Effect, Model, Permit, Refusal, Snapshot};
 use crate::real::{self, AnyPermit, SharedClock, Subject};

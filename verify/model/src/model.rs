@@ -1,7 +1,6 @@
 //! The reference model.
 
-use microbreaker::{AfterProbeTimeout, Cause, Outcome, Phase, Tally, window::Record};
-use microbreaker_command::Command;
+use microbreaker::{AfterProbeTimeout, Cause, Command, Outcome, Phase, Tally, window::Record};
 
 use crate::settings::{Abandoned, Backoff, Jitter, ProbeTimeout, Ramp, Ratio, Settings};
 use crate::window::{Recent, elapsed};

@@ -5,11 +5,9 @@ use std::fmt;
 use std::rc::Rc;
 
 use microbreaker::{
-    Breaker, Cause, Clock, ConfigError, CountWindow, IllegalTransition, LeakyBucket, Observer,
-    Outcome, Permit, Phase, Rejected, Snapshot, Tally, Token, Transition, WithSlow,
-    clock::ManualClock,
+    Breaker, Cause, Clock, ConfigError, CountWindow, LeakyBucket, Observer, Outcome, Permit,
+    Rejected, Status, Tally, Token, Transition, WithSlow, clock::ManualClock,
 };
-use microbreaker_command::Command;
 
 use crate::any_window::AnyTimeWindow;
 use crate::settings::{Settings, Window};
@@ -46,18 +44,15 @@ impl Observer for Recorder {
 pub type SharedClock = Rc<ManualClock>;
 
 /// A breaker with any window.
-pub trait Subject {
+pub trait Subject: Status {
     fn try_acquire(&self) -> Result<AnyPermit<'_>, Rejected>;
     fn resume(&self, token: Token) -> AnyPermit<'_>;
     /// Makes a call that ends with `outcome`; `Err` if the call was refused.
     fn call(&self, outcome: Outcome) -> Result<(), Rejected>;
     /// Makes a call that panics, and catches the panic.
     fn call_panicking(&self) -> Result<(), Rejected>;
-    fn phase(&self) -> Phase;
     fn tally(&self) -> Tally;
-    fn snapshot(&self) -> Snapshot;
     fn recorder(&self) -> &Recorder;
-    fn command(&self, command: Command) -> Result<(), IllegalTransition>;
 }
 
 /// A permit of a breaker with any window.
@@ -132,24 +127,12 @@ impl<W: microbreaker::window::Window, C: Clock> Subject for Breaker<W, C, Record
         }
     }
 
-    fn phase(&self) -> Phase {
-        self.phase()
-    }
-
     fn tally(&self) -> Tally {
         self.tally()
     }
 
-    fn snapshot(&self) -> Snapshot {
-        self.snapshot()
-    }
-
     fn recorder(&self) -> &Recorder {
         self.observer()
-    }
-
-    fn command(&self, command: Command) -> Result<(), IllegalTransition> {
-        command.apply(self)
     }
 }
 

@@ -7,14 +7,14 @@
 use std::collections::VecDeque;
 
 use microbreaker::{
-    AfterProbeTimeout, CountWindow, Gate, Leak, Outcome, ShortWindow, Throttle, ThrottleConfig,
-    TimeWindow, WithSlow,
+    AfterProbeTimeout, Command, CountWindow, Gate, Leak, Outcome, ShortWindow, Throttle,
+    ThrottleConfig, TimeWindow, WithSlow,
     clock::{ManualClock, STEP_BACK, elapsed},
 };
 use microbreaker_model::lockstep::{run, run_with};
 use microbreaker_model::real::{self, SharedClock};
 use microbreaker_model::{
-    Abandoned, Backoff, Command, History, Jitter, ProbeTimeout, Ramp, Ratio, Settings, Step, Window,
+    Abandoned, Backoff, History, Jitter, ProbeTimeout, Ramp, Ratio, Settings, Step, Window,
 };
 use proptest::option;
 use proptest::prelude::*;

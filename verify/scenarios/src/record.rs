@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use microbreaker::{Cause, clock::ManualClock};
-use microbreaker_model::{Command, Settings, real};
+use microbreaker::{Cause, Command, clock::ManualClock};
+use microbreaker_model::{Settings, real};
 
 use crate::case::{Case, Move};
 use crate::replay::replay;

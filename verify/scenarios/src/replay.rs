@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use microbreaker::{Outcome, Phase};
-use microbreaker_model::Command;
+use microbreaker::{Command, Outcome, Phase};
 
 use crate::case::{Case, Event, Expect, Move, Op, Step};
 use crate::expect::After;

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use microbreaker::{Cause, Clock, Gate as _, Outcome, Phase, Tally, Throttle, window::Window};
+use microbreaker::{
+    Cause, Clock, Command, Gate as _, Outcome, Phase, Tally, Throttle, window::Window,
+};
 use microbreaker_model::real::{AnyPermit, SharedClock, Subject as Real};
-use microbreaker_model::{Command, Effect, Model, Permit};
+use microbreaker_model::{Effect, Model, Permit};
 
 use crate::case::Move;
 

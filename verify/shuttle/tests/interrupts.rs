@@ -3,10 +3,10 @@
 //! both get.
 #![cfg(shuttle)]
 
-use microbreaker::{CountWindow, Outcome, ShortWindow, TimeWindow, window::Window};
+use microbreaker::{Command, CountWindow, Outcome, ShortWindow, TimeWindow, window::Window};
 use microbreaker_model::Window as Kind;
 use microbreaker_model::concurrent::Operation;
-use microbreaker_model::{Command, ProbeTimeout, Settings};
+use microbreaker_model::{ProbeTimeout, Settings};
 use microbreaker_shuttle::{Switches, Trial, run};
 
 const OPEN_FOR: u32 = 10;

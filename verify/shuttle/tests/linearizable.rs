@@ -4,12 +4,12 @@
 #![cfg(shuttle)]
 
 use microbreaker::{
-    AfterProbeTimeout, CountWindow, FailureWindow, Leak, LeakyBucket, Outcome, ShortWindow,
-    TimeWindow, window::Window,
+    AfterProbeTimeout, Command, CountWindow, FailureWindow, Leak, LeakyBucket, Outcome,
+    ShortWindow, TimeWindow, window::Window,
 };
 use microbreaker_model::Window as Kind;
 use microbreaker_model::concurrent::Operation;
-use microbreaker_model::{Abandoned, Backoff, Command, ProbeTimeout, Ramp, Ratio, Settings};
+use microbreaker_model::{Abandoned, Backoff, ProbeTimeout, Ramp, Ratio, Settings};
 use microbreaker_shuttle::{Trial, run, schedules};
 use shuttle::rand::Rng;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};

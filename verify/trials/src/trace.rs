@@ -5,10 +5,9 @@ use core::array;
 use core::cell::Cell;
 
 use microbreaker::{
-    Breaker, Config, CountWindow, Counters, Counts, Observer, Outcome, Permit, Snapshot, Tally,
-    TimeWindow, Transition, WithSlow, clock::ManualClock, window::Window,
+    Breaker, Command, Config, CountWindow, Counters, Counts, Observer, Outcome, Permit, Snapshot,
+    Status, Tally, TimeWindow, Transition, WithSlow, clock::ManualClock, window::Window,
 };
-use microbreaker_command::Command;
 use serde::{Deserialize, Serialize};
 
 /// The most permits that can be held at once.
@@ -126,7 +125,7 @@ fn on(window: impl Window, config: Config, user: &mut User<'_>) {
             Action::Finish(place, outcome, Some(ticks)) => taken(place).took(ticks).finish(outcome),
             Action::Finish(place, outcome, None) => taken(place).finish(outcome),
             Action::Cancel(place) => drop(taken(place)),
-            Action::Command(command) => illegal = command.apply(&breaker).is_err(),
+            Action::Command(command) => illegal = breaker.command(command).is_err(),
         }
         let (counters, last) = breaker.observer();
         Answer {

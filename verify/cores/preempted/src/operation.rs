@@ -3,10 +3,9 @@
 use core::cell::Cell;
 
 use microbreaker::{
-    self as breaker, Breaker, Counters, Gate, History, IllegalTransition, Outcome, Permit,
-    Rejected, Throttle, Token, clock::ManualClock, window::Window,
+    self as breaker, Breaker, Command, Counters, Gate, History, IllegalTransition, Outcome, Permit,
+    Rejected, Status, Throttle, Token, clock::ManualClock, window::Window,
 };
-use microbreaker_command::Command;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Operation {
@@ -81,7 +80,7 @@ pub(crate) trait Subject: Gate {
 impl<W: Window> Subject for Breaker<W, &ManualClock, Observers> {
     fn perform(&self, operation: Operation) -> Option<Answer> {
         match operation {
-            Manual(command) => Some(Answer::Commanded(command.apply(self))),
+            Manual(command) => Some(Answer::Commanded(self.command(command))),
             Phase => Some(Answer::Is(self.phase())),
             Snapshot => Some(Answer::Seen(self.snapshot())),
             Tally => Some(Answer::Holds(self.tally())),

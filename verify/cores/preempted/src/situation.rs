@@ -1,10 +1,9 @@
 //! The situations in which an operation can find a breaker.
 
 use microbreaker::{
-    AfterProbeTimeout, Breaker, Config, CountWindow, Outcome, Throttle, ThrottleConfig, TimeWindow,
-    WithSlow, clock::ManualClock, window::Window,
+    AfterProbeTimeout, Breaker, Command, Config, CountWindow, Outcome, Throttle, ThrottleConfig,
+    TimeWindow, WithSlow, clock::ManualClock, window::Window,
 };
-use microbreaker_command::Command;
 
 use crate::operation::{Observers, Operation, Perform, Stage, Subject};
 
