@@ -1,7 +1,7 @@
 //! The RAM budgets, on the host; only the pointer to the configuration is
 //! larger here than on a 32-bit core.
 
-use microbreaker::{Breaker, Clock, Config, CountWindow, ShortWindow};
+use microbreaker::{Breaker, Clock, Config, CountWindow, LeakyBucket, ShortWindow};
 
 struct NoSize;
 
@@ -26,6 +26,7 @@ fn a_configuration_inside_the_breaker_takes_176_bytes() {
 #[test]
 fn windows_take_a_cursor_and_their_words() {
     assert_eq!(size_of::<ShortWindow>(), 4, "the last 16");
+    assert_eq!(size_of::<LeakyBucket>(), 4, "a level");
     assert_eq!(size_of::<CountWindow<3>>(), 16, "the last 20");
     assert_eq!(size_of::<CountWindow<7>>(), 32, "the last 100");
     assert_eq!(size_of::<CountWindow<52>>(), 212, "the last 1,000");

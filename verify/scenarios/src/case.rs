@@ -41,6 +41,7 @@ pub struct Config {
     /// Failures within the window.
     pub failure_count: Option<u32>,
     pub consecutive_failures: Option<u32>,
+    pub leaky_bucket: Option<LeakyBucket>,
     pub open_for: u64,
     pub backoff: Option<Backoff>,
     pub jitter: Option<Jitter>,
@@ -62,6 +63,14 @@ pub enum Window {
     Count { size: u32 },
     Time { size: u64, buckets: u64 },
     Consecutive {},
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeakyBucket {
+    pub up: u32,
+    pub down: u32,
+    pub limit: u32,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -176,6 +185,8 @@ pub struct Step {
     pub call: Option<String>,
     pub dur: Option<u64>,
     pub arg: Option<u64>,
+    /// As how many failures the call counts in a leaky bucket.
+    pub weight: Option<u8>,
     #[serde(default)]
     pub expect: Expect,
 }
@@ -217,6 +228,8 @@ pub struct Expect {
     pub calls: Option<u32>,
     pub failed: Option<u32>,
     pub slow: Option<u32>,
+    /// The level of the leaky bucket.
+    pub level: Option<u32>,
     /// `Some(None)`: a null was written, so there must be no rate.
     #[serde(deserialize_with = "present")]
     pub failure_rate: Option<Option<f64>>,
@@ -301,6 +314,7 @@ pub enum Event {
     ConsecutiveFailuresExceeded,
     #[serde(alias = "failures_in_window_exceeded")]
     FailureCountExceeded,
+    LeakyBucketExceeded,
     FailureRateExceeded,
     #[serde(alias = "slow_call_rate_exceeded")]
     SlowRateExceeded,
@@ -328,6 +342,7 @@ impl Event {
         match cause {
             Cause::ConsecutiveFailures => Some(Self::ConsecutiveFailuresExceeded),
             Cause::FailuresInWindow => Some(Self::FailureCountExceeded),
+            Cause::LeakyBucket => Some(Self::LeakyBucketExceeded),
             Cause::FailureRate => Some(Self::FailureRateExceeded),
             Cause::SlowRate => Some(Self::SlowRateExceeded),
             _ => None,

@@ -11,7 +11,7 @@ use svg::node::element::{Circle, Group, Line, Path, Rectangle, Style, Text, Titl
 
 use self::scale::Scale;
 use self::story::{Call, Mark, Meter, Span, Story};
-use crate::case::{Case, Config, HalfOpen, MaxWaitTo, Rule, Window};
+use crate::case::{Case, Config, HalfOpen, LeakyBucket, MaxWaitTo, Rule, Window};
 use crate::check::on_breaker;
 
 /// How many times to look at the breaker between two steps.
@@ -273,6 +273,9 @@ fn summary(config: &Config) -> String {
         }
         Window::Consecutive {} => {}
     }
+    parts.extend(config.leaky_bucket.map(|LeakyBucket { up, down, limit }| {
+        format!("a failure adds {up}, a success takes {down} off, trips at {limit}")
+    }));
     let mut add =
         |value: Option<f64>, words: &dyn Fn(f64) -> String| parts.extend(value.map(words));
     add(config.consecutive_failures.map(f64::from), &|n| format!("trips at {n} failures in a row"));

@@ -45,6 +45,7 @@ impl After {
         findings.equal("calls", expect.calls, tally.calls);
         findings.equal("failed", expect.failed, tally.failed);
         findings.equal("slow", expect.slow, tally.slow);
+        findings.equal("level", expect.level, tally.level);
         let rate = |bad: u32| {
             let percent = f64::from(bad) * 100.0 / f64::from(tally.calls);
             (rated && tally.calls > 0).then_some(percent)

@@ -86,9 +86,13 @@ impl<'a> Replay<'a> {
             Op::Failure => true,
             _ => step.arg.is_none(),
         };
-        if !takes_arg || step.dur.is_some() && !step.op.is_finish() {
+        let takes_weight = step.op == Op::Failure && step.arg.is_none();
+        if !takes_arg
+            || step.dur.is_some() && !step.op.is_finish()
+            || step.weight.is_some() && !takes_weight
+        {
             return Err(format!(
-                "{:?} lacks its arg, or has an arg or a dur that it does not take",
+                "{:?} lacks its arg, or has an arg, a dur or a weight that it does not take",
                 step.op
             ));
         }
@@ -140,7 +144,10 @@ impl<'a> Replay<'a> {
             (Op::Failure, Some(ticks)) => {
                 (finished(Outcome::FailureOpenFor(ticks as u32)), Event::Failure)
             }
-            (Op::Failure, None) => (finished(Outcome::Failure), Event::Failure),
+            (Op::Failure, None) => {
+                let failure = step.weight.map_or(Outcome::Failure, Outcome::WeightedFailure);
+                (finished(failure), Event::Failure)
+            }
             (Op::Panic, _) => (End::Panicked, Event::Failure),
             (Op::Ignore, _) => (finished(Outcome::Ignored), Event::Ignored),
             _ => (End::Cancelled, Event::Cancelled),

@@ -1,6 +1,6 @@
 //! Turns a case's configuration into the breaker's.
 
-use microbreaker::AfterProbeTimeout;
+use microbreaker::{AfterProbeTimeout, Leak};
 use microbreaker_model::real::MOST_CALLS;
 use microbreaker_model::{
     Backoff, Jitter, MOST_BUCKETS, ProbeTimeout, Ramp, Ratio, Settings, Window,
@@ -23,6 +23,9 @@ pub(crate) fn settings(case: &Case) -> Result<Settings, String> {
         failure_rate: config.failure_rate.map(percent).transpose()?,
         slow_rate: config.slow_rate.map(percent).transpose()?,
         slow_after: config.slow_after.map(|after| ticks("slow_after", after)).transpose()?,
+        leaky_bucket: config
+            .leaky_bucket
+            .map(|case::LeakyBucket { up, down, limit }| Leak::new(up, down, limit)),
         min_calls: config.min_calls.unwrap_or(1).max(1),
         open_for: ticks("open_for", config.open_for)?,
         backoff: backoff(case)?,

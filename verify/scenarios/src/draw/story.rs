@@ -172,6 +172,7 @@ fn meters(case: &Case, looks: &[Look], end: f64) -> Vec<Meter> {
         config.throttle.map(|throttle| 100.0 - 1_000.0 / f64::from(throttle.multiplier_tenths));
 
     let streak = |look: &Look| f64::from(look.streak);
+    let level = |look: &Look| f64::from(look.seen.tally.level);
     let failed = |look: &Look| f64::from(look.seen.tally.failed);
     let succeeded =
         |look: &Look| f64::from(look.seen.tally.calls.saturating_sub(look.seen.tally.failed));
@@ -182,8 +183,9 @@ fn meters(case: &Case, looks: &[Look], end: f64) -> Vec<Meter> {
     let failure_rate = |look: &Look| rate(look, look.seen.tally.failed);
     let slow_rate = |look: &Look| rate(look, look.seen.tally.slow);
 
+    let limit = config.leaky_bucket.map(|bucket| f64::from(bucket.limit));
     type Value<'a> = &'a dyn Fn(&Look) -> f64;
-    let all: [(Option<f64>, &str, &str, Source, Value<'_>); 7] = [
+    let all: [(Option<f64>, &str, &str, Source, Value<'_>); 8] = [
         (
             config.consecutive_failures.map(f64::from),
             "failures in a row",
@@ -192,6 +194,7 @@ fn meters(case: &Case, looks: &[Look], end: f64) -> Vec<Meter> {
             &streak,
         ),
         (config.failure_count.map(f64::from), "failures in window", "", Source::Calls, &failed),
+        (limit, "level of the bucket", "", Source::Calls, &level),
         (config.failure_rate, "failure rate", "%", Source::Calls, &failure_rate),
         (config.slow_rate, "slow-call rate", "%", Source::Calls, &slow_rate),
         (refusing, "failed or refused", "%", Source::Calls, &failure_rate),
