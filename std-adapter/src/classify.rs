@@ -35,6 +35,9 @@ pub enum Outcome {
     /// Opens the breaker for exactly that long, rounded up to a millisecond and at
     /// most 24.8 days, whatever the policies say.
     FailureOpenFor(Duration),
+    /// The call failed, and counts in a [`leaky_bucket`](crate::Builder::leaky_bucket) as
+    /// this many failures; everywhere else it is one.
+    WeightedFailure(u8),
     /// The call says nothing about the service, because of a bad argument for example.
     /// The permit is handed back, and nothing is recorded.
     Ignored,
@@ -47,6 +50,7 @@ impl Outcome {
             Self::Success => microbreaker::Outcome::Success,
             Self::Failure => microbreaker::Outcome::Failure,
             Self::FailureOpenFor(time) => microbreaker::Outcome::FailureOpenFor(millis(time)),
+            Self::WeightedFailure(weight) => microbreaker::Outcome::WeightedFailure(weight),
             Self::Ignored => microbreaker::Outcome::Ignored,
         }
     }

@@ -6,8 +6,8 @@ pub(crate) mod versions;
 pub(crate) mod watch;
 
 use microbreaker::{
-    Breaker, Config, ConfigError, CountWindow, FailureWindow, Gate, Outcome, Rejected, Status,
-    TimeWindow, Token, WithSlow, window::Window,
+    Breaker, Config, ConfigError, CountWindow, FailureWindow, Gate, LeakyBucket, Outcome, Rejected,
+    Status, TimeWindow, Token, WithSlow, window::Window,
 };
 
 use self::striped::Striped;
@@ -33,6 +33,14 @@ pub(crate) enum Engine {
     SlowTime(Core<WithSlow<Time>>),
     Striped(Core<Striped<Time>>),
     SlowStriped(Core<Striped<WithSlow<Time>>>),
+    LeakyPlain(Core<LeakyBucket<()>>),
+    LeakyCount(Core<LeakyBucket<Count>>),
+    LeakyTime(Core<LeakyBucket<Time>>),
+    LeakyFailures(Core<LeakyBucket<Failures>>),
+    LeakySlowCount(Core<LeakyBucket<WithSlow<Count>>>),
+    LeakySlowTime(Core<LeakyBucket<WithSlow<Time>>>),
+    LeakyStriped(Core<LeakyBucket<Striped<Time>>>),
+    LeakySlowStriped(Core<LeakyBucket<Striped<WithSlow<Time>>>>),
 }
 
 /// Evaluates an expression on the core breaker, whichever window it has.
@@ -47,6 +55,14 @@ macro_rules! each {
             Engine::SlowTime($core) => $value,
             Engine::Striped($core) => $value,
             Engine::SlowStriped($core) => $value,
+            Engine::LeakyPlain($core) => $value,
+            Engine::LeakyCount($core) => $value,
+            Engine::LeakyTime($core) => $value,
+            Engine::LeakyFailures($core) => $value,
+            Engine::LeakySlowCount($core) => $value,
+            Engine::LeakySlowTime($core) => $value,
+            Engine::LeakyStriped($core) => $value,
+            Engine::LeakySlowStriped($core) => $value,
         }
     };
 }
@@ -63,23 +79,33 @@ trait ForWindow {
     ) -> Self::Done;
 }
 
-/// The one place where a kind of window becomes a type.
-fn for_window<T: ForWindow>(kind: WindowKind, task: T) -> T::Done {
+/// The one place where a kind of window becomes a type. `leaky`: in a leaky bucket.
+fn for_window<T: ForWindow>(kind: WindowKind, leaky: bool, task: T) -> T::Done {
+    /// The window itself, or in a bucket.
+    macro_rules! with {
+        ($window:expr, $plain:ident, $leaky:ident) => {
+            if leaky {
+                task.with(|| LeakyBucket::new($window()), Engine::$leaky)
+            } else {
+                task.with($window, Engine::$plain)
+            }
+        };
+    }
     let slow_count = || WithSlow::new(Count::new(), Count::new());
     let slow_time = || WithSlow::new(Time::new(), Time::new());
     match kind {
-        WindowKind::None => task.with(|| (), Engine::Plain),
-        WindowKind::Count { slow: false } => task.with(Count::new, Engine::Count),
-        WindowKind::Count { slow: true } => task.with(slow_count, Engine::SlowCount),
-        WindowKind::Time { slow: false } => task.with(Time::new, Engine::Time),
-        WindowKind::Time { slow: true } => task.with(slow_time, Engine::SlowTime),
+        WindowKind::None => with!(|| (), Plain, LeakyPlain),
+        WindowKind::Count { slow: false } => with!(Count::new, Count, LeakyCount),
+        WindowKind::Count { slow: true } => with!(slow_count, SlowCount, LeakySlowCount),
+        WindowKind::Time { slow: false } => with!(Time::new, Time, LeakyTime),
+        WindowKind::Time { slow: true } => with!(slow_time, SlowTime, LeakySlowTime),
         WindowKind::Striped { slow: false } => {
-            task.with(|| Striped::new(Time::new), Engine::Striped)
+            with!(|| Striped::new(Time::new), Striped, LeakyStriped)
         }
         WindowKind::Striped { slow: true } => {
-            task.with(|| Striped::new(slow_time), Engine::SlowStriped)
+            with!(|| Striped::new(slow_time), SlowStriped, LeakySlowStriped)
         }
-        WindowKind::Failures => task.with(Failures::new, Engine::Failures),
+        WindowKind::Failures => with!(Failures::new, Failures, LeakyFailures),
     }
 }
 
@@ -121,7 +147,8 @@ impl ForWindow for Check {
 pub(crate) fn check(settings: &Settings) -> Result<(), SettingError> {
     // The seed draws the jitter, and any is allowed.
     let check = Check { config: settings.config(0)? };
-    for_window(settings.window(), check).map_err(|error| settings.explain(error))
+    for_window(settings.window(), settings.leaky_bucket.is_some(), check)
+        .map_err(|error| settings.explain(error))
 }
 
 impl Engine {
@@ -132,7 +159,8 @@ impl Engine {
         watch: Watch,
     ) -> Result<Self, SettingError> {
         let build = Build { config: settings.config(seed)?, clock, watch };
-        for_window(settings.window(), build).map_err(|error| settings.explain(error))
+        for_window(settings.window(), settings.leaky_bucket.is_some(), build)
+            .map_err(|error| settings.explain(error))
     }
 
     /// Asks for a token to make one call. With it comes the tick of its issue, if the

@@ -7,7 +7,7 @@ pub(crate) mod window;
 
 use std::time::Duration;
 
-pub use microbreaker::AfterProbeTimeout;
+pub use microbreaker::{AfterProbeTimeout, Leak, LeakError};
 
 pub use self::error::SettingError;
 
@@ -19,7 +19,7 @@ macro_rules! all_settings {
     ($to:ident) => {
         $to! {
             consecutive_failures consecutive_within_window failures_in_window failure_rate
-            failure_ratio slow_rate slow_ratio slow_after min_calls last_calls within striped
+            failure_ratio slow_rate slow_ratio slow_after leaky_bucket min_calls last_calls within striped
             open_for backoff jitter probes reuse_probes_until successes probe_rate_after
             probe_timeout longest_half_open after_probe_timeout ramp abandoned
         }
@@ -62,6 +62,7 @@ pub struct Settings {
     pub slow_ratio: Option<(u32, u32)>,
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub slow_after: Option<Duration>,
+    pub leaky_bucket: Option<Leak>,
     pub min_calls: Option<u32>,
     pub last_calls: Option<u32>,
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use microbreaker_std::clock::PausedClock;
-use microbreaker_std::settings::Abandoned;
-use microbreaker_std::{Breaker, Builder, Phase};
+use microbreaker_std::settings::{Abandoned, Leak};
+use microbreaker_std::{Breaker, Builder, Outcome, Phase};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -21,7 +21,8 @@ fn refusal(builder: Builder) -> String {
 
 #[test]
 fn every_kind_of_window_can_be_chosen_at_run_time() {
-    let windows: [fn(Builder) -> Builder; 9] = [
+    let windows: [fn(Builder) -> Builder; 10] = [
+        |builder| builder,
         |builder| builder.failure_rate(100).last_calls(1_240),
         |builder| builder.failures_in_window(3).within(SECOND),
         |builder| builder.failure_rate(100).within(SECOND),
@@ -32,12 +33,43 @@ fn every_kind_of_window_can_be_chosen_at_run_time() {
         |builder| builder.slow_rate(100).slow_after(SECOND).within(SECOND).striped(true),
         |builder| builder.slow_rate(100).slow_after(SECOND).within(SECOND).min_calls(2),
     ];
+    let bucket = |builder: Builder| builder.leaky_bucket(Leak::new(1, 1, 100));
     for window in windows {
-        let breaker = window(good()).build().unwrap();
-        for _ in 0..3 {
-            assert!(breaker.call(|| Err::<(), _>(())).is_err());
+        for builder in [window(good()), bucket(window(good()))] {
+            let breaker = builder.build().unwrap();
+            for _ in 0..3 {
+                assert!(breaker.call(|| Err::<(), _>(())).is_err());
+            }
+            assert_eq!(breaker.phase(), Phase::Open);
         }
-        assert_eq!(breaker.phase(), Phase::Open);
+    }
+}
+
+#[test]
+fn a_leaky_bucket_trips_when_it_is_full_and_weighs_failures() {
+    let leak = Leak::designed(0.01, 0.5, 1e9);
+    let builder = Breaker::builder("users").leaky_bucket(leak).open_for(SECOND);
+    let breaker = builder.build().unwrap();
+    breaker.try_acquire().unwrap().finish(Outcome::WeightedFailure(2));
+    assert_eq!(breaker.snapshot().tally.level, 2 * leak.up());
+    for _ in 0..leak.limit().div_ceil(leak.up()) - 2 {
+        assert_eq!(breaker.phase(), Phase::Closed);
+        assert!(breaker.call(|| Err::<(), _>(())).is_err());
+    }
+    assert_eq!(breaker.phase(), Phase::Open);
+}
+
+#[test]
+fn a_leaky_bucket_that_cannot_work_is_refused() {
+    let leaky = |up, down, limit| good().leaky_bucket(Leak::new(up, down, limit));
+    assert!(leaky(14, 1, 100).build().is_ok(), "beside failures in a row");
+    let refused = [
+        (leaky(14, 1, 0), "leaky_bucket.limit is 0, but must be 1 to 8388607"),
+        (leaky(101, 1, 100), "leaky_bucket.up is 101, but must be 1 to 100"),
+        (leaky(14, 0, 100), "leaky_bucket.down is 0, but must be 1 to 100"),
+    ];
+    for (builder, text) in refused {
+        assert_eq!(refusal(builder), text);
     }
 }
 
@@ -74,7 +106,7 @@ fn invalid_settings_are_refused_with_their_value_and_the_allowed_ones() {
         (
             Breaker::builder("users").open_for(SECOND),
             "policies is empty, but must be at least one of consecutive_failures, \
-             failures_in_window, failure_rate, slow_rate",
+             failures_in_window, failure_rate, slow_rate, leaky_bucket",
         ),
         (
             Breaker::builder("users").consecutive_failures(3),

@@ -9,7 +9,7 @@ use super::Breaker;
 use crate::clock::SharedClock;
 use crate::engine;
 use crate::error::BuildError;
-use crate::settings::{Abandoned, Backoff, ProbeTimeout, Ramp, Settings};
+use crate::settings::{Abandoned, Backoff, Leak, ProbeTimeout, Ramp, Settings};
 use crate::telemetry::Telemetry;
 use crate::telemetry::event::Event;
 use crate::telemetry::listeners::Listeners;
@@ -18,8 +18,8 @@ use crate::telemetry::series::Series;
 /// Builds a [`Breaker`]: call setters, then [`build`](Self::build).
 ///
 /// Set [`open_for`] and at least one policy: [`consecutive_failures`],
-/// [`failures_in_window`], [`failure_rate`] or [`slow_rate`]. The breaker trips as
-/// soon as one of them is met. All but `consecutive_failures` need a window:
+/// [`leaky_bucket`], [`failures_in_window`], [`failure_rate`] or [`slow_rate`]. The breaker
+/// trips as soon as one of them is met. All but the first two need a window:
 /// [`last_calls`] or [`within`]. Times are rounded up to milliseconds.
 ///
 /// ```
@@ -44,6 +44,7 @@ use crate::telemetry::series::Series;
 /// ```
 ///
 /// [`consecutive_failures`]: Self::consecutive_failures
+/// [`leaky_bucket`]: Self::leaky_bucket
 /// [`failures_in_window`]: Self::failures_in_window
 /// [`failure_rate`]: Self::failure_rate
 /// [`slow_rate`]: Self::slow_rate
@@ -114,6 +115,9 @@ impl Builder {
         /// A call that takes longer than this is slow. Each call then reads the
         /// clock twice.
         slow_after: Duration;
+        /// Trips when a bucket is full that failures fill and successes drain; see
+        /// [`Leak`], which also designs it from failure rates. Needs no window.
+        leaky_bucket: Leak;
         /// Rates count only once the window holds this many calls: 1 (the
         /// default) to its length, or 512 in a time-based window.
         min_calls: u32;

@@ -34,6 +34,7 @@ impl Settings {
             slow_rate(percent => percent)
             slow_ratio((part, whole) => part, whole)
             slow_after(time => millis(time))
+            leaky_bucket(leak => leak)
             jitter(percent => percent, seed)
             reuse_probes_until(count => count)
             successes(count => count)
@@ -115,7 +116,7 @@ fn ramped(config: Config, ramp: &Ramp) -> Result<Config, SettingError> {
 mod tests {
     use std::time::Duration;
 
-    use microbreaker::AfterProbeTimeout;
+    use microbreaker::{AfterProbeTimeout, Leak};
 
     use super::*;
 
@@ -131,6 +132,7 @@ mod tests {
             slow_rate: Some(60),
             slow_ratio: None,
             slow_after: Some(2 * second),
+            leaky_bucket: Some(Leak::new(14, 1, 100)),
             min_calls: Some(9),
             last_calls: Some(20),
             within: None,
@@ -155,6 +157,7 @@ mod tests {
             .failure_rate(50)
             .slow_rate(60)
             .slow_after(2_000)
+            .leaky_bucket(Leak::new(14, 1, 100))
             .min_calls(9)
             .last_calls(20)
             .open_for(1_000)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use microbreaker::{ConfigError, config::Field};
+use microbreaker::{ConfigError, Leak, config::Field};
 
 use super::error::SettingError;
 use super::{BUCKETS, ProbeTimeout, Settings};
@@ -18,7 +18,7 @@ impl Settings {
         let between = |least: String, most: String| format!("{least} to {most}");
         let allowed = match field {
             Field::Policies => "at least one of consecutive_failures, failures_in_window, \
-                                failure_rate, slow_rate"
+                                failure_rate, slow_rate, leaky_bucket"
                 .to_owned(),
             Field::ConsecutiveWithinWindow => {
                 "left out where there is no consecutive_failures, or no window by time: within"
@@ -61,6 +61,9 @@ impl Settings {
             Field::FailureRate if self.failure_ratio.is_some() => "failure_ratio",
             Field::SlowRate if self.slow_ratio.is_some() => "slow_ratio",
             Field::Bucket => "within",
+            Field::LeakUp => "leaky_bucket.up",
+            Field::LeakDown => "leaky_bucket.down",
+            Field::LeakLimit => "leaky_bucket.limit",
             Field::BackoffFactor => "backoff.factor",
             Field::BackoffMax => "backoff.max",
             Field::RampShare => "ramp.shares",
@@ -85,6 +88,9 @@ impl Settings {
             }
             Field::FailureRate => ratio(self.failure_ratio).or(number(self.failure_rate)),
             Field::SlowRate => ratio(self.slow_ratio).or(number(self.slow_rate)),
+            Field::LeakUp => number(self.leaky_bucket.map(Leak::up)),
+            Field::LeakDown => number(self.leaky_bucket.map(Leak::down)),
+            Field::LeakLimit => number(self.leaky_bucket.map(Leak::limit)),
             Field::SlowAfter => time(self.slow_after),
             Field::MinCalls => number(self.min_calls),
             Field::LastCalls => number(self.last_calls),

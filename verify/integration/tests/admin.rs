@@ -62,7 +62,7 @@ async fn every_breaker_is_listed_with_its_phase_and_rates() {
         list["breakers"][0],
         json!({
             "name": "users", "phase": "open", "in_phase_for_ms": 1_000, "retry_after_ms": 29_000,
-            "tally": { "calls": 4, "failed": 2, "slow": 0 },
+            "tally": { "calls": 4, "failed": 2, "slow": 0, "level": 0 },
             "failure_rate": 50.0, "slow_rate": null,
             "consecutive_failures": 0, "backoff_level": 0,
         })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use microbreaker_std::settings::{Abandoned, AfterProbeTimeout, Backoff, ProbeTimeout, Ramp};
+use microbreaker_std::settings::{Abandoned, AfterProbeTimeout, Backoff, Leak, ProbeTimeout, Ramp};
 use microbreaker_std::{Breaker, Registry, Settings, SettingsFile, SettingsFileError};
 
 const TOML: &str = r#"
@@ -30,6 +30,7 @@ failure_ratio = [1, 2000]
 consecutive_failures = 5
 consecutive_within_window = true
 backoff = { factor = 2, max = "5m" }
+leaky_bucket = { up = 24, down = 1, limit = 109 }
 
 [profiles.production.defaults]
 min_calls = 50
@@ -66,6 +67,7 @@ breakers:
     consecutive_failures: 5
     consecutive_within_window: true
     backoff: { factor: 2, max: 5m }
+    leaky_bucket: { up: 24, down: 1, limit: 109 }
 profiles:
   production:
     defaults: { min_calls: 50 }
@@ -108,6 +110,7 @@ fn a_file_can_set_what_the_builder_can() {
         within: Some(Duration::from_secs(60)),
         last_calls: None,
         failure_ratio: Some((1, 2_000)),
+        leaky_bucket: Some(Leak::new(24, 1, 109)),
         failure_rate: None,
         consecutive_failures: Some(5),
         consecutive_within_window: Some(true),
