@@ -22,7 +22,6 @@ type Time = TimeWindow<{ BUCKETS as usize }>;
 type Failures = FailureWindow<{ BUCKETS as usize }>;
 
 /// A core breaker. It makes every decision.
-#[expect(clippy::large_enum_variant, reason = "it is allocated once and then never moves")]
 #[repr(u8)]
 pub(crate) enum Engine {
     Plain(Core<()>),

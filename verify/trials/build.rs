@@ -47,6 +47,7 @@ fn append(value: &impl serde::Serialize, bytes: &mut Vec<u8>) {
 
 fn shape(settings: &Settings) -> Shape {
     match (settings.window, settings.slow_rate.is_some()) {
+        (Window::None, _) if settings.leaky_bucket.is_some() => Shape::LeakyBucket,
         (Window::None, _) => Shape::None,
         (Window::Count(_), false) => Shape::Count,
         (Window::Count(_), true) => Shape::CountAndSlow,

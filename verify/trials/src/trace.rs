@@ -5,8 +5,9 @@ use core::array;
 use core::cell::Cell;
 
 use microbreaker::{
-    Breaker, Command, Config, CountWindow, Counters, Counts, Observer, Outcome, Permit, Snapshot,
-    Status, Tally, TimeWindow, Transition, WithSlow, clock::ManualClock, window::Window,
+    Breaker, Command, Config, CountWindow, Counters, Counts, LeakyBucket, Observer, Outcome,
+    Permit, Snapshot, Status, Tally, TimeWindow, Transition, WithSlow, clock::ManualClock,
+    window::Window,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,7 @@ pub(crate) struct Head<'a> {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) enum Shape {
     None,
+    LeakyBucket,
     Count,
     CountAndSlow,
     /// This many buckets.
@@ -97,6 +99,7 @@ pub(crate) fn play(shape: Shape, config: Config, user: &mut User<'_>) {
     let count = || CountWindow::<64>::new();
     match shape {
         Shape::None => on((), config, user),
+        Shape::LeakyBucket => on(LeakyBucket::new(()), config, user),
         Shape::Count => on(count(), config, user),
         Shape::CountAndSlow => on(WithSlow::new(count(), count()), config, user),
         Shape::Time(buckets) => by_time!(buckets, [1 2 5 10 20], window => window()),

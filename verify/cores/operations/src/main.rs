@@ -13,8 +13,8 @@ mod operation;
 use core::hint::black_box;
 
 use microbreaker::{
-    Breaker, Config, CountWindow, Throttle, ThrottleConfig, TimeWindow, WithSlow,
-    clock::ManualClock,
+    Breaker, Config, CountWindow, Leak, LeakyBucket, Throttle, ThrottleConfig, TimeWindow,
+    WithSlow, clock::ManualClock,
 };
 use semihosting::{println, process};
 
@@ -37,17 +37,17 @@ const COMMON: Config = Config::new()
     .ramp([10, 50], 20)
     .abandoned_fails();
 
-/// The last 16 calls.
+/// The last 16 calls, in a leaky bucket.
 struct ByCount;
 
 impl Site for ByCount {
-    type Window = WithSlow<CountWindow<3>>;
+    type Window = LeakyBucket<WithSlow<CountWindow<3>>>;
 
     fn breaker() -> &'static Subject<Self::Window> {
-        static CONFIG: Config = COMMON.last_calls(16);
-        static BREAKER: Subject<WithSlow<CountWindow<3>>> = Breaker::in_flash(
+        static CONFIG: Config = COMMON.leaky_bucket(Leak::new(14, 1, 100)).last_calls(16);
+        static BREAKER: Subject<LeakyBucket<WithSlow<CountWindow<3>>>> = Breaker::in_flash(
             &CONFIG,
-            WithSlow::new(CountWindow::new(), CountWindow::new()),
+            LeakyBucket::new(WithSlow::new(CountWindow::new(), CountWindow::new())),
             &CLOCK,
             (),
         );
