@@ -129,7 +129,7 @@ impl Call {
     }
 
     /// For a call that counts against the sensor: how many in the window do.
-    fn share(&self, Tally { calls, failed, slow }: Tally) -> Option<String> {
+    fn share(&self, Tally { calls, failed, slow, .. }: Tally) -> Option<String> {
         match self {
             Self::Failed => Some(format!("{failed} of {calls} failed")),
             Self::Late => Some(format!("{slow} of {calls} late")),
