@@ -243,7 +243,8 @@ fn step(percent_failing: u32, commands: u32) -> impl Strategy<Value = Step> {
 /// Random histories; a failing one shrinks to the few steps that matter.
 fn history(window: impl Strategy<Value = Window> + 'static) -> impl Strategy<Value = History> {
     let failing = prop_oneof![1..=5_u32, 1..=99_u32];
-    let settings = window.prop_flat_map(policies).prop_flat_map(with_recovery);
+    // Boxed: without optimization, the values of such strategies overflow a thread's stack.
+    let settings = window.prop_flat_map(policies).boxed().prop_flat_map(with_recovery).boxed();
     let steps =
         (failing, prop_oneof![Just(2_u32), Just(40)]).prop_flat_map(|(failing, commands)| {
             // Few enough calls that every bucket of a time-based window counts them exactly.
