@@ -173,7 +173,8 @@ fn in_diagram(from: Phase, to: Phase, cause: Cause) -> bool {
         Cause::Demanded => matches!(from, Phase::Closed | Phase::HalfOpen) && to == Phase::Open,
         Cause::OpeningOver => (from, to) == (Phase::Open, Phase::HalfOpen),
         Cause::ProbesSucceeded => (from, to) == (Phase::HalfOpen, Phase::Closed),
-        Cause::ProbesFailed | Cause::ProbeTimeout => (from, to) == (Phase::HalfOpen, Phase::Open),
+        Cause::ProbesFailed => (from, to) == (Phase::HalfOpen, Phase::Open),
+        Cause::ProbeTimeout => from == Phase::HalfOpen && matches!(to, Phase::Open | Phase::Closed),
         _ => from != to,
     }
 }
