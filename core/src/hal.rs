@@ -1,14 +1,16 @@
 //! Guarded buses for embedded-hal 1.0, which refuse transactions while their breaker is
 //! open.
 //!
-//! A guarded bus implements the bus trait itself, so any driver takes it in place of the
-//! bare bus. One transaction is one call. The error is [`CallError`], which forwards
-//! `kind()` and tells a refusal from an error on the bus.
+//! Guard the driver's *operation* where you can: `SENSOR.call(|| driver.read())` is one
+//! call, however many transactions it takes. A guarded bus is for devices of which one
+//! operation is one transaction, and for drivers that you cannot wrap. It implements the
+//! bus trait itself, so any driver takes it in place of the bare bus, and one transaction
+//! is one call. If an operation takes two and the first always succeeds, the second can
+//! fail for ever without two failures in a row, and half-open, the first one closes the
+//! breaker.
 //!
-//! This suits devices where one operation is one transaction. If a driver needs several
-//! transactions for one operation, make the operation the guarded call: if the first of
-//! two transactions always succeeds, the second can fail for ever without two failures in
-//! a row. If devices share a bus, wrap each device's own handle of the bus separately,
+//! The error is [`CallError`], which forwards `kind()` and tells a refusal from an error on
+//! the bus. If devices share a bus, wrap each device's own handle of the bus separately,
 //! and ignore errors that only say that the bus was busy.
 //!
 //! ```
@@ -27,6 +29,71 @@
 //! let mut bus = GuardedI2c::new(Unplugged, &BREAKER);
 //! assert!(matches!(bus.write(0x48, &[0]), Err(CallError::Failed(_))));
 //! assert!(matches!(bus.write(0x48, &[0]), Err(CallError::Rejected(_))));
+//! ```
+//!
+//! # A device that is dead and answers
+//!
+//! SPI has no acknowledgement. From a flash that is dead, or not there, every transaction
+//! is `Ok` and reads 0xFF: a guarded bus notices nothing, and a driver that waits until
+//! the flash is no longer busy waits for ever. So judge the data, bound the polling, and
+//! guard the operation that does both:
+//!
+//! ```
+//! use embedded_hal::spi::{Operation, SpiDevice};
+//! use microbreaker::{Breaker, CallError, Config};
+//! # use embedded_hal::spi::{ErrorKind, ErrorType};
+//! # struct Dead;
+//! # impl ErrorType for Dead { type Error = ErrorKind; }
+//! # impl SpiDevice for Dead {
+//! #     fn transaction(&mut self, operations: &mut [Operation<'_, u8>]) -> Result<(), ErrorKind> {
+//! #         for operation in operations {
+//! #             if let Operation::Read(buffer) = operation { buffer.fill(0xff) }
+//! #         }
+//! #         Ok(())
+//! #     }
+//! # }
+//! const ID: u8 = 0x9f;
+//! const STATUS: u8 = 0x05;
+//! const BUSY: u8 = 1;
+//! const POLLS: u32 = 1_000; // longer than a page takes
+//!
+//! #[derive(Debug)]
+//! enum Fault<E> {
+//!     Bus(E),
+//!     NoFlash,
+//!     StaysBusy,
+//! }
+//!
+//! fn wait_until_ready<D: SpiDevice>(flash: &mut D) -> Result<(), Fault<D::Error>> {
+//!     let mut ask = |command| {
+//!         let mut answer = [0];
+//!         flash
+//!             .transaction(&mut [Operation::Write(&[command]), Operation::Read(&mut answer)])
+//!             .map_err(Fault::Bus)?;
+//!         Ok(answer[0])
+//!     };
+//!     // No manufacturer has such a number: nothing drives the line.
+//!     if matches!(ask(ID)?, 0x00 | 0xff) {
+//!         return Err(Fault::NoFlash);
+//!     }
+//!     for _ in 0..POLLS {
+//!         if ask(STATUS)? & BUSY == 0 {
+//!             return Ok(());
+//!         }
+//!     }
+//!     Err(Fault::StaysBusy)
+//! }
+//!
+//! static FLASH: Breaker<(), fn() -> u32> =
+//!     Breaker::new(Config::new().consecutive_failures(2).open_for(500), (), || 0);
+//!
+//! # let mut flash = Dead;
+//! for _ in 0..2 {
+//!     let answer = FLASH.call(|| wait_until_ready(&mut flash));
+//!     assert!(matches!(answer, Err(CallError::Failed(Fault::NoFlash))));
+//! }
+//! let answer = FLASH.call(|| wait_until_ready(&mut flash));
+//! assert!(matches!(answer, Err(CallError::Rejected(_)))); // left alone
 //! ```
 
 mod i2c;

@@ -22,6 +22,7 @@ fn breaker(clock: &ManualClock) -> Guarding<'_> {
 /// A device with one register; counts the transactions on its bus.
 #[derive(Debug)]
 struct Device<K> {
+    register: u8,
     transactions: u32,
     /// The result of every transaction.
     broken: Option<K>,
@@ -29,16 +30,16 @@ struct Device<K> {
 
 impl<K: Copy> Device<K> {
     fn sound() -> Self {
-        Self { transactions: 0, broken: None }
+        Self { register: 0x42, transactions: 0, broken: None }
     }
 
     fn broken(with: K) -> Self {
-        Self { transactions: 0, broken: Some(with) }
+        Self { broken: Some(with), ..Self::sound() }
     }
 
     fn transact(&mut self) -> Result<u8, K> {
         self.transactions += 1;
-        self.broken.map_or(Ok(0x42), Err)
+        self.broken.map_or(Ok(self.register), Err)
     }
 }
 
@@ -372,4 +373,65 @@ fn a_memory_that_does_not_acknowledge_while_it_writes_is_not_broken() {
     while breaker.phase() == Phase::Closed {
         assert!(eeprom.write(0x50, &[]).is_err());
     }
+}
+
+/// The second register does not answer.
+struct HalfBroken;
+
+impl i2c::ErrorType for HalfBroken {
+    type Error = i2c::ErrorKind;
+}
+
+impl I2c for HalfBroken {
+    fn transaction(
+        &mut self,
+        _: u8,
+        operations: &mut [i2c::Operation<'_>],
+    ) -> Result<(), Self::Error> {
+        match operations {
+            [i2c::Operation::Write([0])] => Ok(()),
+            _ => Err(NACK),
+        }
+    }
+}
+
+/// An operation of two transactions.
+fn measure(bus: &mut impl I2c) -> Result<(), i2c::ErrorKind> {
+    bus.write(0x48, &[0])
+        .and_then(|()| bus.write(0x48, &[1]))
+        .map_err(|error| i2c::Error::kind(&error))
+}
+
+#[test]
+fn an_operation_whose_second_transaction_fails_trips_if_the_operation_is_guarded() {
+    let clock = ManualClock::new(0);
+    let (of_operations, of_transactions) = (breaker(&clock), breaker(&clock));
+    let mut bus = GuardedI2c::new(HalfBroken, &of_transactions);
+    for _ in 0..1_000 {
+        assert_eq!(measure(&mut bus), Err(NACK));
+    }
+    assert_eq!(of_transactions.phase(), Phase::Closed, "never two failures in a row");
+    for _ in 0..3 {
+        assert_eq!(of_operations.call(|| measure(&mut HalfBroken)), Err(CallError::Failed(NACK)));
+    }
+    assert_eq!(of_operations.phase(), Phase::Open);
+}
+
+#[test]
+fn a_dead_flash_answers_and_trips_only_if_its_answer_is_judged() {
+    let clock = ManualClock::new(0);
+    let (judging, of_transactions) = (breaker(&clock), breaker(&clock));
+    // Nothing drives the line.
+    let dead = Device { register: 0xff, ..Device::sound() };
+    let mut dead = Flash(GuardedSpiDevice::new(dead, &of_transactions));
+    let mut judged = || match dead.id() {
+        Ok(0x00 | 0xff) => Err("no flash"),
+        answer => answer.map_err(|_| "no answer"),
+    };
+    for _ in 0..3 {
+        assert_eq!(judging.call(&mut judged), Err(CallError::Failed("no flash")));
+    }
+    assert!(judging.call(&mut judged).unwrap_err().rejected().is_some());
+    assert_eq!(of_transactions.phase(), Phase::Closed);
+    assert_eq!(of_transactions.observer().counts().successes, 3);
 }

@@ -17,16 +17,24 @@ use microbreaker::{
 
 /// Runs `f` in every interleaving.
 pub fn model(f: impl Fn() + Sync + Send + 'static) {
-    run(loom::model::Builder::new(), f);
+    run(loom::model::Builder::new(), [f]);
 }
 
 /// Runs `f` in every interleaving with at most `preemptions` preemptions: for
 /// models that would otherwise take longer than minutes.
 pub fn model_with(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
+    models_with(preemptions, [f]);
+}
+
+/// Several models that count as one.
+pub fn models_with<F: Fn() + Sync + Send + 'static>(
+    preemptions: usize,
+    models: impl IntoIterator<Item = F>,
+) {
     let mut builder = loom::model::Builder::new();
     // `LOOM_MAX_PREEMPTIONS` takes precedence: `cargo xtask loom --full` sets it.
     builder.preemption_bound.get_or_insert(preemptions);
-    run(builder, f);
+    run(builder, models);
 }
 
 /// Runs `f` in every interleaving with one preemption, and fails if one takes
@@ -38,19 +46,26 @@ pub fn bounded_model(steps: usize, f: impl Fn() + Sync + Send + 'static) {
     builder.check(f);
 }
 
-/// Runs the model and prints the number of interleavings, which `cargo xtask` reads.
-fn run(builder: loom::model::Builder, f: impl Fn() + Sync + Send + 'static) {
+/// Runs the models and prints the number of interleavings, which `cargo xtask` reads.
+fn run<F: Fn() + Sync + Send + 'static>(
+    mut builder: loom::model::Builder,
+    models: impl IntoIterator<Item = F>,
+) {
     let bound = match builder.preemption_bound {
         Some(bound) => bound.to_string(),
         None => "unbounded".into(),
     };
     let limit = builder.max_duration;
     let count = Arc::new(std::sync::atomic::AtomicU32::new(0));
-    let (counted, start) = (count.clone(), Instant::now());
-    builder.check(move || {
-        counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        f();
-    });
+    let start = Instant::now();
+    for model in models {
+        builder.max_duration = limit.map(|limit| limit.saturating_sub(start.elapsed()));
+        let counted = count.clone();
+        builder.check(move || {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            model();
+        });
+    }
     let count = count.load(std::sync::atomic::Ordering::Relaxed);
     let took = start.elapsed();
     // loom stops silently at its limit.
@@ -173,7 +188,8 @@ fn in_diagram(from: Phase, to: Phase, cause: Cause) -> bool {
         Cause::Demanded => matches!(from, Phase::Closed | Phase::HalfOpen) && to == Phase::Open,
         Cause::OpeningOver => (from, to) == (Phase::Open, Phase::HalfOpen),
         Cause::ProbesSucceeded => (from, to) == (Phase::HalfOpen, Phase::Closed),
-        Cause::ProbesFailed | Cause::ProbeTimeout => (from, to) == (Phase::HalfOpen, Phase::Open),
+        Cause::ProbesFailed => (from, to) == (Phase::HalfOpen, Phase::Open),
+        Cause::ProbeTimeout => from == Phase::HalfOpen && matches!(to, Phase::Open | Phase::Closed),
         _ => from != to,
     }
 }

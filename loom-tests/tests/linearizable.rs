@@ -1,22 +1,24 @@
 //! Two operations of one thread beside two of another: there is an order in
-//! which the sequential model gives the same answers.
-//! `microbreaker_model::linear` says what is weaker. loom shows what weak memory may show,
-//! so the order need only keep each thread's own operations in order.
+//! which the sequential model gives the same answers. In it an operation that ended before
+//! another began comes first. `microbreaker_model::linear` says what is weaker.
+//!
+//! *Before* is C11's happens-before: without it, a load may return a stale value however
+//! long ago another thread's operation ended. So each operation acquires at its beginning
+//! what every earlier one has released at its end, by swaps of one counter, which also
+//! number these moments. Operations that overlap are not ordered by it.
 #![cfg(loom)]
 
 use std::sync::Arc;
 
+use loom::sync::atomic::{AtomicU32, Ordering};
 use microbreaker::{Command, CountWindow, Outcome, ShortWindow, TimeWindow, window::Window};
 use microbreaker_loom_tests::*;
 use microbreaker_model::Window as Kind;
-use microbreaker_model::concurrent::{Bench, Operation, Thread};
+use microbreaker_model::concurrent::{Bench, Operation, Subject, Thread};
 use microbreaker_model::linear::explain;
 use microbreaker_model::{ProbeTimeout, Settings};
 
 const OPEN_FOR: u32 = 10;
-
-/// Far more than the longest pair needs.
-const MOST_STEPS: usize = 2_000;
 
 const ACQUIRE: Operation = Operation::Acquire;
 const SUCCESS: Operation = Operation::Finish(Outcome::Success);
@@ -26,7 +28,7 @@ const TRIP: Operation = Operation::Manual(Command::TripFor(30));
 const RESET: Operation = Operation::Manual(Command::Reset);
 
 /// What the two threads do, each of which has a call under way.
-const PAIRS: [[[Operation; 2]; 2]; 9] = [
+const PAIRS: [[[Operation; 2]; 2]; 10] = [
     [[FAILURE, ACQUIRE], [FAILURE, ACQUIRE]],
     [[FAILURE, SNAPSHOT], [SUCCESS, SNAPSHOT]],
     [[FAILURE, SNAPSHOT], [ACQUIRE, FAILURE]],
@@ -36,58 +38,65 @@ const PAIRS: [[[Operation; 2]; 2]; 9] = [
     [[FAILURE, ACQUIRE], [TRIP, SNAPSHOT]],
     [[TRIP, ACQUIRE], [RESET, FAILURE]],
     [[SNAPSHOT, SNAPSHOT], [FAILURE, RESET]],
+    [[TRIP, SNAPSHOT], [ACQUIRE, RESET]],
 ];
+
+/// Counts the beginnings and ends of operations. An operation that ends before another
+/// begins happens before it.
+struct Order(AtomicU32);
+
+impl Order {
+    fn act<W: Window>(&self, thread: &mut Thread, breaker: &Subject<W>, operation: Operation) {
+        // Acquire: pairs with the release below, of every operation that has ended by now.
+        let began = self.0.fetch_add(1, Ordering::Acquire).into();
+        thread.act(breaker, operation);
+        let ended = self.0.fetch_add(1, Ordering::Release).into();
+        if let Some(entry) = thread.entries.last_mut() {
+            (entry.began, entry.ended) = (began, ended);
+        }
+    }
+}
 
 fn check<W: Window + Send + Sync + 'static>(
     settings: &Settings,
     window: fn() -> W,
     before: &'static [Operation],
 ) {
-    for [a, b] in PAIRS {
+    let models = PAIRS.map(|threads| {
         let settings = settings.clone();
-        bounded_model(MOST_STEPS, move || trial(&settings, window(), before, a, b));
-    }
+        move || trial(&settings, window(), before, threads)
+    });
+    models_with(2, models);
 }
 
 fn trial<W: Window + Send + Sync + 'static>(
     settings: &Settings,
     window: W,
-    before: &'static [Operation],
-    a: [Operation; 2],
-    b: [Operation; 2],
+    before: &[Operation],
+    [a, b]: [[Operation; 2]; 2],
 ) {
     let (bench, breaker) = Bench::with(settings, window, Still::NOW);
-    let breaker = Arc::new(breaker);
-    let mut threads = [Thread::default(), Thread::default(), Thread::default()];
-    let [main, first, second] = &mut threads;
-    for operation in before {
-        main.act(&breaker, *operation);
-    }
+    let shared = Arc::new((breaker, Order(AtomicU32::new(0))));
+    let act = |thread: &mut Thread, operations: &[Operation]| {
+        let (breaker, order) = &*shared;
+        operations.iter().for_each(|operation| order.act(thread, breaker, *operation));
+    };
+    let [mut main, mut first, mut second] = [(); 3].map(|()| Thread::default());
+    act(&mut main, before);
     // Each thread has a call under way.
-    first.act(&breaker, ACQUIRE);
-    second.act(&breaker, ACQUIRE);
-    let began = second.entries[0].ended;
-    let [main, first, second] = threads;
-    let run = |mut thread: Thread, list: [Operation; 2]| {
-        move |breaker: &_| {
-            for operation in list {
-                thread.act(breaker, operation);
+    act(&mut first, &[ACQUIRE]);
+    act(&mut second, &[ACQUIRE]);
+    let run = |mut thread: Thread, operations: [Operation; 2]| {
+        move |(breaker, order): &(Subject<W>, Order)| {
+            for operation in operations {
+                order.act(&mut thread, breaker, operation);
             }
             thread
         }
     };
-    let (first, second) = race(&breaker, run(first, a), run(second, b));
-    let mut threads = [main, first, second];
-    let ended = threads.iter().flat_map(|thread| &thread.entries).map(|entry| entry.ended).max();
-    let ended = ended.unwrap_or(began);
-    for entry in threads[1..].iter_mut().flat_map(|thread| &mut thread.entries[1..]) {
-        (entry.began, entry.ended) = (began, ended);
-    }
-    threads[0].act(&breaker, SNAPSHOT);
-    threads[0].act(&breaker, ACQUIRE);
-    threads[0].act(&breaker, FAILURE);
-    threads[0].act(&breaker, SNAPSHOT);
-    let threads = threads.map(|thread| thread.entries);
+    let (first, second) = race(&shared, run(first, a), run(second, b));
+    act(&mut main, &[SNAPSHOT, ACQUIRE, FAILURE, SNAPSHOT]);
+    let threads = [main, first, second].map(|thread| thread.entries);
     explain(settings, Still::NOW, &threads, &bench.transitions())
         .unwrap_or_else(|why| panic!("{why}"));
 }

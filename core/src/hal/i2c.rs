@@ -9,6 +9,8 @@ use crate::gate::Gate;
 
 /// An I2C bus behind a gate: each transaction is one guarded call.
 ///
+/// For devices of which one operation is one transaction; see [`hal`](super).
+///
 /// ```
 /// use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, Operation};
 /// use microbreaker::{Breaker, CallError, Config, hal::GuardedI2c};

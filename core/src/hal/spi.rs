@@ -9,6 +9,9 @@ use crate::gate::Gate;
 
 /// An SPI device behind a gate: each transaction is one guarded call.
 ///
+/// For devices of which one operation is one transaction, and not for one that may be
+/// dead and still answer; see [`hal`](super).
+///
 /// ```
 /// use embedded_hal::spi::{ErrorKind, ErrorType, Operation, SpiDevice};
 /// use microbreaker::{Breaker, CallError, Config, Outcome, hal::GuardedSpiDevice};

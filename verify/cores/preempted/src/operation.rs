@@ -3,8 +3,8 @@
 use core::cell::Cell;
 
 use microbreaker::{
-    self as breaker, Breaker, Command, Counters, Gate, History, IllegalTransition, Outcome, Permit,
-    Rejected, Status, Throttle, Token, clock::ManualClock, window::Window,
+    self as breaker, Breaker, Command, Counters, Gate, History, IllegalTransition, InFlight,
+    Outcome, Permit, Rejected, Status, Throttle, Token, clock::ManualClock, window::Window,
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,8 @@ pub(crate) enum Operation {
     /// Ends a call that took this many ticks.
     Finish(Outcome, u32),
     Abandon,
+    /// Ends the transfer that is under way.
+    FinishInFlight(Outcome),
     Manual(Command),
     Phase,
     Snapshot,
@@ -21,7 +23,7 @@ pub(crate) enum Operation {
 
 use Operation::*;
 
-pub(crate) const OPERATIONS: [Operation; 17] = [
+pub(crate) const OPERATIONS: [Operation; 19] = [
     Acquire,
     Finish(Outcome::Success, 0),
     Finish(Outcome::Success, SLOW),
@@ -29,6 +31,8 @@ pub(crate) const OPERATIONS: [Operation; 17] = [
     Finish(Outcome::FailureOpenFor(7), 0),
     Finish(Outcome::Ignored, 0),
     Abandon,
+    FinishInFlight(Outcome::Success),
+    FinishInFlight(Outcome::Failure),
     Manual(Command::Trip),
     Manual(Command::TripFor(ROUNDED)),
     Manual(Command::HalfOpen),
@@ -59,6 +63,8 @@ pub(crate) const ROUNDED: u32 = 0x1001;
 pub(crate) enum Answer {
     Done,
     Acquired(Result<Token, Rejected>),
+    /// Whether it was the first to finish the transfer.
+    WasFirst(bool),
     Commanded(Result<(), IllegalTransition>),
     Is(breaker::Phase),
     Seen(breaker::Snapshot),
@@ -74,6 +80,8 @@ pub(crate) type Observers = (Counters, History<TOLD>);
 pub(crate) trait Subject: Gate {
     /// Performs an operation without a permit; `None` if the subject has no such operation.
     fn perform(&self, operation: Operation) -> Option<Answer>;
+    /// Finishes the call in `slot`.
+    fn finish(&self, slot: &InFlight, outcome: Outcome) -> Option<Answer>;
     fn observer(&self) -> &Observers;
 }
 
@@ -84,8 +92,12 @@ impl<W: Window> Subject for Breaker<W, &ManualClock, Observers> {
             Phase => Some(Answer::Is(self.phase())),
             Snapshot => Some(Answer::Seen(self.snapshot())),
             Tally => Some(Answer::Holds(self.tally())),
-            Acquire | Finish(..) | Abandon => None,
+            Acquire | Finish(..) | Abandon | FinishInFlight(_) => None,
         }
+    }
+
+    fn finish(&self, slot: &InFlight, outcome: Outcome) -> Option<Answer> {
+        Some(Answer::WasFirst(slot.finish(self, outcome)))
     }
 
     fn observer(&self) -> &Observers {
@@ -98,16 +110,22 @@ impl<W: Window> Subject for Throttle<W, &ManualClock, Observers> {
         matches!(operation, Tally).then(|| Answer::Holds(self.tally()))
     }
 
+    fn finish(&self, _: &InFlight, _: Outcome) -> Option<Answer> {
+        None
+    }
+
     fn observer(&self) -> &Observers {
         self.observer()
     }
 }
 
 /// A subject and three of its permits: for the operation, for the handler, and
-/// a third one for a use outside both.
+/// a third one for a use outside both. And the slot of a transfer, if one is under way,
+/// which the operation and the handler may both finish.
 pub(crate) struct Stage<'a, S: Subject> {
     pub(crate) subject: &'a S,
     pub(crate) permits: [Cell<Option<Permit<'a, S>>>; 3],
+    pub(crate) transfer: Option<InFlight>,
 }
 
 /// A [`Stage`] for any subject.
@@ -127,6 +145,9 @@ impl<S: Subject> Perform for Stage<'_, S> {
             }
             Finish(outcome, took) => self.permits[permit].take()?.took(took).finish(outcome),
             Abandon => drop(self.permits[permit].take()?),
+            FinishInFlight(outcome) => {
+                return self.subject.finish(self.transfer.as_ref()?, outcome);
+            }
             other => return self.subject.perform(other),
         }
         Some(Answer::Done)

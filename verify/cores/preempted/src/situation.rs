@@ -40,6 +40,8 @@ enum Step {
     /// Acquires a permit and keeps it: the first for the operation, the second for the handler,
     /// and a third one.
     Acquire,
+    /// Starts a transfer.
+    Transfer,
     By(Command),
 }
 
@@ -118,6 +120,13 @@ pub(crate) const SITUATIONS: &[Situation] = &[
         IN_A_ROW.after_probe_timeout(AfterProbeTimeout::Close).probes(3),
         &[Fail(2), Wait(OPEN_FOR), Acquire, Acquire, Acquire, Wait(PROBE_TIMEOUT)],
     ),
+    breaker("a transfer", NoWindow, IN_A_ROW, &[Fail(1), Transfer, Acquire, Acquire]),
+    breaker(
+        "a probing transfer",
+        NoWindow,
+        PROBES,
+        &[Fail(2), Wait(120), Transfer, Acquire, Acquire],
+    ),
     breaker("ramping", NoWindow, RAMP, &[By(Trip), Wait(OPEN_FOR), Succeed(2), Acquire, Acquire]),
     breaker(
         "the ramp is over",
@@ -173,7 +182,7 @@ impl Situation {
         clock: &ManualClock,
         then: &mut dyn FnMut(&dyn Perform),
     ) {
-        let stage = Stage { subject, permits: Default::default() };
+        let mut stage = Stage { subject, permits: Default::default(), transfer: None };
         // A ramp admits only a share of the calls.
         let acquire = || (0..9).find_map(|_| subject.try_acquire().ok()).unwrap();
         let finish = |outcome| acquire().finish(outcome);
@@ -184,6 +193,7 @@ impl Situation {
                 Fail(calls) => (0..calls).for_each(|_| finish(Outcome::Failure)),
                 Wait(ticks) => clock.advance(ticks),
                 Acquire => places.next().unwrap().set(Some(acquire())),
+                Transfer => stage.transfer.get_or_insert_default().put(acquire()).unwrap(),
                 By(command) => _ = subject.perform(Operation::Manual(command)),
             }
         }
