@@ -29,6 +29,7 @@
 //! | `Ring::begin`, `Ring::head` | a step of the cursor, its own or another's |
 //! | `CountWindow::append_success`, `append_failure`, `tally` | another outcome, a step, or a change of the quiet marker |
 //! | `ShortWindow::append` | another outcome, or the beginning of a tenure |
+//! | `LeakyBucket::change` | the same, if it changed the level |
 //! | `TimeWindow::look`, `tally` | a move of the cursor, or the freezing of a bucket |
 //! | `TimeWindow::newest`, `record` | the same, its own or another's, or another outcome |
 //! | `Widened::now` | a later tick that another reading published |
@@ -40,8 +41,9 @@ use loom::thread::{self, ThreadId};
 use microbreaker::clock::{Clock, Widened};
 use microbreaker::window::{Kind, Window};
 use microbreaker::{
-    AfterProbeTimeout, Breaker, Config, CountWindow, FailureWindow, Gate, InFlight, Outcome,
-    Permit, Phase, ShortWindow, Throttle, ThrottleConfig, TimeWindow, Token, WithSlow,
+    AfterProbeTimeout, Breaker, Config, CountWindow, FailureWindow, Gate, InFlight, Leak,
+    LeakyBucket, Outcome, Permit, Phase, ShortWindow, Throttle, ThrottleConfig, TimeWindow, Token,
+    WithSlow,
 };
 use microbreaker_loom_tests::*;
 
@@ -349,6 +351,12 @@ fn short_window() {
 fn short_window_and_slow_calls() {
     let window = || WithSlow::new(ShortWindow::new(), ShortWindow::new());
     every_situation((window, timed(BY_COUNT), 680));
+}
+
+#[test]
+fn leaky_bucket() {
+    let config = CONFIG.leaky_bucket(Leak::new(2, 1, 4));
+    every_situation((|| LeakyBucket::new(()), config, 560));
 }
 
 #[test]

@@ -11,7 +11,9 @@
 use std::sync::Arc;
 
 use loom::sync::atomic::{AtomicU32, Ordering};
-use microbreaker::{Command, CountWindow, Outcome, ShortWindow, TimeWindow, window::Window};
+use microbreaker::{
+    Command, CountWindow, Leak, LeakyBucket, Outcome, ShortWindow, TimeWindow, window::Window,
+};
 use microbreaker_loom_tests::*;
 use microbreaker_model::Window as Kind;
 use microbreaker_model::concurrent::{Bench, Operation, Subject, Thread};
@@ -130,6 +132,12 @@ fn failures_in_the_last_two() {
 fn failures_in_the_last_two_in_one_word() {
     let settings = Settings { window: Kind::Count(2), failures_in_window: Some(2), ..settings() };
     check(&settings, ShortWindow::new, &[]);
+}
+
+#[test]
+fn a_leaky_bucket() {
+    let settings = Settings { leaky_bucket: Some(Leak::new(3, 1, 5)), ..settings() };
+    check(&settings, || LeakyBucket::new(()), &[]);
 }
 
 #[test]
