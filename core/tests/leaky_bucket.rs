@@ -333,3 +333,11 @@ fn next(random: &mut u64) -> f64 {
     *random ^= *random << 17;
     (*random >> 11) as f64 / (1_u64 << 53) as f64
 }
+
+#[test]
+fn a_refused_design_says_what_it_must_be() {
+    let text = |normal, bad, calls| Leak::try_designed(normal, bad, calls).unwrap_err().to_string();
+    assert_eq!(text(0.2, 0.1, 1e6), "bad Leak: the rates must be 0 < normal < bad <= 1");
+    let rare = "bad Leak: the normal rate must be so high that up is at most 1024";
+    assert_eq!(text(1e-6, 1e-5, 1e6), rare);
+}

@@ -41,6 +41,28 @@ fn of_an_explicit_length_beside_a_trip() {
 }
 
 #[test]
+fn of_a_long_stay_beside_a_reset() {
+    const LONGEST: u32 = 20;
+    const BEFORE: u32 = 5;
+    model_with(2, || {
+        let config = Config::new().consecutive_failures(1).open_for(OPEN_FOR);
+        let config = config.no_probe_timeout().longest_half_open(LONGEST);
+        let (breaker, ticks) = ticking(config, ());
+        breaker.trip();
+        ticks.advance(OPEN_FOR);
+        drop(breaker.try_acquire().unwrap());
+        // The stay goes on with the next probe.
+        ticks.advance(BEFORE);
+        breaker.hold().unwrap();
+        let (_, seen) = race(&breaker, |b| b.reset(), |b| b.snapshot());
+        match seen.phase {
+            Phase::HalfOpen => assert_eq!(seen.retry_after, Some(LONGEST - BEFORE)),
+            phase => assert_eq!(phase, Phase::Closed),
+        }
+    });
+}
+
+#[test]
 fn of_the_probes_beside_their_verdict() {
     model_with(1, || {
         let (breaker, _, probes) = probing(3, 2, 2);
