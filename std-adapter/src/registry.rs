@@ -224,6 +224,14 @@ impl Registry {
         matching
     }
 
+    /// A breaker that stands for those that match and are built later.
+    #[cfg(feature = "axum")]
+    pub(crate) fn stand_in(&self, pattern: &Pattern) -> Breaker {
+        let template = self.recipe().template.clone();
+        let stand_in = Builder { name: pattern.text().clone(), of_registry: None, ..template };
+        stand_in.build().expect("the template was checked")
+    }
+
     /// Removes a breaker. Handles to it stay usable, but the next request for its name
     /// gets another one. In the metrics it is in no phase any more.
     pub fn remove(&self, name: &str) -> Option<Breaker> {

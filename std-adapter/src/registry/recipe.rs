@@ -158,3 +158,29 @@ impl Recipe {
 pub(super) fn pattern(text: &str) -> Result<Pattern, BuildError> {
     Pattern::new(text).map_err(|problem| BuildError { name: bounded(text).into(), problem })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::breaker::Breaker;
+
+    /// Otherwise what operators say adds up over the years.
+    #[test]
+    fn a_mode_that_is_covered_by_a_later_one_is_forgotten() {
+        let template = Breaker::builder("template").consecutive_failures(1);
+        let mut recipe = Recipe::new(template.open_for(Duration::from_secs(1)));
+        let mut order = |text: &str, mode| {
+            recipe.order(pattern(text).unwrap(), mode);
+            recipe.rules.len()
+        };
+        for n in 0..100 {
+            order(&format!("users/{n}"), Some(Mode::Disabled));
+        }
+        order("orders/*", Some(Mode::Disabled));
+        assert_eq!(order("users/*", Some(Mode::ForcedOpen)), 2);
+        assert_eq!(order("users/*", None), 2, "it may stand over others");
+        assert_eq!(order("*", None), 0);
+    }
+}
