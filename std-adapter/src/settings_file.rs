@@ -124,7 +124,7 @@ impl SettingsFile {
     /// The first problem, and where it is: an unknown name of a setting, a key that is
     /// there twice, a value of the wrong type or out of range, or settings that cannot work
     /// together. A name of no breaker is no error: see
-    /// [`Registry::unmatched`](crate::Registry::unmatched).
+    /// `Registry::unmatched`.
     pub fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Self, SettingsFileError> {
         let read: Self = serde_path_to_error::deserialize(from).map_err(|error| {
             let (path, problem) = (error.path().to_string(), error.inner().to_string());

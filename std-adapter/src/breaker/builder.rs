@@ -164,7 +164,9 @@ impl Builder {
         /// default as nothing. [`Abandoned::ByTime`] needs
         /// [`slow_after`](Self::slow_after).
         abandoned: Abandoned;
-        /// How the breaker works from the start: by default closed, ready to trip.
+        /// How the breaker works from the start: by default closed, ready to trip. Commands
+        /// change that, and [`Breaker::reload`] does not; a registry enters a mode that has
+        /// changed.
         mode: Mode;
     }
 

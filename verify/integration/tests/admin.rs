@@ -157,8 +157,14 @@ async fn a_command_holds_for_later_breakers_only_where_that_is_allowed() {
     assert_eq!(done["later"], true);
     assert_eq!(registry.get("users/b").phase(), Phase::Disabled);
 
-    let (status, done) = answer(&router, request("POST", "/control/force-open?matching=*")).await;
+    // A rule that makes an exception allows the pattern itself.
+    let all_but_payments = Admin::new(registry.clone()).control(|_, breaker, _| {
+        if &**breaker.name() == "payments" { Err(Denied::forbidden()) } else { Ok(()) }
+    });
+    let force_open = request("POST", "/control/force-open?matching=*");
+    let (status, done) = answer(&all_but_payments.router(), force_open).await;
     assert_eq!((status, &done["later"]), (207, &json!(false)));
+    assert_eq!(registry.get("payments").phase(), Phase::Closed);
     assert_eq!(registry.get("users/c").phase(), Phase::Disabled, "as before");
 }
 

@@ -242,9 +242,11 @@ fn a_breaker_leaves_the_metrics_with_its_registry() {
     });
 }
 
+type Step = Box<dyn FnOnce() + Send>;
+
 /// A clock at whose next reading another thread has its way.
 #[derive(Clone, Default)]
-struct Interrupted(Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>);
+struct Interrupted(Arc<Mutex<Option<Step>>>);
 
 impl microbreaker_std::Clock for Interrupted {
     fn now(&self) -> u32 {
