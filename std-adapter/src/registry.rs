@@ -235,7 +235,8 @@ impl Registry {
     /// Removes a breaker. Handles to it stay usable, but the next request for its name
     /// gets another one. In the metrics it is in no phase any more.
     pub fn remove(&self, name: &str) -> Option<Breaker> {
-        let _one_at_a_time = self.recipe_mut();
+        // Until it is withdrawn from the metrics, no thread builds one of this name.
+        let _no_builds = self.recipe_mut();
         self.0.breakers.pin().remove(&*bounded(name)).map(Entry::removed)
     }
 
