@@ -2,8 +2,14 @@
 //! played at a reading of the clock, each in turn, or really runs beside.
 #![cfg(feature = "registry")]
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier, Mutex};
+use std::thread;
 use std::time::Duration;
+
+use microbreaker_std::settings::Mode;
 
 use microbreaker_std::{Breaker, Builder, Clock, Phase, Registry, Settings};
 
@@ -11,14 +17,19 @@ const SECOND: Duration = Duration::from_secs(1);
 
 type Step = Box<dyn FnOnce() + Send>;
 
-/// A clock that stands still, and at a chosen reading lets another thread have its way.
+/// A clock that stands still until it is set, and at a chosen reading lets another thread
+/// have its way.
 #[derive(Clone, Default)]
-struct Interrupted(Arc<Mutex<Option<(usize, Step)>>>);
+struct Interrupted(Arc<Mutex<Option<(usize, Step)>>>, Arc<AtomicU32>);
 
 impl Interrupted {
     /// Performs `step` at the reading after `readings` others.
     fn after(&self, readings: usize, step: impl FnOnce() + Send + 'static) {
         *self.0.lock().unwrap() = Some((readings, Box::new(step)));
+    }
+
+    fn set(&self, time: Duration) {
+        self.1.store(time.as_millis() as u32, Ordering::Relaxed);
     }
 
     /// Whether the step was performed. Forgets it if not.
@@ -41,7 +52,7 @@ impl Clock for Interrupted {
         if let Some(step) = due {
             step();
         }
-        0
+        self.1.load(Ordering::Relaxed)
     }
 }
 
@@ -56,6 +67,32 @@ fn registry() -> (Registry, Interrupted) {
 
 fn failures(count: u32) -> Settings {
     Settings { consecutive_failures: Some(count), ..Settings::default() }
+}
+
+/// What to do at a reading: lets another thread perform `action`. If that has to wait for
+/// this thread, it is performed later.
+fn beside(action: impl FnOnce() + Send + 'static, ended: &Ended) -> impl FnOnce() + Send + 'static {
+    let ended = ended.clone();
+    move || {
+        let (done, is_done) = channel();
+        let other = thread::spawn(move || {
+            action();
+            let _ = done.send(());
+        });
+        let _ = is_done.recv_timeout(Duration::from_millis(20));
+        *ended.0.lock().unwrap() = Some(other);
+    }
+}
+
+/// The other thread.
+#[derive(Clone, Default)]
+struct Ended(Arc<Mutex<Option<thread::JoinHandle<()>>>>);
+
+impl Ended {
+    fn wait(&self) {
+        let other = self.0.lock().unwrap().take();
+        other.map_or(Ok(()), thread::JoinHandle::join).unwrap();
+    }
 }
 
 /// Performs `test` with 0, 1, ... as long as it says that the step happened.
@@ -101,6 +138,68 @@ fn an_operators_word_during_an_eviction_scan_is_kept() {
         let happened = clock.happened();
         if happened {
             assert_eq!(registry.get("users").phase(), Phase::ForcedOpen, "{readings}");
+        }
+        happened
+    });
+}
+
+/// A breaker `users` whose opening is over, so that to evict it the clock is read.
+fn over() -> (Registry, Interrupted) {
+    let (registry, clock) = registry();
+    registry.get("users").trip();
+    clock.set(3_601 * SECOND);
+    (registry, clock)
+}
+
+#[test]
+fn who_asks_for_a_breaker_during_its_eviction_gets_one_that_stays() {
+    at_each_reading(|readings| {
+        let (registry, clock) = over();
+        let (other, ended) = (registry.clone(), Ended::default());
+        let (keep, kept) = channel();
+        clock.after(readings, beside(move || keep.send(other.get("users")).unwrap(), &ended));
+        registry.evict_idle(Duration::ZERO);
+        let happened = clock.happened();
+        ended.wait();
+        if happened {
+            registry.get("users").force_open();
+            assert_eq!(kept.recv().unwrap().phase(), Phase::ForcedOpen, "{readings}");
+        }
+        happened
+    });
+}
+
+#[test]
+fn a_panic_during_an_eviction_leaves_the_breaker_there() {
+    at_each_reading(|readings| {
+        let (registry, clock) = over();
+        clock.after(readings, || panic!("on purpose"));
+        let evicted = catch_unwind(AssertUnwindSafe(|| registry.evict_idle(Duration::ZERO)));
+        let happened = clock.happened();
+        assert_eq!(evicted.ok(), if happened { None } else { Some(1) });
+        assert_eq!(registry.find("users").is_some(), happened, "{readings}");
+        happened
+    });
+}
+
+#[test]
+fn a_mode_that_was_set_last_is_the_mode_of_all() {
+    at_each_reading(|readings| {
+        let (registry, clock) = registry();
+        for n in 0..8 {
+            registry.get(&format!("open/{n}")).trip();
+        }
+        let (other, ended) = (registry.clone(), Ended::default());
+        let disable = move || other.set_mode("*", Some(Mode::Disabled)).unwrap();
+        clock.after(readings, beside(disable, &ended));
+        // Whether that means a change, the clock says.
+        registry.set_mode("*", Some(Mode::Closed)).unwrap();
+        let happened = clock.happened();
+        ended.wait();
+        if happened {
+            assert_eq!(registry.get("new").phase(), Phase::Disabled);
+            let phases: Vec<_> = registry.list().iter().map(Breaker::phase).collect();
+            assert_eq!(phases, [Phase::Disabled; 9], "{readings}");
         }
         happened
     });
