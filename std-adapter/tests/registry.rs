@@ -450,6 +450,29 @@ fn an_opening_long_over_and_long_unasked_is_idle() {
     assert_eq!(registry.evict_idle(60 * SECOND), 1);
 }
 
+/// Otherwise names that fail on purpose could keep all others from ever tripping.
+#[test]
+fn open_breakers_leave_room_for_others() {
+    let (registry, clock) = registry();
+    let registry = registry.most_idle(100);
+    for n in 0..100 {
+        registry.get(&format!("open/{n:02}")).trip_for(3_600 * SECOND);
+        clock.advance(SECOND);
+    }
+    for _ in 0..3 {
+        for n in 0..40 {
+            let _ = registry.get(&format!("live/{n}")).call(|| Err::<(), _>(()));
+            clock.advance(SECOND);
+        }
+    }
+    let live = registry.matching("live/*");
+    assert_eq!(live.len(), 40);
+    assert!(live.iter().all(|it| it.phase() != Phase::Closed), "three failures in a row");
+    let kept = registry.find("open/99").map(|it| it.phase());
+    assert_eq!(kept, Some(Phase::Open), "the latest");
+    assert!(registry.find("open/00").is_none(), "the one least recently asked for");
+}
+
 #[test]
 fn long_names_and_patterns_are_bounded() {
     let (registry, _) = registry();

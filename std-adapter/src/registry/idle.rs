@@ -18,6 +18,8 @@ struct Idle {
     name: Arc<str>,
     /// Whether its opening is not over yet.
     is_open: bool,
+    /// Whether it goes after all others, if there are too many.
+    goes_last: bool,
     /// The tick at which it was last requested.
     requested: u32,
     /// How long it has not been requested.
@@ -30,7 +32,7 @@ impl Idle {
     fn of(name: &Arc<str>, entry: &Entry, mode: Mode, now: u32) -> Option<Self> {
         let requested = entry.requested.load(Ordering::Relaxed);
         let time = duration(elapsed(now, requested));
-        let idle = Self { name: name.clone(), is_open: false, requested, time };
+        let idle = Self { name: name.clone(), is_open: false, goes_last: false, requested, time };
         match (entry.breaker.phase(), mode) {
             (phase, mode) if phase == mode.phase() => Some(idle),
             (Phase::Open, Mode::Closed) => Some(Self { is_open: true, ..idle }),
@@ -64,7 +66,14 @@ impl Registry {
         let most = self.0.most_idle;
         if idle.len() > most {
             let surplus = idle.len() - most + most / 10;
-            idle.sort_by_key(|idle| (idle.is_open, Reverse(idle.time)));
+            idle.sort_by_key(|idle| idle.time);
+            // If open ones could take all the room, no other would live long enough to trip.
+            let mut room = most / 2;
+            for idle in &mut idle {
+                idle.goes_last = idle.is_open && room > 0;
+                room -= usize::from(idle.goes_last);
+            }
+            idle.sort_by_key(|idle| (idle.goes_last, Reverse(idle.time)));
             idle.iter().take(surplus).for_each(|idle| {
                 self.evict(idle);
             });
