@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use microbreaker_service_example::upstream::{Fault, Upstream};
 use microbreaker_service_example::{listen, metrics, service};
 use microbreaker_std::admin::{Admin, phase_header};
@@ -16,7 +15,7 @@ async fn main() -> anyhow::Result<()> {
 
     let rates = registry.get("rates");
     // Everyone may control the breaker: the service is reachable only from this host.
-    let admin = Admin::new(registry.clone()).control(|_, _, _| Ok::<_, StatusCode>(()));
+    let admin = Admin::new(registry.clone()).control(|_, _, _| Ok(()));
     let app = service::app(upstream.address(), Some(rates.clone()), || ())
         .layer(phase_header(rates))
         .nest("/admin", admin.router())

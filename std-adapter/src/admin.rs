@@ -2,8 +2,8 @@
 //! a page that shows them live.
 //!
 //! ```
-//! use axum::{Router, http::StatusCode, routing::get};
-//! use microbreaker_std::admin::{Admin, phase_header};
+//! use axum::{Router, routing::get};
+//! use microbreaker_std::admin::{Admin, Denied, phase_header};
 //! use microbreaker_std::{Breaker, Registry};
 //! use std::time::Duration;
 //!
@@ -12,12 +12,13 @@
 //!     .open_for(Duration::from_secs(30));
 //! let registry = Registry::new(template)?;
 //!
-//! let admin = Admin::new(registry.clone()).control(|request, _breaker, _command| {
+//! let admin = Admin::new(registry.clone()).hosts(["admin.internal"]);
+//! let admin = admin.control(|request, _breaker, _command| {
 //!     let key = request.headers.get("authorization");
 //!     if key.is_some_and(|key| key == "Bearer of good news") {
 //!         Ok(())
 //!     } else {
-//!         Err(StatusCode::UNAUTHORIZED)
+//!         Err(Denied::unauthorized("Bearer"))
 //!     }
 //! });
 //! let app: Router = Router::new()
@@ -27,38 +28,49 @@
 //! # Ok::<(), microbreaker_std::BuildError>(())
 //! ```
 
+mod denied;
 mod history;
+mod host;
 mod phase_header;
 mod refusal;
 mod view;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware;
 use axum::response::sse::{KeepAlive, Sse};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::{StreamExt, stream};
 pub use microbreaker::Command;
+use microbreaker::Phase;
 use serde::Deserialize;
-use wildmatch::WildMatch;
 
 use crate::breaker::Breaker;
 use crate::registry::Registry;
+use crate::settings::Mode;
+use crate::settings::pattern::Pattern;
 
+pub use denied::Denied;
 use history::History;
+use host::Hosts;
 pub use phase_header::phase_header;
 use refusal::Refusal;
-use view::{Answer, Controlled, Listed, One, Remembered, messages};
+use view::{Answer, Controlled, Listed, One, Remembered, Summary, messages, unix_ms};
 
-/// Returns the answer to a request that may not give this command to the breaker.
-type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Option<Response> + Send + Sync;
+/// Says whether a request may give this command to the breaker.
+type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Result<(), Denied> + Send + Sync;
+
+/// The most breakers in one answer.
+const MOST_LISTED: usize = 1_000;
 
 /// The breakers of a registry over HTTP.
 ///
@@ -85,7 +97,7 @@ type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Option<Response> + Send + 
 /// | route | |
 /// |---|---|
 /// | `GET /dashboard` | a page that shows all breakers live |
-/// | `GET /breakers` | every breaker at a glance, or those that match: `?matching=users/*` |
+/// | `GET /breakers` | breakers at a glance, by name: see below |
 /// | `GET /breakers/{name}` | one breaker, and its settings |
 /// | `GET /history` | the last 1,000 events of all breakers, or those of the breakers that match |
 /// | `GET /events` | the events from now on, or from after a number, as server-sent events: `?after=7` |
@@ -102,20 +114,43 @@ type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Option<Response> + Send + 
 /// The last 1,000 events since this was made are remembered, however many breakers there
 /// are. That takes at most 256 KiB and their names. `forgotten` counts the earlier ones.
 ///
+/// `GET /breakers` lists at most 1,000, or `limit`. `in_all` and `not_closed` count all, and
+/// `next` is there if there are more: ask again with that as `after`. `?matching=users/*`
+/// selects by name, `?closed=false` what is not closed. `unmatched` are the names and
+/// patterns of settings that have applied to no breaker yet, perhaps misspelt.
+///
 /// A command to all breakers that match is given to each for which it is allowed. The
 /// answer has the `status` of each, and an `error` if it was refused. The status of the
-/// answer is theirs, or 207 if they differ.
+/// answer is theirs, or 207 if they differ. Where it is allowed for each of them, and for a
+/// breaker that is named like the pattern, it also holds for breakers that are built later
+/// ([`Registry::set_mode`]), and `later` is true: `disable`, `force-open` and
+/// `metrics-only`, until another such command or `reset`.
 ///
-/// Errors are JSON: `error` says what was wrong, `allowed` what is allowed.
+/// Every error is JSON: `error` says what was wrong, `allowed` what is allowed.
 ///
 /// Every client that reaches the router can read it. If that is too much, add a layer
 /// around it. A stream of events does not end by itself, so a graceful shutdown that
 /// waits for all connections needs a time limit.
+///
+/// # Other sites
+///
+/// A browser sends what a page of another site asks it to, with its user's cookies. Such a
+/// command is refused, before `authorise` is called: by `Sec-Fetch-Site` if the browser
+/// sends it, or else if `Origin` is not the requested host. The rest is not refused, because
+/// no page of another site can see the answer, unless a layer allows that (CORS). Clients
+/// that send neither header are not browsers.
+///
+/// That does not help where another site *becomes* this one for the browser, by letting its
+/// own name resolve to this server's address (DNS rebinding): then its pages can read, and
+/// give commands that need no cookie. List the names of this server with
+/// [`hosts`](Self::hosts). A proxy that replaces `Host` does it in vain; let the proxy check
+/// the name then.
 #[derive(Clone)]
 pub struct Admin {
     registry: Registry,
     history: History,
     authorise: Option<Arc<Authorise>>,
+    hosts: Hosts,
 }
 
 impl Admin {
@@ -123,28 +158,35 @@ impl Admin {
     /// one for each registry, and clone it.
     #[must_use]
     pub fn new(registry: Registry) -> Self {
-        Self { history: History::of(&registry), registry, authorise: None }
+        let hosts = Hosts::default();
+        Self { history: History::of(&registry), registry, authorise: None, hosts }
     }
 
-    /// Lets requests control breakers if `authorise` allows them. If it does not, the error
-    /// that it returns is the answer.
+    /// Lets requests control breakers if `authorise` allows them.
     ///
     /// It must not block. If it needs a look-up, let a layer do that and put the result into
-    /// the extensions of the request. Requests that a browser sends on behalf of another
-    /// site are refused before `authorise` is called.
+    /// the extensions of the request. To find out whether a command to all that match may
+    /// hold for later ones, it is asked with a breaker that has the pattern as its name.
     #[must_use]
-    pub fn control<E: IntoResponse>(
+    pub fn control(
         mut self,
-        authorise: impl Fn(&Parts, &Breaker, Command) -> Result<(), E> + Send + Sync + 'static,
+        authorise: impl Fn(&Parts, &Breaker, Command) -> Result<(), Denied> + Send + Sync + 'static,
     ) -> Self {
-        self.authorise = Some(Arc::new(move |parts, breaker, command| {
-            authorise(parts, breaker, command).err().map(IntoResponse::into_response)
-        }));
+        self.authorise = Some(Arc::new(authorise));
+        self
+    }
+
+    /// Refuses requests for other hosts than these, names with or without a port, like
+    /// `localhost` or `admin.internal:8080`. By default none is refused.
+    #[must_use]
+    pub fn hosts(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.hosts = Hosts::new(hosts.into_iter().map(Into::into));
         self
     }
 
     /// The routes, to nest under any path.
     pub fn router<S>(self) -> Router<S> {
+        let hosts = self.hosts.clone();
         Router::new()
             .route("/dashboard", get(dashboard))
             .route("/breakers", get(list))
@@ -153,6 +195,9 @@ impl Admin {
             .route("/control/{command}", post(control_matching))
             .route("/history", get(history))
             .route("/events", get(events))
+            .fallback(async || Refusal::no_route())
+            .method_not_allowed_fallback(async || Refusal::no_method())
+            .layer(middleware::from_fn_with_state(hosts, host::check))
             .with_state(self)
     }
 
@@ -161,9 +206,9 @@ impl Admin {
     }
 
     /// The command of that name, and what authorises it for each breaker.
-    fn command(&self, name: &str, headers: &HeaderMap) -> Result<(Command, &Authorise), Refusal> {
+    fn command(&self, name: &str, request: &Parts) -> Result<(Command, &Authorise), Refusal> {
         let authorise = self.authorise.as_deref().ok_or_else(Refusal::read_only)?;
-        refusal::check_site(headers)?;
+        host::check_site(request)?;
         let command = Command::named(name).ok_or_else(|| Refusal::no_command(name))?;
         Ok((command, authorise))
     }
@@ -185,72 +230,116 @@ async fn dashboard() -> impl IntoResponse {
 /// The query of an address.
 type Asked<T> = Result<Query<T>, QueryRejection>;
 
+/// A part of an address.
+type Named<T> = Result<Path<T>, PathRejection>;
+
 #[derive(Deserialize)]
 struct Selection {
-    #[serde(default = "Selection::all")]
+    #[serde(default = "all")]
     matching: String,
 }
 
-impl Selection {
-    fn all() -> String {
-        "*".to_owned()
-    }
+#[derive(Deserialize)]
+struct Listing {
+    #[serde(default = "all")]
+    matching: String,
+    closed: Option<bool>,
+    after: Option<String>,
+    limit: Option<usize>,
 }
 
-async fn list(
-    State(admin): State<Admin>,
-    asked: Asked<Selection>,
-) -> Result<Json<Listed>, Refusal> {
-    let Query(Selection { matching }) = asked?;
-    let commands = if admin.authorise.is_some() { Command::WITHOUT_ARGUMENT } else { &[] };
-    let breakers = admin.registry.matching(&matching);
-    Ok(Json(Listed::new(admin.history.since(), commands, &breakers)))
+fn all() -> String {
+    "*".to_owned()
 }
 
-async fn one(State(admin): State<Admin>, Path(name): Path<String>) -> Result<Json<One>, Refusal> {
-    Ok(Json(One::of(&admin.find(&name)?)))
+async fn list(State(admin): State<Admin>, asked: Asked<Listing>) -> Result<Json<Listed>, Refusal> {
+    let Query(Listing { matching, closed, after, limit }) = asked?;
+    let mut breakers = admin.registry.that_match(&Pattern::new(&matching)?);
+    let in_all = breakers.len();
+    let is_closed = |breaker: &Breaker| breaker.phase() == Phase::Closed;
+    let not_closed = breakers.iter().filter(|breaker| !is_closed(breaker)).count();
+    breakers.retain(|breaker| {
+        let is_after = after.as_ref().is_none_or(|after| **breaker.name() > **after);
+        is_after && closed.is_none_or(|closed| closed == is_closed(breaker))
+    });
+    let limit = limit.unwrap_or(MOST_LISTED).clamp(1, MOST_LISTED);
+    let has_more = breakers.len() > limit;
+    breakers.truncate(limit);
+    Ok(Json(Listed {
+        at_unix_ms: unix_ms(SystemTime::now()),
+        remembered_since_unix_ms: unix_ms(admin.history.since()),
+        commands: if admin.authorise.is_some() { Command::WITHOUT_ARGUMENT } else { &[] },
+        in_all,
+        not_closed,
+        next: breakers.last().filter(|_| has_more).map(|last| last.name().to_string()),
+        unmatched: admin.registry.unmatched().iter().map(ToString::to_string).collect(),
+        breakers: breakers.iter().map(Summary::of).collect(),
+    }))
+}
+
+async fn one(State(admin): State<Admin>, name: Named<String>) -> Result<Json<One>, Refusal> {
+    Ok(Json(One::of(&admin.find(&name?)?)))
 }
 
 async fn control(
     State(admin): State<Admin>,
-    Path((name, command)): Path<(String, String)>,
+    named: Named<(String, String)>,
     request: Parts,
-) -> Result<Json<One>, Response> {
-    let find = || {
-        let (command, authorise) = admin.command(&command, &request.headers)?;
-        Ok::<_, Refusal>((command, authorise, admin.find(&name)?))
-    };
-    let (command, authorise, breaker) = find().map_err(IntoResponse::into_response)?;
-    if let Some(answer) = authorise(&request, &breaker, command) {
-        return Err(answer);
-    }
-    breaker.command(command).map_err(|error| Refusal::illegal(error).into_response())?;
+) -> Result<Json<One>, Refusal> {
+    let Path((name, command)) = named?;
+    let (command, authorise) = admin.command(&command, &request)?;
+    let breaker = admin.find(&name)?;
+    authorise(&request, &breaker, command)?;
+    breaker.command(command).map_err(Refusal::illegal)?;
     Ok(Json(One::of(&breaker)))
 }
 
 /// The pattern is required, so that no request opens all breakers by mistake.
 #[derive(Deserialize)]
-struct Pattern {
+struct Required {
     matching: String,
 }
 
 async fn control_matching(
     State(admin): State<Admin>,
-    Path(command): Path<String>,
-    asked: Asked<Pattern>,
+    command: Named<String>,
+    asked: Asked<Required>,
     request: Parts,
 ) -> Result<(StatusCode, Json<Controlled>), Refusal> {
-    let (command, authorise) = admin.command(&command, &request.headers)?;
-    let Query(Pattern { matching }) = asked?;
-    let control = |breaker: &Breaker| match authorise(&request, breaker, command) {
-        Some(answer) => Err(Refusal::unauthorised(answer.status())),
-        None => breaker.command(command).map_err(Refusal::illegal),
+    let (command, authorise) = admin.command(&command?, &request)?;
+    let Query(Required { matching }) = asked?;
+    let pattern = Pattern::new(&matching)?;
+    let breakers = admin.registry.that_match(&pattern);
+    let denied: Vec<_> =
+        breakers.iter().map(|breaker| authorise(&request, breaker, command).err()).collect();
+    let may_later = || authorise(&request, &admin.registry.stand_in(&pattern), command).is_ok();
+    let later = !breakers.is_empty()
+        && denied.iter().all(Option::is_none)
+        && later(command)
+            .is_some_and(|mode| may_later() && admin.registry.set_mode(&matching, mode).is_ok());
+    let control = |(breaker, denied): (&Breaker, Option<Denied>)| {
+        let refusal = match denied {
+            Some(denied) => Some(denied.into()),
+            None => breaker.command(command).map_err(Refusal::illegal).err(),
+        };
+        Answer::new(breaker, refusal)
     };
-    let breakers = admin.registry.matching(&matching);
-    let each = breakers.iter().map(|breaker| Answer::new(breaker, control(breaker).err()));
-    let controlled = Controlled { breakers: each.collect() };
+    let breakers = breakers.iter().zip(denied).map(control).collect();
+    let controlled = Controlled { later, breakers };
     let status = controlled.status().ok_or_else(|| Refusal::no_match(&matching))?;
     Ok((status, Json(controlled)))
+}
+
+/// The mode of breakers that are built after the command, or none to follow the settings,
+/// if it is a command that concerns them.
+const fn later(command: Command) -> Option<Option<Mode>> {
+    match command {
+        Command::Reset => Some(None),
+        Command::ForceOpen => Some(Some(Mode::ForcedOpen)),
+        Command::Disable => Some(Some(Mode::Disabled)),
+        Command::MetricsOnly => Some(Some(Mode::MetricsOnly)),
+        Command::Trip | Command::TripFor(_) | Command::HalfOpen => None,
+    }
 }
 
 async fn history(
@@ -258,7 +347,7 @@ async fn history(
     asked: Asked<Selection>,
 ) -> Result<Json<Remembered>, Refusal> {
     let Query(Selection { matching }) = asked?;
-    let matching = WildMatch::new(&matching);
+    let matching = Pattern::new(&matching)?;
     Ok(Json(Remembered::new(&admin.history.all(), |name| matching.matches(name))))
 }
 

@@ -11,6 +11,8 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
+#[cfg(feature = "registry")]
+use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use microbreaker::{Command, IllegalTransition, Phase};
@@ -20,7 +22,9 @@ use crate::engine::Engine;
 use crate::engine::versions::Engines;
 use crate::engine::watch::Watch;
 use crate::error::Rejected;
-use crate::settings::{SettingError, Settings};
+#[cfg(feature = "registry")]
+use crate::settings;
+use crate::settings::{Mode, SettingError, Settings};
 use crate::snapshot::Snapshot;
 use crate::telemetry::event::Event;
 use crate::telemetry::{Reporter, Telemetry};
@@ -55,6 +59,10 @@ impl Reporter for Inner {
     fn snapshot(&self) -> Snapshot {
         self.engines.in_use().status().snapshot().into()
     }
+
+    fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
 }
 
 // A panic leaves nothing half done. The compiler cannot see that through the
@@ -65,6 +73,7 @@ impl RefUnwindSafe for Breaker {}
 impl Breaker {
     fn new(
         settings: Settings,
+        mode: Mode,
         seed: Option<u32>,
         clock: SharedClock,
         telemetry: Telemetry,
@@ -74,6 +83,10 @@ impl Breaker {
         let watch = Watch::new(telemetry.clone());
         let engine = Engine::new(&settings, seed, clock.clone(), watch)?;
         let engines = Engines::new(settings, engine, telemetry.series.measures_durations());
+        if mode != Mode::Closed {
+            // It begins in this mode, so there is nobody to tell yet.
+            _ = engines.command(mode.command());
+        }
         let breaker = Self(Arc::new(Inner { engines, telemetry, clock, seed }));
         breaker.0.telemetry.attach(Arc::<Inner>::downgrade(&breaker.0));
         Ok(breaker)
@@ -159,10 +172,22 @@ impl Breaker {
         &self.0
     }
 
-    /// Whether there is a handle beside this one.
+    /// Enters `mode`. A breaker that works for real already is left as it is.
+    #[cfg(feature = "registry")]
+    pub(crate) fn enter(&self, mode: Mode) {
+        if mode != Mode::Closed || !settings::mode::works(self.phase()) {
+            _ = self.command(mode.command());
+        }
+    }
+
+    /// Whether there is a handle beside this one. If not, what was done by way of others
+    /// can be seen.
     #[cfg(feature = "registry")]
     pub(crate) fn is_held(&self) -> bool {
-        Arc::strong_count(&self.0) > 1
+        let is_held = Arc::strong_count(&self.0) > 1;
+        // Acquire: pairs with the release when another handle is dropped.
+        fence(Ordering::Acquire);
+        is_held
     }
 
     /// Publishes metrics a last time, if they ever were.

@@ -67,6 +67,8 @@ pub use self::snapshot::Snapshot;
 #[cfg(feature = "counts")]
 pub use self::telemetry::counts::Counts;
 pub use self::telemetry::event::{Event, EventKind};
+#[cfg(feature = "metrics")]
+pub use self::telemetry::series::Label;
 #[cfg(feature = "stream")]
 pub use self::telemetry::stream::{Events, Missed};
 #[cfg(feature = "tower")]

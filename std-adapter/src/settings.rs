@@ -3,6 +3,9 @@
 mod config;
 mod error;
 mod explain;
+pub(crate) mod mode;
+#[cfg(any(feature = "registry", feature = "serde"))]
+pub(crate) mod pattern;
 pub(crate) mod window;
 
 use std::time::Duration;
@@ -10,6 +13,7 @@ use std::time::Duration;
 pub use microbreaker::{AfterProbeTimeout, Leak, LeakError};
 
 pub use self::error::SettingError;
+pub use self::mode::Mode;
 
 /// The buckets of a time-based window, which forgets one at a time.
 pub(crate) const BUCKETS: u32 = 10;
@@ -21,7 +25,7 @@ macro_rules! all_settings {
             consecutive_failures consecutive_within_window failures_in_window failure_rate
             failure_ratio slow_rate slow_ratio slow_after leaky_bucket min_calls last_calls within striped
             open_for backoff jitter probes reuse_probes_until successes probe_rate_after
-            probe_timeout longest_half_open after_probe_timeout ramp abandoned
+            probe_timeout longest_half_open after_probe_timeout ramp abandoned mode
         }
     };
 }
@@ -82,6 +86,11 @@ pub struct Settings {
     pub after_probe_timeout: Option<AfterProbeTimeout>,
     pub ramp: Option<Ramp>,
     pub abandoned: Option<Abandoned>,
+    pub mode: Option<Mode>,
+    /// Names of settings to leave unset, although what these settings are put
+    /// [`over`](Self::over) may set them.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
+    pub unset: Vec<String>,
 }
 
 /// Longer waits after each failed recovery.
@@ -164,18 +173,29 @@ pub struct Ramp {
 }
 
 impl Settings {
-    /// These settings, filled up from `others` where nothing is set. The window is one
-    /// setting: if these set a window, nothing of it comes from `others`. So are a rate
-    /// and the ratio that says the same exactly.
+    /// These settings, filled up from `others` where nothing is set or
+    /// [`unset`](Self#structfield.unset). The window is one setting: if these set a
+    /// window, nothing of it comes from `others`. So are a rate and the ratio that says
+    /// the same exactly.
     #[must_use]
     pub fn over(&self, others: &Self) -> Self {
         let has_window = self.last_calls.is_some() || self.within.is_some();
+        let unsets = |setting| self.unset.iter().any(|unset| unset == setting);
         macro_rules! first {
             ($($field:ident)+) => {
-                Self { $($field: self.$field.clone().or_else(|| others.$field.clone()),)+ }
+                Self {
+                    $($field: match &self.$field {
+                        None if unsets(stringify!($field)) => None,
+                        None => others.$field.clone(),
+                        set => set.clone(),
+                    },)+
+                    unset: self.unset.clone(),
+                }
             };
         }
         let mut first = all_settings!(first);
+        let more = others.unset.iter().filter(|unset| !self.sets(unset) && !unsets(unset));
+        first.unset.extend(more.cloned());
         if has_window {
             (first.last_calls, first.within) = (self.last_calls, self.within);
             first.striped = self.striped;
@@ -190,17 +210,33 @@ impl Settings {
     }
 
     /// Whether `setting`, named as in [`SettingError`], is set.
-    #[cfg(feature = "serde")]
     pub(crate) fn sets(&self, setting: &str) -> bool {
         let (group, _) = setting.split_once('.').unwrap_or((setting, ""));
         macro_rules! any {
             ($($field:ident)+) => {
                 match group {
+                    "unset" => !self.unset.is_empty(),
                     $(stringify!($field) => self.$field.is_some(),)+
                     _ => false,
                 }
             };
         }
         all_settings!(any)
+    }
+
+    /// Checks that `unset` names settings, and none that is set.
+    fn check_unset(&self) -> Result<(), SettingError> {
+        macro_rules! names {
+            ($($field:ident)+) => { [$(stringify!($field)),+] };
+        }
+        let names = all_settings!(names);
+        let is_wrong = |unset: &&String| !names.contains(&unset.as_str()) || self.sets(unset);
+        match self.unset.iter().find(is_wrong) {
+            None => Ok(()),
+            Some(unset) => {
+                let allowed = format!("names of settings that are not set: {}", names.join(", "));
+                Err(SettingError { setting: "unset", value: format!("{unset:?}"), allowed })
+            }
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! The settings of many breakers in a file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::engine;
+use crate::settings::pattern::{Pattern, applying};
 use crate::settings::{SettingError, Settings};
 
 /// The settings of many breakers, as in a file: TOML, YAML, JSON, or any other format
@@ -22,10 +25,14 @@ use crate::settings::{SettingError, Settings};
 ///
 /// [breakers.search]
 /// open_for = "5s"
+/// unset = ["backoff"]
 ///
 /// [breakers.payments]
 /// failure_ratio = [1, 200]
 /// last_calls = 1000
+///
+/// [breakers."tenant/*"]
+/// mode = "metrics_only"
 ///
 /// [profiles.production.defaults]
 /// min_calls = 50
@@ -34,8 +41,13 @@ use crate::settings::{SettingError, Settings};
 /// probe_timeout = "never"
 /// ```
 ///
-/// The more specific place takes precedence, for each setting by itself: the breakers of
-/// a profile, then `breakers`, then the `defaults` of the profile, and last `defaults`.
+/// In the keys of `breakers`, `*` stands for any number of characters, and `?` for one. To
+/// a breaker apply the settings under its name and those under the most specific pattern
+/// that matches, the one that spells out most characters.
+///
+/// The more specific place takes precedence, for each setting by itself: a name, then a
+/// pattern, then the `defaults`; and each in a profile before the same outside. `unset`
+/// lists what the more general places may set and this one does not.
 /// Only what excludes each other is one setting: `last_calls`, and `within` with `striped`;
 /// `failure_rate` and `failure_ratio`; `slow_rate` and `slow_ratio`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -43,9 +55,10 @@ use crate::settings::{SettingError, Settings};
 pub struct SettingsFile {
     /// Settings for all breakers.
     pub defaults: Settings,
-    /// Settings for breakers by name.
+    /// Settings for breakers by name or pattern.
+    #[serde(deserialize_with = "unique")]
     pub breakers: BTreeMap<String, Settings>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "unique")]
     profiles: BTreeMap<String, Profile>,
 }
 
@@ -53,7 +66,36 @@ pub struct SettingsFile {
 #[serde(default, deny_unknown_fields)]
 struct Profile {
     defaults: Settings,
+    #[serde(deserialize_with = "unique")]
     breakers: BTreeMap<String, Settings>,
+}
+
+/// A map from a format that leaves it to the reader to refuse a key that is there twice.
+fn unique<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<BTreeMap<String, T>, D::Error> {
+    struct Unique<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Unique<T> {
+        type Value = BTreeMap<String, T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
+            let mut map = BTreeMap::new();
+            while let Some((key, value)) = from.next_entry::<String, T>()? {
+                if map.contains_key(&key) {
+                    return Err(A::Error::custom(format_args!("{key:?} is there twice")));
+                }
+                map.insert(key, value);
+            }
+            Ok(map)
+        }
+    }
+
+    from.deserialize_map(Unique(PhantomData))
 }
 
 /// Something in a settings file is wrong.
@@ -79,8 +121,10 @@ impl SettingsFile {
     ///
     /// # Errors
     ///
-    /// The first problem, and where it is: an unknown name, a value of the wrong type or
-    /// out of range, or settings that cannot work together.
+    /// The first problem, and where it is: an unknown name of a setting, a key that is
+    /// there twice, a value of the wrong type or out of range, or settings that cannot work
+    /// together. A name of no breaker is no error: see
+    /// `Registry::unmatched`.
     pub fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Self, SettingsFileError> {
         let read: Self = serde_path_to_error::deserialize(from).map_err(|error| {
             let (path, problem) = (error.path().to_string(), error.inner().to_string());
@@ -114,8 +158,20 @@ impl SettingsFile {
     /// The settings of the breaker `name`, outside of all profiles.
     #[must_use]
     pub fn settings(&self, name: &str) -> Settings {
-        let own = self.breakers.get(name);
-        own.map_or_else(|| self.defaults.clone(), |own| own.over(&self.defaults))
+        Settings { unset: Vec::new(), ..self.merge(&self.keys_for(name)) }
+    }
+
+    fn merge(&self, keys: &[String]) -> Settings {
+        let settings = keys.iter().map(|key| &self.breakers[key]).chain([&self.defaults]);
+        settings.fold(Settings::default(), |all, next| all.over(next))
+    }
+
+    /// The keys of what applies to the breaker `name`, the more specific first.
+    fn keys_for(&self, name: &str) -> Vec<String> {
+        let patterns = self.breakers.keys().filter_map(|key| Pattern::new(key).ok());
+        let patterns: BTreeSet<_> = patterns.collect();
+        let applying = applying(patterns.iter().map(|pattern| (pattern, ())), name);
+        applying.map(|(pattern, ())| pattern.text().to_string()).collect()
     }
 
     fn with(&self, profile: Option<&Profile>) -> Self {
@@ -134,22 +190,35 @@ impl SettingsFile {
     /// Checks every breaker in a profile. `prefix` begins the paths into the profile.
     fn check(&self, prefix: &str, profile: Option<&Profile>) -> Result<(), SettingsFileError> {
         let merged = self.with(profile);
-        for name in merged.breakers.keys() {
-            let layers = [
-                (profile.and_then(|it| it.breakers.get(name)), format!("{prefix}breakers.{name}")),
-                (self.breakers.get(name), format!("breakers.{name}")),
-                (profile.map(|it| &it.defaults), format!("{prefix}defaults")),
-                (Some(&self.defaults), "defaults".to_owned()),
-            ];
-            engine::check(&merged.settings(name)).map_err(|error| located(error, &layers))?;
+        let defaults = [
+            (profile.map(|it| &it.defaults), format!("{prefix}defaults")),
+            (Some(&self.defaults), "defaults".to_owned()),
+        ];
+        for key in merged.breakers.keys() {
+            let pattern = Pattern::new(key).map_err(|error| SettingsFileError {
+                path: format!("{prefix}breakers.{key}"),
+                problem: format!(
+                    "the {} is {}, but must be {}",
+                    error.setting, error.value, error.allowed
+                ),
+            })?;
+            // What applies to names that a pattern matches is itself and the defaults.
+            let keys = if pattern.is_name() { merged.keys_for(key) } else { vec![key.clone()] };
+            let places = keys.iter().flat_map(|key| {
+                [
+                    (
+                        profile.and_then(|it| it.breakers.get(key)),
+                        format!("{prefix}breakers.{key}"),
+                    ),
+                    (self.breakers.get(key), format!("breakers.{key}")),
+                ]
+            });
+            let places: Vec<_> = places.chain(defaults.clone()).collect();
+            engine::check(&merged.merge(&keys)).map_err(|error| located(error, &places))?;
         }
         // A file that names every breaker needs no defaults.
         if merged.defaults != Settings::default() || merged.breakers.is_empty() {
-            let layers = [
-                (profile.map(|it| &it.defaults), format!("{prefix}defaults")),
-                (Some(&self.defaults), "defaults".to_owned()),
-            ];
-            engine::check(&merged.defaults).map_err(|error| located(error, &layers))?;
+            engine::check(&merged.defaults).map_err(|error| located(error, &defaults))?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 #[cfg_attr(not(feature = "counts"), path = "telemetry/off/counts.rs")]
 pub(crate) mod counts;
+pub(crate) mod deferred;
 pub(crate) mod event;
 pub(crate) mod listeners;
 #[cfg_attr(not(feature = "tracing"), path = "telemetry/off/log.rs")]
@@ -45,6 +46,9 @@ pub(crate) struct Telemetry {
 pub(crate) trait Reporter: Send + Sync {
     /// The breaker now.
     fn snapshot(&self) -> Snapshot;
+
+    /// Its telemetry.
+    fn telemetry(&self) -> &Telemetry;
 }
 
 impl Telemetry {
@@ -70,11 +74,24 @@ impl Telemetry {
         let Some(breaker) = self.breaker.get().and_then(Weak::upgrade) else { return };
         let event =
             Event { name: self.name.clone(), at, kind, cause, snapshot: breaker.snapshot() };
-        self.log.event(&event);
-        self.series.event(&event);
-        self.listeners.tell(&event);
-        if let Some(registry) = &self.of_registry {
-            registry.tell(&event);
+        if let Some((breaker, event)) = deferred::defer(breaker, event) {
+            breaker.telemetry().deliver(&event);
         }
+    }
+
+    fn deliver(&self, event: &Event) {
+        self.log.event(event);
+        self.series.event(event);
+        self.listeners.tell(event);
+        if let Some(registry) = &self.of_registry {
+            registry.tell(event);
+        }
+    }
+}
+
+/// With its last handle a breaker leaves the metrics.
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        self.series.withdraw(&self.name, &self.counters);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use microbreaker_std::clock::PausedClock;
+use microbreaker_std::settings::Mode;
 use microbreaker_std::{Breaker, Builder, Phase, Registry, Reloaded, Settings};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -296,4 +297,236 @@ fn one_listener_hears_of_all_breakers() {
     registry.get("users").trip();
     registry.get("orders").trip();
     assert_eq!(*heard.lock().unwrap(), ["users".into(), "orders".into()]);
+}
+
+#[test]
+fn an_operators_word_survives_eviction() {
+    let (registry, clock) = registry();
+    let registry = registry.most_idle(1_000);
+    registry.get("forced").force_open();
+    registry.get("disabled").disable();
+    registry.get("watched").metrics_only();
+    for n in 0..3_000 {
+        let _ = registry.get(&n.to_string());
+        clock.advance(Duration::from_millis(1));
+    }
+    registry.evict_idle(Duration::ZERO);
+    assert_eq!(names(&registry.list()), ["disabled", "forced", "watched"]);
+    assert_eq!(registry.get("forced").phase(), Phase::ForcedOpen);
+    assert_eq!(registry.get("disabled").phase(), Phase::Disabled);
+    assert_eq!(registry.get("watched").phase(), Phase::MetricsOnly);
+    registry.get("forced").reset();
+    assert_eq!(registry.evict_idle(Duration::ZERO), 1, "it may go once it is taken back");
+}
+
+#[test]
+fn a_mode_by_pattern_holds_for_breakers_that_are_built_later() {
+    let (registry, _) = registry();
+    let users = registry.get("users/a");
+    registry.set_mode("*", Some(Mode::Disabled)).unwrap();
+    registry.set_mode("users/*", Some(Mode::ForcedOpen)).unwrap();
+    let phases = || ["users/a", "users/b", "orders"].map(|name| registry.get(name).phase());
+    assert_eq!(phases(), [Phase::ForcedOpen, Phase::ForcedOpen, Phase::Disabled]);
+    drop(users);
+    assert_eq!(registry.evict_idle(Duration::ZERO), 3, "they come back the same");
+    assert_eq!(phases(), [Phase::ForcedOpen, Phase::ForcedOpen, Phase::Disabled]);
+    registry.reload(Settings { open_for: Some(SECOND), ..failures(9) }, []).unwrap();
+    assert_eq!(phases(), [Phase::ForcedOpen, Phase::ForcedOpen, Phase::Disabled]);
+
+    registry.set_mode("users/b", Some(Mode::Closed)).unwrap();
+    assert_eq!(phases(), [Phase::ForcedOpen, Phase::Closed, Phase::Disabled]);
+    registry.set_mode("users/*", None).unwrap();
+    assert_eq!(phases(), [Phase::Closed, Phase::Closed, Phase::Disabled], "not as `*` says");
+    registry.set_mode("*", None).unwrap();
+    assert_eq!(phases(), [Phase::Closed; 3]);
+    assert_eq!(registry.get("new").phase(), Phase::Closed);
+}
+
+#[test]
+fn the_latest_mode_holds_whatever_its_pattern() {
+    let (registry, _) = registry();
+    registry.set_mode("users/a", Some(Mode::ForcedOpen)).unwrap();
+    registry.set_mode("?????/*", Some(Mode::Disabled)).unwrap();
+    registry.set_mode("*a", Some(Mode::MetricsOnly)).unwrap();
+    assert_eq!(registry.get("users/a").phase(), Phase::MetricsOnly);
+    assert_eq!(registry.get("users/b").phase(), Phase::Disabled);
+    registry.set_mode("*/a", None).unwrap();
+    assert_eq!(registry.get("users/a").phase(), Phase::Closed);
+    assert_eq!(registry.get("a").phase(), Phase::MetricsOnly);
+}
+
+#[test]
+fn a_mode_leaves_an_operators_later_word_on_one_breaker() {
+    let (registry, _) = registry();
+    registry.set_mode("*", Some(Mode::Disabled)).unwrap();
+    registry.get("users").reset();
+    assert_eq!(registry.evict_idle(Duration::ZERO), 0, "it would come back disabled");
+    assert_eq!(registry.get("users").phase(), Phase::Closed);
+}
+
+#[test]
+fn an_open_breaker_stays_open_when_its_mode_is_to_be_closed() {
+    let (registry, _) = registry();
+    registry.get("users").trip();
+    registry.set_mode("*", Some(Mode::Closed)).unwrap();
+    assert_eq!(registry.get("users").phase(), Phase::Open);
+}
+
+#[test]
+fn settings_can_set_a_mode() {
+    let (registry, _) = registry();
+    let disabled = Settings { mode: Some(Mode::Disabled), ..Settings::default() };
+    let users = registry.get("users/a");
+    registry.override_settings("users/*", disabled.clone()).unwrap();
+    assert_eq!(
+        (users.phase(), registry.get("users/b").phase()),
+        (Phase::Disabled, Phase::Disabled)
+    );
+    registry.set_mode("users/*", Some(Mode::MetricsOnly)).unwrap();
+    assert_eq!(users.phase(), Phase::MetricsOnly, "an operator's word comes first");
+    registry.set_mode("*", None).unwrap();
+    assert_eq!(users.phase(), Phase::Disabled);
+    registry.override_settings("users/*", Settings::default()).unwrap();
+    assert_eq!(users.phase(), Phase::Closed);
+    assert_eq!(
+        Breaker::builder("a").settings(disabled.over(users.settings())).build().unwrap().phase(),
+        Phase::Disabled
+    );
+}
+
+/// Or a listener that asks the registry for a breaker would wait for itself.
+#[test]
+fn a_listener_may_use_the_registry_while_a_mode_is_set() {
+    let (registry, _) = registry();
+    let (of_listener, heard) = (registry.clone(), Arc::new(Mutex::new(Vec::new())));
+    let to = heard.clone();
+    registry.on_event(move |event| {
+        let new = of_listener.get("new").phase();
+        of_listener.override_settings("newer", failures(2)).unwrap();
+        to.lock().unwrap().push((event.snapshot.phase, new));
+    });
+    let _ = (registry.get("a"), registry.get("b"));
+    registry.set_mode("?", Some(Mode::ForcedOpen)).unwrap();
+    assert_eq!(*heard.lock().unwrap(), [(Phase::ForcedOpen, Phase::Closed); 2]);
+}
+
+#[test]
+fn what_is_built_in_a_mode_tells_nobody() {
+    let (registry, _) = registry();
+    let heard = Arc::new(AtomicBool::new(false));
+    let to = heard.clone();
+    registry.on_event(move |_| to.store(true, Ordering::Relaxed));
+    registry.set_mode("*", Some(Mode::ForcedOpen)).unwrap();
+    let _ = registry.get("users");
+    assert!(!heard.load(Ordering::Relaxed));
+}
+
+/// Otherwise live breakers lose their windows to dead names, and a host that fails is never
+/// refused.
+#[test]
+fn an_opening_long_over_and_long_unasked_is_idle() {
+    let (registry, clock) = registry();
+    let registry = registry.most_idle(100);
+    for n in 0..100 {
+        registry.get(&format!("dead/{n}")).trip();
+    }
+    clock.advance(3_600 * SECOND);
+    for n in 0..50 {
+        let live = registry.get(&format!("live/{n}"));
+        let _ = live.call(|| Err::<(), _>(()));
+        clock.advance(SECOND);
+    }
+    let live = registry.matching("live/*");
+    assert_eq!(live.len(), 50);
+    assert!(live.iter().all(|it| it.snapshot().consecutive_failures == 1), "they forgot nothing");
+    drop(live);
+    let rest = registry.list().len();
+    registry.get("short").trip();
+    registry.get("long").trip_for(70 * SECOND);
+    clock.advance(60 * SECOND);
+    assert_eq!(registry.evict_idle(60 * SECOND), rest + 1, "all but what is still open");
+    assert_eq!(names(&registry.list()), ["long"]);
+    clock.advance(10 * SECOND);
+    assert_eq!(registry.evict_idle(60 * SECOND), 1);
+}
+
+/// Otherwise names that fail on purpose could keep all others from ever tripping.
+#[test]
+fn open_breakers_leave_room_for_others() {
+    let (registry, clock) = registry();
+    let registry = registry.most_idle(100);
+    for n in 0..100 {
+        registry.get(&format!("open/{n:02}")).trip_for(3_600 * SECOND);
+        clock.advance(SECOND);
+    }
+    for _ in 0..3 {
+        for n in 0..40 {
+            let _ = registry.get(&format!("live/{n}")).call(|| Err::<(), _>(()));
+            clock.advance(SECOND);
+        }
+    }
+    let live = registry.matching("live/*");
+    assert_eq!(live.len(), 40);
+    assert!(live.iter().all(|it| it.phase() != Phase::Closed), "three failures in a row");
+    let kept = registry.find("open/99").map(|it| it.phase());
+    assert_eq!(kept, Some(Phase::Open), "the latest");
+    assert!(registry.find("open/00").is_none(), "the one least recently asked for");
+}
+
+#[test]
+fn long_names_and_patterns_are_bounded() {
+    let (registry, _) = registry();
+    let long = "x".repeat(60_000);
+    registry.get(&long).trip();
+    assert_eq!(registry.get(&long).phase(), Phase::Open, "the same");
+    assert!(registry.find(&long).unwrap().name().len() <= 256);
+    assert_eq!(registry.get(&(long.clone() + "y")).phase(), Phase::Closed, "another");
+    assert_eq!(registry.remove(&long).unwrap().phase(), Phase::Open);
+    assert!(registry.insert(template(&PausedClock::new())).is_ok());
+    let error = registry.insert(Breaker::builder(&*long).settings(failures(3)).open_for(SECOND));
+    assert!(error.unwrap_err().to_string().ends_with("must be at most 256 bytes long"));
+    let stars = "*".repeat(300);
+    assert_eq!(registry.matching(&stars).len(), 0);
+    for error in [
+        registry.set_mode(&stars, None).unwrap_err(),
+        registry.override_settings(&stars, failures(3)).unwrap_err(),
+        registry.reload(failures(3), [(stars.clone(), failures(3))]).unwrap_err(),
+    ] {
+        assert_eq!(
+            error.problem.to_string(),
+            "pattern is 300 bytes, but must be at most 256 bytes"
+        );
+    }
+}
+
+/// Two patterns that work alone may not work together.
+#[test]
+fn no_breaker_is_built_from_settings_that_were_not_checked() {
+    let (registry, _) = registry();
+    let by_count = Settings { last_calls: Some(5), ..Settings::default() };
+    let needs_more = Settings {
+        failure_rate: Some(50),
+        last_calls: Some(20),
+        min_calls: Some(10),
+        ..Settings::default()
+    };
+    registry.override_settings("users/*", by_count.clone()).unwrap();
+    registry.override_settings("*/abcdefg", needs_more.clone()).unwrap();
+    assert_eq!(registry.get("users/abcdefg").settings().min_calls, Some(10));
+    let less = Settings { min_calls: Some(7), failure_rate: Some(50), ..Settings::default() };
+    assert!(registry.override_settings("users/b", less.clone()).is_err(), "5 calls are too few");
+    registry.override_settings("orders", Settings { last_calls: Some(9), ..less }).unwrap();
+    assert!(
+        registry
+            .override_settings(
+                "orders",
+                Settings {
+                    last_calls: Some(5),
+                    min_calls: Some(7),
+                    failure_rate: Some(50),
+                    ..by_count
+                }
+            )
+            .is_err()
+    );
 }

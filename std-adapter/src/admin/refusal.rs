@@ -1,24 +1,44 @@
 //! Answers to requests that are refused.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use microbreaker::{Command, IllegalTransition};
 use serde::Serialize;
+
+use super::denied::Denied;
+use crate::settings::SettingError;
 
 /// What was wrong, and what is allowed.
 #[derive(Debug, Serialize)]
 pub(super) struct Refusal {
     #[serde(skip)]
     pub(super) status: StatusCode,
+    #[serde(skip)]
+    challenge: Option<HeaderValue>,
     error: String,
     allowed: String,
 }
 
 impl Refusal {
-    fn new(status: StatusCode, error: impl Into<String>, allowed: impl Into<String>) -> Self {
-        Self { status, error: error.into(), allowed: allowed.into() }
+    pub(super) fn new(
+        status: StatusCode,
+        error: impl Into<String>,
+        allowed: impl Into<String>,
+    ) -> Self {
+        Self { status, challenge: None, error: error.into(), allowed: allowed.into() }
+    }
+
+    pub(super) fn no_route() -> Self {
+        let allowed = "the routes that the documentation of Admin lists";
+        Self::new(StatusCode::NOT_FOUND, "there is nothing at this address", allowed)
+    }
+
+    pub(super) fn no_method() -> Self {
+        let error = "the method is not allowed here";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, error, "GET to read, POST to control")
     }
 
     pub(super) fn no_breaker(name: &str) -> Self {
@@ -43,10 +63,6 @@ impl Refusal {
         Self::new(StatusCode::FORBIDDEN, error, "GET only; Admin::control switches it on")
     }
 
-    pub(super) fn unauthorised(status: StatusCode) -> Self {
-        Self::new(status, "the request may not do this", "what Admin::control lets it do")
-    }
-
     pub(super) fn illegal(error: IllegalTransition) -> Self {
         let allowed = "half-open while it is open, forced open or half-open";
         Self::new(StatusCode::CONFLICT, error.to_string(), allowed)
@@ -59,27 +75,29 @@ impl From<QueryRejection> for Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        (self.status, Json(self)).into_response()
+impl From<PathRejection> for Refusal {
+    fn from(wrong: PathRejection) -> Self {
+        Self::new(wrong.status(), wrong.body_text(), "names in UTF-8, percent-encoded")
     }
 }
 
-/// Refuses requests from pages of other sites: such a page could make the browser of a
-/// user who may control breakers send them. Browsers say where a request comes from.
-/// Other clients say nothing, and need no protection.
-pub(super) fn check_site(headers: &HeaderMap) -> Result<(), Refusal> {
-    let text = |name: &str| Some(headers.get(name)?.to_str().unwrap_or("unreadable"));
-    let own = match (text("sec-fetch-site"), text("origin")) {
-        (Some(site), _) => matches!(site, "same-origin" | "none"),
-        (None, Some(origin)) => {
-            origin.split_once("://").is_some_and(|(_, site)| Some(site) == text("host"))
-        }
-        (None, None) => true,
-    };
-    if own {
-        return Ok(());
+impl From<SettingError> for Refusal {
+    fn from(wrong: SettingError) -> Self {
+        let error = format!("{} is {}", wrong.setting, wrong.value);
+        Self::new(StatusCode::BAD_REQUEST, error, wrong.allowed)
     }
-    let error = "the request comes from a page of another site";
-    Err(Refusal::new(StatusCode::FORBIDDEN, error, "pages of this site, and what is no browser"))
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        let Denied { status, challenge, reason } = denied;
+        Self { challenge, ..Self::new(status, reason, "what Admin::control lets it do") }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(mut self) -> Response {
+        let challenge = self.challenge.take().map(|challenge| [(WWW_AUTHENTICATE, challenge)]);
+        (self.status, challenge, Json(self)).into_response()
+    }
 }

@@ -14,32 +14,21 @@ use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 use crate::telemetry::event::{Event, EventKind};
 
-/// Breakers now, and the commands that they take.
+/// Some breakers now, and what there is beside.
 #[derive(Serialize)]
 pub(super) struct Listed {
-    at_unix_ms: u64,
-    remembered_since_unix_ms: u64,
-    commands: &'static [Command],
-    breakers: Vec<Summary>,
-}
-
-impl Listed {
-    pub(super) fn new(
-        since: SystemTime,
-        commands: &'static [Command],
-        breakers: &[Breaker],
-    ) -> Self {
-        Self {
-            at_unix_ms: unix_ms(SystemTime::now()),
-            remembered_since_unix_ms: unix_ms(since),
-            commands,
-            breakers: breakers.iter().map(Summary::of).collect(),
-        }
-    }
+    pub(super) at_unix_ms: u64,
+    pub(super) remembered_since_unix_ms: u64,
+    pub(super) commands: &'static [Command],
+    pub(super) in_all: usize,
+    pub(super) not_closed: usize,
+    pub(super) next: Option<String>,
+    pub(super) unmatched: Vec<String>,
+    pub(super) breakers: Vec<Summary>,
 }
 
 /// A time as JSON: milliseconds since 1970.
-fn unix_ms(at: SystemTime) -> u64 {
+pub(super) fn unix_ms(at: SystemTime) -> u64 {
     unix(at).as_millis() as u64
 }
 
@@ -96,6 +85,8 @@ impl One {
 /// The results of a command to several breakers.
 #[derive(Serialize)]
 pub(super) struct Controlled {
+    /// Whether it holds for breakers that are built later.
+    pub(super) later: bool,
     pub(super) breakers: Vec<Answer>,
 }
 

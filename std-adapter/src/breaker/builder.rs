@@ -9,11 +9,11 @@ use super::Breaker;
 use crate::clock::SharedClock;
 use crate::engine;
 use crate::error::BuildError;
-use crate::settings::{Abandoned, Backoff, Leak, ProbeTimeout, Ramp, Settings};
+use crate::settings::{Abandoned, Backoff, Leak, Mode, ProbeTimeout, Ramp, Settings};
 use crate::telemetry::Telemetry;
 use crate::telemetry::event::Event;
 use crate::telemetry::listeners::Listeners;
-use crate::telemetry::series::Series;
+use crate::telemetry::series::{Reported, Series};
 
 /// Builds a [`Breaker`]: call setters, then [`build`](Self::build).
 ///
@@ -61,6 +61,9 @@ pub struct Builder {
     pub(crate) listeners: Listeners,
     pub(crate) of_registry: Option<Arc<Listeners>>,
     pub(crate) measures_durations: bool,
+    /// The mode that an operator has set, which takes precedence over the settings.
+    pub(crate) ordered: Option<Mode>,
+    pub(crate) reported: Reported,
 }
 
 /// Setters that only store a value.
@@ -91,6 +94,8 @@ impl Builder {
             listeners: Listeners::default(),
             of_registry: None,
             measures_durations: false,
+            ordered: None,
+            reported: Reported::default(),
         }
     }
 
@@ -133,8 +138,8 @@ impl Builder {
         striped: bool;
         /// Refuses for this long after a trip, 1 ms to 24.8 days.
         open_for: Duration;
-        /// Lengthens each wait by a random share of it, up to this: 1 to 100
-        /// percent. So a fleet does not retry all at once. Each breaker draws its
+        /// Lengthens each wait by a random share of it, up to this: 0 (the default) to
+        /// 100 percent. So a fleet does not retry all at once. Each breaker draws its
         /// own shares, unless it has a [`jitter_seed`](Self::jitter_seed).
         jitter: u32;
         /// Admits at most this many probes while half-open, 1 (the default) to 31,
@@ -159,6 +164,10 @@ impl Builder {
         /// default as nothing. [`Abandoned::ByTime`] needs
         /// [`slow_after`](Self::slow_after).
         abandoned: Abandoned;
+        /// How the breaker works from the start: by default closed, ready to trip. Commands
+        /// change that, and [`Breaker::reload`] does not; a registry enters a mode that has
+        /// changed.
+        mode: Mode;
     }
 
     /// [`failure_rate`](Self::failure_rate) as an exact ratio: at least `part` of `whole`
@@ -232,21 +241,27 @@ impl Builder {
         self
     }
 
-    /// Builds the breaker, closed.
+    /// Builds the breaker, closed unless [`mode`](Self::mode) says otherwise.
     ///
     /// # Errors
     ///
     /// The first setting that cannot work, with its value and what is allowed.
     pub fn build(self) -> Result<Breaker, BuildError> {
-        let Self { name, settings, seed, clock, listeners, of_registry, measures_durations } = self;
+        let mode = self.begins();
+        let Self { name, settings, seed, clock, listeners, of_registry, .. } = self;
         let clock = clock.map_or_else(
             || SharedClock::suitable(settings.slow_after.is_some()),
             SharedClock::restarted,
         );
-        let series = Series::new(measures_durations);
+        let series = Series::new(self.measures_durations, self.reported);
         let telemetry = Telemetry::new(name.clone(), listeners, of_registry, series);
-        let breaker = Breaker::new(settings, seed, clock, telemetry);
+        let breaker = Breaker::new(settings, mode, seed, clock, telemetry);
         breaker.map_err(|problem| BuildError { name, problem })
+    }
+
+    /// The mode in which the breaker begins.
+    pub(crate) fn begins(&self) -> Mode {
+        self.ordered.or(self.settings.mode).unwrap_or_default()
     }
 
     /// Checks the settings as [`build`](Self::build) does, without building a

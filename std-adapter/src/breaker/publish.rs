@@ -2,6 +2,8 @@
 
 #[cfg(any(feature = "counts", feature = "stream"))]
 use super::Breaker;
+#[cfg(feature = "metrics")]
+use crate::telemetry::series::Sums;
 
 #[cfg(feature = "stream")]
 impl Breaker {
@@ -37,7 +39,13 @@ impl Breaker {
     /// Reports the breaker's metrics to the recorder of `metrics`. Call it before each
     /// scrape. In between, calls write nothing that they would have to wait for.
     ///
-    /// Every series has the label `breaker`: the breaker's name.
+    /// Every series has the label `breaker`: the breaker's name, or what its registry
+    /// makes of it. Gauges of a label that several breakers of a registry share are
+    /// published by the registry only.
+    ///
+    /// When the breaker is dropped, or removed from its registry, it is in no phase any
+    /// more: its gauges become 0 or `NaN`. Exporters keep them until their idle time-out,
+    /// if one is set (`idle_timeout` of `metrics-exporter-prometheus`).
     ///
     /// | series | |
     /// |---|---|
@@ -56,11 +64,12 @@ impl Breaker {
     /// method: what it has missed is not reported again.
     pub fn publish_metrics(&self) {
         crate::telemetry::series::describe();
-        self.publish();
+        self.publish(&mut Sums::default());
     }
 
-    pub(crate) fn publish(&self) {
+    pub(crate) fn publish(&self, sums: &mut Sums) {
         let telemetry = &self.inner().telemetry;
-        telemetry.series.publish(&telemetry.name, self.snapshot(), &telemetry.counters);
+        let snapshot = self.snapshot();
+        telemetry.series.publish(&telemetry.name, &snapshot, &telemetry.counters, sums);
     }
 }

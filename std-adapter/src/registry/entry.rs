@@ -27,13 +27,17 @@ impl Entry {
         (!self.leaving.load(Ordering::Relaxed)).then_some(breaker)
     }
 
-    /// Gives out no more handles, unless there is one already. Returns whether it leaves.
-    pub(super) fn leave(&self) -> bool {
+    /// Gives out no more handles, unless there is one already or `may` says no, which is
+    /// asked while there is none. Returns whether it leaves.
+    pub(super) fn leave(&self, may: impl FnOnce() -> bool) -> bool {
+        let stays = Stays(&self.leaving);
         self.leaving.store(true, Ordering::Relaxed);
         // Pairs with the fence in `handle`.
         fence(Ordering::SeqCst);
-        let leaves = !self.breaker.is_held();
-        self.leaving.store(leaves, Ordering::Relaxed);
+        let leaves = !self.breaker.is_held() && may();
+        if leaves {
+            std::mem::forget(stays);
+        }
         leaves
     }
 
@@ -41,5 +45,14 @@ impl Entry {
     pub(super) fn removed(&self) -> Breaker {
         self.breaker.withdraw();
         self.breaker.clone()
+    }
+}
+
+/// Lets the entry stay when it is dropped, also by a panic.
+struct Stays<'a>(&'a AtomicBool);
+
+impl Drop for Stays<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }

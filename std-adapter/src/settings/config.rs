@@ -9,6 +9,7 @@ use crate::clock::millis;
 impl Settings {
     /// The configuration of a core breaker. `seed` draws the jitter.
     pub(crate) fn config(&self, seed: u32) -> Result<Config, SettingError> {
+        self.check_unset()?;
         self.check_rates()?;
         self.check_window()?;
         let mut config = Config::new()
@@ -35,11 +36,13 @@ impl Settings {
             slow_ratio((part, whole) => part, whole)
             slow_after(time => millis(time))
             leaky_bucket(leak => leak)
-            jitter(percent => percent, seed)
             reuse_probes_until(count => count)
             successes(count => count)
             probe_rate_after(count => count)
             longest_half_open(time => millis(time))
+        }
+        if let Some(percent @ 1..) = self.jitter {
+            config = config.jitter(percent, seed);
         }
         if self.consecutive_within_window == Some(true) {
             config = config.consecutive_within_window();
@@ -149,6 +152,8 @@ mod tests {
             after_probe_timeout: Some(AfterProbeTimeout::Close),
             ramp: Some(Ramp { shares: vec![10, 50], step: second }),
             abandoned: Some(Abandoned::Failed),
+            mode: None,
+            unset: Vec::new(),
         };
         let config = Config::new()
             .consecutive_failures(7)

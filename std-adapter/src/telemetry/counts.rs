@@ -39,6 +39,14 @@ pub struct Counts {
     pub rejections: u64,
 }
 
+impl Counts {
+    /// How often the breaker was asked.
+    #[cfg(all(feature = "metrics", feature = "registry"))]
+    pub(crate) const fn asked(&self) -> u64 {
+        self.successes + self.failures + self.ignored + self.rejections
+    }
+}
+
 impl Add for Counts {
     type Output = Self;
 

@@ -51,3 +51,9 @@ impl Log {
         debug!(breaker = %name, phase = %rejected.phase, retry_after, "circuit breaker refuses calls");
     }
 }
+
+/// Warns of settings for a name or a pattern that may be misspelt.
+#[cfg(feature = "registry")]
+pub(crate) fn unmatched(pattern: &str) {
+    warn!(pattern, "settings of circuit breakers have applied to none yet");
+}

@@ -1,24 +1,30 @@
 //! Metrics, by way of the facade `metrics`.
 
+mod label;
+mod sums;
+
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use metrics::{
-    Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    Counter, Histogram, SharedString, Unit, counter, describe_counter, describe_histogram,
     histogram,
 };
-use microbreaker::{Cause, Outcome, Phase};
+use microbreaker::{Cause, Outcome};
 
+pub use self::label::Label;
+#[cfg(feature = "registry")]
+pub(crate) use self::label::Labels;
+pub(crate) use self::label::Reported;
+#[cfg(feature = "registry")]
+pub(crate) use self::sums::Published;
+pub(crate) use self::sums::Sums;
 use crate::snapshot::Snapshot;
 use crate::telemetry::counts::{Counters, Counts};
 use crate::telemetry::event::{Event, EventKind};
 
-const STATE: &str = "microbreaker_state";
-const PHASE_SECONDS: &str = "microbreaker_phase_seconds";
-const RETRY_AFTER: &str = "microbreaker_retry_after_seconds";
-const FAILURE_RATIO: &str = "microbreaker_failure_ratio";
-const SLOW_RATIO: &str = "microbreaker_slow_ratio";
 const CALLS: &str = "microbreaker_calls_total";
 const STALE: &str = "microbreaker_stale_calls_total";
 const REJECTIONS: &str = "microbreaker_rejections_total";
@@ -26,24 +32,30 @@ const TRANSITIONS: &str = "microbreaker_transitions_total";
 const DURATION: &str = "microbreaker_call_duration_seconds";
 const WOULD_TRIP: &str = "microbreaker_would_trip_total";
 
-/// The causes that a dry run can report.
-const POLICIES: [Cause; 5] = [
-    Cause::ConsecutiveFailures,
-    Cause::FailuresInWindow,
-    Cause::FailureRate,
-    Cause::SlowRate,
-    Cause::Demanded,
-];
-
 const OUTCOMES: [&str; 3] = ["success", "failure", "ignored"];
 
 /// What a breaker reports to the recorder of `metrics`.
 pub(crate) struct Series {
     measures_durations: bool,
-    /// For successes, failures and ignored calls. Looked up once, because the recorder
-    /// takes longer to find a histogram than to record in it.
-    durations: OnceLock<[Histogram; 3]>,
-    published: Published,
+    reported: Reported,
+    /// Whether it has no label of its own now, because others are busier.
+    is_other: AtomicBool,
+    /// For successes, failures and ignored calls, under its own label and as one of the
+    /// others. Looked up once, because the recorder takes longer to find a histogram than
+    /// to record in it.
+    durations: [OnceLock<[Histogram; 3]>; 2],
+    last: Mutex<Last>,
+}
+
+/// What was last published.
+#[derive(Debug, Default)]
+struct Last {
+    /// The counts, if any were. The recorder gets what is new since then, not the sums:
+    /// it may still have the counts of an earlier breaker of the same name, which these
+    /// continue.
+    counts: Option<Counts>,
+    /// Whether the breaker is gone, and has no gauges any more.
+    is_withdrawn: bool,
 }
 
 /// When a call began, if its duration is measured.
@@ -51,8 +63,10 @@ pub(crate) struct Series {
 pub(crate) struct Stopwatch(Option<Instant>);
 
 impl Series {
-    pub(crate) fn new(measures_durations: bool) -> Self {
-        Self { measures_durations, durations: OnceLock::new(), published: Published::default() }
+    pub(crate) fn new(measures_durations: bool, reported: Reported) -> Self {
+        let is_other = AtomicBool::new(reported.only_if_busy);
+        let (durations, last) = Default::default();
+        Self { measures_durations, reported, is_other, durations, last }
     }
 
     pub(crate) const fn measures_durations(&self) -> bool {
@@ -81,9 +95,11 @@ impl Series {
 
     #[cold]
     fn record(&self, name: &Arc<str>, took: Duration, outcome: Outcome) {
-        let histograms = self.durations.get_or_init(|| {
+        let Some(label) = self.label(name) else { return };
+        let durations = &self.durations[usize::from(self.is_other.load(Ordering::Relaxed))];
+        let histograms = durations.get_or_init(|| {
             describe_histogram!(DURATION, Unit::Seconds, "How long calls took, by outcome.");
-            OUTCOMES.map(|of| histogram!(DURATION, "breaker" => name.clone(), "outcome" => of))
+            OUTCOMES.map(|of| histogram!(DURATION, "breaker" => label.clone(), "outcome" => of))
         });
         let [successes, failures, ignored] = histograms;
         let histogram = match outcome {
@@ -96,43 +112,102 @@ impl Series {
 
     /// Counts a rare event as it happens.
     pub(crate) fn event(&self, event: &Event) {
-        let (name, cause) = (event.name.clone(), event.cause.name());
+        let Some(label) = self.label(&event.name) else { return };
+        let cause = event.cause.name();
         match event.kind {
             EventKind::Transition { from, to, .. } => counter!(
                 TRANSITIONS,
-                "breaker" => name, "from" => from.name(), "to" => to.name(), "cause" => cause
+                "breaker" => label, "from" => from.name(), "to" => to.name(), "cause" => cause
             ),
-            EventKind::WouldTrip => would_trip(&name, event.cause),
+            EventKind::WouldTrip => would_trip(&label, event.cause),
         }
         .increment(1);
     }
 
-    pub(crate) fn publish(&self, name: &Arc<str>, snapshot: Snapshot, counters: &Counters) {
-        publish_gauges(name, Some(snapshot));
-        self.publish_counts(name, counters);
+    /// Publishes the counts, and the gauges too if the label is the breaker's own.
+    /// Otherwise adds these to the sums of its label.
+    pub(crate) fn publish(
+        &self,
+        name: &Arc<str>,
+        snapshot: &Snapshot,
+        counters: &Counters,
+        sums: &mut Sums,
+    ) {
+        let Some(label) = self.label(name) else { return };
+        // Locked until all is published: what is withdrawn later stays withdrawn.
+        let mut last = self.last();
+        if !last.is_withdrawn {
+            if self.is_alone() {
+                sums::publish(&label, &snapshot.into());
+            } else {
+                sums.add(&label, &snapshot.into());
+            }
+        }
+        publish_counts(&label, &mut last, counters);
     }
 
     /// Publishes a last time, if anything was published: a breaker that is gone is in no
     /// phase.
-    #[cfg(feature = "registry")]
     pub(crate) fn withdraw(&self, name: &Arc<str>, counters: &Counters) {
-        if self.published.is_anything() {
-            publish_gauges(name, None);
-            self.publish_counts(name, counters);
+        let mut last = self.last();
+        if let (Some(_), Some(label)) = (last.counts, self.label(name)) {
+            if self.is_alone() && !last.is_withdrawn {
+                sums::withdraw(&label);
+            }
+            publish_counts(&label, &mut last, counters);
+        }
+        last.is_withdrawn = true;
+    }
+
+    /// Whether it has a label of its own only while it is busy.
+    #[cfg(feature = "registry")]
+    pub(crate) const fn only_if_busy(&self) -> bool {
+        self.reported.only_if_busy
+    }
+
+    /// Gives it a label of its own, or takes it away.
+    #[cfg(feature = "registry")]
+    pub(crate) fn set_busy(&self, name: &Arc<str>, is_busy: bool) {
+        let last = self.last();
+        if self.is_alone() && !is_busy && last.counts.is_some() && !last.is_withdrawn {
+            sums::withdraw(&SharedString::from_shared(name.clone()));
+        }
+        self.is_other.store(!is_busy, Ordering::Relaxed);
+    }
+
+    /// Whether its label is its own.
+    fn is_alone(&self) -> bool {
+        self.reported.label == Label::Name && !self.is_other.load(Ordering::Relaxed)
+    }
+
+    fn label(&self, name: &Arc<str>) -> Option<SharedString> {
+        match &self.reported.label {
+            Label::Name if self.is_alone() => Some(SharedString::from_shared(name.clone())),
+            Label::Name => Some(SharedString::const_str("other")),
+            Label::Group(group) => Some(SharedString::from_shared(group.clone())),
+            Label::Dropped => None,
         }
     }
 
-    fn publish_counts(&self, name: &Arc<str>, counters: &Counters) {
-        let labels = || [("breaker", name.to_string())];
-        let new = self.published.add(counters);
-        let by_outcome = [new.successes, new.failures, new.ignored];
-        for (outcome, count) in OUTCOMES.into_iter().zip(by_outcome) {
-            let calls = counter!(CALLS, "breaker" => name.clone(), "outcome" => outcome);
-            calls.increment(count);
-        }
-        counter!(STALE, &labels()).increment(new.stale);
-        counter!(REJECTIONS, &labels()).increment(new.rejections);
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Publishes what is new.
+fn publish_counts(label: &SharedString, last: &mut Last, counters: &Counters) {
+    let sums = counters.sum();
+    let before = last.counts.replace(sums).unwrap_or_default();
+    let by_outcome = [
+        sums.successes - before.successes,
+        sums.failures - before.failures,
+        sums.ignored - before.ignored,
+    ];
+    for (outcome, count) in OUTCOMES.into_iter().zip(by_outcome) {
+        counter!(CALLS, "breaker" => label.clone(), "outcome" => outcome).increment(count);
+    }
+    counter!(STALE, "breaker" => label.clone()).increment(sums.stale - before.stale);
+    counter!(REJECTIONS, "breaker" => label.clone()).increment(sums.rejections - before.rejections);
 }
 
 impl fmt::Debug for Series {
@@ -141,71 +216,13 @@ impl fmt::Debug for Series {
     }
 }
 
-/// Publishes the gauges. Without a snapshot, they are those of a breaker that is gone.
-fn publish_gauges(name: &Arc<str>, snapshot: Option<Snapshot>) {
-    let labels = || [("breaker", name.to_string())];
-    let now = snapshot.map(|snapshot| snapshot.phase);
-    for &phase in Phase::ALL {
-        let value = if Some(phase) == now { 1.0 } else { 0.0 };
-        gauge!(STATE, "breaker" => name.clone(), "phase" => phase.name()).set(value);
-    }
-    let time = |time: Option<Duration>| time.unwrap_or_default();
-    gauge!(PHASE_SECONDS, &labels()).set(time(snapshot.map(|it| it.in_phase_for)));
-    gauge!(RETRY_AFTER, &labels()).set(time(snapshot.and_then(|it| it.retry_after)));
-    let ratio = |percent: Option<f64>| percent.map_or(f64::NAN, |percent| percent / 100.0);
-    gauge!(FAILURE_RATIO, &labels()).set(ratio(snapshot.and_then(|it| it.failure_rate)));
-    gauge!(SLOW_RATIO, &labels()).set(ratio(snapshot.and_then(|it| it.slow_rate)));
-    if now == Some(Phase::MetricsOnly) {
-        // To Prometheus a counter that begins at one has not increased.
-        for cause in POLICIES {
-            would_trip(name, cause).increment(0);
-        }
-    }
-}
-
-fn would_trip(name: &Arc<str>, cause: Cause) -> Counter {
-    counter!(WOULD_TRIP, "breaker" => name.clone(), "cause" => cause.name())
-}
-
-/// The counts that were last published, if any were.
-///
-/// The recorder gets what is new since then, not the sums: it may still have the counts
-/// of an earlier breaker of the same name, which these continue.
-#[derive(Debug, Default)]
-struct Published(Mutex<Option<Counts>>);
-
-impl Published {
-    /// Advances to the sums now, and returns what is new.
-    fn add(&self, counters: &Counters) -> Counts {
-        let mut published = self.lock();
-        let sums = counters.sum();
-        let before = published.replace(sums).unwrap_or_default();
-        Counts {
-            successes: sums.successes - before.successes,
-            failures: sums.failures - before.failures,
-            ignored: sums.ignored - before.ignored,
-            stale: sums.stale - before.stale,
-            rejections: sums.rejections - before.rejections,
-        }
-    }
-
-    #[cfg(feature = "registry")]
-    fn is_anything(&self) -> bool {
-        self.lock().is_some()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Counts>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn would_trip(label: &SharedString, cause: Cause) -> Counter {
+    counter!(WOULD_TRIP, "breaker" => label.clone(), "cause" => cause.name())
 }
 
 /// Describes the series to the recorder.
 pub(crate) fn describe() {
-    describe_gauge!(STATE, "1 for the phase that the circuit breaker is in.");
-    describe_gauge!(PHASE_SECONDS, Unit::Seconds, "How long it has been in its phase.");
-    describe_gauge!(RETRY_AFTER, Unit::Seconds, "How long it is open; 0 if it is not.");
-    describe_gauge!(FAILURE_RATIO, "The share of calls in the window that failed.");
-    describe_gauge!(SLOW_RATIO, "The share of calls in the window that were slow.");
+    sums::describe();
     describe_counter!(CALLS, "Calls that ended, by outcome.");
     describe_counter!(STALE, "Calls that ended after the phase they began in.");
     describe_counter!(REJECTIONS, "Calls that were refused.");

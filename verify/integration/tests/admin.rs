@@ -7,7 +7,7 @@ use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use axum::routing::get;
 use futures_util::{FutureExt, StreamExt};
-use microbreaker_std::admin::{Admin, Command, phase_header};
+use microbreaker_std::admin::{Admin, Command, Denied, phase_header};
 use microbreaker_std::clock::PausedClock;
 use microbreaker_std::{Breaker, Phase, Registry};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ fn registry(clock: &PausedClock) -> Registry {
 
 /// A router where everyone may do everything.
 fn open_to_all(registry: &Registry) -> Router {
-    Admin::new(registry.clone()).control(|_, _, _| Ok::<_, StatusCode>(())).router()
+    Admin::new(registry.clone()).control(|_, _, _| Ok(())).router()
 }
 
 fn request(method: &str, path: &str) -> Request<Body> {
@@ -74,6 +74,158 @@ async fn a_pattern_selects_breakers() {
     let router = Admin::new(registry(&PausedClock::new())).router();
     let (_, list) = answer(&router, request("GET", "/breakers?matching=users/*")).await;
     assert_eq!(names(&list), ["users/a"]);
+}
+
+/// Otherwise each open page would make the server send everything, all the time.
+#[tokio::test]
+async fn breakers_are_listed_in_pages() {
+    let registry = registry(&PausedClock::new());
+    let held: Vec<_> = (0..2_500).map(|n| registry.get(&format!("host/{n:04}"))).collect();
+    held[7].trip();
+    held[2_400].disable();
+    let router = Admin::new(registry).router();
+    let list = async |query: &str| {
+        let (status, list) = answer(&router, request("GET", &format!("/breakers{query}"))).await;
+        assert_eq!(status, 200, "{list}");
+        assert_eq!(list["not_closed"], 2);
+        list
+    };
+    let first = list("").await;
+    assert_eq!((names(&first).len(), &first["in_all"]), (1_000, &json!(2_502)));
+    assert_eq!(names(&list("?limit=2000").await).len(), 1_000);
+
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = list(&format!("?matching=host/*&limit=700&after={after}")).await;
+        assert_eq!(page["in_all"], 2_500);
+        seen.extend(names(&page).into_iter().map(str::to_owned));
+        let Some(next) = page["next"].as_str() else { break };
+        after = next.replace('/', "%2F");
+    }
+    assert_eq!(seen.len(), 2_500);
+    assert!(seen.is_sorted_by(|a, b| a < b), "each once");
+
+    let open = list("?closed=false").await;
+    assert_eq!((names(&open), &open["next"]), (vec!["host/0007", "host/2400"], &Value::Null));
+    assert_eq!(names(&list("?closed=true&limit=1&after=host/0006").await), ["host/0008"]);
+}
+
+#[tokio::test]
+async fn settings_that_apply_to_no_breaker_are_listed() {
+    let registry = registry(&PausedClock::new());
+    let settings = registry.get("users").settings().clone();
+    registry.reload(settings.clone(), [("usres".to_owned(), settings)]).unwrap();
+    let (_, list) = answer(&Admin::new(registry).router(), request("GET", "/breakers")).await;
+    assert_eq!(list["unmatched"], json!(["usres"]));
+}
+
+#[tokio::test]
+async fn a_command_to_a_pattern_holds_for_breakers_that_are_built_later() {
+    let registry = registry(&PausedClock::new());
+    let router = open_to_all(&registry);
+    let control = async |command: &str, matching: &str| {
+        let path = format!("/control/{command}?matching={matching}");
+        let (status, answer) = answer(&router, request("POST", &path)).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["later"].as_bool().unwrap()
+    };
+    assert!(control("disable", "*").await);
+    assert_eq!(registry.get("new").phase(), Phase::Disabled);
+    assert!(control("force-open", "users/*").await);
+    assert_eq!(registry.get("users/new").phase(), Phase::ForcedOpen);
+    assert!(control("reset", "*").await);
+    assert_eq!(registry.get("users/newer").phase(), Phase::Closed);
+    assert_eq!(registry.get("new").phase(), Phase::Closed);
+    assert!(!control("trip", "*").await);
+    assert_eq!(registry.get("newest").phase(), Phase::Closed);
+}
+
+/// Or who may control some breakers could control later ones as well.
+#[tokio::test]
+async fn a_command_holds_for_later_breakers_only_where_that_is_allowed() {
+    let registry = registry(&PausedClock::new());
+    registry.remove("users").unwrap();
+    let admin = Admin::new(registry.clone()).control(|_, breaker, _| {
+        if breaker.name().starts_with("users/") { Ok(()) } else { Err(Denied::forbidden()) }
+    });
+    let router = admin.router();
+    let (status, done) = answer(&router, request("POST", "/control/disable?matching=*")).await;
+    assert_eq!((status, &done["later"]), (200, &json!(false)), "all that there are");
+    assert_eq!(registry.get("users/a").phase(), Phase::Disabled);
+    assert_eq!(registry.get("payments").phase(), Phase::Closed);
+    let (_, done) = answer(&router, request("POST", "/control/disable?matching=users/*")).await;
+    assert_eq!(done["later"], true);
+    assert_eq!(registry.get("users/b").phase(), Phase::Disabled);
+
+    // A rule that makes an exception allows the pattern itself.
+    let all_but_payments = Admin::new(registry.clone()).control(|_, breaker, _| {
+        if &**breaker.name() == "payments" { Err(Denied::forbidden()) } else { Ok(()) }
+    });
+    let force_open = request("POST", "/control/force-open?matching=*");
+    let (status, done) = answer(&all_but_payments.router(), force_open).await;
+    assert_eq!((status, &done["later"]), (207, &json!(false)));
+    assert_eq!(registry.get("payments").phase(), Phase::Closed);
+    assert_eq!(registry.get("users/c").phase(), Phase::Disabled, "as before");
+}
+
+#[tokio::test]
+async fn every_error_is_json() {
+    let registry = registry(&PausedClock::new());
+    let admin = || Admin::new(registry.clone()).control(|_, _, _| Err(Denied::forbidden()));
+    let nested = Router::new().nest("/admin", admin().hosts(["admin"]).router());
+    let long = format!("/admin/breakers?matching={}", "a".repeat(300));
+    for (method, path, status) in [
+        ("GET", "/admin/nothing", 404),
+        ("GET", "/admin/breakers/%ff", 400),
+        ("POST", "/admin/breakers/%ff/reset", 400),
+        ("POST", "/admin/breakers", 405),
+        ("GET", "/admin/breakers/users/reset", 405),
+        ("GET", "/admin/breakers?limit=x", 400),
+        ("GET", "/admin/breakers?closed=perhaps", 400),
+        ("GET", &*long, 400),
+        ("POST", "/admin/breakers/users/reset", 403),
+    ] {
+        let mut request = request(method, path);
+        request.headers_mut().insert("host", "admin".parse().unwrap());
+        let (got, why) = answer(&nested, request).await;
+        assert_eq!(got, status, "{method} {path}");
+        assert!(why["error"].is_string() && why["allowed"].is_string(), "{path}: {why}");
+    }
+    let (status, why) = answer(&nested, request("GET", "/admin/breakers")).await;
+    assert_eq!((status, &why["error"]), (421, &json!("the request is for another host")));
+}
+
+/// A page whose own name resolves to this server is of the same origin, for the browser.
+#[tokio::test]
+async fn only_requests_for_listed_hosts_are_answered() {
+    let registry = registry(&PausedClock::new());
+    let admin = Admin::new(registry).hosts(["localhost", "admin.internal:8080", "[::1]"]);
+    let router = admin.router();
+    let status = async |host: Option<&str>, uri: &str| {
+        let mut request = request("GET", uri);
+        if let Some(host) = host {
+            request.headers_mut().insert("host", host.parse().unwrap());
+        }
+        router.clone().oneshot(request).await.unwrap().status().as_u16()
+    };
+    for (host, expected) in [
+        (Some("localhost"), 200),
+        (Some("LocalHost:1234"), 200),
+        (Some("admin.internal:8080"), 200),
+        (Some("admin.internal"), 421),
+        (Some("admin.internal:80"), 421),
+        (Some("[::1]"), 200),
+        (Some("[::1]:80"), 200),
+        (Some("evil.example"), 421),
+        (Some("localhost.evil.example"), 421),
+        (None, 421),
+    ] {
+        for path in ["/breakers", "/dashboard", "/history"] {
+            assert_eq!(status(host, path).await, expected, "{host:?}");
+        }
+    }
+    assert_eq!(status(None, "http://localhost/breakers").await, 200, "as HTTP/2 has it");
+    assert_eq!(status(Some("localhost"), "http://evil.example/breakers").await, 421);
 }
 
 #[tokio::test]
@@ -161,8 +313,8 @@ async fn the_application_decides_who_may_give_commands() {
         let by = request.headers.get("by").map(|by| by.as_bytes());
         match (by, &**breaker.name(), command) {
             (Some(b"ada"), _, _) | (Some(b"bob"), "users", Command::Reset) => Ok(()),
-            (Some(_), ..) => Err((StatusCode::FORBIDDEN, "\"ask ada\"")),
-            (None, ..) => Err((StatusCode::UNAUTHORIZED, "\"who are you?\"")),
+            (Some(_), ..) => Err(Denied::forbidden().because("ask ada")),
+            (None, ..) => Err(Denied::unauthorized("By").because("who are you?")),
         }
     });
     let router = admin.router();
@@ -173,9 +325,13 @@ async fn the_application_decides_who_may_give_commands() {
     };
     let ada = || "ada".parse().unwrap();
     let bob = || "bob".parse().unwrap();
-    let anonymous = answer(&router, request("POST", "/breakers/users/trip")).await;
-    assert_eq!(anonymous, (401, json!("who are you?")));
-    assert_eq!(by(bob(), "/breakers/users/trip").await, (403, json!("ask ada")));
+    let anonymous = || request("POST", "/breakers/users/trip");
+    let challenge = router.clone().oneshot(anonymous()).await.unwrap();
+    assert_eq!(challenge.headers()["www-authenticate"], "By");
+    let (status, why) = answer(&router, anonymous()).await;
+    assert_eq!((status, &why["error"]), (401, &json!("who are you?")));
+    let (status, why) = by(bob(), "/breakers/users/trip").await;
+    assert_eq!((status, &why["error"]), (403, &json!("ask ada")));
     assert_eq!(by(bob(), "/breakers/users%2Fa/reset").await.0, 403);
     assert_eq!(registry.get("users").phase(), Phase::Closed);
     assert_eq!(by(ada(), "/breakers/users/trip").await.0, 200);
@@ -223,7 +379,7 @@ async fn a_command_to_a_pattern_reports_each_result() {
     let (status, results) =
         answer(&router, request("POST", "/control/trip?matching=users/*")).await;
     let tripped = json!({ "name": "users/a", "phase": "open", "status": 200 });
-    assert_eq!((status, results), (200, json!({ "breakers": [tripped] })));
+    assert_eq!((status, results), (200, json!({ "later": false, "breakers": [tripped] })));
     assert_eq!(registry.get("users").phase(), Phase::Closed, "it does not match");
 
     let half_open = request("POST", "/control/half-open?matching=*");
@@ -244,7 +400,7 @@ async fn a_command_to_all_needs_permission_for_each() {
     let registry = registry(&PausedClock::new());
     let admin = Admin::new(registry.clone()).control(|_, breaker, command| {
         let allowed = &**breaker.name() == "users" && command == Command::ForceOpen;
-        if allowed { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
+        if allowed { Ok(()) } else { Err(Denied::unauthorized("By")) }
     });
     let router = admin.router();
     let force_open = request("POST", "/control/force-open?matching=*");
@@ -253,7 +409,7 @@ async fn a_command_to_all_needs_permission_for_each() {
     let each = |key| [0, 1].map(|i| &results["breakers"][i][key]);
     assert_eq!(each("name"), ["users", "users/a"]);
     assert_eq!(each("status"), [200, 401]);
-    assert_eq!(each("error"), [&Value::Null, &json!("the request may not do this")]);
+    assert_eq!(each("error"), [&Value::Null, &json!("the request does not say who sent it")]);
     assert_eq!(
         ["users", "users/a"].map(|name| registry.get(name).phase()),
         [Phase::ForcedOpen, Phase::Closed]
@@ -488,8 +644,42 @@ async fn a_header_gives_the_phase_after_the_answer() {
         .route("/", get(handler))
         .layer(phase_header(users))
         .layer(phase_header(odd.build().unwrap()));
-    let odd = r#""a \"b\"\n\u{fc}";phase=closed"#;
+    let odd = r#""a \"b\"%0a%c3%bc";phase=closed"#;
     assert_eq!(phases(&router).await, [r#""users";phase=open;retry-after=30"#, odd]);
+}
+
+#[tokio::test]
+async fn the_header_is_a_structured_field_whatever_the_name() {
+    let names = (0..=0x2ff).filter_map(char::from_u32).map(|odd| format!("it's {odd} 100% \\"));
+    for name in names.chain([String::new(), "ä".repeat(200)]) {
+        let breaker = Breaker::builder(&*name).consecutive_failures(1).open_for(SECOND);
+        let breaker = breaker.build().unwrap();
+        breaker.trip();
+        let layer = phase_header(breaker);
+        let router = Router::new().route("/", get(async || ())).layer(layer);
+        let [header] = &phases(&router).await[..] else { panic!("one header") };
+        let list = sfv::Parser::new(header).parse::<sfv::List>().expect(header);
+        let [sfv::ListEntry::Item(item)] = &list[..] else { panic!("{list:?}") };
+        let parameters = ["phase", "retry-after"].map(|key| item.params.get(key));
+        let [Some(sfv::BareItem::Token(phase)), Some(sfv::BareItem::Integer(wait))] = parameters
+        else {
+            panic!("{parameters:?}")
+        };
+        assert_eq!((phase.as_str(), i64::from(*wait)), ("open", 1));
+        let text = item.bare_item.as_string().unwrap().as_str().to_owned();
+        assert_eq!(decoded(&text), name.as_bytes());
+    }
+}
+
+/// Without percent-encoding.
+fn decoded(text: &str) -> Vec<u8> {
+    let (first, rest) = text.split_once('%').map_or((text, None), |(a, b)| (a, Some(b)));
+    let mut bytes = first.as_bytes().to_vec();
+    if let Some(rest) = rest {
+        bytes.push(u8::from_str_radix(&rest[..2], 16).unwrap());
+        bytes.extend(decoded(&rest[2..]));
+    }
+    bytes
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use microbreaker_std::settings::{Abandoned, AfterProbeTimeout, Backoff, Leak, ProbeTimeout, Ramp};
-use microbreaker_std::{Breaker, Registry, Settings, SettingsFile, SettingsFileError};
+use microbreaker_std::{Breaker, Phase, Registry, Settings, SettingsFile, SettingsFileError};
 
 const TOML: &str = r#"
 [defaults]
@@ -253,6 +253,130 @@ fn the_path_leads_to_the_value() {
         read(text).unwrap_err().to_string(),
         "defaults.min_calls: is 10, but must be 1 to 9"
     );
+}
+
+const GOOD: &str = "[defaults]\nconsecutive_failures = 3\nopen_for = '30s'\n";
+
+fn read_yaml(yaml: &str) -> Result<SettingsFile, SettingsFileError> {
+    SettingsFile::read(serde_yaml_ng::Deserializer::from_str(yaml))
+}
+
+/// TOML knows no such file; YAML and JSON leave it to the reader.
+#[test]
+fn a_breaker_or_profile_that_is_there_twice_is_refused() {
+    let open_for = "{ open_for: 1s, consecutive_failures: 1 }";
+    for (twice, path) in [
+        (format!("breakers: {{ a: {open_for}, a: {open_for} }}"), "breakers"),
+        (format!("profiles: {{ p: {{ defaults: {open_for} }}, p: {{}} }}"), "profiles"),
+        (
+            format!("profiles: {{ p: {{ breakers: {{ a: {open_for}, a: {{}} }} }} }}"),
+            "profiles.p.breakers",
+        ),
+    ] {
+        let error = read_yaml(&twice).expect_err(&twice);
+        assert!(error.problem.contains("is there twice"), "{error}");
+        assert_eq!(error.path, path, "{twice}");
+    }
+    let json = r#"{ "breakers": { "a": { "open_for": "1s" }, "a": { "open_for": "2s" } } }"#;
+    let error = SettingsFile::read(&mut serde_json::Deserializer::from_str(json)).unwrap_err();
+    assert!(error.problem.contains("\"a\" is there twice"), "{error}");
+}
+
+#[test]
+fn a_key_may_be_a_pattern() {
+    let file = read(&format!(
+        "{GOOD}[breakers.'users/*']\nopen_for = '5s'\n[breakers.'*']\nprobes = 2\n\
+         [breakers.'users/a']\nprobes = 4"
+    ))
+    .unwrap();
+    let settings = |name| {
+        let settings = file.settings(name);
+        (settings.open_for.unwrap().as_secs(), settings.probes)
+    };
+    assert_eq!(settings("users/a"), (5, Some(4)), "a name over a pattern");
+    assert_eq!(settings("users/b"), (5, None), "the most specific pattern alone");
+    assert_eq!(settings("orders"), (30, Some(2)));
+    let registry = Registry::new(Breaker::builder("t").settings(file.defaults.clone())).unwrap();
+    registry.reload(file.defaults.clone(), file.breakers.clone()).unwrap();
+    for name in ["users/a", "users/b", "orders"] {
+        assert_eq!(registry.get(name).settings(), &file.settings(name), "{name}");
+    }
+}
+
+#[test]
+fn wrong_settings_under_a_pattern_are_found() {
+    for (toml, complaint) in [
+        (
+            "[breakers.'users/*']\nprobes = 32",
+            "breakers.users/*.probes: is 32, but must be 1 to 31",
+        ),
+        (
+            "[breakers.'u*']\nlast_calls = 9\n[breakers.ux]\nfailure_rate = 9\nmin_calls = 10",
+            "breakers.ux.min_calls: is 10, but must be 1 to 9",
+        ),
+    ] {
+        assert_eq!(read(&format!("{GOOD}{toml}")).unwrap_err().to_string(), complaint);
+    }
+    let error = read(&format!("{GOOD}[breakers.'{}*']\nprobes = 2", "a".repeat(300))).unwrap_err();
+    assert!(error.problem.contains("301 bytes, but must be at most 256 bytes"), "{error}");
+}
+
+#[test]
+fn a_setting_can_be_unset() {
+    let file = read(
+        "[defaults]\nconsecutive_failures = 3\nopen_for = '30s'\njitter = 20\nprobes = 3\n\
+         ramp = { shares = [10], step = '1s' }\n\
+         [breakers.search]\nunset = ['ramp', 'probes']\njitter = 0\n\
+         [profiles.p.defaults]\nunset = ['jitter']\n[profiles.p.breakers.search]\nprobes = 2",
+    )
+    .unwrap();
+    let search = file.settings("search");
+    assert_eq!((search.ramp, search.probes, search.jitter), (None, None, Some(0)));
+    assert!(file.settings("users").ramp.is_some());
+    let in_profile = file.in_profile(Some("p")).unwrap();
+    let search = in_profile.settings("search");
+    assert_eq!((search.ramp, search.probes), (None, Some(2)), "set again in the profile");
+    assert_eq!(in_profile.settings("users").jitter, None);
+    for unset in ["jiter", "open_for"] {
+        let toml = format!("{GOOD}[breakers.a]\nopen_for = '1s'\nunset = ['{unset}']");
+        let error = read(&toml).unwrap_err();
+        assert_eq!(error.path, "breakers.a.unset", "{error}");
+        assert!(error.problem.contains("must be names of settings that are not set"), "{error}");
+    }
+}
+
+#[test]
+fn a_mode_is_a_setting() {
+    let file = read(&format!(
+        "{GOOD}mode = 'metrics_only'\n[breakers.'users/*']\nmode = 'disabled'\n[breakers.'users/a']\nmode = 'closed'"
+    ));
+    let file = file.unwrap();
+    let template = Breaker::builder("template").settings(file.defaults.clone());
+    let registry = Registry::new(template).unwrap();
+    let before = registry.get("users/b");
+    registry.reload(file.defaults, file.breakers).unwrap();
+    assert_eq!(before.phase(), Phase::Disabled, "of one that exists");
+    assert_eq!(registry.get("users/a").phase(), Phase::Closed);
+    assert_eq!(registry.get("users/c").phase(), Phase::Disabled);
+    assert_eq!(registry.get("orders").phase(), Phase::MetricsOnly);
+    assert!(read(&format!("{GOOD}mode = 'off'")).is_err());
+
+    let file = read(GOOD).unwrap();
+    registry.reload(file.defaults, file.breakers).unwrap();
+    assert_eq!(before.phase(), Phase::Closed, "it is in no mode any more");
+}
+
+#[test]
+fn a_misspelt_name_is_told() {
+    let file = read(&format!("{GOOD}[breakers.serach]\nprobes = 2\n[breakers.'u*']\nprobes = 3"));
+    let SettingsFile { defaults, breakers, .. } = file.unwrap();
+    let registry = Registry::new(Breaker::builder("template").settings(defaults.clone())).unwrap();
+    registry.reload(defaults.clone(), breakers.clone()).unwrap();
+    let _ = (registry.get("search"), registry.get("users"));
+    assert_eq!(registry.unmatched(), ["serach".into()]);
+    registry.remove("users").unwrap();
+    registry.reload(defaults, breakers).unwrap();
+    assert_eq!(registry.unmatched(), ["serach".into()], "what has matched once is no mistake");
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! The metrics that Prometheus scrapes.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Barrier;
-use std::time::Duration;
+use std::sync::{Arc, Barrier, Mutex};
+use std::time::{Duration, Instant};
 
 use metrics::with_local_recorder;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_util::MetricKindMask;
 use microbreaker_std::clock::PausedClock;
-use microbreaker_std::{Breaker, Builder, Outcome, Registry};
+use microbreaker_std::{Breaker, Builder, Label, Outcome, Registry};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -197,6 +199,172 @@ fn a_removed_breaker_is_in_no_phase_and_its_counts_continue() {
         state("closed", 1);
         assert_eq!(registry.evict_idle(Duration::ZERO), 1);
         state("closed", 0);
+    });
+}
+
+/// The labels of the series, each once.
+fn labels(prometheus: &PrometheusHandle) -> Vec<String> {
+    let text = prometheus.render();
+    let labels = text.lines().filter_map(|line| line.split_once("breaker=\"")?.1.split_once('"'));
+    let labels: BTreeSet<_> = labels.map(|(label, _)| label.to_owned()).collect();
+    labels.into_iter().collect()
+}
+
+fn has_line(prometheus: &PrometheusHandle, line: &str) {
+    let text = prometheus.render();
+    assert!(text.lines().any(|it| it == line), "{line} is not in {text}");
+}
+
+/// Otherwise an alert for it would fire for ever.
+#[test]
+fn a_breaker_that_is_dropped_is_in_no_phase() {
+    recorded(|prometheus| {
+        let breaker = builder(&PausedClock::new()).build().unwrap();
+        breaker.trip();
+        breaker.publish_metrics();
+        call(&breaker, Outcome::Success);
+        has_line(prometheus, r#"microbreaker_state{breaker="users",phase="open"} 1"#);
+        drop(breaker);
+        has_line(prometheus, r#"microbreaker_state{breaker="users",phase="open"} 0"#);
+        has_line(prometheus, r#"microbreaker_retry_after_seconds{breaker="users"} 0"#);
+        has_line(prometheus, r#"microbreaker_rejections_total{breaker="users"} 1"#);
+    });
+}
+
+#[test]
+fn a_breaker_leaves_the_metrics_with_its_registry() {
+    recorded(|prometheus| {
+        let registry = Registry::new(builder(&PausedClock::new())).unwrap();
+        registry.get("a").trip();
+        registry.publish_metrics();
+        drop(registry);
+        has_line(prometheus, r#"microbreaker_state{breaker="a",phase="open"} 0"#);
+    });
+}
+
+type Step = Box<dyn FnOnce() + Send>;
+
+/// A clock at whose next reading another thread has its way.
+#[derive(Clone, Default)]
+struct Interrupted(Arc<Mutex<Option<Step>>>);
+
+impl microbreaker_std::Clock for Interrupted {
+    fn now(&self) -> u32 {
+        let step = self.0.lock().unwrap().take();
+        step.map_or(0, |step| {
+            step();
+            0
+        })
+    }
+}
+
+#[test]
+fn a_breaker_that_is_removed_while_it_is_published_is_in_no_phase() {
+    for published_before in [false, true] {
+        recorded(|prometheus| {
+            let clock = Interrupted::default();
+            let template = builder(&PausedClock::new()).clock(clock.clone());
+            let registry = Registry::new(template).unwrap();
+            let kept = registry.get("users");
+            kept.trip();
+            if published_before {
+                registry.publish_metrics();
+            }
+            // To tell how long it is open yet, the clock is read.
+            let other = registry.clone();
+            *clock.0.lock().unwrap() = Some(Box::new(move || drop(other.remove("users"))));
+            registry.publish_metrics();
+            assert!(registry.find("users").is_none(), "it was removed");
+            kept.publish_metrics();
+            let open = r#"microbreaker_state{breaker="users",phase="open"} 1"#;
+            assert!(!prometheus.render().contains(open));
+        });
+    }
+}
+
+/// 40 names of tenants, of which the last 10 are open.
+fn tenants(registry: &Registry) {
+    for n in 0..40 {
+        let tenant = registry.get(&format!("tenant/{n}"));
+        call(&tenant, Outcome::Success);
+        if n >= 30 {
+            tenant.trip_for((n + 1) * SECOND);
+        }
+    }
+}
+
+#[test]
+fn labels_can_be_grouped_and_dropped() {
+    recorded(|prometheus| {
+        let registry = Registry::new(builder(&PausedClock::new())).unwrap();
+        let registry = registry.most_idle(20).label_with(|name| match name.split_once('/') {
+            Some(("tenant", _)) => Label::Group("tenants".into()),
+            Some(_) => Label::Dropped,
+            None => Label::Name,
+        });
+        let held: Vec<_> = (0..10).map(|n| registry.get(&format!("scratch/{n}"))).collect();
+        held.iter().for_each(Breaker::trip);
+        registry.get("users").trip();
+        tenants(&registry);
+        registry.publish_metrics();
+        assert_eq!(labels(prometheus), ["tenants", "users"]);
+        has_line(prometheus, r#"microbreaker_state{breaker="tenants",phase="open"} 10"#);
+        has_line(prometheus, r#"microbreaker_retry_after_seconds{breaker="tenants"} 40"#);
+        let transitions = r#"microbreaker_transitions_total{breaker="tenants",from="closed""#;
+        has_line(prometheus, &format!(r#"{transitions},to="open",cause="manual"}} 10"#));
+
+        registry.matching("tenant/*").iter().for_each(|it| drop(registry.remove(it.name())));
+        registry.publish_metrics();
+        has_line(prometheus, r#"microbreaker_state{breaker="tenants",phase="open"} 0"#);
+        has_line(prometheus, r#"microbreaker_retry_after_seconds{breaker="tenants"} 0"#);
+        assert_eq!(labels(prometheus), ["tenants", "users"]);
+    });
+}
+
+#[test]
+fn only_the_busiest_have_a_label_of_their_own() {
+    recorded(|prometheus| {
+        let registry = Registry::new(builder(&PausedClock::new())).unwrap().label_busiest(2);
+        let calls = |name: &str, count| {
+            let breaker = registry.get(name);
+            (0..count).for_each(|_| call(&breaker, Outcome::Success));
+        };
+        for n in 0..100 {
+            calls(&n.to_string(), 1);
+        }
+        calls("users", 5);
+        calls("orders", 4);
+        registry.publish_metrics();
+        assert_eq!(labels(prometheus), ["orders", "other", "users"]);
+        has_line(prometheus, r#"microbreaker_state{breaker="other",phase="closed"} 100"#);
+        has_line(prometheus, r#"microbreaker_state{breaker="users",phase="closed"} 1"#);
+
+        calls("7", 9);
+        registry.publish_metrics();
+        has_line(prometheus, r#"microbreaker_state{breaker="7",phase="closed"} 1"#);
+        has_line(prometheus, r#"microbreaker_state{breaker="orders",phase="closed"} 0"#);
+        has_line(prometheus, r#"microbreaker_state{breaker="other",phase="closed"} 100"#);
+        let calls = r#"microbreaker_calls_total{breaker="other",outcome="success"} 100"#;
+        has_line(prometheus, calls);
+    });
+}
+
+/// As the documentation advises.
+#[test]
+fn an_exporter_with_an_idle_time_out_forgets_what_is_gone() {
+    let time_out = Duration::from_millis(1);
+    let recorder =
+        PrometheusBuilder::new().idle_timeout(MetricKindMask::ALL, Some(time_out)).build_recorder();
+    let prometheus = recorder.handle();
+    with_local_recorder(&recorder, || {
+        let breaker = builder(&PausedClock::new()).build().unwrap();
+        breaker.publish_metrics();
+        assert!(prometheus.render().contains("users"));
+        drop(breaker);
+        let began = Instant::now();
+        while prometheus.render().contains("users") {
+            assert!(began.elapsed() < 60 * SECOND, "it is never forgotten");
+        }
     });
 }
 

@@ -8,7 +8,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::StatusCode;
 use browser::Driver;
 use microbreaker_std::admin::Admin;
 use microbreaker_std::clock::PausedClock;
@@ -24,7 +23,7 @@ fn app() -> (Registry, Router) {
     let template = template.open_for(Duration::from_secs(30)).clock(PausedClock::new());
     let registry = Registry::new(template).unwrap();
     let _ = (registry.get("users"), registry.get(NOT_A_TAG));
-    let admin = Admin::new(registry.clone()).control(|_, _, _| Ok::<_, StatusCode>(()));
+    let admin = Admin::new(registry.clone()).control(|_, _, _| Ok(()));
     (registry, Router::new().nest("/admin", admin.router()))
 }
 

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use microbreaker_std::Breaker;
 use microbreaker_std::clock::PausedClock;
+use microbreaker_std::{Breaker, Registry};
 use tracing::Level;
 use tracing::subscriber::with_default;
 
@@ -85,4 +85,18 @@ fn a_dry_run_warns_once() {
     });
     assert_eq!(log.len(), 1);
     assert!(log[0].starts_with("WARN circuit breaker would have opened breaker=users"));
+}
+
+#[test]
+fn settings_under_a_misspelt_name_are_warned_of() {
+    let template = Breaker::builder("template").consecutive_failures(1);
+    let registry = Registry::new(template.open_for(Duration::from_secs(1))).unwrap();
+    let settings = registry.get("search").settings().clone();
+    let reload = |name: &str| {
+        let overrides = [(name.to_owned(), settings.clone())];
+        logged(|| drop(registry.reload(settings.clone(), overrides).unwrap()))
+    };
+    assert_eq!(reload("search"), [""; 0]);
+    let warning = "WARN settings of circuit breakers have applied to none yet pattern=\"serach\"";
+    assert_eq!(reload("serach"), [warning]);
 }

@@ -15,3 +15,6 @@ impl Log {
     #[inline]
     pub(crate) const fn rejection(&self, _name: &str, _: &Rejected) {}
 }
+
+#[cfg(feature = "registry")]
+pub(crate) const fn unmatched(_pattern: &str) {}

@@ -5,19 +5,33 @@ use std::time::Duration;
 
 use microbreaker::Outcome;
 
-#[cfg(feature = "registry")]
 use crate::telemetry::counts::Counters;
 use crate::telemetry::event::Event;
 
 #[derive(Debug)]
 pub(crate) struct Series;
 
+/// How a breaker is reported: not at all.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reported(());
+
+#[cfg(feature = "registry")]
+#[derive(Clone, Default)]
+pub(crate) struct Labels;
+
+#[cfg(feature = "registry")]
+impl Labels {
+    pub(crate) const fn of(&self, _name: &str) -> Reported {
+        Reported(())
+    }
+}
+
 /// Measures nothing.
 #[derive(Clone, Copy)]
 pub(crate) struct Stopwatch;
 
 impl Series {
-    pub(crate) const fn new(_measures_durations: bool) -> Self {
+    pub(crate) const fn new(_measures_durations: bool, _: Reported) -> Self {
         Self
     }
 
@@ -42,6 +56,5 @@ impl Series {
 
     pub(crate) const fn event(&self, _: &Event) {}
 
-    #[cfg(feature = "registry")]
     pub(crate) const fn withdraw(&self, _name: &Arc<str>, _: &Counters) {}
 }

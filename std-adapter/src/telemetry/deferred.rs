@@ -1,0 +1,57 @@
+//! Events that are told later: listeners may use what is locked now.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crate::telemetry::Reporter;
+use crate::telemetry::event::Event;
+
+type Told = (Arc<dyn Reporter>, Event);
+
+thread_local! {
+    /// The events of this thread that wait, while it holds a `Deferred`.
+    static WAITING: RefCell<Option<Vec<Told>>> = const { RefCell::new(None) };
+}
+
+/// Keeps the events of this thread, and tells them when it is dropped.
+#[cfg(feature = "registry")]
+pub(crate) struct Deferred {
+    is_outermost: bool,
+}
+
+#[cfg(feature = "registry")]
+impl Deferred {
+    /// Begins. Take what is locked only afterwards, so that it is released before.
+    pub(crate) fn begin() -> Self {
+        let is_outermost = WAITING.with_borrow_mut(|waiting| {
+            let is_outermost = waiting.is_none();
+            waiting.get_or_insert_default();
+            is_outermost
+        });
+        Self { is_outermost }
+    }
+}
+
+#[cfg(feature = "registry")]
+impl Drop for Deferred {
+    fn drop(&mut self) {
+        if self.is_outermost {
+            let told = WAITING.with_borrow_mut(Option::take).unwrap_or_default();
+            for (breaker, event) in told {
+                breaker.telemetry().deliver(&event);
+            }
+        }
+    }
+}
+
+/// Gives the event back if it is to be told at once.
+pub(super) fn defer(breaker: Arc<dyn Reporter>, event: Event) -> Option<Told> {
+    let mut told = Some((breaker, event));
+    // A thread that is ending has no list any more, and defers nothing.
+    _ = WAITING.try_with(|waiting| {
+        if let Some(waiting) = &mut *waiting.borrow_mut() {
+            waiting.extend(told.take());
+        }
+    });
+    told
+}
