@@ -1,6 +1,6 @@
 //! `cargo xtask shuttle`: runs shuttle's models.
 
-use crate::models::{self, Limits};
+use crate::models::{self, Limits, Model};
 use crate::tools;
 
 /// How many random schedules to run in total, by default.
@@ -18,7 +18,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let shell = tools::shell()?;
     let models = models::build(&shell, "shuttle", "microbreaker-shuttle", "target/shuttle")?;
     // The others run every schedule that they define.
-    let random = models.iter().filter(|model| model.to_string().starts_with("linearizable"));
+    let is_random = |model: &&Model| {
+        ["linearizable::", "moving_clock::"].iter().any(|file| model.to_string().starts_with(file))
+    };
+    let random = models.iter().filter(is_random);
     let each = options.schedules.div_ceil(random.count().max(1) as u32);
     println!("{each} random schedules for each random model");
     models::report(&models, Limits { schedules: Some(each), ..Limits::default() })

@@ -2,7 +2,7 @@
 
 mod layout;
 
-use layout::{Bucket, Cursor, aligned, buckets_between, next_start};
+use layout::{Bucket, Cursor, buckets_between, next_start};
 
 use super::{Kind, Reach, Tenure, Window};
 use crate::clock::elapsed;
@@ -51,7 +51,7 @@ use crate::tally::{Record, Tally};
 /// buckets that have expired. All lock-free.
 pub struct TimeWindow<const BUCKETS: usize, const CALLS: bool = true> {
     /// `slot of the newest bucket (2 to 7) | low bits of the generation (7 to 2) |
-    /// low bits of the tick at which the bucket starts (23)`
+    /// low bits of a tick in it (23)`
     ///
     /// The cursor moves from slot to slot. Only the bucket it points at changes.
     /// Before it moves on, that bucket is frozen and the following ones, up to and
@@ -59,12 +59,12 @@ pub struct TimeWindow<const BUCKETS: usize, const CALLS: bool = true> {
     /// among them: there is one more slot than the window has buckets.
     ///
     /// The thread that empties the first of them decides the high bits of the
-    /// start, see [`Bucket::agreed`].
+    /// tick, see [`Bucket::agreed`].
     cursor: AtomicU32,
     /// `tag (9) | lap (2) | frozen (1) | failed (10) | calls (10)`, or before the
     /// first call `tag (9) | lap (2) | frozen (1) | emptied from (10) | 0 (10)`
     ///
-    /// The tag is the tenure's generation plus the high bits of the start tick,
+    /// The tag is the tenure's generation plus the high bits of a tick in the bucket,
     /// so the newest bucket and the cursor together give the whole tick. The lap
     /// counts how often the slot was emptied: a thread that slept through that
     /// finds a different word.
@@ -97,8 +97,8 @@ const MAX_BUCKETS: usize = 126;
 #[derive(Clone, Copy)]
 struct Newest<const BUCKETS: usize> {
     cursor: Cursor<BUCKETS>,
-    /// The tick at which it starts.
-    start: u32,
+    /// A tick in it.
+    tick: u32,
     bucket: Bucket,
     /// How many buckets have begun since.
     passed: u32,
@@ -152,13 +152,9 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         ticks: u32,
         now: u32,
     ) -> Newest<BUCKETS> {
-        let start = cursor.start(tenure, bucket);
-        let passed = if elapsed(now, start) == 0 {
-            0
-        } else {
-            buckets_between(start, aligned(now, ticks), ticks)
-        };
-        Newest { cursor, start, bucket, passed }
+        let tick = cursor.tick(tenure, bucket);
+        let passed = if elapsed(now, tick) == 0 { 0 } else { buckets_between(tick, now, ticks) };
+        Newest { cursor, tick, bucket, passed }
     }
 
     /// The current bucket of `tenure`, ready for an outcome. `None` if the tenure
@@ -179,7 +175,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
             // The clock is read after the bucket: it cannot be earlier than the
             // bucket by more than a step back.
             let now = (reach.now)();
-            let mut start = aligned(now, reach.bucket);
+            let mut wanted = now;
             let mut from = None;
             if cursor.is_of(tenure) {
                 let newest = Self::newest_at(tenure, seen, reach.bucket, now);
@@ -188,23 +184,23 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
                         return Some(newest);
                     }
                     // A thread whose clock is ahead has frozen it: follow.
-                    start = next_start(newest.start, reach.bucket);
+                    wanted = next_start(newest.tick, reach.bucket);
                 }
-                from = Some(newest.start);
+                from = Some(newest.tick);
             }
             // Frozen, so that nothing more is recorded in it.
             if (bucket.is_frozen() || swap(self.slot(cursor.slot()), bucket.0, bucket.frozen().0))
-                && let Some(newest) = self.move_on(tenure, reach.bucket, cursor, from, start)
+                && let Some(newest) = self.move_on(tenure, reach.bucket, cursor, from, wanted)
             {
                 return Some(newest);
             }
         }
     }
 
-    /// Starts a bucket at `wanted`: empties the slots after the one that starts at
-    /// `from` (all slots, if there is none), oldest first, and moves the cursor to
-    /// the last of them. `None` if another thread came first, or decided on another
-    /// start.
+    /// Starts the bucket that contains `wanted`: empties the slots after the one that
+    /// contains `from` (all slots, if there is none), oldest first, and moves the cursor
+    /// to the last of them. `None` if another thread came first, or decided on another
+    /// tick.
     fn move_on(
         &self,
         tenure: Tenure<'_>,
@@ -214,7 +210,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
         wanted: u32,
     ) -> Option<Newest<BUCKETS>> {
         let mut slot = cursor.slot();
-        let mut start = wanted;
+        let mut tick = wanted;
         let mut bucket = Bucket(0);
         let (mut emptied, mut moves) = (0, BUCKETS as u32);
         while emptied < moves {
@@ -228,26 +224,26 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
                 return None;
             }
             if emptied == 0 {
-                start = seen.agreed(cursor.place(), tenure, from, wanted, ticks);
+                tick = seen.agreed(cursor.place(), tenure, from, wanted, ticks);
                 if let Some(from) = from {
-                    moves = moves.min(buckets_between(from, start, ticks));
+                    moves = moves.min(buckets_between(from, tick, ticks));
                 }
             }
             // Emptied even if it is empty already: another thread may have seen it from
-            // another place of the cursor, and be about to empty it for the start it
+            // another place of the cursor, and be about to empty it for the tick it
             // wanted from there.
-            bucket = seen.emptied(cursor.place(), tenure, start);
+            bucket = seen.emptied(cursor.place(), tenure, tick);
             if !swap(self.slot(slot), seen.0, bucket.0) {
                 return None;
             }
             emptied += 1;
         }
-        let moved = Cursor::new(tenure, slot, start);
+        let moved = Cursor::new(tenure, slot, tick);
         // No need to read the clock again: the swap of the bucket shows whether it
         // is still the newest.
-        (swap(&self.cursor, cursor.0, moved.0) && start == wanted).then_some(Newest {
+        (swap(&self.cursor, cursor.0, moved.0) && tick == wanted).then_some(Newest {
             cursor: moved,
-            start,
+            tick,
             bucket,
             passed: 0,
         })

@@ -5,6 +5,8 @@
 //! value. What other values a load may see is left to loom.
 #![cfg(shuttle)]
 
+mod bounds;
+pub mod moving;
 mod switches;
 
 pub use switches::Switches;

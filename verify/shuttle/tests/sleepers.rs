@@ -50,6 +50,17 @@ fn check<const BUCKETS: usize>(
     asleep: fn(u32) -> u32,
     other: fn(&Bench<BUCKETS>),
 ) {
+    check_beside(bucket, before, |bench| bench.call(Outcome::Success), asleep, other);
+}
+
+/// The same, but the sleeper does something else.
+fn check_beside<const BUCKETS: usize>(
+    bucket: u32,
+    before: fn(&Bench<BUCKETS>),
+    sleeper: fn(&Bench<BUCKETS>),
+    asleep: fn(u32) -> u32,
+    other: fn(&Bench<BUCKETS>),
+) {
     let executions = run(Switches::new(3), move || {
         let ticks = Arc::new(AtomicU32::new(0));
         let clock = ticks.clone();
@@ -62,7 +73,7 @@ fn check<const BUCKETS: usize>(
         let bench = Arc::new(Bench { breaker, ticks });
         before(&bench);
         let slept = bench.clone();
-        let sleeper = thread::spawn(move || slept.call(Outcome::Success));
+        let sleeper = thread::spawn(move || sleeper(&slept));
         let awake = bench.clone();
         let other = thread::spawn(move || other(&awake));
         sleeper.join().unwrap();
@@ -143,6 +154,7 @@ fn a_recorder_that_is_ahead() {
 
 /// Two threads begin the tenure on either side of the edge. Nothing more happens until just
 /// before the tick that consists of the upper bits of one and the lower bits of the other.
+/// What fails then is over when its bucket is, not when that of this tick is.
 #[test]
 fn a_recorder_that_began_the_tenure_long_ago() {
     check::<3>(
@@ -151,8 +163,75 @@ fn a_recorder_that_began_the_tenure_long_ago() {
         |ticks| ticks + UNEVEN,
         |bench| {
             bench.breaker.reset();
-            bench.call_at(BELOW + EDGE - 5, Outcome::Failure);
-            bench.call_at(BELOW + EDGE + 1, Outcome::Failure);
+            bench.call_at(BELOW + EDGE - 5 * UNEVEN, Outcome::Failure);
+            bench.call_at(BELOW + EDGE, Outcome::Failure);
+            assert_eq!(bench.breaker.phase(), Phase::Closed);
+            bench.call(Outcome::Failure);
+        },
+    );
+}
+
+/// The sleeper begins the window of an opening, and the other thread that of the next tenure,
+/// in the same bucket. It is so long that none begins in the range of ticks that the upper
+/// bits of the one give, if read in the tenure of the other.
+#[test]
+fn a_trip_that_begins_the_tenure_before() {
+    const LONG: u32 = 1 << 29;
+    /// An edge in the bucket, which is also the range just before the next bucket.
+    const LATE: u32 = LONG - EDGE;
+    check_beside::<2>(
+        LONG,
+        |bench| {
+            bench.ticks.store(LATE - 5, Ordering::Relaxed);
+            bench.breaker.trip();
+        },
+        |bench| bench.breaker.trip(),
+        |ticks| ticks,
+        |bench| {
+            bench.breaker.reset();
+            bench.call_at(LATE - 5, Outcome::Failure);
+            bench.call_at(LATE + 5, Outcome::Failure);
+            assert_eq!(bench.breaker.phase(), Phase::Open);
+        },
+    );
+}
+
+/// The bucket's length is a multiple of what the lower bits of a tick count. The sleeper wakes
+/// when the cursor stands in the same slot again.
+#[test]
+fn a_recorder_that_slept_through_a_lap_of_long_buckets() {
+    const LONG: u32 = 2 * EDGE;
+    check::<1>(
+        LONG,
+        |bench| {
+            bench.call_at(LONG + 1, Outcome::Success);
+            bench.ticks.store(2 * LONG + 2, Ordering::Relaxed);
+        },
+        |ticks| ticks,
+        |bench| {
+            bench.call_at(2 * LONG + 3, Outcome::Success);
+            bench.call_at(3 * LONG + 4, Outcome::Failure);
+            bench.call(Outcome::Failure);
+        },
+    );
+}
+
+/// Nothing has happened for more than half a turn of the clock. The sleeper and the other
+/// thread begin different buckets, whose starts differ in the upper bits.
+#[test]
+fn a_recorder_after_half_a_turn_of_the_clock() {
+    const LONG: u32 = EDGE - 1;
+    const START: u32 = 300 * LONG;
+    check::<2>(
+        LONG,
+        |bench| {
+            bench.call_at(10, Outcome::Success);
+            bench.ticks.store(START, Ordering::Relaxed);
+        },
+        |_| START - 1,
+        |bench| {
+            bench.call(Outcome::Failure);
+            bench.call_at(START + 5, Outcome::Failure);
         },
     );
 }

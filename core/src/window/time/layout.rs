@@ -1,10 +1,11 @@
-//! The words of a time-based window, and where its buckets start: pure views of one
+//! The words of a time-based window, and which bucket a tick is in: pure views of one
 //! value.
 
+use crate::clock::elapsed;
 use crate::window::Tenure;
 
-const START_BITS: u32 = 23;
-const LOW_BITS: u32 = (1 << START_BITS) - 1;
+const TICK_BITS: u32 = 23;
+const LOW_BITS: u32 = (1 << TICK_BITS) - 1;
 
 /// One value of the cursor.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -16,11 +17,11 @@ impl<const BUCKETS: usize> Cursor<BUCKETS> {
     /// The generation gets the bits that the slots, and the slot of `INITIAL`,
     /// leave over.
     const SLOT_SHIFT: u32 = (BUCKETS as u32 + 1).leading_zeros();
-    const GENERATIONS: u32 = 1 << (Self::SLOT_SHIFT - START_BITS);
+    const GENERATIONS: u32 = 1 << (Self::SLOT_SHIFT - TICK_BITS);
 
-    pub(super) const fn new(tenure: Tenure<'_>, slot: usize, start: u32) -> Self {
-        let generation = (tenure.generation() as u32 % Self::GENERATIONS) << START_BITS;
-        Self((slot as u32) << Self::SLOT_SHIFT | generation | (start & LOW_BITS))
+    pub(super) const fn new(tenure: Tenure<'_>, slot: usize, tick: u32) -> Self {
+        let generation = (tenure.generation() as u32 % Self::GENERATIONS) << TICK_BITS;
+        Self((slot as u32) << Self::SLOT_SHIFT | generation | (tick & LOW_BITS))
     }
 
     pub(super) const fn slot(self) -> usize {
@@ -29,7 +30,7 @@ impl<const BUCKETS: usize> Cursor<BUCKETS> {
 
     /// The slot and the bits of the generation.
     pub(super) const fn place(self) -> u32 {
-        self.0 >> START_BITS
+        self.0 >> TICK_BITS
     }
 
     pub(super) const fn is_of(self, tenure: Tenure<'_>) -> bool {
@@ -37,8 +38,8 @@ impl<const BUCKETS: usize> Cursor<BUCKETS> {
         self.0 != Self::INITIAL.0 && generation == tenure.generation() as u32 % Self::GENERATIONS
     }
 
-    /// The tick at which the newest bucket starts; `bucket` has its high bits.
-    pub(super) const fn start(self, tenure: Tenure<'_>, bucket: Bucket) -> u32 {
+    /// A tick in the newest bucket; `bucket` has its high bits.
+    pub(super) const fn tick(self, tenure: Tenure<'_>, bucket: Bucket) -> u32 {
         bucket.block(tenure) | (self.0 & LOW_BITS)
     }
 }
@@ -56,9 +57,9 @@ impl Bucket {
     const TAG_SHIFT: u32 = 23;
 
     /// This slot emptied while the cursor was at `place`, for the bucket of `tenure`
-    /// that starts at `start`.
-    pub(super) const fn emptied(self, place: u32, tenure: Tenure<'_>, start: u32) -> Self {
-        let tag = (tenure.generation() as u32).wrapping_add(start >> START_BITS);
+    /// that contains `tick`.
+    pub(super) const fn emptied(self, place: u32, tenure: Tenure<'_>, tick: u32) -> Self {
+        let tag = (tenure.generation() as u32).wrapping_add(tick >> TICK_BITS);
         let lap = self.0.wrapping_add(Self::ONE_LAP) & Self::LAP;
         Self(tag << Self::TAG_SHIFT | lap | place << Self::FAILED_SHIFT)
     }
@@ -67,19 +68,19 @@ impl Bucket {
         self.0 % Self::ONE_LAP == place << Self::FAILED_SHIFT
     }
 
-    /// The high bits of the tick at which the bucket starts.
+    /// The high bits of a tick in the bucket.
     const fn block(self, tenure: Tenure<'_>) -> u32 {
-        (self.0 >> Self::TAG_SHIFT).wrapping_sub(tenure.generation() as u32) << START_BITS
+        (self.0 >> Self::TAG_SHIFT).wrapping_sub(tenure.generation() as u32) << TICK_BITS
     }
 
-    /// Where the bucket in the slot after the cursor's may start: at `wanted`; or, if
-    /// the slot was already emptied from `place` with other high bits, at the nearest
-    /// start that has those. It must be later than the start of the cursor's bucket,
-    /// which is `from` if that is of this tenure.
+    /// The tick for the cursor to move on to, when this is the slot after its own: `wanted`;
+    /// or, if the slot was already emptied from `place` with other high bits, the nearest
+    /// tick that has those. It must be in a later bucket than `from`, which is the cursor's
+    /// tick if that is of this tenure.
     ///
-    /// So all threads that move the cursor on from one place give it the same high
-    /// bits, and these match the slot's whichever thread comes first.
-    pub(super) const fn agreed(
+    /// So all threads that move the cursor on from one place give it the same high bits,
+    /// and these match the slot's whichever thread comes first.
+    pub(super) fn agreed(
         self,
         place: u32,
         tenure: Tenure<'_>,
@@ -88,19 +89,15 @@ impl Bucket {
         ticks: u32,
     ) -> u32 {
         let block = self.block(tenure);
-        let last = aligned(block | LOW_BITS, ticks);
-        let is_later = match from {
-            // If not later, it was emptied the last time the cursor was here.
-            Some(from) => last.wrapping_sub(from).cast_signed().is_positive(),
-            None => true,
-        };
-        if !self.is_emptied_from(place) || !is_later || wanted & !LOW_BITS == block {
-            wanted
-        } else if wanted.wrapping_sub(last).cast_signed().is_positive() {
-            last
-        } else {
-            block.wrapping_add(last.wrapping_sub(block) % ticks)
+        if !self.is_emptied_from(place) || wanted & !LOW_BITS == block {
+            return wanted;
         }
+        let nearest = if elapsed(wanted, block) == 0 { block } else { block | LOW_BITS };
+        // If not later, the slot was emptied the last time the cursor was here.
+        let is_later = from.is_none_or(|from| {
+            nearest / ticks != from / ticks && elapsed(wanted, nearest) < wanted.wrapping_sub(from)
+        });
+        if is_later { nearest } else { wanted }
     }
 
     pub(super) const fn is_frozen(self) -> bool {
@@ -131,20 +128,16 @@ impl Bucket {
     }
 }
 
-/// The start of the bucket that contains `now`.
-pub(super) const fn aligned(now: u32, ticks: u32) -> u32 {
-    now - now % ticks
-}
-
-/// How many buckets lie between the starts `from` and `to`. Rounded up: when the
-/// clock wraps, a bucket is cut short.
+/// How many buckets have begun at `to` since `from`. When the clock wraps, a bucket is cut
+/// short.
 pub(super) const fn buckets_between(from: u32, to: u32, ticks: u32) -> u32 {
-    to.wrapping_sub(from).div_ceil(ticks)
+    let turn = if to < from { (u32::MAX / ticks).wrapping_add(1) } else { 0 };
+    (to / ticks).wrapping_sub(from / ticks).wrapping_add(turn)
 }
 
-/// The start of the bucket after the one that starts at `start`.
-pub(super) const fn next_start(start: u32, ticks: u32) -> u32 {
-    match start.checked_add(ticks) {
+/// The first tick of the bucket after the one that contains `tick`.
+pub(super) const fn next_start(tick: u32, ticks: u32) -> u32 {
+    match (tick - tick % ticks).checked_add(ticks) {
         Some(next) => next,
         None => 0,
     }
