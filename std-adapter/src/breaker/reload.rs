@@ -24,7 +24,7 @@ impl Breaker {
     /// The clock stays the same. Calls under way count nowhere. A reload waits for
     /// other reloads of the breaker, and nothing waits for a reload. A transition at
     /// the very moment of the reload is reported, but may not be kept. Each distinct
-    /// settings that the breaker has had take up to 1.1 KiB until it is dropped.
+    /// settings that the breaker has had take up to 1,152 bytes until it is dropped.
     ///
     /// # Errors
     ///
