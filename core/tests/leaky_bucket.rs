@@ -257,9 +257,14 @@ const PROMISE: Option<f64> = DESIGNED.calls_until_trip(0.01);
 #[test]
 fn a_design_keeps_its_promise_and_no_lower_limit_does() {
     assert!(PROMISE.unwrap() >= 1e6);
-    for (normal, bad, calls) in
-        [(0.01, 0.1, 1e6), (0.001, 0.01, 1e5), (0.05, 0.5, 1e9), (0.3, 0.9, 1e6), (0.2, 1.0, 1e4)]
-    {
+    for (normal, bad, calls) in [
+        (0.01, 0.1, 1e6),
+        (0.001, 0.01, 1e5),
+        (0.05, 0.5, 1e9),
+        (0.3, 0.9, 1e6),
+        (0.5, 0.95, 1e4),
+        (0.2, 1.0, 1e4),
+    ] {
         let leak = Leak::try_designed(normal, bad, calls).unwrap();
         let (up, down, limit) = (leak.up(), leak.down(), leak.limit());
         assert!(leak.calls_until_trip(normal).unwrap() >= calls, "{leak:?}");
@@ -286,6 +291,7 @@ fn a_design_that_cannot_be_kept_is_refused() {
         (1e-6, 1e-5, 1e6, LeakError::TooRare),
         (0.25, 0.3, 1e6, LeakError::TooClose),
         (0.4, 0.45, 1e6, LeakError::TooClose),
+        (0.6, 0.65, 1e6, LeakError::TooClose),
         (0.01, 0.1, 0.0, LeakError::TooManyCalls),
         (0.01, 0.1, f64::NAN, LeakError::TooManyCalls),
         (0.01, 0.1, f64::INFINITY, LeakError::TooManyCalls),
@@ -332,6 +338,26 @@ fn next(random: &mut u64) -> f64 {
     *random ^= *random >> 7;
     *random ^= *random << 17;
     (*random >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[test]
+fn the_longest_step_is_allowed_and_a_longer_one_refused() {
+    let up = |normal| Leak::try_designed(normal, 10.0 * normal, 10.0).map(Leak::up);
+    assert_eq!(up(2.4945e-4), Ok(1_024));
+    assert_eq!(up(2.4920e-4), Err(LeakError::TooRare));
+}
+
+#[test]
+fn no_promise_is_told_where_there_is_none() {
+    let leaks = [(0, 1, 9), (1, 0, 9), (1, 1, 0), (2, 3, 9), (1_025, 1, 2_000), (1, 1_025, 2_000)];
+    for (up, down, limit) in leaks {
+        assert_eq!(Leak::new(up, down, limit).calls_until_trip(0.5), None, "+{up}/-{down}");
+    }
+    assert!(Leak::new(1_024, 1, 2_000).calls_until_trip(0.5).is_some());
+    assert!(Leak::new(1, 1_024, 2_000).calls_until_trip(0.5).is_some());
+    for failing in [-0.1, 1.1, f64::NAN] {
+        assert_eq!(LEAK.calls_until_trip(failing), None);
+    }
 }
 
 #[test]
