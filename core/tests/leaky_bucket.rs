@@ -340,6 +340,24 @@ fn next(random: &mut u64) -> f64 {
     (*random >> 11) as f64 / (1_u64 << 53) as f64
 }
 
+/// The logarithm that a constant has to do without, against the real one.
+#[test]
+fn the_steps_are_the_nearest_whole_ratio() {
+    for normal in (1..60).map(|percent| f64::from(percent) / 100.0) {
+        for bad in (2..100).map(|percent| f64::from(percent) / 100.0) {
+            let Ok(leak) = Leak::try_designed(normal, bad, 10.0) else { continue };
+            let failure = f64::ln(bad / normal);
+            let success = f64::ln((1.0 - normal) / (1.0 - bad));
+            let (ratio, step) = if failure >= success {
+                (failure / success, leak.up())
+            } else {
+                (success / failure, leak.down())
+            };
+            assert_eq!(ratio.round(), f64::from(step), "{normal}, {bad}: {ratio}");
+        }
+    }
+}
+
 #[test]
 fn the_longest_step_is_allowed_and_a_longer_one_refused() {
     let up = |normal| Leak::try_designed(normal, 10.0 * normal, 10.0).map(Leak::up);
