@@ -30,7 +30,7 @@ pub(crate) enum Recent {
         buckets: u64,
         ticks: u64,
         failures_only: bool,
-        /// Where the newest bucket starts, once there is one.
+        /// The tick at which the newest bucket became that, once there is one.
         newest: Option<u64>,
         calls: VecDeque<(u64, Record)>,
     },
@@ -49,8 +49,7 @@ impl Recent {
 
     fn timed(buckets: u32, ticks: u32, failures_only: bool, now: Option<u64>) -> Self {
         let (buckets, ticks) = (u64::from(buckets), u64::from(ticks));
-        let newest = now.map(|now| Bucket::of(now, ticks).start);
-        Self::Time { buckets, ticks, failures_only, newest, calls: VecDeque::new() }
+        Self::Time { buckets, ticks, failures_only, newest: now, calls: VecDeque::new() }
     }
 
     pub(crate) fn record(&mut self, call: Record, now: u64) {
@@ -64,10 +63,13 @@ impl Recent {
             }
             Self::Time { failures_only: true, .. } if !call.failed => {}
             Self::Time { buckets, ticks, newest, calls, .. } => {
-                let bucket = Bucket::seen(now, *newest, *ticks);
-                *newest = Some(bucket.start);
-                calls.push_back((bucket.number, call));
-                calls.retain(|(number, _)| number + *buckets > bucket.number);
+                let tick = seen(now, *newest);
+                let bucket = bucket(tick, *ticks);
+                if newest.is_none_or(|newest| self::bucket(newest, *ticks) != bucket) {
+                    *newest = Some(tick);
+                }
+                calls.push_back((bucket, call));
+                calls.retain(|(number, _)| number + *buckets > bucket);
             }
         }
     }
@@ -83,8 +85,8 @@ impl Recent {
             Self::None => {}
             Self::Count { calls, .. } => calls.iter().for_each(add),
             Self::Time { buckets, ticks, newest, calls, .. } => {
-                let bucket = Bucket::seen(now, *newest, *ticks);
-                let held = calls.iter().filter(|(number, _)| number + buckets > bucket.number);
+                let bucket = bucket(seen(now, *newest), *ticks);
+                let held = calls.iter().filter(|(number, _)| number + buckets > bucket);
                 held.for_each(|(_, call)| add(call));
             }
         }
@@ -92,25 +94,15 @@ impl Recent {
     }
 }
 
-/// One of the buckets that divide time. They start anew at each turn of the clock, at
-/// tick 0.
-struct Bucket {
-    number: u64,
-    start: u64,
+/// The number of the bucket that contains `tick`. Buckets start anew at each turn of the
+/// clock, at tick 0, so the last bucket of a turn is cut short.
+fn bucket(tick: u64, ticks: u64) -> u64 {
+    let (turn, in_turn) = (tick / TURN, tick % TURN);
+    turn * TURN.div_ceil(ticks) + in_turn / ticks
 }
 
-impl Bucket {
-    /// The bucket that contains `tick`.
-    fn of(tick: u64, ticks: u64) -> Self {
-        let (turn, in_turn) = (tick / TURN, tick % TURN);
-        // The last bucket of a turn is cut short.
-        let number = turn * TURN.div_ceil(ticks) + in_turn / ticks;
-        Self { number, start: tick - in_turn % ticks }
-    }
-
-    /// The bucket for `now`, as seen by a thread that knows of a bucket starting at
-    /// `newest`: that bucket or a later one.
-    fn seen(now: u64, newest: Option<u64>, ticks: u64) -> Self {
-        Self::of(newest.map_or(now, |newest| newest + elapsed(now, newest)), ticks)
-    }
+/// `now`, as seen by a thread that knows of a bucket that began at `newest`: that tick or a
+/// later one.
+fn seen(now: u64, newest: Option<u64>) -> u64 {
+    newest.map_or(now, |newest| newest + elapsed(now, newest))
 }
