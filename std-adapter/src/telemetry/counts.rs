@@ -101,7 +101,9 @@ impl Counters {
     fn other_outcome(&self, outcome: Outcome, stale: bool) {
         self.count(|line| match outcome {
             Outcome::Success => &line.successes,
-            Outcome::Failure | Outcome::FailureOpenFor(_) => &line.failures,
+            Outcome::Failure | Outcome::WeightedFailure(_) | Outcome::FailureOpenFor(_) => {
+                &line.failures
+            }
             Outcome::Ignored => &line.ignored,
         });
         if stale {

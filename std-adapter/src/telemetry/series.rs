@@ -88,7 +88,7 @@ impl Series {
         let [successes, failures, ignored] = histograms;
         let histogram = match outcome {
             Outcome::Success => successes,
-            Outcome::Failure | Outcome::FailureOpenFor(_) => failures,
+            Outcome::Failure | Outcome::WeightedFailure(_) | Outcome::FailureOpenFor(_) => failures,
             Outcome::Ignored => ignored,
         };
         histogram.record(took);
