@@ -16,8 +16,7 @@ use std::time::Duration;
 use microbreaker::{Command, IllegalTransition, Phase};
 
 use crate::clock::{SharedClock, duration, millis};
-use crate::engine::Engine;
-use crate::engine::versions::Engines;
+use crate::engine::versions::{Engines, Version};
 use crate::engine::watch::Watch;
 use crate::error::Rejected;
 use crate::settings::{SettingError, Settings};
@@ -53,7 +52,7 @@ pub(crate) struct Inner {
 
 impl Reporter for Inner {
     fn snapshot(&self) -> Snapshot {
-        self.engines.in_use().status().snapshot().into()
+        self.engines.read(|engine| engine.status().snapshot()).into()
     }
 }
 
@@ -72,8 +71,7 @@ impl Breaker {
         let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(&telemetry.name) as u32);
         let telemetry = Arc::new(telemetry);
         let watch = Watch::new(telemetry.clone());
-        let engine = Engine::new(&settings, seed, clock.clone(), watch)?;
-        let engines = Engines::new(settings, engine, telemetry.series.measures_durations());
+        let engines = Engines::new(Version::new(&settings, seed, clock.clone(), watch, None)?);
         let breaker = Self(Arc::new(Inner { engines, telemetry, clock, seed }));
         breaker.0.telemetry.attach(Arc::<Inner>::downgrade(&breaker.0));
         Ok(breaker)
@@ -97,7 +95,7 @@ impl Breaker {
     /// Changes nothing.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.0.engines.in_use().status().phase()
+        self.0.engines.read(|engine| engine.status().phase())
     }
 
     /// The breaker at a glance. Changes nothing.
@@ -172,8 +170,12 @@ impl Breaker {
         telemetry.series.withdraw(&telemetry.name, &telemetry.counters);
     }
 
+    /// Reports that a call was refused.
     #[cold]
     pub(crate) fn rejected(&self, core: microbreaker::Rejected) -> Rejected {
+        let Telemetry { name, counters, log, .. } = &*self.0.telemetry;
+        counters.rejection();
+        log.rejection(name, &core);
         let retry_after = core.retry_after.map(duration);
         Rejected { name: self.name().clone(), phase: core.phase, retry_after }
     }

@@ -2,13 +2,17 @@
 
 use std::borrow::Borrow;
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::pin;
 
+use microbreaker::handover::Late;
 use microbreaker::window::Window;
+use microbreaker::{Outcome as CoreOutcome, Token};
 
 use super::Breaker;
 use super::permit::Permit;
 use crate::classify::{Classify, ErrorsFail, Outcome};
+use crate::engine::versions::{Grant, Version};
 use crate::engine::{Core, Engine};
 use crate::error::CallError;
 
@@ -59,11 +63,10 @@ impl Breaker {
         f: impl FnOnce() -> Result<T, E>,
         classify: impl Classify<T, E>,
     ) -> Result<T, CallError<E>> {
-        match self.inner().engines.alone() {
-            Some(Engine::Plain(core)) => self.call_at_once(core, f, classify),
-            Some(Engine::Count(core)) => self.call_at_once(core, f, classify),
+        match self.inner().engines.known() {
+            Some(known) => self.call_at_once(&known, f, classify),
             // Out of line, so that everything here fits into registers.
-            _ => self.call_otherwise(f, classify),
+            None => self.call_otherwise(f, classify),
         }
     }
 
@@ -73,30 +76,58 @@ impl Breaker {
         f: impl FnOnce() -> Result<T, E>,
         classify: impl Classify<T, E>,
     ) -> Result<T, CallError<E>> {
-        match self.inner().engines.alone() {
-            Some(Engine::Time(core)) => self.call_at_once(core, f, classify),
-            _ => call(self.try_acquire()?, f, classify).map_err(CallError::Failed),
-        }
+        call(self.try_acquire()?, f, classify).map_err(CallError::Failed)
     }
 
+    /// Makes a call through `version`, unless that is retired.
     #[inline(always)]
     fn call_at_once<T, E>(
         &self,
+        version: &Version,
+        f: impl FnOnce() -> Result<T, E>,
+        classify: impl Classify<T, E>,
+    ) -> Result<T, CallError<E>> {
+        match &version.engine {
+            Engine::Plain(core) if !version.timed => self.call_core(core, version, f, classify),
+            Engine::Count(core) if !version.timed => self.call_core(core, version, f, classify),
+            _ => self.call_otherwise(f, classify),
+        }
+    }
+
+    /// The same through its `core`.
+    #[inline(always)]
+    fn call_core<T, E>(
+        &self,
         core: &Core<impl Window>,
+        version: &Version,
         f: impl FnOnce() -> Result<T, E>,
         classify: impl Classify<T, E>,
     ) -> Result<T, CallError<E>> {
         match core.try_acquire() {
             Ok(permit) => {
-                let classify = |result: &_| classify.classify(result).in_ticks();
-                permit.call_classified(f, classify).map_err(CallError::Failed)
+                let (started, token) = (permit.started(), permit.into_token());
+                let call = Direct { breaker: self, core, version, token, started };
+                let result = f();
+                call.finish(classify.classify(&result));
+                result.map_err(CallError::Failed)
             }
-            // Unless another engine has taken its place.
-            Err(rejected) if self.inner().engines.alone().is_some() => {
-                Err(self.rejected(rejected).into())
-            }
-            Err(_) => self.call_otherwise(f, classify),
+            Err(_) if core.is_retired() => self.call_otherwise(f, classify),
+            Err(rejected) => Err(self.rejected(rejected).into()),
         }
+    }
+
+    /// Ends a call that was late for `version`.
+    #[cold]
+    fn end_late(
+        &self,
+        version: &Version,
+        token: Token,
+        started: u32,
+        end: CoreOutcome,
+        late: Late,
+    ) {
+        let grant = Grant::new(token, started, version.engine.times_calls());
+        self.inner().engines.end_late(grant, None, end, Some(version.missed(late)));
     }
 
     /// Makes a guarded call of a future, on any executor. The first poll asks the
@@ -182,6 +213,35 @@ impl<B: Borrow<Breaker>> Admission for Permit<B> {
     #[inline]
     fn end(&mut self, outcome: Outcome) {
         self.complete(outcome.in_ticks());
+    }
+}
+
+/// A call in progress through the engine of a version: unwinding is a failure. Its fields
+/// stay in registers.
+struct Direct<'a, W: Window> {
+    breaker: &'a Breaker,
+    core: &'a Core<W>,
+    version: &'a Version,
+    token: Token,
+    started: u32,
+}
+
+impl<W: Window> Direct<'_, W> {
+    #[inline(always)]
+    fn finish(self, outcome: Outcome) {
+        let Self { breaker, core, version, token, started } = self;
+        mem::forget(self);
+        let outcome = outcome.in_ticks();
+        if let Err(late) = core.end(token, started, None, outcome) {
+            breaker.end_late(version, token, started, outcome, late);
+        }
+    }
+}
+
+impl<W: Window> Drop for Direct<'_, W> {
+    fn drop(&mut self) {
+        let Self { breaker, core, version, token, started } = *self;
+        Direct { breaker, core, version, token, started }.finish(Outcome::Failure);
     }
 }
 
