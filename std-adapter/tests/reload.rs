@@ -250,6 +250,26 @@ fn a_permit_ends_on_a_thread_that_knows_an_older_engine() {
 }
 
 #[test]
+fn a_command_on_a_thread_that_knows_an_older_engine_holds() {
+    type Commands = [(Phase, fn(&Breaker)); 3];
+    let commands: Commands = [
+        (Phase::Open, Breaker::trip),
+        (Phase::ForcedOpen, Breaker::force_open),
+        (Phase::HalfOpen, |breaker| breaker.half_open().unwrap()),
+    ];
+    for (phase, command) in commands {
+        let (breaker, _) = breaker();
+        if phase == Phase::HalfOpen {
+            breaker.force_open();
+        }
+        let known = breaker.phase();
+        breaker.reload(&settings(4)).unwrap();
+        command(&breaker);
+        assert_eq!(breaker.phase(), phase, "from {known}");
+    }
+}
+
+#[test]
 fn a_call_inside_a_call_finds_new_settings() {
     let (breaker, _) = breaker();
     breaker.call(|| Ok::<_, ()>(())).unwrap();
