@@ -20,6 +20,7 @@ pub(crate) use real::{Hint, Swapped, Taken};
 mod real {
     use std::cell::Cell;
     use std::ops::Deref;
+    use std::panic::catch_unwind;
     use std::sync::Arc;
 
     use arc_swap::ArcSwap;
@@ -68,8 +69,20 @@ mod real {
         }
 
         pub(crate) fn set(&self, value: Arc<T>) {
-            self.0.get_or_default().set(Some(value));
+            if remembers() {
+                self.0.get_or_default().set(Some(value));
+            }
         }
+    }
+
+    /// Whether this thread can remember anything: not while it ends, when `get_or_default`
+    /// would panic.
+    fn remembers() -> bool {
+        static KNOWN: ThreadLocal<()> = ThreadLocal::new();
+        thread_local!(static HAS_ASKED: Cell<bool> = const { Cell::new(false) });
+        KNOWN.get().is_some()
+            // Asked for the first time only now that it ends, a thread may be too late.
+            || !HAS_ASKED.replace(true) && catch_unwind(|| KNOWN.get_or_default()).is_ok()
     }
 
     impl<T> Deref for Taken<'_, T> {
