@@ -10,7 +10,7 @@ mod transition;
 use core::fmt;
 
 pub use handover::{Handover, Late};
-use record::{Ended, recorded_as};
+use record::Ended;
 
 use crate::clock::{Clock, elapsed};
 use crate::config::{Config, ConfigError, ConfigSource, ConstConfig, Fixed};
@@ -21,7 +21,7 @@ use crate::phase::Phase;
 use crate::snapshot::Snapshot;
 use crate::state::{Entered, GENERATIONS, State, Word};
 use crate::sync::const_fn;
-use crate::tally::Tally;
+use crate::tally::{Record, Tally};
 use crate::token::Token;
 use crate::window::{Reach, Tenure, Window};
 
@@ -236,12 +236,17 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     fn end_call(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome) -> Ended {
         let generation = token.generation().into();
         let slow = self.is_slow(started, took);
-        let ended = match recorded_as(outcome, slow) {
-            Some(call) => self.finish(generation, call),
-            None => match outcome {
-                Outcome::FailureOpenFor(ticks) => self.demand(generation, slow, ticks),
-                _ => self.hand_back(generation),
-            },
+        let ended = match outcome {
+            Outcome::Success => self.finish(generation, Record { failed: false, slow, weight: 1 }),
+            // A demand for 0 ticks is an ordinary failure.
+            Outcome::Failure | Outcome::FailureOpenFor(0) => {
+                self.finish(generation, Record { failed: true, slow, weight: 1 })
+            }
+            Outcome::WeightedFailure(weight) => {
+                self.finish(generation, Record { failed: true, slow, weight })
+            }
+            Outcome::FailureOpenFor(ticks) => self.demand(generation, slow, ticks),
+            Outcome::Ignored => self.hand_back(generation),
         };
         self.told(outcome, ended)
     }
@@ -249,7 +254,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Tells the observer what became of an outcome, unless that is still open.
     #[inline]
     fn told(&self, outcome: Outcome, ended: Ended) -> Ended {
-        if !G::HANDS_OVER || !matches!(ended, Ended::Late { .. }) {
+        if !G::HANDS_OVER || !ended.is_late() {
             self.observer.outcome(outcome, ended == Ended::Stale);
         }
         ended

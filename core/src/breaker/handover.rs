@@ -1,12 +1,13 @@
 //! Handing over to another breaker, which goes on where this one ends.
 
 use super::Breaker;
-use super::record::{Ended, recorded_as};
+use super::record::Ended;
 use crate::clock::Clock;
 use crate::config::{ConfigSource, Verdict};
 use crate::event::{Observer, Outcome};
 use crate::phase::Phase;
 use crate::state::{Entered, Length, Probes, State, Word};
+use crate::tally::Record;
 use crate::token::Token;
 use crate::window::Window;
 
@@ -174,13 +175,18 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         outcome: Outcome,
         late: Late,
     ) -> Result<(), Late> {
-        match recorded_as(outcome, self.is_slow(started, took)) {
-            Some(call) if late.recorded => {
-                let ended = self.count_recorded(token.generation().into(), call);
-                in_time(self.told(outcome, ended))
-            }
-            _ => self.end(token, started, took, outcome),
+        if !late.recorded {
+            return self.end(token, started, took, outcome);
         }
+        let (failed, weight) = match outcome {
+            Outcome::Success | Outcome::Ignored => (false, 1),
+            Outcome::Failure | Outcome::FailureOpenFor(_) => (true, 1),
+            Outcome::WeightedFailure(weight) => (true, weight),
+        };
+        let call = Record { failed, slow: self.is_slow(started, took), weight };
+        let demanded = matches!(outcome, Outcome::FailureOpenFor(ticks) if ticks > 0);
+        let ended = self.count_recorded(token.generation().into(), call, demanded);
+        in_time(self.told(outcome, ended))
     }
 
     fn taken_closed(&self, state: State) -> State {
@@ -216,7 +222,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
 const fn in_time(ended: Ended) -> Result<(), Late> {
     match ended {
-        Ended::Late { recorded } => Err(Late { recorded }),
         Ended::Stale | Ended::Counted => Ok(()),
+        Ended::Late => Err(Late { recorded: false }),
+        Ended::LateRecorded => Err(Late { recorded: true }),
     }
 }

@@ -3,7 +3,7 @@
 use super::Breaker;
 use crate::clock::Clock;
 use crate::config::{ConfigSource, MAX_COUNT, Verdict};
-use crate::event::{Cause, Causes, Observer, Outcome};
+use crate::event::{Cause, Causes, Observer};
 use crate::footprint::FLASH_IS_SCARCE;
 use crate::phase::Phase;
 use crate::state::State;
@@ -19,23 +19,15 @@ pub(super) enum Ended {
     Counted,
     /// The breaker was handed over, so the outcome has yet to take effect on the
     /// successor.
-    Late {
-        /// It is already in the window of this breaker.
-        recorded: bool,
-    },
+    Late,
+    /// The same, and it is already in the window of this breaker.
+    LateRecorded,
 }
 
-/// What `outcome` counts as in a window: nothing if it is ignored or demands an opening.
-#[inline]
-pub(super) const fn recorded_as(outcome: Outcome, slow: bool) -> Option<Record> {
-    let (failed, weight) = match outcome {
-        Outcome::Success => (false, 1),
-        // A demand for 0 ticks is an ordinary failure.
-        Outcome::Failure | Outcome::FailureOpenFor(0) => (true, 1),
-        Outcome::WeightedFailure(weight) => (true, weight),
-        Outcome::FailureOpenFor(_) | Outcome::Ignored => return None,
-    };
-    Some(Record { failed, slow, weight })
+impl Ended {
+    pub(super) const fn is_late(self) -> bool {
+        matches!(self, Self::Late | Self::LateRecorded)
+    }
 }
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
@@ -88,13 +80,13 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Ends a call of `generation` whose outcome is already in the window, where its
     /// predecessor has recorded it.
     #[cold]
-    pub(super) fn count_recorded(&self, generation: u32, call: Record) -> Ended {
+    pub(super) fn count_recorded(&self, generation: u32, call: Record, demanded: bool) -> Ended {
         let Some(state) = self.current(generation) else {
             return self.uncounted(true);
         };
         let tally = self.window.tally(self.tenure(generation), &self.reach());
         if G::MANUAL_PHASES && state.is(Phase::MetricsOnly) {
-            self.decide_dry_run(generation, call, tally, false)
+            self.decide_dry_run(generation, call, tally, demanded)
         } else {
             self.decide(generation, call, tally)
         }
@@ -102,7 +94,11 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// What became of an outcome that found its generation over.
     fn uncounted(&self, recorded: bool) -> Ended {
-        if self.is_retired() { Ended::Late { recorded } } else { Ended::Stale }
+        match (self.is_retired(), recorded) {
+            (false, _) => Ended::Stale,
+            (true, false) => Ended::Late,
+            (true, true) => Ended::LateRecorded,
+        }
     }
 
     /// Ends a call of `generation` that demands an opening of `ticks`.
