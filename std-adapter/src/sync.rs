@@ -45,7 +45,17 @@ mod real {
 
     /// What each thread has last seen, which may be out of date by now. Reading it takes
     /// no shared write.
-    pub(crate) struct Hint<T: Send + Sync>(ThreadLocal<Cell<Option<Arc<T>>>>);
+    pub(crate) struct Hint<T: Send + Sync>(ThreadLocal<Place<T>>);
+
+    /// On cache lines of its own, because its thread writes it with each use.
+    #[repr(align(128))]
+    struct Place<T>(Cell<Option<Arc<T>>>);
+
+    impl<T> Default for Place<T> {
+        fn default() -> Self {
+            Self(Cell::default())
+        }
+    }
 
     /// What this thread has seen, taken out of its place while it is used and put back
     /// when this is dropped, unless the thread has seen something newer meanwhile.
@@ -62,7 +72,7 @@ mod real {
         /// Takes what this thread has seen: nothing while it uses that.
         #[inline]
         pub(crate) fn take(&self) -> Option<Taken<'_, T>> {
-            let place = self.0.get()?;
+            let Place(place) = self.0.get()?;
             // Not a `RefCell`, whose count costs more than the rest.
             let value = place.take();
             value.is_some().then_some(Taken { value, place })
@@ -70,7 +80,7 @@ mod real {
 
         pub(crate) fn set(&self, value: Arc<T>) {
             if remembers() {
-                self.0.get_or_default().set(Some(value));
+                self.0.get_or_default().0.set(Some(value));
             }
         }
     }

@@ -63,10 +63,25 @@ impl Breaker {
         f: impl FnOnce() -> Result<T, E>,
         classify: impl Classify<T, E>,
     ) -> Result<T, CallError<E>> {
+        match self.inner().engines.alone() {
+            Some(first) => self.call_at_once(first, f, classify),
+            None => self.call_reloaded(f, classify),
+        }
+    }
+
+    #[inline]
+    fn call_reloaded<T, E>(
+        &self,
+        f: impl FnOnce() -> Result<T, E>,
+        classify: impl Classify<T, E>,
+    ) -> Result<T, CallError<E>> {
         match self.inner().engines.known() {
-            Some(known) => self.call_at_once(&known, f, classify),
-            // Out of line, so that everything here fits into registers.
-            None => self.call_otherwise(f, classify),
+            Some(known) if known.is_direct() => self.call_at_once(&known, f, classify),
+            // Known no longer while this is held.
+            other => {
+                drop(other);
+                self.call_otherwise(f, classify)
+            }
         }
     }
 
@@ -88,8 +103,8 @@ impl Breaker {
         classify: impl Classify<T, E>,
     ) -> Result<T, CallError<E>> {
         match &version.engine {
-            Engine::Plain(core) if !version.timed => self.call_core(core, version, f, classify),
-            Engine::Count(core) if !version.timed => self.call_core(core, version, f, classify),
+            Engine::Plain(core) => self.call_core(core, version, f, classify),
+            Engine::Count(core) => self.call_core(core, version, f, classify),
             _ => self.call_otherwise(f, classify),
         }
     }
@@ -105,10 +120,14 @@ impl Breaker {
     ) -> Result<T, CallError<E>> {
         match core.try_acquire() {
             Ok(permit) => {
-                let (started, token) = (permit.started(), permit.into_token());
-                let call = Direct { breaker: self, core, version, token, started };
+                let token = permit.into_token();
+                let running = Running { breaker: self, token };
                 let result = f();
-                call.finish(classify.classify(&result));
+                let outcome = classify.classify(&result).in_ticks();
+                mem::forget(running);
+                if let Err(late) = core.end(token, 0, None, outcome) {
+                    self.end_late(version, token, outcome, late);
+                }
                 result.map_err(CallError::Failed)
             }
             Err(_) if core.is_retired() => self.call_otherwise(f, classify),
@@ -118,16 +137,9 @@ impl Breaker {
 
     /// Ends a call that was late for `version`.
     #[cold]
-    fn end_late(
-        &self,
-        version: &Version,
-        token: Token,
-        started: u32,
-        end: CoreOutcome,
-        late: Late,
-    ) {
-        let grant = Grant::new(token, started, version.engine.times_calls());
-        self.inner().engines.end_late(grant, None, end, Some(version.missed(late)));
+    fn end_late(&self, version: &Version, token: Token, outcome: CoreOutcome, late: Late) {
+        let grant = Grant::untimed(token);
+        self.inner().engines.end_late(grant, None, outcome, Some(version.missed(late)));
     }
 
     /// Makes a guarded call of a future, on any executor. The first poll asks the
@@ -216,32 +228,18 @@ impl<B: Borrow<Breaker>> Admission for Permit<B> {
     }
 }
 
-/// A call in progress through the engine of a version: unwinding is a failure. Its fields
+/// A call in progress that is not timed: unwinding is a failure. As little as possible, to
 /// stay in registers.
-struct Direct<'a, W: Window> {
+struct Running<'a> {
     breaker: &'a Breaker,
-    core: &'a Core<W>,
-    version: &'a Version,
     token: Token,
-    started: u32,
 }
 
-impl<W: Window> Direct<'_, W> {
-    #[inline(always)]
-    fn finish(self, outcome: Outcome) {
-        let Self { breaker, core, version, token, started } = self;
-        mem::forget(self);
-        let outcome = outcome.in_ticks();
-        if let Err(late) = core.end(token, started, None, outcome) {
-            breaker.end_late(version, token, started, outcome, late);
-        }
-    }
-}
-
-impl<W: Window> Drop for Direct<'_, W> {
+impl Drop for Running<'_> {
+    #[cold]
     fn drop(&mut self) {
-        let Self { breaker, core, version, token, started } = *self;
-        Direct { breaker, core, version, token, started }.finish(Outcome::Failure);
+        let grant = Grant::untimed(self.token);
+        self.breaker.inner().engines.end(grant, None, CoreOutcome::Failure);
     }
 }
 

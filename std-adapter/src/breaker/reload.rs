@@ -28,7 +28,7 @@ impl Breaker {
     ///
     /// A reload waits for other reloads of the breaker, and nothing waits for a reload.
     /// A call costs the same after any number of reloads. What was replaced is given back
-    /// once no thread uses it, or has used it last.
+    /// once no thread uses it, or has used it last, except for the breaker's first engine.
     ///
     /// # Errors
     ///

@@ -7,11 +7,12 @@
 //! After it, the engine answers nothing, and who still finds it goes to the successor, which
 //! was named before: nobody waits for the third step.
 //!
-//! A thread remembers the version that it has last used, and asks nobody while that is not
-//! retired. So a call writes nothing shared, and an engine is freed once no thread remembers
+//! After the first reload, a thread remembers the version that it has last used, and asks
+//! nobody while that is not retired. So a call writes nothing shared, and an engine is freed once no thread remembers
 //! it.
 
 use std::any::Any;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use microbreaker::handover::Late;
@@ -23,6 +24,11 @@ use crate::sync::{Hint, Mutex, MutexGuard, Swapped, Taken};
 
 /// The engine in use, of the versions that a breaker has had.
 pub(crate) struct Engines {
+    /// Kept, so that until the first reload a thread need not remember what it has used.
+    first: Arc<Version>,
+    /// Whether the first may be in use and calls need nothing beside it. A hint: if it is
+    /// out of date, the first is found retired.
+    alone: AtomicBool,
     line: Swapped<Line>,
     /// The version that each thread has last used.
     known: Hint<Version>,
@@ -58,8 +64,13 @@ pub(crate) struct Grant {
 }
 
 impl Grant {
+    /// Of an engine that does not time calls.
+    pub(crate) const fn untimed(token: Token) -> Self {
+        Self { token, started: 0, timed: false }
+    }
+
     #[inline]
-    pub(crate) const fn new(token: Token, started: u32, timed: bool) -> Self {
+    const fn new(token: Token, started: u32, timed: bool) -> Self {
         Self { token, started, timed }
     }
 
@@ -78,6 +89,13 @@ pub(crate) struct Missed {
 }
 
 impl Version {
+    /// Whether calls need nothing beside the engine, of one of the kinds that most breakers
+    /// have.
+    #[inline]
+    pub(crate) const fn is_direct(&self) -> bool {
+        !self.timed && matches!(self.engine, Engine::Plain(_) | Engine::Count(_))
+    }
+
     /// Ends the call of `grant`.
     #[inline]
     fn end(&self, grant: Grant, took: Option<u32>, outcome: Outcome) -> Result<(), Missed> {
@@ -110,8 +128,16 @@ impl Version {
 
 impl Engines {
     pub(crate) fn new(version: Version) -> Self {
-        let line = Swapped::new(Line { serving: Arc::new(version), successor: None });
-        Self { line, known: Hint::new(), changing: Mutex::new(()) }
+        let first = Arc::new(version);
+        let line = Swapped::new(Line { serving: first.clone(), successor: None });
+        let alone = AtomicBool::new(first.is_direct());
+        Self { first, alone, line, known: Hint::new(), changing: Mutex::new(()) }
+    }
+
+    /// The first version, if it may be in use and calls need nothing beside it.
+    #[inline]
+    pub(crate) fn alone(&self) -> Option<&Version> {
+        self.alone.load(Ordering::Relaxed).then_some(&*self.first)
     }
 
     /// The version that this thread has last used, if any: in use if it is not retired.
@@ -147,7 +173,10 @@ impl Engines {
     /// must only do if the engine is retired.
     #[inline]
     fn ask<T>(&self, ask: impl Fn(&Engine) -> Option<T>) -> T {
-        let answer = self.known().and_then(|known| ask(&known.engine));
+        let answer = match self.alone() {
+            Some(first) => ask(&first.engine),
+            None => self.known().and_then(|known| ask(&known.engine)),
+        };
         answer.unwrap_or_else(|| self.ask_again(ask))
     }
 
@@ -187,9 +216,12 @@ impl Engines {
     /// than the clock.
     #[inline]
     pub(crate) fn end(&self, grant: Grant, took: Option<u32>, outcome: Outcome) {
-        let ended = match self.known() {
-            Some(known) => known.end(grant, took, outcome).map_err(Some),
-            None => Err(None),
+        let ended = match self.alone() {
+            Some(first) => first.end(grant, took, outcome).map_err(Some),
+            None => match self.known() {
+                Some(known) => known.end(grant, took, outcome).map_err(Some),
+                None => Err(None),
+            },
         };
         if let Err(missed) = ended {
             self.end_late(grant, took, outcome, missed);
@@ -240,5 +272,8 @@ impl Engines {
 
     pub(super) fn set_line(&self, serving: &Arc<Version>, successor: Option<&Arc<Version>>) {
         self.line.store(Line { serving: serving.clone(), successor: successor.cloned() });
+        if successor.is_none() {
+            self.alone.store(false, Ordering::Relaxed);
+        }
     }
 }
