@@ -122,58 +122,56 @@ const fn timed(config: Config) -> Config {
     config.slow_rate(100).slow_after(SLOW_AFTER).min_calls(2)
 }
 
-/// What the two operations find.
-#[derive(Clone, Copy)]
-enum Situation {
-    Closed,
-    /// With a window that is full and without a failure.
-    Quiet,
-    /// With a failure in a bucket that is over.
-    BucketOver,
-    /// The same, but only by the clock of one of the two.
-    ClocksApart,
-    Ramping,
-    RampOver,
-    Open,
-    OpenForExplicitLength,
-    OpenAndDue,
-    HalfOpen,
-    HalfOpenByRate,
-    /// By its probes: opens again.
-    Overdue,
-    /// By its probes: starts anew.
-    OverdueWithFreshProbes,
-    /// By its probes: closes.
-    OverdueToClose,
-    /// By its longest stay: opens again.
-    StayedTooLong,
-    ForcedOpen,
-    Disabled,
-    MetricsOnly,
+/// Declares the situations, and for each the test that every operation meets every other
+/// in it.
+macro_rules! situations {
+    ($($(#[$doc:meta])* $situation:ident in $test:ident;)+) => {
+        /// What the two operations find.
+        #[derive(Clone, Copy)]
+        enum Situation {
+            $($(#[$doc])* $situation,)+
+        }
+
+        use Situation::*;
+
+        const SITUATIONS: &[Situation] = &[$($situation,)+];
+
+        $(
+            #[test]
+            fn $test() {
+                every_operation($situation);
+            }
+        )+
+    };
 }
 
-use Situation::*;
-
-const SITUATIONS: [Situation; 18] = [
-    Closed,
-    Quiet,
-    BucketOver,
-    ClocksApart,
-    Ramping,
-    RampOver,
-    Open,
-    OpenForExplicitLength,
-    OpenAndDue,
-    HalfOpen,
-    HalfOpenByRate,
-    Overdue,
-    OverdueWithFreshProbes,
-    OverdueToClose,
-    StayedTooLong,
-    ForcedOpen,
-    Disabled,
-    MetricsOnly,
-];
+situations! {
+    Closed in closed;
+    /// With a window that is full and without a failure.
+    Quiet in quiet;
+    /// With a failure in a bucket that is over.
+    BucketOver in bucket_over;
+    /// The same, but only by the clock of one of the two.
+    ClocksApart in clocks_apart;
+    Ramping in ramping;
+    RampOver in ramp_over;
+    Open in open;
+    OpenForExplicitLength in open_for_explicit_length;
+    OpenAndDue in open_and_due;
+    HalfOpen in half_open;
+    HalfOpenByRate in half_open_by_rate;
+    /// By its probes: opens again.
+    Overdue in overdue;
+    /// By its probes: starts anew.
+    OverdueWithFreshProbes in overdue_with_fresh_probes;
+    /// By its probes: closes.
+    OverdueToClose in overdue_to_close;
+    /// By its longest stay: opens again.
+    StayedTooLong in stayed_too_long;
+    ForcedOpen in forced_open;
+    Disabled in disabled;
+    MetricsOnly in metrics_only;
+}
 
 impl Situation {
     /// Whether there can be such a situation with a window `W`.
@@ -301,40 +299,10 @@ fn every_operation(situation: Situation) {
 
 /// The pairs of operations on the window, in every situation.
 fn every_situation<W: Window + Send + Sync + 'static>(tried: (fn() -> W, Config, usize)) {
-    for situation in SITUATIONS.into_iter().filter(|situation| situation.is_possible::<W>()) {
+    for situation in SITUATIONS.iter().copied().filter(|situation| situation.is_possible::<W>()) {
         let apart = if matches!(situation, Closed | Open) { 0 } else { COMMANDS };
         every_pair(&operations_on_windows(), apart, situation, tried);
     }
-}
-
-macro_rules! each_situation {
-    ($($name:ident: $situation:expr;)+) => {$(
-        #[test]
-        fn $name() {
-            every_operation($situation);
-        }
-    )+};
-}
-
-each_situation! {
-    closed: Closed;
-    quiet: Quiet;
-    bucket_over: BucketOver;
-    clocks_apart: ClocksApart;
-    ramping: Ramping;
-    ramp_over: RampOver;
-    open: Open;
-    open_for_explicit_length: OpenForExplicitLength;
-    open_and_due: OpenAndDue;
-    half_open: HalfOpen;
-    half_open_by_rate: HalfOpenByRate;
-    overdue: Overdue;
-    overdue_with_fresh_probes: OverdueWithFreshProbes;
-    overdue_to_close: OverdueToClose;
-    stayed_too_long: StayedTooLong;
-    forced_open: ForcedOpen;
-    disabled: Disabled;
-    metrics_only: MetricsOnly;
 }
 
 #[test]
