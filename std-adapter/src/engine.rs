@@ -78,8 +78,9 @@ trait ForWindow {
     ) -> Self::Done;
 }
 
-/// The one place where a kind of window becomes a type. `leaky`: in a leaky bucket.
-fn for_window<T: ForWindow>(kind: WindowKind, leaky: bool, task: T) -> T::Done {
+/// The one place where the window that settings ask for becomes a type.
+fn for_window<T: ForWindow>(settings: &Settings, task: T) -> T::Done {
+    let leaky = settings.leaky_bucket.is_some();
     /// The window itself, or in a bucket.
     macro_rules! with {
         ($window:expr, $plain:ident, $leaky:ident) => {
@@ -92,7 +93,7 @@ fn for_window<T: ForWindow>(kind: WindowKind, leaky: bool, task: T) -> T::Done {
     }
     let slow_count = || WithSlow::new(Count::new(), Count::new());
     let slow_time = || WithSlow::new(Time::new(), Time::new());
-    match kind {
+    match settings.window() {
         WindowKind::None => with!(|| (), Plain, LeakyPlain),
         WindowKind::Count { slow: false } => with!(Count::new, Count, LeakyCount),
         WindowKind::Count { slow: true } => with!(slow_count, SlowCount, LeakySlowCount),
@@ -146,8 +147,7 @@ impl ForWindow for Check {
 pub(crate) fn check(settings: &Settings) -> Result<(), SettingError> {
     // The seed draws the jitter, and any is allowed.
     let check = Check { config: settings.config(0)? };
-    for_window(settings.window(), settings.leaky_bucket.is_some(), check)
-        .map_err(|error| settings.explain(error))
+    for_window(settings, check).map_err(|error| settings.explain(error))
 }
 
 impl Engine {
@@ -158,8 +158,7 @@ impl Engine {
         watch: Watch,
     ) -> Result<Self, SettingError> {
         let build = Build { config: settings.config(seed)?, clock, watch };
-        for_window(settings.window(), settings.leaky_bucket.is_some(), build)
-            .map_err(|error| settings.explain(error))
+        for_window(settings, build).map_err(|error| settings.explain(error))
     }
 
     /// Asks for a token to make one call. With it comes the tick of its issue, if the

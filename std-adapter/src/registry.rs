@@ -114,9 +114,9 @@ impl Registry {
     /// Keeps at most `count` breakers, at least 1, that nothing but the registry holds.
     /// When there are more, it drops the excess and another tenth of `count`: first those
     /// that were not requested for the longest time, and open ones last, as long as these
-    /// take no more than half of the room. An opening that is over counts as closed. Breakers with a handle elsewhere do not count, and stay,
-    /// and so do those that are in another mode than the one they were built in: somebody
-    /// wanted that.
+    /// take no more than half of the room. An opening that is over counts as closed.
+    /// Breakers with a handle elsewhere do not count, and stay, and so do those that are in
+    /// another mode than the one they were built in: somebody wanted that.
     ///
     /// # Panics
     ///
