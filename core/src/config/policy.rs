@@ -40,7 +40,8 @@ impl Config {
     /// The first of the window's policies that `tally` meets after a call that counts
     /// as `call`; skips those in `told`.
     pub(crate) const fn met_by(&self, tally: Tally, call: Record, told: Causes) -> Option<Cause> {
-        let enough = self.min_calls <= 1 || tally.calls >= self.min_calls;
+        // At least 1, so there is no rate of no calls.
+        let enough = tally.calls >= self.min_calls;
         let has_rate = self.failure_rate.is_some() || self.slow_rate.is_some();
         if call.failed
             && (enough || has_rate)
@@ -87,10 +88,6 @@ impl Config {
         let mut met = Causes::NONE;
         while let Some(cause) = self.met_by(tally, call, met) {
             met = met.with(cause);
-        }
-        if tally.calls == 0 {
-            // There is no rate of no calls.
-            met = met.and(Causes::NONE.with(Cause::LeakyBucket));
         }
         if call.failed && self.met_by_consecutive(consecutive, in_window) {
             met = met.with(Cause::ConsecutiveFailures);
