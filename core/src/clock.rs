@@ -27,6 +27,13 @@ use crate::sync::{AtomicU32, Ordering, const_fn};
 pub trait Clock {
     /// Returns the current tick.
     fn now(&self) -> u32;
+
+    /// Returns the current tick without wrapping, if this clock has 64 bits: the low 32 are
+    /// those of [`now`](Self::now). What is given it tells silences of any length apart.
+    #[inline]
+    fn now_64(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl<F: Fn() -> u32> Clock for F {

@@ -22,9 +22,6 @@ const MAX_TICKS: u32 = (1 << 31) - 1;
 /// The longest probe timeout. It and the opening after it are counted from the same
 /// tick; this leaves a quarter of a turn of the clock in which both read as over.
 const MAX_PROBE_TIMEOUT: u32 = 1 << 30;
-/// The highest count that a time-based window always reaches: it halves counts that
-/// would overflow.
-pub(crate) const MAX_COUNT: u32 = 1 << 9;
 /// The most that either part of a backoff's factor can be, unless the factor is a
 /// whole number.
 const MAX_FACTOR_PART: u32 = (1 << 16) - 1;

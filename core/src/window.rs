@@ -12,6 +12,7 @@ pub use leaky::LeakyBucket;
 pub(crate) use leaky::MAX_LIMIT;
 pub use short::ShortWindow;
 pub use slow::WithSlow;
+pub(crate) use time::MAX_COUNT;
 pub use time::{FailureWindow, TimeWindow};
 
 pub use crate::tally::Record;
@@ -67,6 +68,8 @@ pub enum Kind {
         buckets: u32,
         /// Whether calls are remembered, or failures only.
         calls: bool,
+        /// The most calls that it counts exactly.
+        capacity: u32,
     },
 }
 
@@ -168,6 +171,14 @@ pub trait Window {
     fn is_quiet(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> bool {
         let _ = (tenure, reach);
         false
+    }
+
+    /// Records a success, if that takes only a few loads and a store that no other thread
+    /// waits for. Returns false, and records nothing, if it takes more: then
+    /// [`record`](Self::record) follows. The call path inlines this.
+    #[inline]
+    fn try_success(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> bool {
+        self.is_quiet(tenure, reach)
     }
 
     /// Tallies the window of `tenure`.

@@ -44,6 +44,7 @@ mod telemetry;
 mod threads;
 #[cfg(feature = "tower")]
 mod tower;
+mod window;
 
 pub use self::breaker::Breaker;
 pub use self::breaker::builder::Builder;
@@ -73,4 +74,5 @@ pub use self::telemetry::series::Label;
 pub use self::telemetry::stream::{Events, Missed};
 #[cfg(feature = "tower")]
 pub use self::tower::{BreakerFuture, BreakerLayer, BreakerService};
+pub use self::window::ExactTimeWindow;
 pub use microbreaker::{Cause, IllegalTransition, Phase, Tally};

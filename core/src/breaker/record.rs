@@ -2,20 +2,20 @@
 
 use super::Breaker;
 use crate::clock::Clock;
-use crate::config::{ConfigSource, MAX_COUNT, Verdict};
+use crate::config::{ConfigSource, Verdict};
 use crate::event::{Cause, Causes, Observer};
 use crate::footprint::FLASH_IS_SCARCE;
 use crate::phase::Phase;
 use crate::state::State;
 use crate::tally::{Record, Tally};
-use crate::window::{Tenure, Window};
+use crate::window::{MAX_COUNT, Tenure, Window};
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Ends a call of `generation`. Returns false if the outcome is stale.
     #[inline]
     pub(super) fn finish(&self, generation: u32, call: Record) -> bool {
         let healthy = !call.counts_against() && self.word.load().is_healthy(generation);
-        healthy && self.window.is_quiet(self.tenure(generation), &self.reach())
+        healthy && self.window.try_success(self.tenure(generation), &self.reach())
             // Where flash is scarce, one body serves both cases.
             || if FLASH_IS_SCARCE {
                 self.count_unhealthy(generation, call)

@@ -95,4 +95,9 @@ impl<F: Fn() -> u64> Clock for Wrapping<F> {
     fn now(&self) -> u32 {
         (self.0)() as u32
     }
+
+    #[inline]
+    fn now_64(&self) -> Option<u64> {
+        Some((self.0)())
+    }
 }

@@ -1,8 +1,8 @@
 //! Checks whether a configuration can work.
 
 use super::{
-    Abandoned, Backoff, Config, ConfigError, Field, MAX_COUNT, MAX_FACTOR_PART, MAX_LEVEL,
-    MAX_PROBE_TIMEOUT, MAX_SHARES, MAX_TICKS, ProbeTimeout, Ramp, Ratio,
+    Abandoned, Backoff, Config, ConfigError, Field, MAX_FACTOR_PART, MAX_LEVEL, MAX_PROBE_TIMEOUT,
+    MAX_SHARES, MAX_TICKS, ProbeTimeout, Ramp, Ratio,
 };
 use crate::state::{MAX_CONSECUTIVE, MAX_PROBES, MAX_RATED_PROBES, MAX_STAY};
 use crate::window::{Kind, MAX_LIMIT, Window};
@@ -26,7 +26,7 @@ impl Config {
             Kind::None if in_window => 0,
             Kind::None => self.min_calls,
             Kind::Count { .. } => self.last_calls,
-            Kind::Time { .. } => MAX_COUNT,
+            Kind::Time { capacity, .. } => capacity,
         };
         // Whether the window remembers all calls, and whether it also times them.
         let counted = !matches!(W::KIND, Kind::Time { calls: false, .. });

@@ -121,6 +121,12 @@ impl<W: Window> Window for LeakyBucket<W> {
         self.word.load(Ordering::Relaxed) == tag(tenure) && self.beside.is_quiet(tenure, reach)
     }
 
+    #[inline]
+    fn try_success(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> bool {
+        // Relaxed, as in `is_quiet`.
+        self.word.load(Ordering::Relaxed) == tag(tenure) && self.beside.try_success(tenure, reach)
+    }
+
     fn tally(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> Tally {
         let level = self.look(tenure).map_or(0, |(_, level)| level);
         Tally { level, ..self.beside.tally(tenure, reach) }

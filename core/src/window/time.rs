@@ -9,6 +9,9 @@ use crate::clock::elapsed;
 use crate::sync::{AtomicU32, Ordering, atomics, const_fn, swap};
 use crate::tally::{Record, Tally};
 
+/// The highest count that is always reached: counts that would overflow are halved.
+pub(crate) const MAX_COUNT: u32 = 1 << 9;
+
 /// The last `BUCKETS` buckets of [`Config::bucket`](crate::Config::bucket)
 /// ticks each, the newest one still filling.
 ///
@@ -273,7 +276,7 @@ impl<const BUCKETS: usize, const CALLS: bool> TimeWindow<BUCKETS, CALLS> {
 }
 
 impl<const BUCKETS: usize, const CALLS: bool> Window for TimeWindow<BUCKETS, CALLS> {
-    const KIND: Kind = Kind::Time { buckets: BUCKETS as u32, calls: CALLS };
+    const KIND: Kind = Kind::Time { buckets: BUCKETS as u32, calls: CALLS, capacity: MAX_COUNT };
     const NAME: &'static str = if CALLS { "TimeWindow" } else { "FailureWindow" };
 
     fn record(

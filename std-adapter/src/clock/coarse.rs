@@ -24,26 +24,39 @@ use microbreaker::Clock;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CoarseClock;
 
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+static CLOCK: std::sync::LazyLock<super::monotonic::MonotonicClock> =
+    std::sync::LazyLock::new(super::monotonic::MonotonicClock::new);
+
 impl Clock for CoarseClock {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     #[inline]
     fn now(&self) -> u32 {
         use rustix::time::{ClockId, clock_gettime};
-        millis_of(clock_gettime(ClockId::MonotonicCoarse))
+        millis_of(clock_gettime(ClockId::MonotonicCoarse)) as u32
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[inline]
+    fn now_64(&self) -> Option<u64> {
+        use rustix::time::{ClockId, clock_gettime};
+        Some(millis_of(clock_gettime(ClockId::MonotonicCoarse)))
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     fn now(&self) -> u32 {
-        static CLOCK: std::sync::LazyLock<super::monotonic::MonotonicClock> =
-            std::sync::LazyLock::new(super::monotonic::MonotonicClock::new);
         CLOCK.now()
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn now_64(&self) -> Option<u64> {
+        CLOCK.now_64()
     }
 }
 
-/// Wraps, as the breaker expects of a clock.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const fn millis_of(time: rustix::time::Timespec) -> u32 {
-    (time.tv_sec as u32).wrapping_mul(1_000).wrapping_add(time.tv_nsec as u32 / 1_000_000)
+const fn millis_of(time: rustix::time::Timespec) -> u64 {
+    (time.tv_sec as u64).wrapping_mul(1_000).wrapping_add(time.tv_nsec as u64 / 1_000_000)
 }
 
 #[cfg(all(test, any(target_os = "linux", target_os = "android")))]
@@ -57,8 +70,8 @@ mod tests {
         let at = |tv_sec, tv_nsec| millis_of(Timespec { tv_sec, tv_nsec });
         assert_eq!(at(0, 999_999), 0);
         assert_eq!(at(1, 1_000_000), 1_001);
-        assert_eq!(at(4_294_967, 295_000_000), u32::MAX);
-        assert_eq!(at(4_294_967, 296_000_000), 0);
+        assert_eq!(at(4_294_967, 296_000_000), 1 << 32);
+        assert_eq!(at(4_294_967, 296_000_000) as u32, 0);
     }
 
     #[test]

@@ -31,6 +31,10 @@ impl Clock for MonotonicClock {
         // The cast wraps, as the breaker expects of a clock.
         self.start.elapsed().as_millis() as u32
     }
+
+    fn now_64(&self) -> Option<u64> {
+        Some(self.start.elapsed().as_millis() as u64)
+    }
 }
 
 #[cfg(test)]

@@ -13,12 +13,12 @@ use super::monotonic::MonotonicClock;
 #[derive(Clone)]
 pub(crate) struct SharedClock {
     clock: Arc<dyn Clock + Send + Sync>,
-    start: u32,
+    start: u64,
 }
 
 impl SharedClock {
     pub(crate) fn new(clock: impl Clock + Send + Sync + 'static) -> Self {
-        Self { start: clock.now(), clock: Arc::new(clock) }
+        Self { start: start(&clock), clock: Arc::new(clock) }
     }
 
     /// The default clock: coarse, or precise if calls are timed.
@@ -33,14 +33,23 @@ impl SharedClock {
 
     /// The same clock, counting from now.
     pub(crate) fn restarted(self) -> Self {
-        Self { start: self.clock.now(), ..self }
+        Self { start: start(&*self.clock), ..self }
     }
+}
+
+fn start(clock: &dyn Clock) -> u64 {
+    clock.now_64().unwrap_or_else(|| clock.now().into())
 }
 
 impl Clock for SharedClock {
     #[inline]
     fn now(&self) -> u32 {
-        self.clock.now().wrapping_sub(self.start)
+        self.clock.now().wrapping_sub(self.start as u32)
+    }
+
+    #[inline]
+    fn now_64(&self) -> Option<u64> {
+        Some(self.clock.now_64()?.wrapping_sub(self.start))
     }
 }
 

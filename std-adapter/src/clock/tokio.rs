@@ -46,4 +46,8 @@ impl Clock for TokioClock {
         // The cast wraps, as the breaker expects of a clock.
         self.start.elapsed().as_millis() as u32
     }
+
+    fn now_64(&self) -> Option<u64> {
+        Some(self.start.elapsed().as_millis() as u64)
+    }
 }

@@ -77,8 +77,8 @@ fn with_dyn_clock(reach: &Reach<impl Fn() -> u32>) -> DynReach<'_> {
 }
 
 impl<const CALLS: bool> Window for AnyTimeWindow<CALLS> {
-    // The number of buckets only limits how long a bucket can be: see `check`.
-    const KIND: Kind = Kind::Time { buckets: 1, calls: CALLS };
+    // As of the windows inside; the number of buckets only limits how long a bucket can be: see `check`.
+    const KIND: Kind = Kind::Time { buckets: 1, calls: CALLS, capacity: 512 };
 
     fn record(
         &self,

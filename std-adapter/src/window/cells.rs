@@ -1,0 +1,95 @@
+//! Which cell is whose.
+
+use std::array;
+
+use once_cell::race::OnceBox;
+
+use super::cell::Cell;
+use super::sync::{AtomicBool, Ordering};
+
+/// The threads, beside the first, that have a cell of their own.
+const OTHERS: usize = 63;
+
+/// Cells for threads, made when a thread first needs one.
+pub(super) struct Cells<const BUCKETS: usize> {
+    /// That of thread 0.
+    first: Cell<BUCKETS>,
+    others: OnceBox<[OnceBox<Cell<BUCKETS>>; OTHERS]>,
+    /// For the threads that have none.
+    common: OnceBox<Common<BUCKETS>>,
+}
+
+/// A cell that belongs to whichever thread has taken it.
+struct Common<const BUCKETS: usize> {
+    is_taken: AtomicBool,
+    cell: Cell<BUCKETS>,
+    next: OnceBox<Common<BUCKETS>>,
+}
+
+impl<const BUCKETS: usize> Common<BUCKETS> {
+    fn new() -> Box<Self> {
+        Box::new(Self { is_taken: AtomicBool::new(false), cell: Cell::new(), next: OnceBox::new() })
+    }
+}
+
+impl<const BUCKETS: usize> Cells<BUCKETS> {
+    pub(super) fn new() -> Self {
+        Self { first: Cell::new(), others: OnceBox::new(), common: OnceBox::new() }
+    }
+
+    /// The cell of `thread`, if it has one.
+    #[inline]
+    pub(super) fn own(&self, thread: usize) -> Option<&Cell<BUCKETS>> {
+        match thread.checked_sub(1) {
+            None => Some(&self.first),
+            Some(other) => self.others.get()?.get(other)?.get(),
+        }
+    }
+
+    /// Runs `f` with a cell that no other thread writes meanwhile.
+    pub(super) fn with(&self, thread: usize, f: impl FnOnce(&Cell<BUCKETS>)) {
+        match thread.checked_sub(1) {
+            None => f(&self.first),
+            Some(other @ 0..OTHERS) => {
+                let others =
+                    self.others.get_or_init(|| Box::new(array::from_fn(|_| OnceBox::new())));
+                f(others[other].get_or_init(|| Box::new(Cell::new())));
+            }
+            Some(_) => self.with_common(f),
+        }
+    }
+
+    /// With the first common cell that is not taken. No thread waits: there are as many as
+    /// were ever taken at once.
+    #[cold]
+    fn with_common(&self, f: impl FnOnce(&Cell<BUCKETS>)) {
+        let mut place = &self.common;
+        loop {
+            let common = place.get_or_init(Common::new);
+            // Acquire: pairs with the release below. Each thread goes on from the counts of
+            // the one before it.
+            if !common.is_taken.swap(true, Ordering::Acquire) {
+                f(&common.cell);
+                common.is_taken.store(false, Ordering::Release);
+                return;
+            }
+            place = &common.next;
+        }
+    }
+
+    /// The sum of `count` over all cells, or the first error.
+    pub(super) fn sum<E>(
+        &self,
+        count: impl Fn(&Cell<BUCKETS>) -> Result<u64, E>,
+    ) -> Result<u64, E> {
+        let others = self.others.get().into_iter().flatten().filter_map(OnceBox::get);
+        let mut common = self.common.get();
+        let common = std::iter::from_fn(|| {
+            let this = common?;
+            common = this.next.get();
+            Some(&this.cell)
+        });
+        let cells = std::iter::once(&self.first).chain(others).chain(common);
+        cells.map(count).sum()
+    }
+}
