@@ -163,7 +163,10 @@ impl<C: Clock, const BUCKETS: usize, const SLOW: bool, S: Fn() -> usize> Window
         let number = self.tenures.number_of(tenure)?;
         // Before the cell is looked at: a clock may do anything.
         let (now, bucket) = (self.now(), reach.bucket.into());
-        self.cells.with((self.thread)(), |cell| cell.record(number, bucket, now, call));
+        let thread = (self.thread)();
+        if !self.cells.with(thread, |cell| cell.record(number, bucket, now, call)) {
+            return None;
+        }
         if !(call.failed || call.slow) {
             return Some(Tally::default());
         }

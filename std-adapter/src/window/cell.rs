@@ -15,7 +15,7 @@ use super::sync::{AtomicU64, Ordering};
 /// On cache lines of its own: two, because processors fetch them in pairs.
 #[repr(align(128))]
 pub(super) struct Cell<const BUCKETS: usize> {
-    /// The tenure in which the thread last counted.
+    /// The number of the tenure in which the thread last counted.
     tenure: AtomicU64,
     /// The first tick of the bucket in which it last counted.
     start: AtomicU64,
@@ -117,14 +117,19 @@ impl<const BUCKETS: usize> Cell<BUCKETS> {
         is_in_bucket
     }
 
-    /// Counts `call`, which ended at `now` in `tenure`. For the cell's thread.
-    pub(super) fn record(&self, tenure: u64, bucket: u64, now: u64, call: Record) {
+    /// Counts `call`, which ended at `now` in `tenure`. Returns false, and counts nothing, if
+    /// the tenure is over: another thread has had the cell since. For the cell's thread.
+    pub(super) fn record(&self, tenure: u64, bucket: u64, now: u64, call: Record) -> bool {
+        if self.tenure.load(Ordering::Relaxed) > tenure {
+            return false;
+        }
         self.move_on(tenure, Buckets::until(now, bucket));
         let count = if call.failed { Count::Failed } else { Count::Succeeded };
         self.counts[count as usize].increment();
         if call.slow {
             self.counts[Count::Slow as usize].increment();
         }
+        true
     }
 
     /// Begins the newest of `buckets` in `tenure`, unless that or a later one has begun.

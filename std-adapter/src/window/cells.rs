@@ -47,13 +47,13 @@ impl<const BUCKETS: usize> Cells<BUCKETS> {
     }
 
     /// Runs `f` with a cell that no other thread writes meanwhile.
-    pub(super) fn with(&self, thread: usize, f: impl FnOnce(&Cell<BUCKETS>)) {
+    pub(super) fn with<T>(&self, thread: usize, f: impl FnOnce(&Cell<BUCKETS>) -> T) -> T {
         match thread.checked_sub(1) {
             None => f(&self.first),
             Some(other @ 0..OTHERS) => {
                 let others =
                     self.others.get_or_init(|| Box::new(array::from_fn(|_| OnceBox::new())));
-                f(others[other].get_or_init(|| Box::new(Cell::new())));
+                f(others[other].get_or_init(|| Box::new(Cell::new())))
             }
             Some(_) => self.with_common(f),
         }
@@ -62,16 +62,16 @@ impl<const BUCKETS: usize> Cells<BUCKETS> {
     /// With the first common cell that is not taken. No thread waits: there are as many as
     /// were ever taken at once.
     #[cold]
-    fn with_common(&self, f: impl FnOnce(&Cell<BUCKETS>)) {
+    fn with_common<T>(&self, f: impl FnOnce(&Cell<BUCKETS>) -> T) -> T {
         let mut place = &self.common;
         loop {
             let common = place.get_or_init(Common::new);
             // Acquire: pairs with the release below. Each thread goes on from the counts of
             // the one before it.
             if !common.is_taken.swap(true, Ordering::Acquire) {
-                f(&common.cell);
+                let done = f(&common.cell);
                 common.is_taken.store(false, Ordering::Release);
-                return;
+                return done;
             }
             place = &common.next;
         }

@@ -15,13 +15,18 @@ use microbreaker::Tally;
 pub(crate) struct Buckets {
     pub(crate) count: u64,
     pub(crate) ticks: u64,
+    /// Whether the window sees the clock wrap.
+    pub(crate) wrap: bool,
 }
 
 impl Buckets {
-    /// The number of the bucket that contains `tick`. The last one of a turn of the clock
-    /// is cut short.
+    /// The number of the bucket that contains `tick`. If the clock wraps, the last bucket of a
+    /// turn is cut short.
     fn number(self, tick: u64) -> u64 {
         const TURN: u64 = 1 << 32;
+        if !self.wrap {
+            return tick / self.ticks;
+        }
         tick / TURN * TURN.div_ceil(self.ticks) + tick % TURN / self.ticks
     }
 

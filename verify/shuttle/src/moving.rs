@@ -38,15 +38,16 @@ pub struct Trial<W: Window> {
 }
 
 impl<W: Window + Send + Sync + 'static> Trial<W> {
-    /// At tick `start`, with buckets of `bucket` ticks. `late` is by how much each thread may
-    /// read the clock late, by the thread's number.
+    /// At tick `start`, with buckets of `bucket` ticks; `window` is given the clock. `late` is
+    /// by how much each thread may read the clock late, by the thread's number.
     ///
     /// # Panics
     ///
     /// If the window cannot be so long.
-    pub fn new(window: W, bucket: u64, start: u64, late: Vec<u64>) -> Self {
+    pub fn new(window: impl FnOnce(Shared) -> W, bucket: u64, start: u64, late: Vec<u64>) -> Self {
         let Kind::Time { buckets, .. } = W::KIND else { panic!("a time-based window") };
-        let log = Log::new(Buckets { count: buckets.into(), ticks: bucket }, THRESHOLD as usize);
+        let buckets = Buckets { count: buckets.into(), ticks: bucket, wrap: true };
+        let log = Log::new(buckets, THRESHOLD as usize);
         let shared = Shared(Arc::new(Bench {
             now: start.into(),
             times: Mutex::new(vec![start]),
@@ -61,6 +62,7 @@ impl<W: Window + Send + Sync + 'static> Trial<W> {
             .failures_in_window(THRESHOLD)
             .bucket(u32::try_from(bucket).expect("a bucket is shorter than a turn"))
             .open_for(1_000);
+        let window = window(shared.clone());
         let breaker = Breaker::try_new(config, window, shared.clone(), shared);
         Self { breaker: Arc::new(breaker.expect("a good configuration")) }
     }
@@ -141,13 +143,19 @@ struct Bench {
     log: Mutex<Log>,
 }
 
+/// The clock and the observer of a breaker.
 #[derive(Clone)]
-struct Shared(Arc<Bench>);
+pub struct Shared(Arc<Bench>);
 
 impl Shared {
     /// The next step, and the clock that is furthest ahead.
     fn step(&self) -> (u64, u64) {
         (self.0.steps.fetch_add(1, Ordering::Relaxed), self.0.now.load(Ordering::Relaxed))
+    }
+
+    fn read(&self) -> u64 {
+        let late = if thread_rng().gen_bool(0.5) { self.late() } else { 0 };
+        self.0.now.load(Ordering::Relaxed) - late
     }
 
     fn late(&self) -> u64 {
@@ -180,8 +188,12 @@ impl Shared {
 /// Sometimes late, sometimes not.
 impl Clock for Shared {
     fn now(&self) -> u32 {
-        let late = if thread_rng().gen_bool(0.5) { self.late() } else { 0 };
-        (self.0.now.load(Ordering::Relaxed) - late) as u32
+        self.read() as u32
+    }
+
+    fn now_64(&self) -> Option<u64> {
+        self.log(|log| log.buckets.wrap = false);
+        Some(self.read())
     }
 }
 

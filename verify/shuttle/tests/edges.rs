@@ -3,9 +3,11 @@
 //! calls on both sides of the edge.
 #![cfg(shuttle)]
 
-use microbreaker::{Outcome, TimeWindow};
-use microbreaker_shuttle::moving::{BLOCK, LATEST, Operation, TURN, Trial};
+use microbreaker::{Outcome, TimeWindow, window::Window};
+use microbreaker_shuttle::moving::{BLOCK, LATEST, Operation, Shared, TURN, Trial};
 use microbreaker_shuttle::{Switches, run};
+use microbreaker_std::ExactTimeWindow;
+use shuttle::current;
 
 const FAIL: Operation = Operation::Call(Outcome::Failure);
 
@@ -20,7 +22,7 @@ const TENURES: [(Option<Operation>, Option<Operation>); 4] = [
 ];
 
 /// Edges in a bucket of `bucket` ticks: its start, and the first and last multiple of 2^23.
-fn check(bucket: u64) {
+fn check<W: Window + Send + Sync + 'static>(window: fn(Shared) -> W, bucket: u64) {
     let start = 4 * TURN + 3 * bucket;
     let first = start.next_multiple_of(BLOCK);
     let last = (start + bucket - 1) / BLOCK * BLOCK;
@@ -28,7 +30,7 @@ fn check(bucket: u64) {
         for late in [0, LATEST] {
             for (before, tenure) in TENURES {
                 for beside in BESIDE {
-                    beside_an_edge(bucket, edge, late, before, tenure, beside);
+                    beside_an_edge(window, bucket, edge, late, before, tenure, beside);
                 }
             }
         }
@@ -36,7 +38,8 @@ fn check(bucket: u64) {
 }
 
 /// The first thread reads the clock late at times.
-fn beside_an_edge(
+fn beside_an_edge<W: Window + Send + Sync + 'static>(
+    window: fn(Shared) -> W,
     bucket: u64,
     edge: u64,
     late: u64,
@@ -45,7 +48,7 @@ fn beside_an_edge(
     beside: Operation,
 ) {
     run(Switches::new(3), move || {
-        let trial = Trial::new(TimeWindow::<2>::new(), bucket, edge - 5, vec![0, late]);
+        let trial = Trial::new(window, bucket, edge - 5, vec![0, late]);
         before.into_iter().for_each(|operation| trial.act(operation));
         let calls = [FAIL, Operation::Wait(10), FAIL, Operation::Look];
         trial.race([vec![beside], tenure.into_iter().chain(calls).collect()]);
@@ -58,15 +61,29 @@ fn beside_an_edge(
 
 #[test]
 fn buckets_of_a_few_ticks() {
-    check(7);
+    check(|_| TimeWindow::<2>::new(), 7);
 }
 
 #[test]
 fn buckets_longer_than_the_lower_bits_of_a_tick() {
-    check((1 << 25) + 3);
+    check(|_| TimeWindow::<2>::new(), (1 << 25) + 3);
 }
 
 #[test]
 fn buckets_that_begin_where_the_upper_bits_change() {
-    check(1 << 29);
+    check(|_| TimeWindow::<2>::new(), 1 << 29);
+}
+
+#[test]
+fn buckets_of_a_few_ticks_in_cells() {
+    check(cells, 7);
+}
+
+#[test]
+fn long_buckets_in_cells() {
+    check(cells, (1 << 25) + 3);
+}
+
+fn cells(clock: Shared) -> impl Window + Send + Sync + 'static {
+    ExactTimeWindow::<_, 2, false, _>::with(clock, || usize::from(current::me()))
 }

@@ -4,8 +4,10 @@
 #![cfg(shuttle)]
 
 use microbreaker::{FailureWindow, Outcome, TimeWindow, window::Window};
-use microbreaker_shuttle::moving::{BLOCK, LATEST, Operation, TURN, Trial};
+use microbreaker_shuttle::moving::{BLOCK, LATEST, Operation, Shared, TURN, Trial};
 use microbreaker_shuttle::{run, schedules};
+use microbreaker_std::ExactTimeWindow;
+use shuttle::current;
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 
@@ -54,7 +56,7 @@ fn some_ticks(now: u64, bucket: u64) -> u64 {
     pick([1, bucket - 1, bucket, bucket + 1, 2 * bucket, edge - 1, edge, long])
 }
 
-fn history<W: Window + Send + Sync + 'static>(window: W) {
+fn history<W: Window + Send + Sync + 'static>(window: fn(Shared) -> W) {
     let bucket = pick(LENGTHS);
     let late = (0..MOST_THREADS).map(|_| pick([0, 0, 1, 100, LATEST])).collect();
     let trial = Trial::new(window, bucket, some_start(bucket), late);
@@ -76,23 +78,36 @@ fn history<W: Window + Send + Sync + 'static>(window: W) {
 
 /// Half of the schedules are random at every step; in the other half threads
 /// have priorities that change a few times.
-fn check<W: Window + Send + Sync + 'static>(window: fn() -> W) {
+fn check<W: Window + Send + Sync + 'static>(window: fn(Shared) -> W) {
     let half = schedules().div_ceil(2);
-    run(RandomScheduler::new(half), move || history(window()));
-    run(PctScheduler::new(3, half), move || history(window()));
+    run(RandomScheduler::new(half), move || history(window));
+    run(PctScheduler::new(3, half), move || history(window));
 }
 
 #[test]
 fn one_bucket() {
-    check(TimeWindow::<1>::new);
+    check(|_| TimeWindow::<1>::new());
 }
 
 #[test]
 fn three_buckets() {
-    check(TimeWindow::<3>::new);
+    check(|_| TimeWindow::<3>::new());
 }
 
 #[test]
 fn two_buckets_of_failures() {
-    check(FailureWindow::<2>::new);
+    check(|_| FailureWindow::<2>::new());
+}
+
+/// With a cell for each thread.
+#[test]
+fn three_buckets_in_cells() {
+    type Cells = ExactTimeWindow<Shared, 3, false>;
+    check(|clock| Cells::with(clock, || usize::from(current::me())));
+}
+
+/// With cells that threads borrow from each other.
+#[test]
+fn two_buckets_in_common_cells() {
+    check(|clock| ExactTimeWindow::<Shared, 2, false>::with(clock, || usize::MAX));
 }
