@@ -119,6 +119,10 @@ impl Clock for Ticks {
     fn now(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
+
+    fn now_64(&self) -> Option<u64> {
+        Some(self.now().into())
+    }
 }
 
 /// A clock that stands still: cheaper to model than [`Ticks`].
@@ -132,6 +136,10 @@ impl Still {
 impl Clock for Still {
     fn now(&self) -> u32 {
         Self::NOW
+    }
+
+    fn now_64(&self) -> Option<u64> {
+        Some(Self::NOW.into())
     }
 }
 
@@ -218,7 +226,15 @@ pub fn still<W: Window>(config: Config, window: W) -> Arc<Observed<W>> {
 
 /// A closed breaker, and the clock it reads.
 pub fn ticking<W: Window>(config: Config, window: W) -> (Arc<Observed<W, Ticks>>, Ticks) {
-    let ticks = Ticks::at(Still::NOW);
+    ticking_with(config, window, Ticks::at(Still::NOW))
+}
+
+/// The same, with a clock that the window reads too.
+pub fn ticking_with<W: Window>(
+    config: Config,
+    window: W,
+    ticks: Ticks,
+) -> (Arc<Observed<W, Ticks>>, Ticks) {
     (Arc::new(Breaker::observed(config, window, ticks.clone(), Journal::default())), ticks)
 }
 

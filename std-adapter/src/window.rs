@@ -9,6 +9,7 @@ use std::fmt;
 
 use microbreaker::{
     Clock, Tally,
+    clock::STEP_BACK,
     window::{Kind, Reach, Record, Tenure, Window},
 };
 
@@ -18,6 +19,8 @@ use self::sync::{AtomicU64, Ordering, fence};
 use self::tenures::Tenures;
 use crate::threads;
 
+/// How far behind the recent tick may be: far less than a turn, and yet hardly ever written.
+const RECENT: u32 = 1 << 24;
 /// The most calls that a policy can ask for; more are counted all the same.
 const CAPACITY: u32 = 1 << 31;
 
@@ -27,8 +30,8 @@ const CAPACITY: u32 = 1 << 31;
 /// It is what a [`TimeWindow`](microbreaker::TimeWindow) is, for hosts. Each thread counts
 /// in a cell of its own, with plain stores; a failure adds the cells up. `CLOCK` is the
 /// breaker's own clock. If it has 64 bits
-/// ([`Clock::now_64`]), silences of any length are told apart; with other clocks,
-/// failures before a silence of a whole turn of the clock count again after it.
+/// ([`Clock::now_64`]), silences of any length are told apart; with other clocks, what comes
+/// before a silence of a whole turn of the clock, less up to 2^25 ticks, counts again after it.
 ///
 /// With `SLOW` it also counts slow calls.
 ///
@@ -60,14 +63,14 @@ const CAPACITY: u32 = 1 << 31;
 /// clock, and a store that no other thread waits for. A failure also reads every cell.
 ///
 /// For ten buckets 512 bytes, and 384 more for each further thread that has called, up to
-/// 64; the threads beyond that borrow common cells, of which there are as many as such
+/// 65; the threads beyond that borrow common cells, of which there are as many as such
 /// threads once counted at the same instant. A cell is never given back before the window is.
 ///
 /// Wait-free but for a failure that finds others counting in a later bucket, which looks
 /// again, and for the first call of a thread, which allocates.
 pub struct ExactTimeWindow<C, const BUCKETS: usize, const SLOW: bool = false, S = fn() -> usize> {
     tenures: Tenures,
-    /// A recent tick, for a clock of 32 bits.
+    /// A recent tick, if the clock has 32 bits.
     recent: AtomicU64,
     cells: Cells<BUCKETS>,
     clock: C,
@@ -103,18 +106,24 @@ impl<C: Clock, const BUCKETS: usize, const SLOW: bool, S: Fn() -> usize>
     fn now(&self) -> u64 {
         match self.clock.now_64() {
             Some(now) => now,
-            None => self.unwrapped(self.clock.now()),
+            None => self.unwrapped(),
         }
     }
 
-    /// The tick whose low 32 bits are `tick`, and which is closest to a recent one.
-    fn unwrapped(&self, tick: u32) -> u64 {
-        // Relaxed: each of the two depends on this value alone.
-        let recent = self.recent.load(Ordering::Relaxed);
-        let since = tick.wrapping_sub(recent as u32).cast_signed();
-        let now = recent.wrapping_add_signed(since.into());
-        if since > 1 << 30 {
-            // Whatever other threads write meanwhile is as recent.
+    /// The current tick of a clock of 32 bits, as the first one that it may be since a recent
+    /// one.
+    fn unwrapped(&self) -> u64 {
+        // Acquire: pairs with the release of the swap. The clock must not show less than it
+        // did when another thread read it.
+        let recent = self.recent.load(Ordering::Acquire);
+        let since = self.clock.now().wrapping_sub(recent as u32);
+        let back = since.wrapping_neg();
+        if back <= STEP_BACK {
+            return recent - u64::from(back);
+        }
+        let now = recent + u64::from(since);
+        if since > RECENT {
+            // If this fails, another thread has set it meanwhile.
             sync::swap(&self.recent, recent, now);
         }
         now

@@ -2,19 +2,21 @@
 
 use std::array;
 
-use once_cell::race::OnceBox;
-
 use super::cell::Cell;
-use super::sync::{AtomicBool, Ordering};
+use super::sync::{AtomicBool, OnceBox, Ordering};
 
-/// The threads, beside the first, that have a cell of their own.
-const OTHERS: usize = 63;
+/// The groups of threads that have a cell of their own, beside thread 0.
+const GROUPS: usize = if cfg!(loom) { 1 } else { 8 };
+/// The threads in a group. loom counts every access, so its models get by with one.
+const GROUP: usize = if cfg!(loom) { 1 } else { 8 };
+
+type Group<const BUCKETS: usize> = [OnceBox<Cell<BUCKETS>>; GROUP];
 
 /// Cells for threads, made when a thread first needs one.
 pub(super) struct Cells<const BUCKETS: usize> {
     /// That of thread 0.
     first: Cell<BUCKETS>,
-    others: OnceBox<[OnceBox<Cell<BUCKETS>>; OTHERS]>,
+    groups: [OnceBox<Group<BUCKETS>>; GROUPS],
     /// For the threads that have none.
     common: OnceBox<Common<BUCKETS>>,
 }
@@ -34,7 +36,11 @@ impl<const BUCKETS: usize> Common<BUCKETS> {
 
 impl<const BUCKETS: usize> Cells<BUCKETS> {
     pub(super) fn new() -> Self {
-        Self { first: Cell::new(), others: OnceBox::new(), common: OnceBox::new() }
+        Self {
+            first: Cell::new(),
+            groups: array::from_fn(|_| OnceBox::new()),
+            common: OnceBox::new(),
+        }
     }
 
     /// The cell of `thread`, if it has one.
@@ -42,7 +48,7 @@ impl<const BUCKETS: usize> Cells<BUCKETS> {
     pub(super) fn own(&self, thread: usize) -> Option<&Cell<BUCKETS>> {
         match thread.checked_sub(1) {
             None => Some(&self.first),
-            Some(other) => self.others.get()?.get(other)?.get(),
+            Some(other) => self.groups.get(other / GROUP)?.get()?[other % GROUP].get(),
         }
     }
 
@@ -50,10 +56,10 @@ impl<const BUCKETS: usize> Cells<BUCKETS> {
     pub(super) fn with<T>(&self, thread: usize, f: impl FnOnce(&Cell<BUCKETS>) -> T) -> T {
         match thread.checked_sub(1) {
             None => f(&self.first),
-            Some(other @ 0..OTHERS) => {
-                let others =
-                    self.others.get_or_init(|| Box::new(array::from_fn(|_| OnceBox::new())));
-                f(others[other].get_or_init(|| Box::new(Cell::new())))
+            Some(other) if other / GROUP < GROUPS => {
+                let group = self.groups[other / GROUP]
+                    .get_or_init(|| Box::new(array::from_fn(|_| OnceBox::new())));
+                f(group[other % GROUP].get_or_init(|| Box::new(Cell::new())))
             }
             Some(_) => self.with_common(f),
         }
@@ -82,7 +88,8 @@ impl<const BUCKETS: usize> Cells<BUCKETS> {
         &self,
         count: impl Fn(&Cell<BUCKETS>) -> Result<u64, E>,
     ) -> Result<u64, E> {
-        let others = self.others.get().into_iter().flatten().filter_map(OnceBox::get);
+        let groups = self.groups.iter().filter_map(OnceBox::get);
+        let others = groups.flatten().filter_map(OnceBox::get);
         let mut common = self.common.get();
         let common = std::iter::from_fn(|| {
             let this = common?;
