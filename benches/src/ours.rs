@@ -6,8 +6,8 @@ use microbreaker::{
     Breaker, Clock, Config, CountWindow, Phase, TimeWindow, WithSlow, clock::ManualClock,
     window::Window,
 };
-use microbreaker_std::Striped;
 use microbreaker_std::clock::{CoarseClock, MonotonicClock};
+use microbreaker_std::{ExactTimeWindow, Striped};
 
 use crate::{Contender, Reads, Scenario, Side, work};
 
@@ -19,6 +19,9 @@ pub const LAST_100_STRIPED: &str = "microbreaker, last 100, striped";
 pub const LAST_100_COARSE: &str = "microbreaker, last 100, coarse clock";
 /// The same with a clock that a timer advances.
 pub const LAST_100_TICKED: &str = "microbreaker, last 100, ticked clock";
+
+/// A window by time with a cell for each thread, and the operating system's coarse clock.
+pub const EXACT_COARSE: &str = "microbreaker, 10 s exactly, coarse clock";
 
 /// A second, in nanoseconds.
 const SECOND: u32 = 1_000_000_000;
@@ -118,6 +121,16 @@ fn striped(scenario: Scenario) -> Vec<Contender> {
             scenario,
             Reads::Coarse,
             Breaker::new(rate.bucket(1_000), Striped::new(TimeWindow::<10>::new), CoarseClock),
+        ),
+        breaker(
+            EXACT_COARSE.into(),
+            scenario,
+            Reads::Coarse,
+            Breaker::new(
+                rate.bucket(1_000),
+                ExactTimeWindow::<_, 10>::new(CoarseClock),
+                CoarseClock,
+            ),
         ),
     ]
 }
