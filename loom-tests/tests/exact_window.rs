@@ -135,6 +135,35 @@ fn b_fail_then<const B: usize>(breaker: &Observed<Cells<Ticks, B>, Ticks>, ticks
     breaker.fail();
 }
 
+/// A thread that begins a bucket hides nothing from one that looks at the window meanwhile.
+#[test]
+fn a_tally_while_a_thread_comes_to_the_same_bucket() {
+    model_with(2, || {
+        let ticks = Ticks::at(Still::NOW);
+        let config = TWO_FAILURES.failures_in_window(9);
+        let (breaker, ticks) = ticking_with(config, cells::<_, 1>(ticks.clone()), ticks);
+        on(1, || breaker.fail());
+        ticks.advance(10);
+        breaker.succeed();
+        let (_, tally) = race(&breaker, |b| on(1, || b.fail()), |b| b.tally());
+        let seen = (tally.calls, tally.failed);
+        assert!(matches!(seen, (1, 0) | (2, 1)), "{seen:?}");
+    });
+}
+
+/// A thread that begins a tenure brings nothing from the one before.
+#[test]
+fn a_failure_beside_a_thread_that_comes_to_the_same_tenure() {
+    model_with(2, || {
+        let breaker = still(TWO_FAILURES.failures_in_window(3), cells::<_, 1>(Still));
+        on(1, || breaker.fail());
+        breaker.reset();
+        race(&breaker, |b| on(1, || b.fail()), |b| b.fail());
+        assert_eq!(breaker.phase(), Phase::Closed);
+        assert_eq!(breaker.tally().failed, 2);
+    });
+}
+
 /// The failure of before the reset does not count after it, and none of those is lost.
 #[test]
 fn failures_after_a_reset_beside_one_of_before() {
