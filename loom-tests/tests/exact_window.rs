@@ -65,7 +65,7 @@ fn successes_in_common_cells() {
 /// Two of three calls fail, in whichever order; never two of two.
 #[test]
 fn a_success_before_a_failure_is_in_the_rate() {
-    model_with(2, || {
+    model_with(3, || {
         let config = Config::new().failure_rate(67).min_calls(2).bucket(10).open_for(100);
         let breaker = still(config, cells::<_, 1>(Still));
         race(&breaker, |b| on(1, || b.succeed() && b.fail()), |b| b.fail());
