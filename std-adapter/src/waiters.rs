@@ -43,8 +43,11 @@ impl Waiters {
 
     /// Joins the queue.
     pub(crate) fn join(&self) -> Waiting<'_> {
-        self.count.fetch_add(1, Ordering::Relaxed);
         self.arrived.fetch_add(1, Ordering::Relaxed);
+        if self.count.fetch_add(1, Ordering::Relaxed) > 0 {
+            // One more call is offered to a ramp.
+            self.wake();
+        }
         Waiting(self)
     }
 
@@ -66,10 +69,9 @@ impl Waiting<'_> {
         self.0.changed.notified().await;
     }
 
-    /// For the first: how many wait, and how many of them have come since this was last
-    /// called.
-    pub(crate) fn crowd(&self) -> (usize, usize) {
-        (self.0.count(), self.0.arrived.swap(0, Ordering::Relaxed))
+    /// For the first: how many have come to wait since this was last called.
+    pub(crate) fn arrived(&self) -> usize {
+        self.0.arrived.swap(0, Ordering::Relaxed)
     }
 }
 

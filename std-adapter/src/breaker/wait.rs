@@ -47,6 +47,13 @@ impl Breaker {
     /// Dropping the future ends the wait, and the next in the queue takes its place. It
     /// holds no permit until it returns one.
     pub async fn acquire<S: Future>(&self, sleep: impl FnMut(Duration) -> S) -> Permit<&Self> {
+        // Without a queue, it may have the place of one that was let go: it may be that one.
+        if self.waiting() == 0
+            && self.outlook().room > 0
+            && let Some(permit) = self.try_acquire_quietly()
+        {
+            return permit;
+        }
         self.wait(sleep, || self.try_acquire_quietly(), Front::admitted).await
     }
 
@@ -61,7 +68,9 @@ impl Breaker {
     ///
     /// The rest is as for [`acquire`](Self::acquire).
     pub async fn ready<S: Future>(&self, sleep: impl FnMut(Duration) -> S) {
-        self.wait(sleep, || Some(()), Front::let_go).await;
+        if self.waiting() > 0 || self.outlook().room != Outlook::ALL {
+            self.wait(sleep, || Some(()), Front::let_go).await;
+        }
     }
 
     /// How many wait in [`acquire`](Self::acquire) and [`ready`](Self::ready).
@@ -79,18 +88,12 @@ impl Breaker {
     ) -> T {
         let inner = self.inner();
         let waiters = &inner.telemetry.waiters;
-        if waiters.count() == 0
-            && self.outlook().room == Outlook::ALL
-            && let Some(taken) = take()
-        {
-            return taken;
-        }
         let waiting = waiters.join();
         let mut front = waiting.first().await;
         let mut timer = Timer { sleep, running: pin!(None), ends: 0 };
         loop {
             let now = inner.clock.now();
-            match front.next(&self.outlook(), now, waiting.crowd()) {
+            match front.next(&self.outlook(), now, waiters.count(), waiting.arrived()) {
                 Next::Go => {
                     if let Some(taken) = take() {
                         gone(&mut front, now);

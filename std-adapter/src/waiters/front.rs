@@ -10,15 +10,16 @@ const KEPT_FOR: u32 = 1_000;
 /// What one first in the queue leaves to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Front {
-    /// The tenure, and the step of its ramp, that the rest is about.
-    of: (u8, Option<u32>),
     /// The room when it was last seen.
     room: u32,
     /// How many were let go without a permit and have not called yet.
     expected: u32,
     /// When the last of them was let go.
     let_go: u32,
-    /// How many calls those who wait have still to offer to this step of the ramp.
+    /// The ramp's tenure and step, on a ramp.
+    ramp: Option<(u8, u32)>,
+    /// How many calls those who wait have still to offer to that step: each of them one,
+    /// when the step begins or when it comes.
     offers: usize,
 }
 
@@ -33,40 +34,41 @@ pub(crate) enum Next {
 }
 
 impl Front {
-    /// What to do at the tick `now`. `waiting` is how many wait, and `arrived` how many of
-    /// them have come since this was last asked.
-    pub(crate) fn next(&mut self, outlook: &Outlook, now: u32, crowd: (usize, usize)) -> Next {
+    /// What to do at the tick `now`. Of the `waiting`, `arrived` have come since this was
+    /// last asked.
+    pub(crate) fn next(
+        &mut self,
+        outlook: &Outlook,
+        now: u32,
+        waiting: usize,
+        arrived: usize,
+    ) -> Next {
         let &Outlook { generation, ramp_step, room, changes_in, .. } = outlook;
-        let (waiting, arrived) = crowd;
-        if self.of == (generation, ramp_step) {
-            // Room that was taken is taken by those who were let go.
-            let taken = self.room.saturating_sub(room);
-            self.expected = self.expected.saturating_sub(taken);
-            self.offers += arrived;
-        } else {
-            // Each step admits a share of those who wait now.
-            *self = Self { of: (generation, ramp_step), offers: waiting, ..Self::default() };
-        }
-        self.room = room;
-        if room == Outlook::ALL {
-            return Next::Go;
-        }
+        let ramp = ramp_step.map(|step| (generation, step));
+        self.offers = if ramp == self.ramp { self.offers + arrived } else { waiting };
+        self.ramp = ramp;
+
         let kept_for = KEPT_FOR.saturating_sub(elapsed(now, self.let_go));
-        if kept_for == 0 {
-            self.expected = 0;
-        }
-        if room > self.expected {
-            self.offers = self.offers.saturating_sub(1);
+        // Those who were let go are the first to take room.
+        let taken = self.room.saturating_sub(room);
+        self.expected = if kept_for == 0 { 0 } else { self.expected.saturating_sub(taken) };
+        self.room = room;
+
+        let next = if room == Outlook::ALL {
             return Next::Go;
-        }
-        if room > 0 {
+        } else if ramp.is_some() && self.offers == 0 {
+            return Next::Wait(changes_in);
+        } else if room > self.expected {
+            Next::Go
+        } else if room > 0 {
             return Next::Wait(Some(changes_in.map_or(kept_for, |ticks| ticks.min(kept_for))));
-        }
-        if ramp_step.is_some() && self.offers > 0 {
-            self.offers -= 1;
-            return Next::Offer;
-        }
-        Next::Wait(changes_in)
+        } else if ramp.is_some() {
+            Next::Offer
+        } else {
+            return Next::Wait(changes_in);
+        };
+        self.offers = self.offers.saturating_sub(1);
+        next
     }
 
     /// Notes that the first has got a permit, so that its place is not taken for that of one
