@@ -2,40 +2,44 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use shuttle::future::batch_semaphore::{BatchSemaphore, Fairness};
 
 pub(crate) struct FairMutex<T> {
     turn: BatchSemaphore,
-    /// Not a model's: it orders nothing, and whoever has the turn finds it free.
-    value: Mutex<T>,
+    /// `None` while it is locked. Not a model's mutex: it orders nothing, and nobody waits
+    /// for it.
+    value: Mutex<Option<T>>,
 }
 
 pub(crate) struct FairMutexGuard<'a, T> {
-    value: MutexGuard<'a, T>,
-    _turn: Turn<'a>,
+    value: Option<T>,
+    of: &'a FairMutex<T>,
 }
 
-struct Turn<'a>(&'a BatchSemaphore);
+const LOCKED: &str = "who has the turn has the value";
 
 impl<T> FairMutex<T> {
     pub(crate) fn new(value: T) -> Self {
         let turn = BatchSemaphore::new(1, Fairness::StrictlyFair);
-        Self { turn, value: Mutex::new(value) }
+        Self { turn, value: Mutex::new(Some(value)) }
     }
 
     pub(crate) async fn lock(&self) -> FairMutexGuard<'_, T> {
         self.turn.acquire(1).await.expect("nobody closes it");
-        let turn = Turn(&self.turn);
-        let value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
-        FairMutexGuard { value, _turn: turn }
+        FairMutexGuard { value: self.replace(None), of: self }
+    }
+
+    fn replace(&self, value: Option<T>) -> Option<T> {
+        std::mem::replace(&mut *self.value.lock().unwrap_or_else(PoisonError::into_inner), value)
     }
 }
 
-impl Drop for Turn<'_> {
+impl<T> Drop for FairMutexGuard<'_, T> {
     fn drop(&mut self) {
-        self.0.release(1);
+        self.of.replace(self.value.take());
+        self.of.turn.release(1);
     }
 }
 
@@ -43,13 +47,13 @@ impl<T> Deref for FairMutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.value
+        self.value.as_ref().expect(LOCKED)
     }
 }
 
 impl<T> DerefMut for FairMutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.value
+        self.value.as_mut().expect(LOCKED)
     }
 }
 
