@@ -57,12 +57,12 @@ fn check(
 
 #[test]
 fn a_transition() {
-    model(|| check(&open(), Breaker::reset, |outlook| outlook.room == Outlook::ALL));
+    model_with(2, || check(&open(), Breaker::reset, |outlook| outlook.room == Outlook::ALL));
 }
 
 #[test]
 fn a_probe_that_is_handed_back() {
-    model(|| {
+    model_with(2, || {
         let breaker = open();
         breaker.half_open().unwrap();
         let probe = breaker.try_acquire().unwrap().into_token();
@@ -73,7 +73,7 @@ fn a_probe_that_is_handed_back() {
 
 #[test]
 fn an_opening_that_is_shorter_than_the_word_can_say() {
-    model(|| {
+    model_with(2, || {
         let shorten = |breaker: &Subject| breaker.trip_for(2_001);
         check(&open(), shorten, |outlook| outlook.changes_in == Some(2_001));
     });

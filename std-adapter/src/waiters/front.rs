@@ -87,3 +87,83 @@ impl Front {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use microbreaker::clock::ManualClock;
+    use microbreaker::{Breaker, Config, Outcome};
+
+    use super::*;
+
+    /// The outlook of a half-open breaker with three probes, of which `out` are out.
+    fn half_open(out: usize) -> Outlook {
+        let clock = ManualClock::new(0);
+        let config = Config::new().consecutive_failures(1).open_for(10).probes(3);
+        let breaker = Breaker::new(config.no_probe_timeout(), (), &clock);
+        breaker.trip();
+        breaker.half_open().unwrap();
+        let probes: Vec<_> = (0..out).map(|_| breaker.try_acquire().unwrap()).collect();
+        let outlook = breaker.outlook();
+        probes.into_iter().for_each(|probe| probe.finish(Outcome::Ignored));
+        outlook
+    }
+
+    #[test]
+    fn as_many_are_let_go_as_there_is_room() {
+        let mut front = Front::default();
+        for now in [5, 6, 7] {
+            assert_eq!(front.next(&half_open(0), now, 9, 0), Next::Go);
+            front.let_go(now);
+        }
+        assert_eq!(front.next(&half_open(0), 8, 6, 0), Next::Wait(Some(999)));
+        // Those who were let go take their places one by one.
+        assert_eq!(front.next(&half_open(1), 9, 6, 0), Next::Wait(Some(998)));
+        assert_eq!(front.next(&half_open(3), 10, 6, 0), Next::Wait(None));
+        // One of them hands its probe back.
+        assert_eq!(front.next(&half_open(2), 11, 6, 0), Next::Go);
+    }
+
+    #[test]
+    fn a_permit_is_no_place_of_one_that_was_let_go() {
+        let mut front = Front::default();
+        assert_eq!(front.next(&half_open(0), 0, 9, 0), Next::Go);
+        front.let_go(0);
+        assert_eq!(front.next(&half_open(0), 0, 8, 0), Next::Go);
+        front.admitted(0);
+        assert_eq!(front.next(&half_open(1), 0, 7, 0), Next::Go);
+        front.admitted(0);
+        assert_eq!(front.next(&half_open(2), 0, 6, 0), Next::Wait(Some(KEPT_FOR)));
+    }
+
+    #[test]
+    fn a_place_is_kept_for_a_second_after_the_last_was_let_go() {
+        let mut front = Front::default();
+        for now in [0, 600, 1_200] {
+            assert_eq!(front.next(&half_open(0), now, 9, 0), Next::Go);
+            front.let_go(now);
+        }
+        assert_eq!(front.next(&half_open(0), 2_199, 9, 0), Next::Wait(Some(1)));
+        assert_eq!(front.next(&half_open(0), 2_200, 9, 0), Next::Go);
+    }
+
+    #[test]
+    fn each_that_waits_is_offered_once_to_each_step_of_a_ramp() {
+        let clock = ManualClock::new(0);
+        let config = Config::new().consecutive_failures(1).open_for(10).ramp([1, 2], 100);
+        let breaker = Breaker::new(config, (), &clock);
+        breaker.trip();
+        breaker.half_open().unwrap();
+        breaker.try_acquire().unwrap().finish(Outcome::Success);
+        let mut front = Front::default();
+        assert_eq!(front.next(&breaker.outlook(), 0, 2, 2), Next::Offer);
+        assert_eq!(front.next(&breaker.outlook(), 0, 2, 0), Next::Offer);
+        assert_eq!(front.next(&breaker.outlook(), 0, 2, 0), Next::Wait(Some(100)));
+        assert_eq!(front.next(&breaker.outlook(), 0, 3, 1), Next::Offer, "one has come");
+        assert_eq!(front.next(&breaker.outlook(), 0, 3, 0), Next::Wait(Some(100)));
+        clock.advance(100);
+        for _ in 0..3 {
+            assert_eq!(front.next(&breaker.outlook(), 100, 3, 0), Next::Offer);
+        }
+        assert_eq!(front.next(&breaker.outlook(), 100, 3, 0), Next::Wait(Some(100)));
+    }
+}
