@@ -2,9 +2,12 @@
 
 mod acquire;
 mod control;
+mod outlook;
 mod record;
 mod time;
 mod transition;
+
+pub use self::outlook::Outlook;
 
 use core::fmt;
 

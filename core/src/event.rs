@@ -208,6 +208,15 @@ pub trait Observer {
         let _ = transition;
     }
 
+    /// What the breaker admits has changed within a phase, by other means than time: a
+    /// probe was given out or has ended, an opening began afresh, a call was offered to a
+    /// ramp. Calls through a breaker that admits all of them report nothing here.
+    ///
+    /// For those who wait for a breaker, who look at its [`outlook`] again.
+    ///
+    /// [`outlook`]: crate::Breaker::outlook
+    fn admission_changed(&self) {}
+
     /// A call ended with `outcome`. It is `stale` if its permit's tenure was over, so
     /// that the outcome changed nothing. (A call that ends just as the breaker trips
     /// may be reported as either, and may or may not be in the window that is shown
@@ -245,6 +254,10 @@ impl<O: Observer + ?Sized> Observer for &O {
         (**self).transition(transition);
     }
 
+    fn admission_changed(&self) {
+        (**self).admission_changed();
+    }
+
     fn outcome(&self, outcome: Outcome, stale: bool) {
         (**self).outcome(outcome, stale);
     }
@@ -266,6 +279,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn transition(&self, transition: &Transition) {
         self.0.transition(transition);
         self.1.transition(transition);
+    }
+
+    fn admission_changed(&self) {
+        self.0.admission_changed();
+        self.1.admission_changed();
     }
 
     fn outcome(&self, outcome: Outcome, stale: bool) {

@@ -25,7 +25,7 @@ mod throttle;
 mod token;
 pub mod window;
 
-pub use breaker::Breaker;
+pub use breaker::{Breaker, Outlook};
 pub use clock::Clock;
 pub use command::Command;
 pub use config::{AfterProbeTimeout, Config, ConfigError};

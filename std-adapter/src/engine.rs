@@ -6,8 +6,8 @@ pub(crate) mod versions;
 pub(crate) mod watch;
 
 use microbreaker::{
-    Breaker, Config, ConfigError, CountWindow, FailureWindow, Gate, LeakyBucket, Outcome, Rejected,
-    Status, TimeWindow, Token, WithSlow, window::Window,
+    Breaker, Config, ConfigError, CountWindow, FailureWindow, Gate, LeakyBucket, Outcome, Outlook,
+    Permit, Rejected, Status, TimeWindow, Token, WithSlow, window::Window,
 };
 
 use self::striped::Striped;
@@ -181,6 +181,21 @@ impl Engine {
         each!(self, core => acquire(core))
     }
 
+    /// The same for a caller that waits: a rejection is not reported.
+    pub(crate) fn try_acquire_quietly(&self) -> Result<(Token, u32), Rejected> {
+        each!(self, core => core.try_acquire_quietly().map(parts))
+    }
+
+    /// What it admits now.
+    pub(crate) fn outlook(&self) -> Outlook {
+        each!(self, core => core.outlook())
+    }
+
+    /// Counts a call that waits among those that are offered to a ramp.
+    pub(crate) fn offer(&self) {
+        each!(self, core => core.offer());
+    }
+
     #[inline(always)]
     pub(crate) fn complete(&self, token: Token, started: u32, took: Option<u32>, end: Outcome) {
         match (self, end) {
@@ -211,7 +226,11 @@ impl Engine {
 
 #[inline(always)]
 fn acquire<W: Window>(core: &Core<W>) -> Result<(Token, u32), Rejected> {
-    let permit = core.try_acquire()?;
+    Ok(parts(core.try_acquire()?))
+}
+
+#[inline(always)]
+fn parts<W: Window>(permit: Permit<'_, Core<W>>) -> (Token, u32) {
     let started = permit.started();
-    Ok((permit.into_token(), started))
+    (permit.into_token(), started)
 }

@@ -40,10 +40,12 @@ pub mod settings;
 #[cfg(feature = "serde")]
 mod settings_file;
 mod snapshot;
+mod sync;
 mod telemetry;
 mod threads;
 #[cfg(feature = "tower")]
 mod tower;
+mod waiters;
 
 pub use self::breaker::Breaker;
 pub use self::breaker::builder::Builder;

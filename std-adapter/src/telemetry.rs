@@ -26,6 +26,7 @@ use self::listeners::Listeners;
 use self::log::Log;
 use self::series::Series;
 use crate::snapshot::Snapshot;
+use crate::waiters::Waiters;
 
 /// What all engines of a breaker report to.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ pub(crate) struct Telemetry {
     pub(crate) counters: Counters,
     pub(crate) series: Series,
     pub(crate) log: Log,
+    pub(crate) waiters: Waiters,
     /// Set once, before any other thread can have the breaker.
     breaker: OnceLock<Weak<dyn Reporter>>,
 }
@@ -58,8 +60,9 @@ impl Telemetry {
         of_registry: Option<Arc<Listeners>>,
         series: Series,
     ) -> Self {
-        let (counters, log) = Default::default();
-        Self { name, listeners, of_registry, counters, series, log, breaker: OnceLock::new() }
+        let (counters, log, breaker) = Default::default();
+        let waiters = Waiters::new();
+        Self { name, listeners, of_registry, counters, series, log, waiters, breaker }
     }
 
     /// Sets the breaker that reports here.

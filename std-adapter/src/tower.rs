@@ -149,7 +149,8 @@ where
 
     /// Ready at once while the breaker is open, because the request will be refused.
     /// Otherwise ready when the inner service is. Takes no permit, so a service that is
-    /// never called holds no probe.
+    /// never called holds no probe. To wait while the breaker refuses, wait for
+    /// [`Breaker::ready`] before.
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.asked = Asked::Nothing;
         if matches!(self.breaker.phase(), Phase::Open | Phase::ForcedOpen) {
@@ -165,7 +166,7 @@ where
             Err(error) => {
                 let result = Err(error);
                 // No call was made, but this says how one would end.
-                if let Ok(permit) = self.breaker.try_acquire() {
+                if let Some(permit) = self.breaker.try_acquire_quietly() {
                     permit.finish(self.classify.classify(&result));
                 }
                 Poll::Ready(result.map(|_| ()).map_err(Into::into))

@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::future::{Future, pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -270,47 +269,4 @@ fn the_last_good_value_stands_in() {
     assert_eq!(last.or_last(breaker.call(|| Ok::<_, &str>(42))), Ok(42));
     assert_eq!(last.or_last(breaker.call(fail)), Ok(42), "after a failure");
     assert_eq!(last.or_last(breaker.call(fail)), Ok(42), "after a rejection");
-}
-
-/// A timer that advances the breaker's own clock and counts the waits.
-fn sleeper(clock: &PausedClock) -> (impl FnMut(Duration) -> std::future::Ready<()>, Rc<Cell<u32>>) {
-    let waits = Rc::new(Cell::new(0));
-    let (clock, count) = (clock.clone(), waits.clone());
-    let sleep = move |time| {
-        clock.advance(time);
-        count.set(count.get() + 1);
-        ready(())
-    };
-    (sleep, waits)
-}
-
-#[test]
-fn waiting_ends_when_the_opening_does() {
-    let (breaker, clock) = breaker();
-    breaker.trip();
-    let (sleep, waits) = sleeper(&clock);
-    assert!(poll(breaker.ready(sleep)).is_ready());
-    assert_eq!(breaker.phase(), Phase::HalfOpen);
-    assert_eq!(waits.get(), 10, "it looks every 100 ms whether somebody has reset it");
-    assert!(breaker.try_acquire().is_ok(), "the probe that was tried is free again");
-}
-
-#[test]
-fn waiting_outlasts_a_probe_that_is_out() {
-    let (breaker, clock) = breaker();
-    breaker.trip();
-    clock.advance(SECOND);
-    let mut probe = Some(breaker.try_acquire().unwrap());
-    let (mut sleep, waits) = sleeper(&clock);
-    let wait = breaker.acquire(|time| {
-        // The probe fails partway through the wait.
-        if waits.get() == 4 {
-            probe.take().unwrap().failure();
-        }
-        sleep(time)
-    });
-    let Poll::Ready(permit) = poll(wait) else { panic!("it waits for nothing but the timer") };
-    permit.success();
-    assert_eq!(breaker.phase(), Phase::Closed);
-    assert_eq!(waits.get(), 14, "400 ms until the probe fails, and the opening after that");
 }

@@ -52,7 +52,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// The slow path of `try_acquire`, for states that may not admit every call.
     #[cold]
-    fn acquire_unhealthy(&self) -> Answer {
+    pub(super) fn acquire_unhealthy(&self) -> Answer {
         loop {
             let Answer { state, ticks } = self.refresh(GENERATIONS);
             let due = state.is(Phase::Open) && ticks == 0;
@@ -102,6 +102,10 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
             }
         };
         let ticks = if admits { 0 } else { u32::MAX };
-        self.word.swap(state, to).then_some(Answer { state: to, ticks })
+        let swapped = self.word.swap(state, to);
+        if swapped {
+            self.observer.admission_changed();
+        }
+        swapped.then_some(Answer { state: to, ticks })
     }
 }

@@ -31,6 +31,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         let won = self.word.swap(from, to);
         if won {
             self.settle();
+            self.observer.admission_changed();
         }
         won
     }
@@ -65,6 +66,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         if from != to {
             let generation = generation as u8;
             self.observer.transition(&Transition { from, to, cause, generation, tick });
+        } else {
+            self.observer.admission_changed();
         }
     }
 

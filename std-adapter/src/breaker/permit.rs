@@ -73,14 +73,17 @@ impl Breaker {
 impl<B: Borrow<Breaker>> Permit<B> {
     #[inline]
     fn acquire(breaker: B) -> Result<Self, Rejected> {
-        let inner = breaker.borrow().inner();
-        match inner.engines.acquire() {
-            Ok(grant) => {
-                let stopwatch = inner.telemetry.series.start();
-                Ok(Self { grant: Some(grant), took: None, stopwatch, breaker })
-            }
+        match breaker.borrow().inner().engines.acquire() {
+            Ok(grant) => Ok(Self::of(breaker, grant)),
             Err(rejected) => Err(breaker.borrow().rejected(rejected)),
         }
+    }
+
+    /// The permit for a call that begins now.
+    #[inline]
+    pub(crate) fn of(breaker: B, grant: Grant) -> Self {
+        let stopwatch = breaker.borrow().inner().telemetry.series.start();
+        Self { grant: Some(grant), took: None, stopwatch, breaker }
     }
 
     /// The breaker that gave the permit.

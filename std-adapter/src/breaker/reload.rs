@@ -36,6 +36,8 @@ impl Breaker {
             Engine::new(settings, inner.seed, inner.clock.clone(), watch)
         };
         let reloaded = inner.engines.reload(settings, make);
+        // Another engine may admit calls sooner.
+        inner.telemetry.waiters.wake();
         reloaded.map_err(|problem| BuildError { name: self.name().clone(), problem })
     }
 }

@@ -115,9 +115,22 @@ impl Engines {
     /// Asks the engine in use for permission to make one call.
     #[inline]
     pub(crate) fn acquire(&self) -> Result<Grant, Rejected> {
+        self.acquire_by(Engine::try_acquire)
+    }
+
+    /// The same for a caller that waits: a rejection is not reported.
+    pub(crate) fn acquire_quietly(&self) -> Result<Grant, Rejected> {
+        self.acquire_by(Engine::try_acquire_quietly)
+    }
+
+    #[inline(always)]
+    fn acquire_by(
+        &self,
+        ask: impl Fn(&Engine) -> Result<(Token, u32), Rejected>,
+    ) -> Result<Grant, Rejected> {
         loop {
             let turn = self.current();
-            match self.engine(turn).try_acquire() {
+            match ask(self.engine(turn)) {
                 Ok((token, started)) => return Ok(Grant { turn, token, started }),
                 // An engine that was replaced refuses every call, so ask its successor.
                 Err(_) if self.current() != turn => {}

@@ -59,6 +59,7 @@ impl Watch {
 
 impl Observer for Watch {
     fn transition(&self, transition: &Transition) {
+        self.telemetry.waiters.wake();
         self.telemetry.log.new_phase();
         let &Transition { from, to, cause, generation, .. } = transition;
         // A command that came too late: the engine that took the place of this one gets
@@ -67,6 +68,10 @@ impl Observer for Watch {
             return;
         }
         self.tell(EventKind::Transition { from, to, generation }, cause);
+    }
+
+    fn admission_changed(&self) {
+        self.telemetry.waiters.wake();
     }
 
     #[inline]
