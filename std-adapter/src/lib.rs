@@ -32,6 +32,7 @@ mod classify;
 pub mod clock;
 mod engine;
 mod error;
+#[cfg(feature = "failover")]
 mod failover;
 mod last_good;
 #[cfg(feature = "registry")]
@@ -55,7 +56,10 @@ pub use self::clock::Clock;
 pub use self::engine::reload::Reloaded;
 pub use self::engine::striped::Striped;
 pub use self::error::{BuildError, CallError, Rejected};
-pub use self::failover::{Failover, healthiest_first};
+#[cfg(feature = "failover")]
+pub use self::failover::{Failover, Instance};
+#[cfg(all(feature = "failover", feature = "tower"))]
+pub use self::failover::{FailoverFuture, FailoverService};
 pub use self::last_good::LastGood;
 #[cfg(feature = "registry")]
 pub use self::registry::Registry;
