@@ -10,8 +10,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::RETRY_AFTER;
+use microbreaker_std::clock::MonotonicClock;
 use microbreaker_std::{
-    Breaker, BreakerLayer, Classify, HttpResponses, LastGood, Outcome, Rejected,
+    Breaker, BreakerLayer, Classify, ErrorsFail, HttpResponses, LastGood, Outcome, Rejected,
 };
 use reqwest::Client;
 use tower::retry::Policy;
@@ -40,14 +41,14 @@ pub fn app(
     breaker: Option<Breaker>,
     on_attempt: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Router {
-    let service =
-        Service { upstream: guarded(upstream, breaker, on_attempt), last: LastGood::new() };
+    let last = LastGood::by(MonotonicClock::new(), 1);
+    let service = Service { upstream: guarded(upstream, breaker, on_attempt), last };
     Router::new().route("/rate", get(rate)).with_state(Arc::new(service))
 }
 
 struct Service {
     upstream: BoxCloneSyncService<(), http::Response<String>, BoxError>,
-    last: LastGood<String>,
+    last: LastGood<(), String>,
 }
 
 /// The layers round the upstream. Their order matters; from the outermost in:
@@ -138,7 +139,7 @@ async fn rate(State(service): State<Arc<Service>>) -> Response {
         status => Err(format!("the upstream answered {status}").into()),
     });
     let freshness = if answer.is_ok() { "fresh" } else { "cached" };
-    match service.last.or_last(answer) {
+    match service.last.or_last((), answer, ErrorsFail) {
         Ok(rate) => ([(ANSWER, freshness)], rate).into_response(),
         Err(error) => unavailable(&error),
     }

@@ -34,6 +34,7 @@ mod engine;
 mod error;
 #[cfg(feature = "failover")]
 mod failover;
+#[cfg(feature = "last-good")]
 mod last_good;
 #[cfg(feature = "registry")]
 mod registry;
@@ -60,6 +61,7 @@ pub use self::error::{BuildError, CallError, Rejected};
 pub use self::failover::{Failover, Instance};
 #[cfg(all(feature = "failover", feature = "tower"))]
 pub use self::failover::{FailoverFuture, FailoverService};
+#[cfg(feature = "last-good")]
 pub use self::last_good::LastGood;
 #[cfg(feature = "registry")]
 pub use self::registry::Registry;

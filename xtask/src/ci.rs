@@ -11,11 +11,13 @@ use crate::tools::{self, BOOTSTRAP_TARGET};
 const FEATURES: [&str; 5] = ["critical-section", "defmt", "embedded-hal", "history", "serde"];
 
 /// The features of microbreaker-std, each of which must build alone.
-const STD_FEATURES: [&str; 11] = [
+const STD_FEATURES: [&str; 13] = [
     "axum",
     "coarse-clock",
     "counts",
+    "failover",
     "http",
+    "last-good",
     "metrics",
     "registry",
     "serde",
