@@ -62,24 +62,33 @@ impl<'a, T> Choice<'a, T> {
         serving.or_else(|| self.in_turn(turn, self.anyway().into_iter()))
     }
 
-    /// Any instance that admits the call, all being asked.
+    /// Any instance that admits the call, all being asked; or else the best of them, if that
+    /// many may not be left out.
     ///
     /// # Errors
     ///
     /// The refusal of the one that may be asked the soonest; `None` if there is no instance.
     pub(super) fn any(&self) -> Result<Admitted<T>, Option<Rejected>> {
-        let mut soonest: Option<Rejected> = None;
+        let mut soonest: Option<(&Instance<T>, Rejected)> = None;
         for instance in self.instances {
             match instance.admit() {
                 Ok(admitted) => return Ok(admitted),
                 Err(rejected) => {
-                    if soonest.as_ref().is_none_or(|best| wait(&rejected) < wait(best)) {
-                        soonest = Some(rejected);
+                    if soonest.as_ref().is_none_or(|(_, best)| wait(&rejected) < wait(best)) {
+                        soonest = Some((instance, rejected));
                     }
                 }
             }
         }
-        Err(soonest)
+        match soonest {
+            // They opened after `first` had seen them closed.
+            Some((best, Rejected { phase: Phase::Open | Phase::HalfOpen, .. }))
+                if self.most_open < self.instances.len() =>
+            {
+                Ok(best.admit_anyway())
+            }
+            soonest => Err(soonest.map(|(_, rejected)| rejected)),
+        }
     }
 
     /// The instances that were not tried and are in this standing.
