@@ -12,7 +12,8 @@ use axum::routing::get;
 use http::header::RETRY_AFTER;
 use microbreaker_std::clock::MonotonicClock;
 use microbreaker_std::{
-    Breaker, BreakerLayer, Classify, ErrorsFail, HttpResponses, LastGood, Outcome, Rejected,
+    Breaker, BreakerLayer, Classify, ErrorsFail, Failover, HttpResponses, LastGood, Outcome,
+    Rejected,
 };
 use reqwest::Client;
 use tower::retry::Policy;
@@ -41,13 +42,51 @@ pub fn app(
     breaker: Option<Breaker>,
     on_attempt: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Router {
+    router(guarded(upstream, breaker, on_attempt))
+}
+
+/// The same with an upstream of several instances. A request that fails goes on to another
+/// one; there may be as many attempts as `instances` says.
+///
+/// A failed attempt is repeated elsewhere, so there are no other retries.
+pub fn app_of(instances: &Failover<Upstream>) -> Router {
+    let instances = instances.service().repeating(|()| Some(()));
+    let service = ServiceBuilder::new()
+        .load_shed()
+        .concurrency_limit(AT_ONCE)
+        .service(instances.classified(HttpResponses::new()));
+    router(BoxCloneSyncService::new(service))
+}
+
+/// Sends a request to the upstream, or to an instance of it.
+pub type Upstream = BoxCloneSyncService<(), http::Response<String>, BoxError>;
+
+/// The upstream at this address. Its requests time out.
+///
+/// # Panics
+///
+/// If the HTTP client cannot be built.
+pub fn upstream(
+    address: SocketAddr,
+    on_attempt: impl Fn() + Clone + Send + Sync + 'static,
+) -> Upstream {
+    // No proxy from the environment: the upstream is on this host.
+    let client = Client::builder().no_proxy().build().expect("the default client can be built");
+    let url = format!("http://{address}/rate");
+    let service = ServiceBuilder::new().timeout(TIMEOUT).service_fn(move |()| {
+        on_attempt();
+        ask(client.get(&url))
+    });
+    BoxCloneSyncService::new(service)
+}
+
+fn router(upstream: Upstream) -> Router {
     let last = LastGood::by(MonotonicClock::new(), 1);
-    let service = Service { upstream: guarded(upstream, breaker, on_attempt), last };
-    Router::new().route("/rate", get(rate)).with_state(Arc::new(service))
+    Router::new().route("/rate", get(rate)).with_state(Arc::new(Service { upstream, last }))
 }
 
 struct Service {
-    upstream: BoxCloneSyncService<(), http::Response<String>, BoxError>,
+    upstream: Upstream,
     last: LastGood<(), String>,
 }
 
@@ -61,23 +100,16 @@ struct Service {
 ///   failure. Outside, it would only abandon the call, which counts as nothing. It covers
 ///   the whole answer, not only its head.
 fn guarded(
-    upstream: SocketAddr,
+    address: SocketAddr,
     breaker: Option<Breaker>,
     on_attempt: impl Fn() + Clone + Send + Sync + 'static,
-) -> BoxCloneSyncService<(), http::Response<String>, BoxError> {
-    // No proxy from the environment: the upstream is on this host.
-    let client = Client::builder().no_proxy().build().expect("the default client can be built");
-    let url = format!("http://{upstream}/rate");
+) -> Upstream {
     let service = ServiceBuilder::new()
         .load_shed()
         .concurrency_limit(AT_ONCE)
         .retry(OneMore::default())
         .option_layer(breaker.map(|b| BreakerLayer::new(b).classified(HttpResponses::new())))
-        .timeout(TIMEOUT)
-        .service_fn(move |()| {
-            on_attempt();
-            ask(client.get(&url))
-        });
+        .service(upstream(address, on_attempt));
     BoxCloneSyncService::new(service)
 }
 

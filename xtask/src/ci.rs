@@ -54,7 +54,7 @@ const STEPS: [(&str, Step); 28] = [
     ("cores of 8 and 16 bits", small_cores),
     ("the features of microbreaker-std", std_features),
     ("a service under load", |_| {
-        crate::load::run(&crate::load::Options { seconds: 10, debug: true })
+        crate::load::run(&crate::load::Options { seconds: 15, debug: true })
     }),
     ("the page in a browser", crate::page::run),
     ("the public APIs", |_| crate::api::run()),
