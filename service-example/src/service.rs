@@ -48,12 +48,14 @@ pub fn app(
 /// The same with an upstream of several instances. A request that fails goes on to another
 /// one; there may be as many attempts as `instances` says.
 ///
-/// A failed attempt is repeated elsewhere, so there are no other retries.
+/// A failed attempt is repeated elsewhere, so there are no other retries. The limit is that of
+/// all instances together.
 pub fn app_of(instances: &Failover<Upstream>) -> Router {
+    let at_first = instances.instances().len();
     let instances = instances.service().repeating(|()| Some(()));
     let service = ServiceBuilder::new()
         .load_shed()
-        .concurrency_limit(AT_ONCE)
+        .concurrency_limit(AT_ONCE * at_first)
         .service(instances.classified(HttpResponses::new()));
     router(BoxCloneSyncService::new(service))
 }

@@ -282,7 +282,7 @@ impl Registry {
         let overrides = overrides.collect::<Result<Vec<_>, BuildError>>()?;
         let all = Pattern::new("*").expect("it is short");
         let reloaded = self.change(&all, |recipe| {
-            recipe.template.settings = template;
+            recipe.template.settings = template.filled_in();
             recipe.set_all(overrides);
         })?;
         if !reloaded.is_empty() {
