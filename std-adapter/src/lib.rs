@@ -64,7 +64,7 @@ pub use self::failover::{FailoverFuture, FailoverService};
 #[cfg(feature = "last-good")]
 pub use self::last_good::LastGood;
 #[cfg(feature = "registry")]
-pub use self::registry::Registry;
+pub use self::registry::{Health, Registry};
 #[doc(inline)]
 pub use self::settings::Settings;
 #[cfg(feature = "serde")]

@@ -1,6 +1,7 @@
 //! Breakers by name.
 
 mod entry;
+mod health;
 mod idle;
 mod name;
 mod publish;
@@ -16,6 +17,7 @@ use microbreaker::Clock;
 use papaya::HashMap;
 
 use self::entry::Entry;
+pub use self::health::Health;
 use self::name::bounded;
 use self::recipe::{Recipe, pattern};
 use crate::breaker::Breaker;

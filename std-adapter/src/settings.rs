@@ -27,7 +27,7 @@ macro_rules! all_settings {
             consecutive_failures consecutive_within_window failures_in_window failure_rate
             failure_ratio slow_rate slow_ratio slow_after leaky_bucket min_calls last_calls within striped
             open_for backoff jitter probes reuse_probes_until successes probe_rate_after
-            probe_timeout longest_half_open after_probe_timeout ramp abandoned mode
+            probe_timeout longest_half_open after_probe_timeout ramp abandoned mode critical
         }
     };
 }
@@ -89,6 +89,7 @@ pub struct Settings {
     pub ramp: Option<Ramp>,
     pub abandoned: Option<Abandoned>,
     pub mode: Option<Mode>,
+    pub critical: Option<bool>,
     /// Fills up what these settings leave unset, before those do that they are put
     /// [`over`](Self::over).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]

@@ -168,6 +168,9 @@ impl Builder {
         /// change that, and [`Breaker::reload`] does not; a registry enters a mode that has
         /// changed.
         mode: Mode;
+        /// Whether the service cannot do its work while this breaker is open: see
+        /// `Registry::health`. By default it can.
+        critical: bool;
     }
 
     /// [`failure_rate`](Self::failure_rate) as an exact ratio: at least `part` of `whole`
