@@ -197,7 +197,8 @@ impl<T> Failover<T> {
     }
 
     /// Removes the instance whose breaker has this name, and returns it. Calls in progress
-    /// go on, and count for its breaker. Without any instance, every call is refused.
+    /// go on, and count for its breaker. Without any instance, every call is refused, in the
+    /// name of the service and as if it were forced open.
     pub fn remove(&self, name: &str) -> Option<Instance<T>> {
         let before = self.set.instances.rcu(|instances| {
             let others = instances.iter().filter(|instance| &**instance.name() != name);
