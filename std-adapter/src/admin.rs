@@ -64,7 +64,7 @@ use history::History;
 use host::Hosts;
 pub use phase_header::phase_header;
 use refusal::Refusal;
-use view::{Answer, Controlled, Listed, One, Remembered, Summary, messages, unix_ms};
+use view::{Answer, Controlled, Listed, One, Ready, Remembered, Summary, messages, unix_ms};
 
 /// Says whether a request may give this command to the breaker.
 type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Result<(), Denied> + Send + Sync;
@@ -97,6 +97,7 @@ const MOST_LISTED: usize = 1_000;
 /// | route | |
 /// |---|---|
 /// | `GET /dashboard` | a page that shows all breakers live |
+/// | `GET /ready` | whether the service can do its work: 200, or 503 and the breakers because of which it cannot ([`Registry::health`]) |
 /// | `GET /breakers` | breakers at a glance, by name: see below |
 /// | `GET /breakers/{name}` | one breaker, and its settings |
 /// | `GET /history` | the last 1,000 events of all breakers, or those of the breakers that match |
@@ -189,6 +190,7 @@ impl Admin {
         let hosts = self.hosts.clone();
         Router::new()
             .route("/dashboard", get(dashboard))
+            .route("/ready", get(ready))
             .route("/breakers", get(list))
             .route("/breakers/{name}", get(one))
             .route("/breakers/{name}/{command}", post(control))
@@ -225,6 +227,13 @@ async fn dashboard() -> impl IntoResponse {
     const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; \
                           script-src 'unsafe-inline'; frame-ancestors 'none'";
     ([(CONTENT_SECURITY_POLICY, POLICY)], Html(include_str!("admin/dashboard.html")))
+}
+
+async fn ready(State(admin): State<Admin>) -> (StatusCode, Json<Ready>) {
+    let health = admin.registry.health();
+    let ready = health.is_ready();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Ready { ready, unready: health.unready().iter().map(Summary::of).collect() }))
 }
 
 /// The query of an address.

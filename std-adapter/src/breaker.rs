@@ -55,6 +55,13 @@ pub(crate) struct Inner {
     seed: u32,
 }
 
+#[cfg(feature = "last-good")]
+impl Inner {
+    pub(crate) fn clock(&self) -> &SharedClock {
+        &self.clock
+    }
+}
+
 impl Reporter for Inner {
     fn snapshot(&self) -> Snapshot {
         self.engines.in_use().status().snapshot().into()

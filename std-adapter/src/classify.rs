@@ -44,6 +44,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether the call failed, in whichever way.
+    #[cfg(any(feature = "failover", feature = "last-good"))]
+    pub(crate) const fn is_failure(self) -> bool {
+        match self {
+            Self::Failure | Self::FailureOpenFor(_) | Self::WeightedFailure(_) => true,
+            Self::Success | Self::Ignored => false,
+        }
+    }
+
     #[inline]
     pub(crate) fn in_ticks(self) -> microbreaker::Outcome {
         match self {

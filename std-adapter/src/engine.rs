@@ -145,6 +145,7 @@ impl ForWindow for Check {
 
 /// Checks that an engine can be built from `settings`, without building one.
 pub(crate) fn check(settings: &Settings) -> Result<(), SettingError> {
+    let settings = &settings.filled_in();
     // The seed draws the jitter, and any is allowed.
     let check = Check { config: settings.config(0)? };
     for_window(settings, check).map_err(|error| settings.explain(error))

@@ -32,7 +32,9 @@ mod classify;
 pub mod clock;
 mod engine;
 mod error;
+#[cfg(feature = "failover")]
 mod failover;
+#[cfg(feature = "last-good")]
 mod last_good;
 #[cfg(feature = "registry")]
 mod registry;
@@ -57,10 +59,14 @@ pub use self::clock::Clock;
 pub use self::engine::reload::Reloaded;
 pub use self::engine::striped::Striped;
 pub use self::error::{BuildError, CallError, Rejected};
-pub use self::failover::{Failover, healthiest_first};
+#[cfg(feature = "failover")]
+pub use self::failover::{Failover, Instance};
+#[cfg(all(feature = "failover", feature = "tower"))]
+pub use self::failover::{FailoverFuture, FailoverService};
+#[cfg(feature = "last-good")]
 pub use self::last_good::LastGood;
 #[cfg(feature = "registry")]
-pub use self::registry::Registry;
+pub use self::registry::{Health, Registry};
 #[doc(inline)]
 pub use self::settings::Settings;
 #[cfg(feature = "serde")]

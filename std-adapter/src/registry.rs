@@ -1,6 +1,7 @@
 //! Breakers by name.
 
 mod entry;
+mod health;
 mod idle;
 mod name;
 mod publish;
@@ -16,6 +17,7 @@ use microbreaker::Clock;
 use papaya::HashMap;
 
 use self::entry::Entry;
+pub use self::health::Health;
 use self::name::bounded;
 use self::recipe::{Recipe, pattern};
 use crate::breaker::Breaker;
@@ -282,7 +284,7 @@ impl Registry {
         let overrides = overrides.collect::<Result<Vec<_>, BuildError>>()?;
         let all = Pattern::new("*").expect("it is short");
         let reloaded = self.change(&all, |recipe| {
-            recipe.template.settings = template;
+            recipe.template.settings = template.filled_in();
             recipe.set_all(overrides);
         })?;
         if !reloaded.is_empty() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use microbreaker_std::clock::PausedClock;
 use microbreaker_std::settings::Abandoned;
-use microbreaker_std::{Breaker, Builder, CallError, LastGood, Outcome, Permit, Phase, failing_if};
+use microbreaker_std::{Breaker, Builder, CallError, Outcome, Permit, Phase, failing_if};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -259,14 +259,4 @@ fn a_fallback_never_holds_the_permit() {
         .call_classified(fail, |_: &Result<u32, _>| Outcome::Ignored)
         .or_else(|_| breaker.call(|| Ok::<u32, &str>(42)));
     assert_eq!(answer, Ok(42));
-}
-
-#[test]
-fn the_last_good_value_stands_in() {
-    let (breaker, _) = breaker();
-    let last = LastGood::new();
-    assert!(last.or_last(Err::<u32, _>("nothing yet")).is_err());
-    assert_eq!(last.or_last(breaker.call(|| Ok::<_, &str>(42))), Ok(42));
-    assert_eq!(last.or_last(breaker.call(fail)), Ok(42), "after a failure");
-    assert_eq!(last.or_last(breaker.call(fail)), Ok(42), "after a rejection");
 }

@@ -44,6 +44,29 @@ fn no_call_allocates() {
     }
 }
 
+#[cfg(feature = "failover")]
+#[test]
+fn no_choice_of_an_instance_allocates() {
+    use microbreaker_std::Failover;
+
+    let instances = ["a", "b", "c"].map(|name| {
+        let builder = Breaker::builder(name).consecutive_failures(255);
+        builder.open_for(Duration::from_secs(3_600)).build().unwrap()
+    });
+    let users = Failover::new("users", instances).unwrap();
+    let least = users.least_in_flight().most_open(50).attempts(2);
+    let calls = || {
+        let _ = users.call(|_| Ok::<_, ()>(()));
+        let _ = users.call(|_| Err::<(), _>(()));
+        let _ = least.call(|_| Ok::<_, ()>(()));
+    };
+    assert_eq!(allocations(calls), 0, "closed");
+    users.instances()[0].breaker().trip();
+    assert_eq!(allocations(calls), 0, "one of three is open");
+    users.instances().iter().for_each(|instance| instance.breaker().trip());
+    assert_eq!(allocations(|| drop(users.call(|_| Ok::<_, ()>(())))), 0, "all are open");
+}
+
 /// Some breakers leak their state on every transition, or log outcomes without bound.
 #[test]
 fn no_transition_leaves_memory_behind() {

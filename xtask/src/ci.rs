@@ -11,11 +11,13 @@ use crate::tools::{self, BOOTSTRAP_TARGET};
 const FEATURES: [&str; 5] = ["critical-section", "defmt", "embedded-hal", "history", "serde"];
 
 /// The features of microbreaker-std, each of which must build alone.
-const STD_FEATURES: [&str; 11] = [
+const STD_FEATURES: [&str; 13] = [
     "axum",
     "coarse-clock",
     "counts",
+    "failover",
     "http",
+    "last-good",
     "metrics",
     "registry",
     "serde",
@@ -52,7 +54,7 @@ const STEPS: [(&str, Step); 28] = [
     ("cores of 8 and 16 bits", small_cores),
     ("the features of microbreaker-std", std_features),
     ("a service under load", |_| {
-        crate::load::run(&crate::load::Options { seconds: 10, debug: true })
+        crate::load::run(&crate::load::Options { seconds: 15, debug: true })
     }),
     ("the page in a browser", crate::page::run),
     ("the public APIs", |_| crate::api::run()),

@@ -68,6 +68,13 @@ impl Summary {
     }
 }
 
+/// Whether the service can do its work, and the breakers because of which it cannot.
+#[derive(Serialize)]
+pub(super) struct Ready {
+    pub(super) ready: bool,
+    pub(super) unready: Vec<Summary>,
+}
+
 /// A breaker, and its settings.
 #[derive(Serialize)]
 pub(super) struct One {

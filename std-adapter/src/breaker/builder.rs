@@ -9,7 +9,7 @@ use super::Breaker;
 use crate::clock::SharedClock;
 use crate::engine;
 use crate::error::BuildError;
-use crate::settings::{Abandoned, Backoff, Leak, Mode, ProbeTimeout, Ramp, Settings};
+use crate::settings::{Abandoned, Backoff, Leak, Mode, Preset, ProbeTimeout, Ramp, Settings};
 use crate::telemetry::Telemetry;
 use crate::telemetry::event::Event;
 use crate::telemetry::listeners::Listeners;
@@ -168,6 +168,9 @@ impl Builder {
         /// change that, and [`Breaker::reload`] does not; a registry enters a mode that has
         /// changed.
         mode: Mode;
+        /// Whether the service cannot do its work while this breaker is open: see
+        /// `Registry::health`. By default it can.
+        critical: bool;
     }
 
     /// [`failure_rate`](Self::failure_rate) as an exact ratio: at least `part` of `whole`
@@ -217,7 +220,14 @@ impl Builder {
 
     /// Replaces all settings at once.
     pub fn settings(mut self, settings: Settings) -> Self {
-        self.settings = settings;
+        self.settings = settings.filled_in();
+        self
+    }
+
+    /// Fills up what is not set so far with the settings of `preset`. So call it after the
+    /// other setters.
+    pub fn preset(mut self, preset: Preset) -> Self {
+        self.settings = self.settings.over(&preset.settings());
         self
     }
 

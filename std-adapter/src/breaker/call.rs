@@ -172,7 +172,7 @@ pub(crate) async fn call_async<T, E>(
     result
 }
 
-/// What admits a call: a permit, or several.
+/// What admits a call: a permit, or leave to go without.
 pub(crate) trait Admission {
     /// Ends the call, unless it has ended.
     fn end(&mut self, outcome: Outcome);
@@ -208,11 +208,16 @@ impl<A: Admission> InCall<A> {
         value
     }
 
-    /// Ends the call as `classify` says.
+    /// Ends the call as `classify` says, and returns what that was.
     #[inline]
-    pub(crate) fn finish<T, E>(&mut self, classify: &impl Classify<T, E>, result: &Result<T, E>) {
+    pub(crate) fn finish<T, E>(
+        &mut self,
+        classify: &impl Classify<T, E>,
+        result: &Result<T, E>,
+    ) -> Outcome {
         let outcome = self.run(|| classify.classify(result));
         self.admission.end(outcome);
+        outcome
     }
 }
 

@@ -30,7 +30,7 @@ impl Breaker {
     ///
     /// The first setting that cannot work; the breaker is left as it was.
     pub fn reload(&self, settings: &Settings) -> Result<Reloaded, BuildError> {
-        let inner = self.inner();
+        let (inner, settings) = (self.inner(), &settings.filled_in());
         let make = || {
             let watch = Watch::new(inner.telemetry.clone());
             Engine::new(settings, inner.seed, inner.clock.clone(), watch)

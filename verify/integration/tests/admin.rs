@@ -9,7 +9,7 @@ use axum::routing::get;
 use futures_util::{FutureExt, StreamExt};
 use microbreaker_std::admin::{Admin, Command, Denied, phase_header};
 use microbreaker_std::clock::PausedClock;
-use microbreaker_std::{Breaker, Phase, Registry};
+use microbreaker_std::{Breaker, Phase, Registry, Settings};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -692,4 +692,24 @@ async fn the_page_loads_nothing_from_other_sites() {
     let page = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     let page = str::from_utf8(&page).unwrap();
     assert!(page.contains("Circuit breakers") && !page.contains("://"), "{page}");
+}
+
+/// Kubernetes asks for the status alone.
+#[tokio::test]
+async fn readiness_is_a_status_and_names_the_critical_breakers_that_are_open() {
+    let clock = PausedClock::new();
+    let registry = registry(&clock);
+    let critical = Settings { critical: Some(true), ..Settings::default() };
+    registry.override_settings("users", critical).unwrap();
+    let router = Admin::new(registry.clone()).router();
+    registry.get("users/a").trip();
+    let ready = answer(&router, request("GET", "/ready")).await;
+    assert_eq!(ready, (200, json!({ "ready": true, "unready": [] })), "users/a is not critical");
+    registry.get("users").trip();
+    let (status, body) = answer(&router, request("GET", "/ready")).await;
+    assert_eq!(
+        (status, &body["ready"], &body["unready"][0]["name"]),
+        (503, &json!(false), &json!("users"))
+    );
+    assert_eq!(body["unready"][0]["retry_after_ms"], 30_000);
 }
