@@ -94,7 +94,7 @@ fn dropped_beside_a_failure_that_trips() {
 #[test]
 fn a_probe_dropped_beside_a_reset() {
     models_with(
-        2,
+        1,
         DROPS.map(|polls| {
             move || {
                 let (breaker, ticks, _) = probing(1, 1, 0);
@@ -113,7 +113,7 @@ fn a_probe_dropped_beside_a_reset() {
 #[test]
 fn a_probe_dropped_beside_another_probe() {
     models_with(
-        2,
+        1,
         DROPS.map(|polls| {
             move || {
                 let (breaker, ..) = probing(3, 3, 0);
@@ -131,7 +131,7 @@ fn a_probe_dropped_beside_another_probe() {
 #[test]
 fn two_probes_dropped_beside_each_other() {
     models_with(
-        2,
+        1,
         (1..=AWAITS).map(|polls| {
             move || {
                 let (breaker, ..) = probing(1, 1, 0);
@@ -152,13 +152,17 @@ fn a_probe_dropped_beside_the_probe_timeout() {
         DROPS.map(|polls| {
             move || {
                 let (breaker, ticks, _) = probing(1, 1, 0);
+                let clock = ticks.clone();
                 let (_, outcome) =
-                    race(&breaker, move |_| ticks.advance(20), move |b| call(b, polls));
+                    race(&breaker, move |_| clock.advance(20), move |b| call(b, polls));
                 assert!(outcome.is_some() || polls == 0);
                 assert_eq!(heard(&breaker), Vec::from_iter(outcome));
-                let place = usize::from(outcome != Some(Outcome::Success));
-                if place == 1 {
-                    assert_eq!(places(&breaker), place);
+                // The drop may have found the probe overdue, which opens the breaker again.
+                ticks.advance(10);
+                if breaker.phase() == Phase::Closed {
+                    assert_eq!(outcome, Some(Outcome::Success));
+                } else {
+                    assert_eq!(places(&breaker), 1);
                 }
             }
         }),

@@ -144,7 +144,7 @@ fn feature_pairs(sh: &Shell) -> anyhow::Result<()> {
     let singles = FEATURES.map(String::from);
     let pairs = FEATURES.iter().enumerate().flat_map(|(i, a)| {
         // A feature that another one enables makes no pair with it.
-        let others = FEATURES[i + 1..].iter().filter(|b| !b.starts_with(a));
+        let others = FEATURES[i + 1..].iter().filter(move |b| !b.starts_with(a));
         others.map(move |b| format!("{a},{b}"))
     });
     let ends = [String::new(), FEATURES.join(",")];
@@ -282,5 +282,6 @@ fn schedules(_: &Shell) -> anyhow::Result<()> {
 }
 
 fn firmware(all: bool) -> anyhow::Result<()> {
-    crate::firmware::run(&crate::firmware::Options { all, install: true })
+    let example = "thermometer".into();
+    crate::firmware::run(&crate::firmware::Options { example, all, install: true })
 }
