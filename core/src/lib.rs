@@ -11,7 +11,7 @@ mod error;
 mod event;
 mod footprint;
 mod gate;
-#[cfg(feature = "embedded-hal")]
+#[cfg(any(feature = "embedded-hal", feature = "embedded-io"))]
 pub mod hal;
 mod in_flight;
 mod leak;
