@@ -68,7 +68,10 @@ impl Crowd {
         tokio::spawn(async move {
             breaker.ready(crowd.timer()).await;
             crowd.gone.lock().unwrap().push(number);
-            let call = async { Ok::<_, ()>(sleep(work).await) };
+            let call = async {
+                sleep(work).await;
+                Ok::<_, ()>(())
+            };
             breaker.call_async(call).await.expect("there is room");
         })
     }
