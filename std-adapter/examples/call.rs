@@ -7,9 +7,6 @@ use std::time::Duration;
 use microbreaker_std::clock::PausedClock;
 use microbreaker_std::{Breaker, BuildError, CallError, LastGood, Phase};
 
-/// The last rate, served for up to a minute.
-static LAST: LastGood<f64> = LastGood::no_older_than(Duration::from_secs(60));
-
 fn main() -> Result<(), BuildError> {
     // A paused clock, so that the example need not wait. The default is the system's
     // clock.
@@ -19,6 +16,8 @@ fn main() -> Result<(), BuildError> {
         .open_for(Duration::from_secs(30))
         .clock(clock.clone())
         .build()?;
+    // The last rate, served for up to a minute.
+    let last = LastGood::no_older_than(Duration::from_secs(60), clock.clone());
 
     let mut served = Vec::new();
     for answer in [Ok(1.09), Err("timed out"), Err("timed out"), Ok(1.08)] {
@@ -28,7 +27,7 @@ fn main() -> Result<(), BuildError> {
             Err(CallError::Failed(error)) => println!("asked: {error}"),
             Err(CallError::Rejected(why)) => println!("not asked: {why}"),
         }
-        served.extend(LAST.or_last(rate));
+        served.extend(last.or_last(rate));
     }
     println!("served: {served:?}");
     assert_eq!(served, [1.09, 1.09, 1.09, 1.09]);

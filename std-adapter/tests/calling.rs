@@ -272,6 +272,20 @@ fn the_last_good_value_stands_in() {
     assert_eq!(last.or_last(breaker.call(fail)), Ok(42), "after a rejection");
 }
 
+#[test]
+fn a_value_that_is_too_old_does_not_stand_in() {
+    let clock = PausedClock::new();
+    let last = LastGood::no_older_than(SECOND, clock.clone());
+    assert_eq!(last.or_last(Ok::<_, ()>(42)), Ok(42));
+    clock.advance(SECOND);
+    assert_eq!(last.or_last(Err(())), Ok(42));
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(last.or_last(Err(())), Err(()));
+    // Nor does it once the clock has wrapped.
+    clock.advance(Duration::from_millis(u64::from(u32::MAX) - 500));
+    assert_eq!(last.or_last(Err(())), Err(()));
+}
+
 /// A timer that advances the breaker's own clock and counts the waits.
 fn sleeper(clock: &PausedClock) -> (impl FnMut(Duration) -> std::future::Ready<()>, Rc<Cell<u32>>) {
     let waits = Rc::new(Cell::new(0));
