@@ -100,9 +100,10 @@ pub(super) struct Told {
 
 impl Past {
     /// Numbers start with the time in microseconds, so that they are larger after a
-    /// restart of the service: a reader that had been connected before misses nothing.
+    /// restart of the service: a reader that had been connected before misses nothing. Never
+    /// 0, after which a reader gets all.
     fn new(now: SystemTime) -> Self {
-        let first = unix(now).as_micros() as u64;
+        let first = (unix(now).as_micros() as u64).max(1);
         Self { since: now, events: VecDeque::new(), first, next: first }
     }
 
