@@ -115,9 +115,8 @@ fn numbers_of_events_tell_the_order_of_transitions() {
 fn the_last_good_value_is_whole_and_the_last() {
     model(|| {
         let last = Arc::new(LastGood::no_older_than(SECOND, Still));
-        let keep = |value: u32| {
-            move |last: &LastGood<_, _>| _ = last.or_last(Ok::<_, ()>((value, value)))
-        };
+        let keep =
+            |value: u32| move |last: &LastGood<_, _>| _ = last.or_last(Ok::<_, ()>((value, value)));
         race3(&last, keep(1), keep(2), |last| {
             let read = [last.or_last(Err(())), last.or_last(Err(()))];
             assert!(read.iter().flatten().all(|(a, b)| a == b), "{read:?}");
