@@ -60,7 +60,7 @@ use crate::settings::Mode;
 use crate::settings::pattern::Pattern;
 
 pub use denied::Denied;
-use history::History;
+use history::{History, WallClock};
 use host::Hosts;
 pub use phase_header::phase_header;
 use refusal::Refusal;
@@ -110,7 +110,9 @@ const MOST_LISTED: usize = 1_000;
 ///
 /// The events are `transition` and `would_trip`, and they are numbered. A reader that was
 /// cut off continues from its last number, which browsers do by themselves. `?after=0`
-/// starts with all remembered events. The event `missed` tells how many are gone.
+/// starts with all remembered events. The event `missed` tells how many are gone. The numbers
+/// are in the order in which events were told; `sequence` is the [`Event::sequence`](crate::Event::sequence) of the
+/// breaker, in the order in which they happened.
 ///
 /// The last 1,000 events since this was made are remembered, however many breakers there
 /// are. That takes at most 256 KiB and their names. `forgotten` counts the earlier ones.
@@ -150,6 +152,7 @@ const MOST_LISTED: usize = 1_000;
 pub struct Admin {
     registry: Registry,
     history: History,
+    now: WallClock,
     authorise: Option<Arc<Authorise>>,
     hosts: Hosts,
 }
@@ -159,8 +162,19 @@ impl Admin {
     /// one for each registry, and clone it.
     #[must_use]
     pub fn new(registry: Registry) -> Self {
-        let hosts = Hosts::default();
-        Self { history: History::of(&registry), registry, authorise: None, hosts }
+        Self::with_wall_clock(registry, SystemTime::now)
+    }
+
+    /// [`new`](Self::new) with another clock for the time of day than the system's. It
+    /// stamps the answers and the events as it is told of them, and decides nothing.
+    #[must_use]
+    pub fn with_wall_clock(
+        registry: Registry,
+        now: impl Fn() -> SystemTime + Send + Sync + 'static,
+    ) -> Self {
+        let now: WallClock = Arc::new(now);
+        let history = History::of(&registry, now.clone());
+        Self { registry, history, now, authorise: None, hosts: Hosts::default() }
     }
 
     /// Lets requests control breakers if `authorise` allows them.
@@ -275,7 +289,7 @@ async fn list(State(admin): State<Admin>, asked: Asked<Listing>) -> Result<Json<
     let has_more = breakers.len() > limit;
     breakers.truncate(limit);
     Ok(Json(Listed {
-        at_unix_ms: unix_ms(SystemTime::now()),
+        at_unix_ms: unix_ms((admin.now)()),
         remembered_since_unix_ms: unix_ms(admin.history.since()),
         commands: if admin.authorise.is_some() { Command::WITHOUT_ARGUMENT } else { &[] },
         in_all,

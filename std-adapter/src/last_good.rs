@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::hash::Hash;
 use std::num::NonZeroUsize;
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use lru::LruCache;
@@ -16,6 +16,7 @@ use crate::breaker::call::InCall;
 use crate::classify::{Classify, ErrorsFail, Outcome};
 use crate::clock::{SharedClock, duration};
 use crate::error::CallError;
+use crate::sync::{Mutex, MutexGuard};
 
 /// How far a clock may seem to go back, when threads read it late.
 const LATE: u32 = 60_000;

@@ -8,10 +8,7 @@ mod publish;
 mod recipe;
 
 use std::fmt;
-#[cfg(feature = "metrics")]
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError};
 
 use microbreaker::Clock;
 use papaya::HashMap;
@@ -27,6 +24,10 @@ use crate::engine::reload::Reloaded;
 use crate::error::BuildError;
 use crate::settings::pattern::{LONGEST, Pattern};
 use crate::settings::{Mode, SettingError, Settings};
+#[cfg(feature = "metrics")]
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::telemetry::deferred::Deferred;
 use crate::telemetry::event::Event;
 use crate::telemetry::listeners::Listeners;

@@ -7,7 +7,8 @@
 
 pub(crate) mod front;
 
-use crate::sync::{AtomicUsize, FairMutex, FairMutexGuard, Notify, Ordering};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{FairMutex, FairMutexGuard, Notify};
 
 use self::front::Front;
 

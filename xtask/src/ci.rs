@@ -51,7 +51,7 @@ const SMALL_TARGETS: [(&str, &str); 2] =
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 28] = [
+const STEPS: [(&str, Step); 29] = [
     ("format", format),
     ("the README's test command", test),
     ("the commands' own tests", commands),
@@ -62,6 +62,7 @@ const STEPS: [(&str, Step); 28] = [
     ("features on bare metal", bare_features),
     ("cores of 8 and 16 bits", small_cores),
     ("the features of microbreaker-std", std_features),
+    ("a target without a clock", |_| crate::wasm::run()),
     ("a service under load", |_| {
         crate::load::run(&crate::load::Options { seconds: 15, debug: true })
     }),

@@ -18,6 +18,7 @@ mod scenarios;
 mod shuttle;
 mod stress;
 mod tools;
+mod wasm;
 mod weaken;
 
 use clap::Parser;
@@ -54,6 +55,8 @@ enum Command {
     Shuttle(shuttle::Options),
     /// Hammer breakers with every core of this machine, and check the invariants
     Stress,
+    /// Run the adapter's tests of its clock on wasm32-unknown-unknown, which has none, in node
+    Wasm,
     /// Weaken the core's memory orderings one at a time, and list those that no loom model needs
     Weaken(weaken::Options),
 }
@@ -74,6 +77,7 @@ fn main() -> anyhow::Result<()> {
         Command::Scenarios(options) => scenarios::run(&options),
         Command::Shuttle(options) => shuttle::run(&options),
         Command::Stress => stress::run(),
+        Command::Wasm => wasm::run(),
         Command::Weaken(options) => weaken::run(&options),
     }
 }

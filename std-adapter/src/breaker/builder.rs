@@ -13,7 +13,7 @@ use crate::settings::{Abandoned, Backoff, Leak, Mode, Preset, ProbeTimeout, Ramp
 use crate::telemetry::Telemetry;
 use crate::telemetry::event::Event;
 use crate::telemetry::listeners::Listeners;
-use crate::telemetry::series::{Reported, Series};
+use crate::telemetry::series::{Reported, Series, Timer};
 
 /// Builds a [`Breaker`]: call setters, then [`build`](Self::build).
 ///
@@ -243,9 +243,10 @@ impl Builder {
         self
     }
 
-    /// Reads milliseconds from this clock. The default is `CoarseClock`, or
-    /// [`MonotonicClock`](crate::clock::MonotonicClock) if slow calls are measured or
-    /// the feature `coarse-clock` is off.
+    /// Reads milliseconds from this clock, and the breaker then reads no other. The
+    /// default is `CoarseClock`, or [`MonotonicClock`](crate::clock::MonotonicClock) if slow
+    /// calls are measured or the feature `coarse-clock` is off. A target without a clock,
+    /// such as `wasm32-unknown-unknown`, has no default: give one.
     pub fn clock(mut self, clock: impl Clock + Send + Sync + 'static) -> Self {
         self.clock = Some(SharedClock::new(clock));
         self
@@ -259,12 +260,11 @@ impl Builder {
     pub fn build(self) -> Result<Breaker, BuildError> {
         let mode = self.begins();
         let Self { name, settings, seed, clock, listeners, of_registry, .. } = self;
-        let clock = clock.map_or_else(
-            || SharedClock::suitable(settings.slow_after.is_some()),
-            SharedClock::restarted,
-        );
-        let series = Series::new(self.measures_durations, self.reported);
-        let telemetry = Telemetry::new(name.clone(), listeners, of_registry, series);
+        let given = clock.map(SharedClock::restarted);
+        let timer = Timer::new(self.measures_durations, given.as_ref());
+        let clock = given.unwrap_or_else(|| SharedClock::suitable(settings.slow_after.is_some()));
+        let series = Series::new(timer, self.reported);
+        let telemetry = Telemetry::new(name.clone(), listeners, of_registry, series, clock.clone());
         let breaker = Breaker::new(settings, mode, seed, clock, telemetry);
         breaker.map_err(|problem| BuildError { name, problem })
     }

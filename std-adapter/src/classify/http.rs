@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::header::{HeaderMap, RETRY_AFTER};
+use http::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use crate::classify::{Classify, Outcome};
@@ -12,7 +12,8 @@ use crate::classify::{Classify, Outcome};
 /// answer, so a success.
 ///
 /// A 429 (too many requests) or 503 (service unavailable) with a `Retry-After` opens
-/// the breaker for that long.
+/// the breaker for that long. If it names a date, that is compared with the response's own
+/// `Date`, so no clock is read and none need agree.
 ///
 /// ```
 /// use http::{HeaderMap, StatusCode};
@@ -25,13 +26,14 @@ use crate::classify::{Classify, Outcome};
 #[derive(Clone, Copy, Debug)]
 pub struct HttpResponses {
     longest_wait: Duration,
+    wall_clock: Option<fn() -> SystemTime>,
 }
 
 impl HttpResponses {
     /// Honours a `Retry-After` up to five minutes.
     #[must_use]
     pub const fn new() -> Self {
-        Self { longest_wait: Duration::from_secs(300) }
+        Self { longest_wait: Duration::from_secs(300), wall_clock: None }
     }
 
     /// Opens the breaker for at most `wait`, whatever a `Retry-After` says.
@@ -41,12 +43,21 @@ impl HttpResponses {
         self
     }
 
+    /// Reads the time of day from `now`, such as [`SystemTime::now`], where a
+    /// `Retry-After` names a date and the response has no `Date`. Without this, that
+    /// `Retry-After` is ignored.
+    #[must_use]
+    pub const fn wall_clock(mut self, now: fn() -> SystemTime) -> Self {
+        self.wall_clock = Some(now);
+        self
+    }
+
     /// Classifies a response with this status and these headers.
     #[must_use]
     pub fn outcome(&self, status: StatusCode, headers: &HeaderMap) -> Outcome {
         let asks_to_wait =
             matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-        match retry_after(headers, SystemTime::now()) {
+        match retry_after(headers, self.wall_clock) {
             Some(wait) if asks_to_wait => Outcome::FailureOpenFor(wait.min(self.longest_wait)),
             _ if status.is_server_error() => Outcome::Failure,
             _ => Outcome::Success,
@@ -85,13 +96,19 @@ impl<B, E> Classify<Response<B>, E> for HttpResponses {
 }
 
 /// The wait that a `Retry-After` asks for, in seconds or until a date. `None` if the
-/// date is past or the value cannot be parsed.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+/// date is past, if it is not known how far away it is, or if the value cannot be parsed.
+fn retry_after(headers: &HeaderMap, wall_clock: Option<fn() -> SystemTime>) -> Option<Duration> {
+    let value = text(headers, &RETRY_AFTER)?;
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    httpdate::parse_http_date(value).ok()?.duration_since(now).ok()
+    let until = httpdate::parse_http_date(value).ok()?;
+    let sent = text(headers, &DATE).and_then(|date| httpdate::parse_http_date(date).ok());
+    until.duration_since(sent.or_else(|| Some(wall_clock?()))?).ok()
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    Some(headers.get(name)?.to_str().ok()?.trim())
 }
 
 #[cfg(test)]
@@ -104,13 +121,22 @@ mod tests {
 
     #[test]
     fn a_retry_after_is_seconds_or_a_date() {
-        let now = SystemTime::UNIX_EPOCH;
-        let wait = |value| retry_after(&asking(value), now);
+        let wait = |value| retry_after(&asking(value), Some(|| SystemTime::UNIX_EPOCH));
         assert_eq!(wait("120"), Some(Duration::from_secs(120)));
         assert_eq!(wait("Thu, 01 Jan 1970 00:01:00 GMT"), Some(Duration::from_secs(60)));
         for nothing in ["", "soon", "-1", "1.5", "Wed, 31 Dec 1969 23:59:59 GMT"] {
             assert_eq!(wait(nothing), None, "{nothing:?}");
         }
+    }
+
+    #[test]
+    fn a_date_is_compared_with_that_of_the_response() {
+        let mut headers = asking("Thu, 01 Jan 1970 00:01:00 GMT");
+        assert_eq!(retry_after(&headers, None), None, "nothing tells the time");
+        headers.insert(DATE, "Thu, 01 Jan 1970 00:00:20 GMT".parse().unwrap());
+        let forty_seconds = Some(Duration::from_secs(40));
+        assert_eq!(retry_after(&headers, None), forty_seconds);
+        assert_eq!(retry_after(&headers, Some(|| panic!("nobody asks"))), forty_seconds);
     }
 
     #[test]

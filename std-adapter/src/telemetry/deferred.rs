@@ -3,14 +3,15 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use crate::sync::thread_local_const;
 use crate::telemetry::Reporter;
 use crate::telemetry::event::Event;
 
 type Told = (Arc<dyn Reporter>, Event);
 
-thread_local! {
+thread_local_const! {
     /// The events of this thread that wait, while it holds a `Deferred`.
-    static WAITING: RefCell<Option<Vec<Told>>> = const { RefCell::new(None) };
+    static WAITING: RefCell<Option<Vec<Told>>> = RefCell::new(None);
 }
 
 /// Keeps the events of this thread, and tells them when it is dropped.
@@ -23,7 +24,8 @@ pub(crate) struct Deferred {
 impl Deferred {
     /// Begins. Take what is locked only afterwards, so that it is released before.
     pub(crate) fn begin() -> Self {
-        let is_outermost = WAITING.with_borrow_mut(|waiting| {
+        let is_outermost = WAITING.with(|waiting| {
+            let mut waiting = waiting.borrow_mut();
             let is_outermost = waiting.is_none();
             waiting.get_or_insert_default();
             is_outermost
@@ -36,7 +38,7 @@ impl Deferred {
 impl Drop for Deferred {
     fn drop(&mut self) {
         if self.is_outermost {
-            let told = WAITING.with_borrow_mut(Option::take).unwrap_or_default();
+            let told = WAITING.with(|waiting| waiting.borrow_mut().take()).unwrap_or_default();
             for (breaker, event) in told {
                 breaker.telemetry().deliver(&event);
             }
