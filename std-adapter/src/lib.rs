@@ -27,6 +27,10 @@
 
 #[cfg(feature = "axum")]
 pub mod admin;
+#[cfg(feature = "http")]
+mod authority;
+#[cfg(any(all(feature = "http", feature = "tower"), feature = "reqwest"))]
+mod body;
 mod breaker;
 mod classify;
 pub mod clock;
@@ -34,29 +38,43 @@ mod engine;
 mod error;
 mod failover;
 mod last_good;
+#[cfg(feature = "reqwest")]
+mod middleware;
 #[cfg(feature = "registry")]
 mod registry;
 pub mod settings;
 #[cfg(feature = "serde")]
 mod settings_file;
 mod snapshot;
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+mod source;
 mod telemetry;
 mod threads;
 #[cfg(feature = "tower")]
 mod tower;
 
+#[cfg(feature = "http")]
+pub use self::authority::by_authority;
+#[cfg(any(all(feature = "http", feature = "tower"), feature = "reqwest"))]
+pub use self::body::GuardedBody;
 pub use self::breaker::Breaker;
 pub use self::breaker::builder::Builder;
 pub use self::breaker::permit::Permit;
 #[cfg(feature = "http")]
-pub use self::classify::HttpResponses;
-pub use self::classify::{Classify, ErrorsFail, Outcome, failing_if};
+pub use self::classify::grpc::GrpcResponses;
+#[cfg(feature = "http")]
+pub use self::classify::http::{HttpResponses, HttpResponsesOf, TooManyRequests};
+#[cfg(feature = "http")]
+pub use self::classify::response::ClassifyResponse;
+pub use self::classify::{Classify, ErrorsFail, FailingIf, Outcome, failing_if};
 pub use self::clock::Clock;
 pub use self::engine::reload::Reloaded;
 pub use self::engine::striped::Striped;
 pub use self::error::{BuildError, CallError, Rejected};
 pub use self::failover::{Failover, healthiest_first};
 pub use self::last_good::LastGood;
+#[cfg(feature = "reqwest")]
+pub use self::middleware::BreakerMiddleware;
 #[cfg(feature = "registry")]
 pub use self::registry::Registry;
 #[doc(inline)]
@@ -64,6 +82,8 @@ pub use self::settings::Settings;
 #[cfg(feature = "serde")]
 pub use self::settings_file::{SettingsFile, SettingsFileError};
 pub use self::snapshot::Snapshot;
+#[cfg(all(feature = "registry", any(feature = "tower", feature = "reqwest")))]
+pub use self::source::Keyed;
 #[cfg(feature = "counts")]
 pub use self::telemetry::counts::Counts;
 pub use self::telemetry::event::{Event, EventKind};
@@ -71,6 +91,8 @@ pub use self::telemetry::event::{Event, EventKind};
 pub use self::telemetry::series::Label;
 #[cfg(feature = "stream")]
 pub use self::telemetry::stream::{Events, Missed};
+#[cfg(all(feature = "http", feature = "tower"))]
+pub use self::tower::AtEnd;
 #[cfg(feature = "tower")]
-pub use self::tower::{BreakerFuture, BreakerLayer, BreakerService};
+pub use self::tower::{AtOnce, BreakerFuture, BreakerLayer, BreakerService};
 pub use microbreaker::{Cause, IllegalTransition, Phase, Tally};

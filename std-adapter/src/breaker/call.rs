@@ -173,7 +173,7 @@ pub(crate) async fn call_async<T, E>(
 }
 
 /// What admits a call: a permit, or several.
-pub(crate) trait Admission {
+pub trait Admission {
     /// Ends the call, unless it has ended.
     fn end(&mut self, outcome: Outcome);
 }
@@ -187,7 +187,8 @@ impl<B: Borrow<Breaker>> Admission for Permit<B> {
 
 /// A call in progress. If it panics while it runs, that is a failure. Otherwise,
 /// dropping it drops the admission, which abandons the call.
-pub(crate) struct InCall<A: Admission> {
+#[derive(Debug)]
+pub struct InCall<A: Admission> {
     admission: A,
     /// Whether the caller's own code is running.
     running: bool,
@@ -212,6 +213,12 @@ impl<A: Admission> InCall<A> {
     #[inline]
     pub(crate) fn finish<T, E>(&mut self, classify: &impl Classify<T, E>, result: &Result<T, E>) {
         let outcome = self.run(|| classify.classify(result));
+        self.end(outcome);
+    }
+
+    /// Ends the call.
+    #[inline]
+    pub(crate) fn end(&mut self, outcome: Outcome) {
         self.admission.end(outcome);
     }
 }

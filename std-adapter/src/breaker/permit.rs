@@ -66,7 +66,12 @@ impl Breaker {
     ///
     /// If the breaker refuses.
     pub fn try_acquire_owned(&self) -> Result<Permit, Rejected> {
-        Permit::acquire(self.clone())
+        self.clone().into_permit()
+    }
+
+    /// Turns the handle into a permit.
+    pub(crate) fn into_permit(self) -> Result<Permit, Rejected> {
+        Permit::acquire(self)
     }
 }
 
