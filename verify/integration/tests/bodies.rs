@@ -1,7 +1,10 @@
 //! Responses that are judged when their bodies have ended, from a real server.
 
-use std::future::poll_fn;
-use std::pin::pin;
+use std::cell::Cell;
+use std::future::{poll_fn, ready};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -14,7 +17,7 @@ use reqwest::{Body, Client, Method, Request, Response};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tower::{Service, ServiceBuilder, ServiceExt};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -137,8 +140,44 @@ async fn a_body_known_to_be_over_need_not_be_read() {
     // All of it has arrived, and nobody asked for what follows.
     let mut response = bench.get(WHOLE, Then::Hang).await;
     response.chunk().await.unwrap().unwrap();
-    drop(response);
     assert_eq!(bench.counted(), [2, 0, 0]);
+}
+
+/// A body whose end arrives when nobody asks.
+struct EndsUnasked(Rc<Cell<bool>>);
+
+impl http_body::Body for EndsUnasked {
+    type Data = &'static [u8];
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<std::io::Result<http_body::Frame<Self::Data>>>> {
+        Poll::Pending
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.get()
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_ended_unasked_is_not_abandoned() {
+    for (has_ended, counted) in [(true, [1, 0, 0]), (false, [1, 1, 0])] {
+        let bench = bench(Abandoned::Failed);
+        let end = Rc::new(Cell::new(false));
+        let body = Cell::new(Some(EndsUnasked(end.clone())));
+        let upstream = tower::service_fn(|()| {
+            ready(Ok::<_, tower::BoxError>(http::Response::new(body.take().unwrap())))
+        });
+        let layer = BreakerLayer::new(bench.breaker.clone());
+        let mut service = layer.judged_at_end(HttpResponses::new()).layer(upstream);
+        let response = service.ready().await.unwrap().call(()).await.unwrap();
+        end.set(has_ended);
+        drop(response);
+        assert_eq!(bench.counted(), counted);
+    }
 }
 
 #[tokio::test]
@@ -215,7 +254,7 @@ async fn callers_that_leave_early_have_seen_a_slow_service() {
         // Each is sent, and nobody answers.
         poll_fn(|context| {
             assert!(request.as_mut().poll(context).is_pending());
-            std::task::Poll::Ready(())
+            Poll::Ready(())
         })
         .await;
         clock.advance(5 * SECOND);

@@ -486,7 +486,7 @@ fn by_authority_is_a_key() {
 fn callers_that_leave_early_have_seen_a_slow_service() {
     let clock = PausedClock::new();
     let breaker = Breaker::builder("users").slow_rate(100).slow_after(2 * SECOND).min_calls(100);
-    let breaker = breaker.last_calls(100).open_for(SECOND).abandoned(Abandoned::ByTime);
+    let breaker = breaker.last_calls(100).open_for(60 * SECOND).abandoned(Abandoned::ByTime);
     let breaker = breaker.clock(clock.clone()).build().unwrap();
     let hanging = tower::service_fn(|()| pending::<Result<u32, BoxError>>());
     let service = BreakerLayer::new(breaker.clone()).layer(hanging);
@@ -503,8 +503,8 @@ fn callers_that_leave_early_have_seen_a_slow_service() {
     }
     assert_eq!(breaker.phase(), Phase::Open);
 
-    // A probe that somebody gave up has failed.
-    clock.advance(SECOND);
+    // A probe that was given up has failed.
+    clock.advance(60 * SECOND);
     assert_eq!(breaker.phase(), Phase::HalfOpen);
     leave();
     assert_eq!(breaker.phase(), Phase::Open);
