@@ -11,13 +11,14 @@ use crate::tools::{self, BOOTSTRAP_TARGET};
 const FEATURES: [&str; 5] = ["critical-section", "defmt", "embedded-hal", "history", "serde"];
 
 /// The features of microbreaker-std, each of which must build alone.
-const STD_FEATURES: [&str; 11] = [
+const STD_FEATURES: [&str; 12] = [
     "axum",
     "coarse-clock",
     "counts",
     "http",
     "metrics",
     "registry",
+    "reqwest",
     "serde",
     "stream",
     "tokio",
@@ -256,8 +257,11 @@ fn demo(sh: &Shell) -> anyhow::Result<()> {
 
 /// Runs every example. Each asserts what it shows.
 fn examples(sh: &Shell) -> anyhow::Result<()> {
-    let crates: [(_, _, &[&str]); 2] =
-        [("microbreaker", "core", &[]), ("microbreaker-std", "std-adapter", &["--all-features"])];
+    let crates: [(_, _, &[&str]); 3] = [
+        ("microbreaker", "core", &[]),
+        ("microbreaker-std", "std-adapter", &["--all-features"]),
+        ("microbreaker-service-example", "service-example", &[]),
+    ];
     for (package, folder, features) in crates {
         for file in sh.read_dir(format!("{folder}/examples"))? {
             let Some(example) = file.file_stem() else { continue };
