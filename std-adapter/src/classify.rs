@@ -151,6 +151,7 @@ impl<T, E, F: Fn(&E) -> bool> Classify<T, E> for FailingIf<F> {
     }
 }
 
+/// For functions that are not `Clone`.
 impl<T, E, F: Fn(&E) -> bool> Classify<T, E> for &FailingIf<F> {
     #[inline]
     fn classify(&self, result: &Result<T, E>) -> Outcome {
