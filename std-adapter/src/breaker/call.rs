@@ -173,6 +173,7 @@ pub(crate) async fn call_async<T, E>(
 }
 
 /// What admits a call: a permit, or several.
+#[allow(unreachable_pub, reason = "the sealed traits of the layer name it")]
 pub trait Admission {
     /// Ends the call, unless it has ended.
     fn end(&mut self, outcome: Outcome);
@@ -188,6 +189,7 @@ impl<B: Borrow<Breaker>> Admission for Permit<B> {
 /// A call in progress. If it panics while it runs, that is a failure. Otherwise,
 /// dropping it drops the admission, which abandons the call.
 #[derive(Debug)]
+#[allow(unreachable_pub, reason = "the sealed traits of the layer name it")]
 pub struct InCall<A: Admission> {
     admission: A,
     /// Whether the caller's own code is running.
