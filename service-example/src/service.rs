@@ -9,7 +9,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::header::RETRY_AFTER;
 use microbreaker_std::clock::MonotonicClock;
 use microbreaker_std::{
     Breaker, BreakerLayer, Classify, ErrorsFail, Failover, HttpResponses, LastGood, Outcome,
@@ -175,13 +174,13 @@ async fn rate(State(service): State<Arc<Service>>) -> Response {
     let freshness = if answer.is_ok() { "fresh" } else { "cached" };
     match service.last.or_last((), answer, ErrorsFail) {
         Ok(rate) => ([(ANSWER, freshness)], rate).into_response(),
-        Err(error) => unavailable(&error),
+        Err(error) => unavailable(error),
     }
 }
 
-fn unavailable(error: &BoxError) -> Response {
-    let wait = error.downcast_ref::<Rejected>().and_then(|rejected| rejected.retry_after);
-    let seconds = wait.unwrap_or_default().as_millis().div_ceil(1_000).max(1);
-    let headers = [(RETRY_AFTER, seconds.to_string())];
-    (StatusCode::SERVICE_UNAVAILABLE, headers, error.to_string()).into_response()
+fn unavailable(error: BoxError) -> Response {
+    match error.downcast::<Rejected>() {
+        Ok(rejected) => rejected.into_response(),
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
 }

@@ -1,12 +1,14 @@
 //! How calls end, and classifiers that tell it by their results.
 
 #[cfg(feature = "http")]
-mod http;
-
-use std::time::Duration;
-
+pub(crate) mod grpc;
 #[cfg(feature = "http")]
-pub use http::HttpResponses;
+pub(crate) mod http;
+#[cfg(feature = "http")]
+pub(crate) mod response;
+
+use std::fmt;
+use std::time::Duration;
 
 use crate::clock::millis;
 
@@ -134,9 +136,34 @@ impl<T, E> Classify<T, E> for ErrorsFail {
 /// assert_eq!(files.phase(), Phase::Closed);
 /// # Ok::<(), microbreaker_std::BuildError>(())
 /// ```
-pub fn failing_if<T, E>(is_failure: impl Fn(&E) -> bool) -> impl Fn(&Result<T, E>) -> Outcome {
-    move |result| match result {
-        Err(error) if is_failure(error) => Outcome::Failure,
-        _ => Outcome::Success,
+pub const fn failing_if<E, F: Fn(&E) -> bool>(is_failure: F) -> FailingIf<F> {
+    FailingIf(is_failure)
+}
+
+/// The classifier that [`failing_if`] returns. `Clone` if its function is.
+#[derive(Clone, Copy)]
+pub struct FailingIf<F>(F);
+
+impl<F> fmt::Debug for FailingIf<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FailingIf").finish_non_exhaustive()
+    }
+}
+
+impl<T, E, F: Fn(&E) -> bool> Classify<T, E> for FailingIf<F> {
+    #[inline]
+    fn classify(&self, result: &Result<T, E>) -> Outcome {
+        match result {
+            Err(error) if (self.0)(error) => Outcome::Failure,
+            _ => Outcome::Success,
+        }
+    }
+}
+
+/// For functions that are not `Clone`.
+impl<T, E, F: Fn(&E) -> bool> Classify<T, E> for &FailingIf<F> {
+    #[inline]
+    fn classify(&self, result: &Result<T, E>) -> Outcome {
+        (**self).classify(result)
     }
 }

@@ -160,15 +160,12 @@ fn a_future_dropped_by_a_panic_elsewhere_is_abandoned() {
 fn only_what_the_classifier_says_counts() {
     let (breaker, _) = breaker();
     let serious = failing_if(|error: &u16| *error >= 500);
-    assert_eq!(
-        breaker.call_classified(|| Err::<(), _>(404), &serious),
-        Err(CallError::Failed(404))
-    );
+    assert_eq!(breaker.call_classified(|| Err::<(), _>(404), serious), Err(CallError::Failed(404)));
     assert_eq!(breaker.phase(), Phase::Closed);
     let ignored = |_: &Result<(), u16>| Outcome::Ignored;
     assert!(breaker.call_classified(|| Err(500), ignored).is_err());
     assert_eq!(breaker.phase(), Phase::Closed);
-    assert!(breaker.call_classified(|| Err::<(), _>(500), &serious).is_err());
+    assert!(breaker.call_classified(|| Err::<(), _>(500), serious).is_err());
     assert_eq!(breaker.phase(), Phase::Open);
 }
 

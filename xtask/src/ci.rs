@@ -20,7 +20,7 @@ const FEATURES: [&str; 8] = [
 ];
 
 /// The features of microbreaker-std, each of which must build alone.
-const STD_FEATURES: [&str; 13] = [
+const STD_FEATURES: [&str; 14] = [
     "axum",
     "coarse-clock",
     "counts",
@@ -29,6 +29,7 @@ const STD_FEATURES: [&str; 13] = [
     "last-good",
     "metrics",
     "registry",
+    "reqwest",
     "serde",
     "stream",
     "tokio",
@@ -269,8 +270,11 @@ fn demo(sh: &Shell) -> anyhow::Result<()> {
 
 /// Runs every example. Each asserts what it shows.
 fn examples(sh: &Shell) -> anyhow::Result<()> {
-    let crates: [(_, _, &[&str]); 2] =
-        [("microbreaker", "core", &[]), ("microbreaker-std", "std-adapter", &["--all-features"])];
+    let crates: [(_, _, &[&str]); 3] = [
+        ("microbreaker", "core", &[]),
+        ("microbreaker-std", "std-adapter", &["--all-features"]),
+        ("microbreaker-service-example", "service-example", &[]),
+    ];
     for (package, folder, features) in crates {
         for file in sh.read_dir(format!("{folder}/examples"))? {
             let Some(example) = file.file_stem() else { continue };

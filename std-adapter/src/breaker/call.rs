@@ -173,7 +173,8 @@ pub(crate) async fn call_async<T, E>(
 }
 
 /// What admits a call: a permit, or leave to go without.
-pub(crate) trait Admission {
+#[allow(unreachable_pub, reason = "the sealed traits of the layer name it")]
+pub trait Admission {
     /// Ends the call, unless it has ended.
     fn end(&mut self, outcome: Outcome);
 }
@@ -187,7 +188,9 @@ impl<B: Borrow<Breaker>> Admission for Permit<B> {
 
 /// A call in progress. If it panics while it runs, that is a failure. Otherwise,
 /// dropping it drops the admission, which abandons the call.
-pub(crate) struct InCall<A: Admission> {
+#[derive(Debug)]
+#[allow(unreachable_pub, reason = "the sealed traits of the layer name it")]
+pub struct InCall<A: Admission> {
     admission: A,
     /// Whether the caller's own code is running.
     running: bool,
@@ -216,8 +219,14 @@ impl<A: Admission> InCall<A> {
         result: &Result<T, E>,
     ) -> Outcome {
         let outcome = self.run(|| classify.classify(result));
-        self.admission.end(outcome);
+        self.end(outcome);
         outcome
+    }
+
+    /// Ends the call.
+    #[inline]
+    pub(crate) fn end(&mut self, outcome: Outcome) {
+        self.admission.end(outcome);
     }
 }
 

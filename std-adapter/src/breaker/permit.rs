@@ -66,7 +66,12 @@ impl Breaker {
     ///
     /// If the breaker refuses.
     pub fn try_acquire_owned(&self) -> Result<Permit, Rejected> {
-        Permit::acquire(self.clone())
+        self.clone().into_permit()
+    }
+
+    /// Turns the handle into a permit.
+    pub(crate) fn into_permit(self) -> Result<Permit, Rejected> {
+        Permit::acquire(self)
     }
 }
 
@@ -79,9 +84,15 @@ impl<B: Borrow<Breaker>> Permit<B> {
         }
     }
 
+    /// Asks for a permit. That the breaker refuses is not reported.
+    pub(crate) fn acquire_quietly(breaker: B) -> Option<Self> {
+        let grant = breaker.borrow().inner().engines.acquire_quietly().ok()?;
+        Some(Self::of(breaker, grant))
+    }
+
     /// The permit for a call that begins now.
     #[inline]
-    pub(crate) fn of(breaker: B, grant: Grant) -> Self {
+    fn of(breaker: B, grant: Grant) -> Self {
         let stopwatch = breaker.borrow().inner().telemetry.series.start();
         Self { grant: Some(grant), took: None, stopwatch, breaker }
     }

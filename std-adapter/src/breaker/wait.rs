@@ -50,11 +50,11 @@ impl Breaker {
         // Without a queue, it may have the place of one that was let go: it may be that one.
         if self.waiting() == 0
             && self.outlook().room > 0
-            && let Some(permit) = self.try_acquire_quietly()
+            && let Some(permit) = Permit::acquire_quietly(self)
         {
             return permit;
         }
-        self.wait(sleep, || self.try_acquire_quietly(), Front::admitted).await
+        self.wait(sleep, || Permit::acquire_quietly(self), Front::admitted).await
     }
 
     /// Waits until the breaker would admit a call. For consumers that leave their work
@@ -112,12 +112,6 @@ impl Breaker {
                 }
             }
         }
-    }
-
-    /// Asks for a permit. That the breaker refuses is not reported.
-    pub(crate) fn try_acquire_quietly(&self) -> Option<Permit<&Self>> {
-        let grant = self.inner().engines.acquire_quietly().ok()?;
-        Some(Permit::of(self, grant))
     }
 
     fn outlook(&self) -> Outlook {
