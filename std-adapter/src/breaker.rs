@@ -18,8 +18,7 @@ use std::time::Duration;
 use microbreaker::{Command, IllegalTransition, Phase};
 
 use crate::clock::{SharedClock, duration, millis};
-use crate::engine::Engine;
-use crate::engine::versions::Engines;
+use crate::engine::versions::{Engines, Version};
 use crate::engine::watch::Watch;
 use crate::error::Rejected;
 #[cfg(feature = "registry")]
@@ -57,7 +56,7 @@ pub(crate) struct Inner {
 
 impl Reporter for Inner {
     fn snapshot(&self) -> Snapshot {
-        self.engines.in_use().status().snapshot().into()
+        self.engines.read(|engine| engine.status().snapshot()).into()
     }
 
     fn telemetry(&self) -> &Telemetry {
@@ -81,8 +80,7 @@ impl Breaker {
         let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(&telemetry.name) as u32);
         let telemetry = Arc::new(telemetry);
         let watch = Watch::new(telemetry.clone());
-        let engine = Engine::new(&settings, seed, clock.clone(), watch)?;
-        let engines = Engines::new(settings, engine, telemetry.series.measures_durations());
+        let engines = Engines::new(Version::new(&settings, seed, clock.clone(), watch, None)?);
         if mode != Mode::Closed {
             // It begins in this mode, so there is nobody to tell yet.
             _ = engines.command(mode.command());
@@ -110,7 +108,7 @@ impl Breaker {
     /// Changes nothing.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.0.engines.in_use().status().phase()
+        self.0.engines.read(|engine| engine.status().phase())
     }
 
     /// The breaker at a glance. Changes nothing.
@@ -197,8 +195,12 @@ impl Breaker {
         telemetry.series.withdraw(&telemetry.name, &telemetry.counters);
     }
 
+    /// Reports that a call was refused.
     #[cold]
     pub(crate) fn rejected(&self, core: microbreaker::Rejected) -> Rejected {
+        let Telemetry { name, counters, log, .. } = &*self.0.telemetry;
+        counters.rejection();
+        log.rejection(name, &core);
         let retry_after = core.retry_after.map(duration);
         Rejected { name: self.name().clone(), phase: core.phase, retry_after }
     }

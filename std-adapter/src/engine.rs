@@ -1,25 +1,45 @@
 //! A core breaker with a window that is chosen at run time.
 
 pub(crate) mod reload;
+mod shared;
 pub(crate) mod striped;
 pub(crate) mod versions;
 pub(crate) mod watch;
 
+use std::any::Any;
+use std::sync::Arc;
+
+use microbreaker::config::ConfigSource;
+use microbreaker::handover::{Handover, Late};
 use microbreaker::{
     Breaker, Config, ConfigError, CountWindow, FailureWindow, Gate, LeakyBucket, Outcome, Rejected,
     Status, TimeWindow, Token, WithSlow, window::Window,
 };
 
+use self::shared::Shared;
 use self::striped::Striped;
+use self::versions::Version;
 use self::watch::Watch;
 use crate::clock::SharedClock;
 use crate::settings::window::WindowKind;
 use crate::settings::{BUCKETS, SettingError, Settings};
 
-pub(crate) type Core<W> = Breaker<W, SharedClock, Watch>;
+pub(crate) type Core<W> = Breaker<Shared<W>, SharedClock, Watch, Replaceable>;
 type Count = CountWindow<64>;
 type Time = TimeWindow<{ BUCKETS as usize }>;
 type Failures = FailureWindow<{ BUCKETS as usize }>;
+
+/// The configuration of an engine that may be replaced by another.
+pub(crate) struct Replaceable(Config);
+
+impl ConfigSource for Replaceable {
+    const HANDS_OVER: bool = true;
+
+    #[inline]
+    fn config(&self) -> &Config {
+        &self.0
+    }
+}
 
 /// A core breaker. It makes every decision.
 #[repr(u8)]
@@ -71,7 +91,7 @@ trait ForWindow {
     type Done;
 
     /// `window` makes the window, and `engine` the engine with that window.
-    fn with<W: Window>(
+    fn with<W: Window + Send + Sync + 'static>(
         self,
         window: impl FnOnce() -> W,
         engine: impl FnOnce(Core<W>) -> Engine,
@@ -109,21 +129,34 @@ fn for_window<T: ForWindow>(settings: &Settings, task: T) -> T::Done {
     }
 }
 
-struct Build {
+struct Build<'a> {
     config: Config,
     clock: SharedClock,
     watch: Watch,
+    /// What a predecessor hands over, and its window if that may be shared.
+    from: Option<(&'a Handover, Option<AnyWindow>)>,
 }
 
-impl ForWindow for Build {
-    type Done = Result<Engine, ConfigError>;
+type AnyWindow = Arc<dyn Any + Send + Sync>;
 
-    fn with<W: Window>(
+impl ForWindow for Build<'_> {
+    type Done = Result<(Engine, AnyWindow), ConfigError>;
+
+    fn with<W: Window + Send + Sync + 'static>(
         self,
         window: impl FnOnce() -> W,
         engine: impl FnOnce(Core<W>) -> Engine,
     ) -> Self::Done {
-        Core::try_new(self.config, window(), self.clock, self.watch).map(engine)
+        let (handover, window_of_old) = self.from.unzip();
+        let same: Option<Arc<W>> = window_of_old.flatten().and_then(|it| it.downcast().ok());
+        let is_same = same.is_some();
+        let window = same.unwrap_or_else(|| Arc::new(window()));
+        let (config, shared) = (Replaceable(self.config), Shared(window.clone()));
+        let mut core = Core::try_new(config, shared, self.clock, self.watch)?;
+        if let Some(handover) = handover {
+            core.take_over(handover, is_same);
+        }
+        Ok((engine(core), window))
     }
 }
 
@@ -134,7 +167,7 @@ struct Check {
 impl ForWindow for Check {
     type Done = Result<(), ConfigError>;
 
-    fn with<W: Window>(
+    fn with<W: Window + Send + Sync + 'static>(
         self,
         _: impl FnOnce() -> W,
         _: impl FnOnce(Core<W>) -> Engine,
@@ -150,17 +183,28 @@ pub(crate) fn check(settings: &Settings) -> Result<(), SettingError> {
     for_window(settings, check).map_err(|error| settings.explain(error))
 }
 
-impl Engine {
+impl Version {
+    /// A closed engine with these settings; or one that takes over what `from` hands over.
     pub(crate) fn new(
         settings: &Settings,
         seed: u32,
         clock: SharedClock,
         watch: Watch,
+        from: Option<(&Self, &Handover)>,
     ) -> Result<Self, SettingError> {
-        let build = Build { config: settings.config(seed)?, clock, watch };
-        for_window(settings, build).map_err(|error| settings.explain(error))
+        let from = from.map(|(old, handover)| {
+            let window = settings.can_hold_window_of(&old.settings).then(|| old.window.clone());
+            (handover, window)
+        });
+        let timed = watch.measures_durations();
+        let build = Build { config: settings.config(seed)?, clock, watch, from };
+        let built = for_window(settings, build);
+        let (engine, window) = built.map_err(|error| settings.explain(error))?;
+        Ok(Self { settings: settings.clone(), engine, timed, window })
     }
+}
 
+impl Engine {
     /// Asks for a token to make one call. With it comes the tick of its issue, if the
     /// core times calls.
     ///
@@ -181,26 +225,66 @@ impl Engine {
         each!(self, core => acquire(core))
     }
 
+    /// Ends a call, unless this engine was retired.
     #[inline(always)]
-    pub(crate) fn complete(&self, token: Token, started: u32, took: Option<u32>, end: Outcome) {
+    pub(crate) fn end(
+        &self,
+        token: Token,
+        started: u32,
+        took: Option<u32>,
+        end: Outcome,
+    ) -> Result<(), Late> {
         match (self, end) {
-            (Self::Plain(core), Outcome::Success) => core.complete(token, started, took, end),
-            (Self::Count(core), Outcome::Success) => core.complete(token, started, took, end),
-            _ => self.complete_any(token, started, took, end),
+            (Self::Plain(core), Outcome::Success) => core.end(token, started, took, end),
+            (Self::Count(core), Outcome::Success) => core.end(token, started, took, end),
+            _ => self.end_any(token, started, took, end),
         }
     }
 
     #[inline(never)]
-    fn complete_any(&self, token: Token, started: u32, took: Option<u32>, end: Outcome) {
-        each!(self, core => core.complete(token, started, took, end));
+    fn end_any(
+        &self,
+        token: Token,
+        started: u32,
+        took: Option<u32>,
+        end: Outcome,
+    ) -> Result<(), Late> {
+        each!(self, core => core.end(token, started, took, end))
+    }
+
+    /// Ends a call that was `late` for an engine with the same window.
+    pub(crate) fn end_late(
+        &self,
+        token: Token,
+        started: u32,
+        took: Option<u32>,
+        end: Outcome,
+        late: Late,
+    ) -> Result<(), Late> {
+        each!(self, core => core.end_late(token, started, took, end, late))
     }
 
     pub(crate) fn abandoned(&self, token: Token, started: u32, took: Option<u32>) -> Outcome {
         each!(self, core => core.abandoned(token, started, took))
     }
 
-    pub(crate) fn watch(&self) -> &Watch {
-        each!(self, core => core.observer())
+    /// Whether the core times calls.
+    #[inline]
+    pub(crate) const fn times_calls(&self) -> bool {
+        matches!(self, Self::SlowCount(_) | Self::SlowTime(_) | Self::SlowStriped(_))
+    }
+
+    pub(crate) fn hand_over(&self) -> Option<Handover> {
+        each!(self, core => core.hand_over())
+    }
+
+    pub(crate) fn retire(&self, handover: &Handover) -> bool {
+        each!(self, core => core.retire(handover))
+    }
+
+    #[inline]
+    pub(crate) fn is_retired(&self) -> bool {
+        each!(self, core => core.is_retired())
     }
 
     /// What does not depend on the window.

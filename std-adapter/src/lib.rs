@@ -40,6 +40,7 @@ pub mod settings;
 #[cfg(feature = "serde")]
 mod settings_file;
 mod snapshot;
+mod sync;
 mod telemetry;
 mod threads;
 #[cfg(feature = "tower")]

@@ -1,8 +1,8 @@
 //! Changing a breaker's settings while it is in use.
 
 use crate::breaker::Breaker;
-use crate::engine::Engine;
 use crate::engine::reload::Reloaded;
+use crate::engine::versions::Version;
 use crate::engine::watch::Watch;
 use crate::error::BuildError;
 use crate::settings::Settings;
@@ -10,30 +10,34 @@ use crate::settings::Settings;
 impl Breaker {
     /// The current settings.
     #[must_use]
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> Settings {
         self.inner().engines.settings()
     }
 
     /// Replaces the settings, for all handles of the breaker.
     ///
-    /// The breaker keeps its phase, and how long it stays open. It does not keep its
-    /// window, because the new one cannot hold it, nor its backoff, the probes that
-    /// are out, or a ramp: the result says what was forgotten. Settings equal to the
-    /// current ones change nothing.
+    /// The breaker keeps its phase, how long it stays open, its backoff, its probes and
+    /// its failures in a row. It keeps its window if the new one is of the same kind, as
+    /// long in time, and not longer in calls. The result says what was forgotten, because
+    /// the new settings cannot hold it. Settings equal to the current ones change nothing.
     ///
-    /// The clock stays the same. Calls under way count nowhere. A reload waits for
-    /// other reloads of the breaker, and nothing waits for a reload. A transition at
-    /// the very moment of the reload is reported, but may not be kept. Each distinct
-    /// settings that the breaker has had take up to 1,152 bytes until it is dropped.
+    /// A reload takes effect at one moment, for all threads: commands, calls and
+    /// transitions come before it, and are kept, or after it. Calls under way count when
+    /// they end, by the new settings. No listener hears of a reload. The clock stays the
+    /// same.
+    ///
+    /// A reload waits for other reloads of the breaker, and nothing waits for a reload.
+    /// A call costs the same after any number of reloads. What was replaced is given back
+    /// once no thread uses it, or has used it last, except for the breaker's first engine.
     ///
     /// # Errors
     ///
     /// The first setting that cannot work; the breaker is left as it was.
     pub fn reload(&self, settings: &Settings) -> Result<Reloaded, BuildError> {
         let inner = self.inner();
-        let make = || {
+        let make = |old: &Version, handover: &_| {
             let watch = Watch::new(inner.telemetry.clone());
-            Engine::new(settings, inner.seed, inner.clock.clone(), watch)
+            Version::new(settings, inner.seed, inner.clock.clone(), watch, Some((old, handover)))
         };
         let reloaded = inner.engines.reload(settings, make);
         reloaded.map_err(|problem| BuildError { name: self.name().clone(), problem })
