@@ -45,6 +45,13 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         }
     }
 
+    /// Whether a success of `generation` changes nothing.
+    #[inline]
+    pub(super) fn is_quiet(&self, generation: u32) -> bool {
+        self.word.load().is_healthy(generation)
+            && self.window.is_quiet(self.tenure(generation), &self.reach())
+    }
+
     /// Ends a call of `generation` whose outcome changes something: any outcome but a
     /// success of a `healthy` breaker with a quiet window.
     #[inline(never)]

@@ -69,7 +69,7 @@ impl Breaker {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn call_reloaded<T, E>(
         &self,
         f: impl FnOnce() -> Result<T, E>,
@@ -118,21 +118,19 @@ impl Breaker {
         f: impl FnOnce() -> Result<T, E>,
         classify: impl Classify<T, E>,
     ) -> Result<T, CallError<E>> {
-        match core.try_acquire() {
-            Ok(permit) => {
-                let token = permit.into_token();
-                let running = Running { breaker: self, token };
-                let result = f();
-                let outcome = classify.classify(&result).in_ticks();
-                mem::forget(running);
-                if let Err(late) = core.end(token, 0, None, outcome) {
-                    self.end_late(version, token, outcome, late);
-                }
-                result.map_err(CallError::Failed)
-            }
-            Err(_) if core.is_retired() => self.call_otherwise(f, classify),
-            Err(rejected) => Err(self.rejected(rejected).into()),
+        let token = match core.try_acquire() {
+            Ok(permit) => permit.into_token(),
+            Err(_) if core.is_retired() => return self.call_otherwise(f, classify),
+            Err(rejected) => return Err(self.rejected(rejected).into()),
+        };
+        let running = Running { breaker: self, token };
+        let result = f();
+        let outcome = classify.classify(&result).in_ticks();
+        mem::forget(running);
+        if let Err(late) = core.end(token, 0, None, outcome) {
+            self.end_late(version, token, outcome, late);
         }
+        result.map_err(CallError::Failed)
     }
 
     /// Ends a call that was late for `version`.

@@ -74,9 +74,9 @@ impl Engines {
             let before = old.engine.status().snapshot();
             let new = Arc::new(make(&old, &handover)?);
             let after = new.engine.status().snapshot();
-            self.set_line(&old, Some(&new));
+            self.name(&old, &new);
             if old.engine.retire(&handover) {
-                self.set_line(&new, None);
+                self.install(new);
                 return Ok(Reloaded::between(&before, &after));
             }
         }

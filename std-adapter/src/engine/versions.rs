@@ -12,6 +12,7 @@
 //! it.
 
 use std::any::Any;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 
@@ -24,8 +25,8 @@ use crate::sync::{Hint, Mutex, MutexGuard, Swapped, Taken};
 
 /// The engine in use, of the versions that a breaker has had.
 pub(crate) struct Engines {
-    /// Kept, so that until the first reload a thread need not remember what it has used.
-    first: Arc<Version>,
+    /// Kept, so that until the first reload a call finds it without remembering anything.
+    first: Version,
     /// Whether the first may be in use and calls need nothing beside it. A hint: if it is
     /// out of date, the first is found retired.
     alone: AtomicBool,
@@ -47,10 +48,39 @@ pub(crate) struct Version {
 }
 
 /// Who serves, and who is next.
-pub(super) struct Line {
-    pub(super) serving: Arc<Version>,
+struct Line {
+    /// `None`: the first.
+    serving: Option<Arc<Version>>,
     /// Serves as soon as the other is retired; named before that.
-    pub(super) successor: Option<Arc<Version>>,
+    successor: Option<Arc<Version>>,
+}
+
+/// A version that was in use when it was found.
+#[derive(Clone)]
+pub(super) enum Found<'a> {
+    First(&'a Version),
+    Later(Arc<Version>),
+}
+
+impl Found<'_> {
+    fn is(&self, serving: Option<&Arc<Version>>) -> bool {
+        match (self, serving) {
+            (Self::First(_), None) => true,
+            (Self::Later(version), Some(serving)) => Arc::ptr_eq(version, serving),
+            _ => false,
+        }
+    }
+}
+
+impl Deref for Found<'_> {
+    type Target = Version;
+
+    fn deref(&self) -> &Version {
+        match self {
+            Self::First(version) => version,
+            Self::Later(version) => version,
+        }
+    }
 }
 
 /// Permission to make one call, which must be ended. Valid whichever engine is in use by
@@ -127,9 +157,8 @@ impl Version {
 }
 
 impl Engines {
-    pub(crate) fn new(version: Version) -> Self {
-        let first = Arc::new(version);
-        let line = Swapped::new(Line { serving: first.clone(), successor: None });
+    pub(crate) fn new(first: Version) -> Self {
+        let line = Swapped::new(Line { serving: None, successor: None });
         let alone = AtomicBool::new(first.is_direct());
         Self { first, alone, line, known: Hint::new(), changing: Mutex::new(()) }
     }
@@ -137,7 +166,7 @@ impl Engines {
     /// The first version, if it may be in use and calls need nothing beside it.
     #[inline]
     pub(crate) fn alone(&self) -> Option<&Version> {
-        self.alone.load(Ordering::Relaxed).then_some(&*self.first)
+        self.alone.load(Ordering::Relaxed).then_some(&self.first)
     }
 
     /// The version that this thread has last used, if any: in use if it is not retired.
@@ -147,26 +176,32 @@ impl Engines {
     }
 
     /// The version in use.
-    pub(super) fn in_use(&self) -> Arc<Version> {
-        let mut line = self.line.load();
-        while line.serving.engine.is_retired() {
+    pub(super) fn in_use(&self) -> Found<'_> {
+        let mut found = self.serving(&self.line.load());
+        while found.engine.is_retired() {
             // Only now: a successor that was named before may have been given up.
-            let again = self.line.load();
-            match &again.successor {
-                Some(successor) if Arc::ptr_eq(&again.serving, &line.serving) => {
-                    return successor.clone();
+            let line = self.line.load();
+            match &line.successor {
+                Some(successor) if found.is(line.serving.as_ref()) => {
+                    return Found::Later(successor.clone());
                 }
-                _ => line = again,
+                _ => found = self.serving(&line),
             }
         }
-        line.serving.clone()
+        found
+    }
+
+    fn serving(&self, line: &Line) -> Found<'_> {
+        line.serving.clone().map_or(Found::First(&self.first), Found::Later)
     }
 
     /// The version in use, which this thread then knows.
-    fn found(&self) -> Arc<Version> {
-        let version = self.in_use();
-        self.known.set(version.clone());
-        version
+    fn found(&self) -> Found<'_> {
+        let found = self.in_use();
+        if let Found::Later(version) = &found {
+            self.known.set(version.clone());
+        }
+        found
     }
 
     /// What `ask` gets from the engine in use. Asks again if it returns `None`, which it
@@ -270,10 +305,18 @@ impl Engines {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set_line(&self, serving: &Arc<Version>, successor: Option<&Arc<Version>>) {
-        self.line.store(Line { serving: serving.clone(), successor: successor.cloned() });
-        if successor.is_none() {
-            self.alone.store(false, Ordering::Relaxed);
-        }
+    /// Names the successor of `serving`, which serves once that is retired.
+    pub(super) fn name(&self, serving: &Found<'_>, successor: &Arc<Version>) {
+        let serving = match serving {
+            Found::First(_) => None,
+            Found::Later(version) => Some(version.clone()),
+        };
+        self.line.store(Line { serving, successor: Some(successor.clone()) });
+    }
+
+    /// Puts `successor` in the place of the one that was retired.
+    pub(super) fn install(&self, successor: Arc<Version>) {
+        self.line.store(Line { serving: Some(successor), successor: None });
+        self.alone.store(false, Ordering::Relaxed);
     }
 }
