@@ -27,7 +27,7 @@ fn successor<W: Window, O: Observer>(
     mut new: Subject<W, O>,
 ) -> (Subject<W, O>, Handover) {
     let handover = old.hand_over().unwrap();
-    new.take_over(&handover, false);
+    new.take_over(&handover);
     assert!(old.retire(&handover));
     (new, handover)
 }
@@ -40,11 +40,11 @@ fn what_has_happened_since_is_not_lost() {
     };
     let (old, mut new) = (of(3), of(4));
     let handover = old.hand_over().unwrap();
-    new.take_over(&handover, false);
+    new.take_over(&handover);
     old.force_open();
     assert!(!old.retire(&handover) && !old.is_retired());
     let handover = old.hand_over().unwrap();
-    new.take_over(&handover, false);
+    new.take_over(&handover);
     assert!(old.retire(&handover) && old.is_retired());
     assert_eq!(new.phase(), Phase::ForcedOpen);
     assert!(old.hand_over().is_none() && !old.retire(&handover));

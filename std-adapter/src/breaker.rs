@@ -21,8 +21,6 @@ use crate::clock::{SharedClock, duration, millis};
 use crate::engine::versions::{Engines, Version};
 use crate::engine::watch::Watch;
 use crate::error::Rejected;
-#[cfg(feature = "registry")]
-use crate::settings;
 use crate::settings::{Mode, SettingError, Settings};
 use crate::snapshot::Snapshot;
 use crate::telemetry::event::Event;
@@ -168,14 +166,6 @@ impl Breaker {
     #[inline]
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
-    }
-
-    /// Enters `mode`. A breaker that works for real already is left as it is.
-    #[cfg(feature = "registry")]
-    pub(crate) fn enter(&self, mode: Mode) {
-        if mode != Mode::Closed || !settings::mode::works(self.phase()) {
-            _ = self.command(mode.command());
-        }
     }
 
     /// Whether there is a handle beside this one. If not, what was done by way of others

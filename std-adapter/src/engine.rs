@@ -16,7 +16,7 @@ use microbreaker::{
     Status, TimeWindow, Token, WithSlow, window::Window,
 };
 
-use self::shared::Shared;
+use self::shared::{InBucket, Shared};
 use self::striped::Striped;
 use self::versions::Version;
 use self::watch::Watch;
@@ -24,7 +24,7 @@ use crate::clock::SharedClock;
 use crate::settings::window::WindowKind;
 use crate::settings::{BUCKETS, SettingError, Settings};
 
-pub(crate) type Core<W> = Breaker<Shared<W>, SharedClock, Watch, Replaceable>;
+pub(crate) type Core<W> = Breaker<W, SharedClock, Watch, Replaceable>;
 type Count = CountWindow<64>;
 type Time = TimeWindow<{ BUCKETS as usize }>;
 type Failures = FailureWindow<{ BUCKETS as usize }>;
@@ -44,22 +44,22 @@ impl ConfigSource for Replaceable {
 /// A core breaker. It makes every decision.
 #[repr(u8)]
 pub(crate) enum Engine {
-    Plain(Core<()>),
-    Count(Core<Count>),
-    Time(Core<Time>),
-    Failures(Core<Failures>),
-    SlowCount(Core<WithSlow<Count>>),
-    SlowTime(Core<WithSlow<Time>>),
-    Striped(Core<Striped<Time>>),
-    SlowStriped(Core<Striped<WithSlow<Time>>>),
-    LeakyPlain(Core<LeakyBucket<()>>),
-    LeakyCount(Core<LeakyBucket<Count>>),
-    LeakyTime(Core<LeakyBucket<Time>>),
-    LeakyFailures(Core<LeakyBucket<Failures>>),
-    LeakySlowCount(Core<LeakyBucket<WithSlow<Count>>>),
-    LeakySlowTime(Core<LeakyBucket<WithSlow<Time>>>),
-    LeakyStriped(Core<LeakyBucket<Striped<Time>>>),
-    LeakySlowStriped(Core<LeakyBucket<Striped<WithSlow<Time>>>>),
+    Plain(Core<Shared<()>>),
+    Count(Core<Shared<Count>>),
+    Time(Core<Shared<Time>>),
+    Failures(Core<Shared<Failures>>),
+    SlowCount(Core<Shared<WithSlow<Count>>>),
+    SlowTime(Core<Shared<WithSlow<Time>>>),
+    Striped(Core<Shared<Striped<Time>>>),
+    SlowStriped(Core<Shared<Striped<WithSlow<Time>>>>),
+    LeakyPlain(Core<InBucket<()>>),
+    LeakyCount(Core<InBucket<Count>>),
+    LeakyTime(Core<InBucket<Time>>),
+    LeakyFailures(Core<InBucket<Failures>>),
+    LeakySlowCount(Core<InBucket<WithSlow<Count>>>),
+    LeakySlowTime(Core<InBucket<WithSlow<Time>>>),
+    LeakyStriped(Core<InBucket<Striped<Time>>>),
+    LeakySlowStriped(Core<InBucket<Striped<WithSlow<Time>>>>),
 }
 
 /// Evaluates an expression on the core breaker, whichever window it has.
@@ -90,78 +90,97 @@ macro_rules! each {
 trait ForWindow {
     type Done;
 
-    /// `window` makes the window, and `engine` the engine with that window.
+    /// `window` makes the window, and `plain` or `leaky` the engine with that window, alone
+    /// or beside a bucket.
     fn with<W: Window + Send + Sync + 'static>(
         self,
         window: impl FnOnce() -> W,
-        engine: impl FnOnce(Core<W>) -> Engine,
+        plain: impl FnOnce(Core<Shared<W>>) -> Engine,
+        leaky: impl FnOnce(Core<InBucket<W>>) -> Engine,
     ) -> Self::Done;
 }
 
 /// The one place where the window that settings ask for becomes a type.
 fn for_window<T: ForWindow>(settings: &Settings, task: T) -> T::Done {
-    let leaky = settings.leaky_bucket.is_some();
-    /// The window itself, or in a bucket.
-    macro_rules! with {
-        ($window:expr, $plain:ident, $leaky:ident) => {
-            if leaky {
-                task.with(|| LeakyBucket::new($window()), Engine::$leaky)
-            } else {
-                task.with($window, Engine::$plain)
-            }
-        };
-    }
-    let slow_count = || WithSlow::new(Count::new(), Count::new());
-    let slow_time = || WithSlow::new(Time::new(), Time::new());
+    use Engine::*;
+    let slow_count = || WithSlow::new(CountWindow::new(), CountWindow::new());
+    let slow_time = || WithSlow::new(TimeWindow::new(), TimeWindow::new());
     match settings.window() {
-        WindowKind::None => with!(|| (), Plain, LeakyPlain),
-        WindowKind::Count { slow: false } => with!(Count::new, Count, LeakyCount),
-        WindowKind::Count { slow: true } => with!(slow_count, SlowCount, LeakySlowCount),
-        WindowKind::Time { slow: false } => with!(Time::new, Time, LeakyTime),
-        WindowKind::Time { slow: true } => with!(slow_time, SlowTime, LeakySlowTime),
+        WindowKind::None => task.with(|| (), Plain, LeakyPlain),
+        WindowKind::Count { slow: false } => task.with(CountWindow::new, Count, LeakyCount),
+        WindowKind::Count { slow: true } => task.with(slow_count, SlowCount, LeakySlowCount),
+        WindowKind::Time { slow: false } => task.with(TimeWindow::new, Time, LeakyTime),
+        WindowKind::Time { slow: true } => task.with(slow_time, SlowTime, LeakySlowTime),
         WindowKind::Striped { slow: false } => {
-            with!(|| Striped::new(Time::new), Striped, LeakyStriped)
+            task.with(|| striped::Striped::new(TimeWindow::new), Striped, LeakyStriped)
         }
         WindowKind::Striped { slow: true } => {
-            with!(|| Striped::new(slow_time), SlowStriped, LeakySlowStriped)
+            task.with(|| striped::Striped::new(slow_time), SlowStriped, LeakySlowStriped)
         }
-        WindowKind::Failures => with!(Failures::new, Failures, LeakyFailures),
+        WindowKind::Failures => task.with(FailureWindow::new, Failures, LeakyFailures),
     }
+}
+
+/// The windows of an engine, which its successor may share.
+#[derive(Clone)]
+struct Windows {
+    window: Arc<dyn Any + Send + Sync>,
+    bucket: Option<Arc<LeakyBucket>>,
 }
 
 struct Build<'a> {
     config: Config,
+    leaky: bool,
     clock: SharedClock,
     watch: Watch,
-    /// What a predecessor hands over, and its window if that may be shared.
-    from: Option<(&'a Handover, Option<AnyWindow>)>,
+    /// What a predecessor hands over.
+    handover: Option<&'a Handover>,
+    /// Its window, if that can be shared.
+    window: Option<Arc<dyn Any + Send + Sync>>,
+    bucket: Option<Arc<LeakyBucket>>,
 }
 
-type AnyWindow = Arc<dyn Any + Send + Sync>;
-
 impl ForWindow for Build<'_> {
-    type Done = Result<(Engine, AnyWindow), ConfigError>;
+    type Done = Result<(Engine, Windows), ConfigError>;
 
     fn with<W: Window + Send + Sync + 'static>(
         self,
         window: impl FnOnce() -> W,
-        engine: impl FnOnce(Core<W>) -> Engine,
+        plain: impl FnOnce(Core<Shared<W>>) -> Engine,
+        leaky: impl FnOnce(Core<InBucket<W>>) -> Engine,
     ) -> Self::Done {
-        let (handover, window_of_old) = self.from.unzip();
-        let same: Option<Arc<W>> = window_of_old.flatten().and_then(|it| it.downcast().ok());
-        let is_same = same.is_some();
-        let window = same.unwrap_or_else(|| Arc::new(window()));
-        let (config, shared) = (Replaceable(self.config), Shared(window.clone()));
-        let mut core = Core::try_new(config, shared, self.clock, self.watch)?;
-        if let Some(handover) = handover {
-            core.take_over(handover, is_same);
+        let Self { config, clock, watch, handover, .. } = self;
+        let beside = Shared::of(self.window.and_then(|old| old.downcast().ok()), window);
+        let window = beside.window();
+        if self.leaky {
+            let bucket = Shared::of(self.bucket, || LeakyBucket::new(()));
+            let windows = Windows { window, bucket: Some(bucket.window()) };
+            let core = build(config, InBucket { bucket, beside }, clock, watch, handover)?;
+            Ok((leaky(core), windows))
+        } else {
+            let core = build(config, beside, clock, watch, handover)?;
+            Ok((plain(core), Windows { window, bucket: None }))
         }
-        Ok((engine(core), window))
     }
+}
+
+fn build<W: Window>(
+    config: Config,
+    window: W,
+    clock: SharedClock,
+    watch: Watch,
+    handover: Option<&Handover>,
+) -> Result<Core<W>, ConfigError> {
+    let mut core = Core::try_new(Replaceable(config), window, clock, watch)?;
+    if let Some(handover) = handover {
+        core.take_over(handover);
+    }
+    Ok(core)
 }
 
 struct Check {
     config: Config,
+    leaky: bool,
 }
 
 impl ForWindow for Check {
@@ -170,16 +189,17 @@ impl ForWindow for Check {
     fn with<W: Window + Send + Sync + 'static>(
         self,
         _: impl FnOnce() -> W,
-        _: impl FnOnce(Core<W>) -> Engine,
+        _: impl FnOnce(Core<Shared<W>>) -> Engine,
+        _: impl FnOnce(Core<InBucket<W>>) -> Engine,
     ) -> Self::Done {
-        self.config.check::<W>()
+        if self.leaky { self.config.check::<InBucket<W>>() } else { self.config.check::<W>() }
     }
 }
 
 /// Checks that an engine can be built from `settings`, without building one.
 pub(crate) fn check(settings: &Settings) -> Result<(), SettingError> {
     // The seed draws the jitter, and any is allowed.
-    let check = Check { config: settings.config(0)? };
+    let check = Check { config: settings.config(0)?, leaky: settings.leaky_bucket.is_some() };
     for_window(settings, check).map_err(|error| settings.explain(error))
 }
 
@@ -192,15 +212,21 @@ impl Version {
         watch: Watch,
         from: Option<(&Self, &Handover)>,
     ) -> Result<Self, SettingError> {
-        let from = from.map(|(old, handover)| {
-            let window = settings.can_hold_window_of(&old.settings).then(|| old.window.clone());
-            (handover, window)
-        });
-        let timed = watch.measures_durations();
-        let build = Build { config: settings.config(seed)?, clock, watch, from };
+        let (old, handover) = from.unzip();
+        let holds = old.filter(|old| settings.can_hold_window_of(&old.settings));
+        let build = Build {
+            config: settings.config(seed)?,
+            leaky: settings.leaky_bucket.is_some(),
+            clock,
+            handover,
+            window: holds.map(|old| old.windows.window.clone()),
+            bucket: old.and_then(|old| old.windows.bucket.clone()),
+            watch,
+        };
+        let timed = build.watch.measures_durations();
         let built = for_window(settings, build);
-        let (engine, window) = built.map_err(|error| settings.explain(error))?;
-        Ok(Self { settings: settings.clone(), engine, timed, window })
+        let (engine, windows) = built.map_err(|error| settings.explain(error))?;
+        Ok(Self { settings: settings.clone(), engine, timed, windows })
     }
 }
 
@@ -271,7 +297,10 @@ impl Engine {
     /// Whether the core times calls.
     #[inline]
     pub(crate) const fn times_calls(&self) -> bool {
-        matches!(self, Self::SlowCount(_) | Self::SlowTime(_) | Self::SlowStriped(_))
+        const fn of<W: Window>(_: &Core<W>) -> bool {
+            W::SLOW
+        }
+        each!(self, core => of(core))
     }
 
     pub(crate) fn hand_over(&self) -> Option<Handover> {

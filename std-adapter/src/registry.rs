@@ -327,7 +327,7 @@ impl Registry {
         recipe.order(pattern.clone(), mode);
         for (name, entry) in &self.0.breakers.pin() {
             if pattern.matches(name) {
-                entry.breaker.enter(recipe.mode(name));
+                entry.breaker.inner().engines.enter(recipe.mode(name));
             }
         }
         Ok(())
@@ -356,10 +356,8 @@ impl Registry {
         {
             let (old, new) = (before.builder(name).begins(), recipe.builder(name));
             recipe.met(name);
-            reloaded.push((name.clone(), entry.breaker.reload(&new.settings)?));
-            if new.begins() != old {
-                entry.breaker.enter(new.begins());
-            }
+            let mode = |_: &_| (new.begins() != old).then_some(new.begins());
+            reloaded.push((name.clone(), entry.breaker.reload_in(&new.settings, mode)?));
         }
         reloaded.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(reloaded)

@@ -37,7 +37,7 @@ use crate::window::Window;
 /// }
 ///
 /// let handover = old.hand_over().expect("for the first time");
-/// new.take_over(&handover, false);
+/// new.take_over(&handover);
 /// assert!(old.retire(&handover), "nothing has happened since");
 ///
 /// // The permit is valid for the successor.
@@ -69,6 +69,14 @@ pub struct Late {
     recorded: bool,
 }
 
+impl Late {
+    /// Whether the window of the breaker that was handed over has recorded it.
+    #[must_use]
+    pub const fn is_recorded(self) -> bool {
+        self.recorded
+    }
+}
+
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Returns what a successor takes over; `None` if this breaker was handed over
     /// already. Changes nothing. Lock-free.
@@ -93,16 +101,14 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Kept are the phase and since when it counts, the generation, so permits of the
     /// predecessor are valid here; the length of an opening; failures in a row; the backoff
     /// level; the probes that are out, and the finished ones unless they would decide by
-    /// this configuration. With `same_window`, this breaker shares its window with the
-    /// predecessor; otherwise the window starts empty.
-    pub fn take_over(&mut self, from: &Handover, same_window: bool) {
+    /// this configuration. The window starts empty, but for what [`Window::take_over`]
+    /// leaves alone.
+    pub fn take_over(&mut self, from: &Handover) {
         let state = from.state;
         let generation = state.generation();
-        if !same_window {
-            // A tag that a new window happens to have is overwritten first.
-            self.word = Word::of(state.retired());
-            self.begin(state.retired().generation());
-        }
+        // A tag that a new window happens to have is overwritten first.
+        self.word = Word::of(state.retired());
+        self.take_window_over(state.retired().generation());
         let tick = from.since;
         self.entered = Entered::of(tick, generation, 0);
         let state = match state.phase() {
@@ -118,9 +124,13 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
             Phase::ForcedOpen | Phase::Disabled => state,
         };
         self.word = Word::of(state);
-        if !same_window && !state.is(Phase::Open) {
-            self.begin(generation);
+        if !state.is(Phase::Open) {
+            self.take_window_over(generation);
         }
+    }
+
+    fn take_window_over(&self, generation: u32) {
+        self.window.take_over(self.tenure(generation), &self.reach());
     }
 
     /// Retires this breaker, unless something has happened since `handover` was taken.

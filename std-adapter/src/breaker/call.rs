@@ -69,7 +69,7 @@ impl Breaker {
         }
     }
 
-    #[inline(never)]
+    #[inline]
     fn call_reloaded<T, E>(
         &self,
         f: impl FnOnce() -> Result<T, E>,

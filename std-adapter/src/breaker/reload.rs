@@ -5,7 +5,7 @@ use crate::engine::reload::Reloaded;
 use crate::engine::versions::Version;
 use crate::engine::watch::Watch;
 use crate::error::BuildError;
-use crate::settings::Settings;
+use crate::settings::{Mode, Settings};
 
 impl Breaker {
     /// The current settings.
@@ -16,15 +16,16 @@ impl Breaker {
 
     /// Replaces the settings, for all handles of the breaker.
     ///
-    /// The breaker keeps its phase, how long it stays open, its backoff, its probes and
-    /// its failures in a row. It keeps its window if the new one is of the same kind, as
-    /// long in time, and not longer in calls. The result says what was forgotten, because
-    /// the new settings cannot hold it. Settings equal to the current ones change nothing.
+    /// The breaker keeps its phase, how long it stays open, its backoff, its probes, its
+    /// failures in a row and the level of its leaky bucket. It keeps its window if the new
+    /// one is of the same kind, as long in time, and not longer in calls. The result says
+    /// what was forgotten, because the new settings cannot hold it. Settings equal to the
+    /// current ones change nothing. A [`mode`](crate::Builder::mode) that has changed is
+    /// entered, as by a command.
     ///
     /// A reload takes effect at one moment, for all threads: commands, calls and
     /// transitions come before it, and are kept, or after it. Calls under way count when
-    /// they end, by the new settings. No listener hears of a reload. The clock stays the
-    /// same.
+    /// they end, by the new settings. No listener hears of it. The clock stays the same.
     ///
     /// A reload waits for other reloads of the breaker, and nothing waits for a reload.
     /// A call costs the same after any number of reloads. What was replaced is given back
@@ -34,12 +35,22 @@ impl Breaker {
     ///
     /// The first setting that cannot work; the breaker is left as it was.
     pub fn reload(&self, settings: &Settings) -> Result<Reloaded, BuildError> {
+        let mode = settings.mode.unwrap_or_default();
+        self.reload_in(settings, |old| (old.mode.unwrap_or_default() != mode).then_some(mode))
+    }
+
+    /// The same, entering the mode that `mode` makes of the settings before.
+    pub(crate) fn reload_in(
+        &self,
+        settings: &Settings,
+        mode: impl Fn(&Settings) -> Option<Mode>,
+    ) -> Result<Reloaded, BuildError> {
         let inner = self.inner();
         let make = |old: &Version, handover: &_| {
             let watch = Watch::new(inner.telemetry.clone());
             Version::new(settings, inner.seed, inner.clock.clone(), watch, Some((old, handover)))
         };
-        let reloaded = inner.engines.reload(settings, make);
+        let reloaded = inner.engines.reload(settings, mode, make);
         reloaded.map_err(|problem| BuildError { name: self.name().clone(), problem })
     }
 }

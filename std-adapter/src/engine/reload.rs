@@ -7,9 +7,10 @@ use std::time::Duration;
 use microbreaker::handover::Handover;
 use microbreaker::{Phase, Snapshot};
 
-use super::versions::{Engines, Version};
+use super::versions::{Engines, Found, Version};
 use crate::clock::duration;
-use crate::settings::{SettingError, Settings};
+use crate::settings::{Mode, SettingError, Settings};
+use crate::telemetry::deferred::Deferred;
 
 /// What a reload did to a breaker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,9 @@ pub enum Reloaded {
         /// How many calls of the window, or finished probes, were forgotten, because
         /// the new settings cannot hold them.
         forgotten_calls: u32,
+        /// The level of the leaky bucket that was forgotten, because the new settings have
+        /// none.
+        forgotten_level: u32,
         /// How many failures in a row were forgotten, because the new settings do not
         /// count them.
         forgotten_consecutive_failures: u32,
@@ -39,6 +43,7 @@ impl fmt::Display for Reloaded {
             phase,
             retry_after,
             forgotten_calls: calls,
+            forgotten_level: level,
             forgotten_consecutive_failures: failures,
         } = self
         else {
@@ -49,6 +54,9 @@ impl fmt::Display for Reloaded {
             write!(f, " for another {wait:?}")?;
         }
         write!(f, "; forgot {calls} calls")?;
+        if level > 0 {
+            write!(f, " and a level of {level}")?;
+        }
         if failures > 0 {
             write!(f, " and {failures} failures in a row")?;
         }
@@ -57,24 +65,38 @@ impl fmt::Display for Reloaded {
 }
 
 impl Engines {
-    /// Puts an engine with these settings into use. `make` makes a version that has taken
-    /// over what the one in use hands over.
+    /// Puts an engine with these settings into use, and enters the mode that `mode` makes of
+    /// the settings before. `make` makes a version that has taken over what the one in use
+    /// hands over.
     pub(crate) fn reload(
         &self,
         settings: &Settings,
+        mode: impl Fn(&Settings) -> Option<Mode>,
         make: impl Fn(&Version, &Handover) -> Result<Version, SettingError>,
     ) -> Result<Reloaded, SettingError> {
+        // Told without the lock, so that a listener may reload.
+        let _events = Deferred::begin();
         let _one_at_a_time = self.change();
         let old = self.in_use();
-        if old.settings == *settings {
-            return Ok(Reloaded::Unchanged);
+        let reloaded =
+            if old.settings == *settings { Reloaded::Unchanged } else { self.replace(&old, make)? };
+        if let Some(mode) = mode(&old.settings) {
+            self.enter(mode);
         }
+        Ok(reloaded)
+    }
+
+    fn replace(
+        &self,
+        old: &Found<'_>,
+        make: impl Fn(&Version, &Handover) -> Result<Version, SettingError>,
+    ) -> Result<Reloaded, SettingError> {
         // `None` only for one that is retired, and no other thread retires it.
         while let Some(handover) = old.engine.hand_over() {
             let before = old.engine.status().snapshot();
-            let new = Arc::new(make(&old, &handover)?);
+            let new = Arc::new(make(old, &handover)?);
             let after = new.engine.status().snapshot();
-            self.name(&old, &new);
+            self.name(old, &new);
             if old.engine.retire(&handover) {
                 self.install(new);
                 return Ok(Reloaded::between(&before, &after));
@@ -92,6 +114,7 @@ impl Reloaded {
             phase: after.phase,
             retry_after: after.retry_after.map(duration),
             forgotten_calls: before.tally.calls.saturating_sub(after.tally.calls),
+            forgotten_level: before.tally.level.saturating_sub(after.tally.level),
             forgotten_consecutive_failures: failures,
         }
     }

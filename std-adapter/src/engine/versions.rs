@@ -11,7 +11,6 @@
 //! nobody while that is not retired. So a call writes nothing shared, and an engine is freed once no thread remembers
 //! it.
 
-use std::any::Any;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -19,8 +18,8 @@ use std::sync::{Arc, PoisonError};
 use microbreaker::handover::Late;
 use microbreaker::{Command, IllegalTransition, Outcome, Rejected, Token};
 
-use super::Engine;
-use crate::settings::Settings;
+use super::{Engine, Windows};
+use crate::settings::{Mode, Settings, mode};
 use crate::sync::{Hint, Mutex, MutexGuard, Swapped, Taken};
 
 /// The engine in use, of the versions that a breaker has had.
@@ -43,8 +42,7 @@ pub(crate) struct Version {
     pub(crate) engine: Engine,
     /// Whether calls are timed beside the engine.
     pub(crate) timed: bool,
-    /// The engine's window.
-    pub(super) window: Arc<dyn Any + Send + Sync>,
+    pub(super) windows: Windows,
 }
 
 /// Who serves, and who is next.
@@ -115,7 +113,7 @@ impl Grant {
 /// An outcome that came too late for a version.
 pub(crate) struct Missed {
     late: Late,
-    window: Arc<dyn Any + Send + Sync>,
+    windows: Windows,
 }
 
 impl Version {
@@ -142,17 +140,33 @@ impl Version {
         outcome: Outcome,
         missed: &Missed,
     ) -> Result<(), Missed> {
-        if !Arc::ptr_eq(&missed.window, &self.window) {
-            return self.end(grant, took, outcome);
+        let Missed { late, windows } = missed;
+        if !Arc::ptr_eq(&windows.window, &self.windows.window) {
+            let in_bucket = late.is_recorded() && self.has_bucket_of(windows);
+            return self.end(grant, took, if in_bucket { weightless(outcome) } else { outcome });
         }
         let took = grant.took(took);
-        let ended = self.engine.end_late(grant.token, grant.started, took, outcome, missed.late);
+        let ended = self.engine.end_late(grant.token, grant.started, took, outcome, *late);
         ended.map_err(|late| self.missed(late))
+    }
+
+    fn has_bucket_of(&self, others: &Windows) -> bool {
+        let both = self.windows.bucket.as_ref().zip(others.bucket.as_ref());
+        both.is_some_and(|(own, other)| Arc::ptr_eq(own, other))
     }
 
     #[cold]
     pub(crate) fn missed(&self, late: Late) -> Missed {
-        Missed { late, window: self.window.clone() }
+        Missed { late, windows: self.windows.clone() }
+    }
+}
+
+/// An outcome that has raised the bucket already, and has yet to enter the window. A success
+/// has no weight to take away: it lowers the bucket again.
+const fn weightless(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Failure | Outcome::WeightedFailure(_) => Outcome::WeightedFailure(0),
+        other => other,
     }
 }
 
@@ -297,6 +311,14 @@ impl Engines {
             Err(_) if engine.is_retired() => None,
             done => Some(done),
         })
+    }
+
+    /// Enters `mode`, unless it is closed and the breaker works for real already.
+    pub(crate) fn enter(&self, mode: Mode) {
+        if mode != Mode::Closed || !mode::works(self.read(|engine| engine.status().phase())) {
+            // Any phase allows it.
+            _ = self.command(mode.command());
+        }
     }
 
     /// Lets one thread at a time change engines, until the guard is dropped.
