@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use microbreaker_std::clock::PausedClock;
+use microbreaker_std::settings::{Leak, Mode};
 use microbreaker_std::{Breaker, Clock, Outcome, Phase, Reloaded, Settings};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -103,6 +104,89 @@ fn a_window_is_kept_if_the_new_one_can_hold_it_and_reported_if_not() {
     assert_eq!(breaker.phase(), Phase::Closed, "a policy is looked at when a call ends");
     fail(&breaker);
     assert_eq!(breaker.phase(), Phase::Open);
+}
+
+/// Opens at the third failure, by its bucket.
+fn in_bucket(last_calls: Option<u32>, within: Option<Duration>) -> Settings {
+    let leaky_bucket = Some(Leak::new(10, 1, 30));
+    let failures_in_window = (last_calls.is_some() || within.is_some()).then_some(9);
+    let consecutive_failures = None;
+    let rest = settings(0);
+    Settings { leaky_bucket, failures_in_window, consecutive_failures, last_calls, within, ..rest }
+}
+
+#[test]
+fn the_level_of_a_bucket_is_kept_also_when_the_window_beside_it_is_replaced() {
+    let by_calls = in_bucket(Some(20), None);
+    let breaker = Breaker::builder("users").settings(by_calls).build().unwrap();
+    fail(&breaker);
+    breaker.call(|| Ok::<_, ()>(())).unwrap();
+    fail(&breaker);
+    let others = [(Some(10), 0), (None, 3)];
+    for (last_calls, forgotten) in others {
+        let within = last_calls.is_none().then_some(SECOND);
+        let reloaded = breaker.reload(&in_bucket(last_calls, within)).unwrap().to_string();
+        assert_eq!(reloaded, format!("changed, still closed; forgot {forgotten} calls"));
+        assert_eq!(breaker.snapshot().tally.level, 19);
+    }
+    breaker.reload(&in_bucket(None, None)).unwrap();
+    fail(&breaker);
+    assert_eq!((breaker.phase(), breaker.snapshot().tally.level), (Phase::Closed, 29));
+    fail(&breaker);
+    assert_eq!(breaker.phase(), Phase::Open);
+}
+
+#[test]
+fn the_level_of_a_bucket_is_0_in_the_next_tenure_and_in_a_new_bucket() {
+    let breaker = Breaker::builder("users").settings(in_bucket(None, None)).build().unwrap();
+    fail(&breaker);
+    breaker.reload(&in_bucket(Some(9), None)).unwrap();
+    breaker.reset();
+    assert_eq!(breaker.snapshot().tally.level, 0);
+    fail(&breaker);
+    let without = Settings { leaky_bucket: None, ..in_bucket(Some(9), None) };
+    let reloaded = breaker.reload(&without).unwrap();
+    assert_eq!(reloaded.to_string(), "changed, still closed; forgot 0 calls and a level of 10");
+    let reloaded = breaker.reload(&in_bucket(Some(9), None)).unwrap();
+    assert_eq!(reloaded.to_string(), "changed, still closed; forgot 0 calls");
+    assert_eq!((breaker.snapshot().tally.level, breaker.snapshot().tally.calls), (0, 1));
+}
+
+#[test]
+fn a_mode_that_has_changed_is_entered_and_one_that_has_not_is_left_to_commands() {
+    let of = |failures, mode| Settings { mode, ..settings(failures) };
+    let (breaker, _) = breaker();
+    breaker.force_open();
+    breaker.reload(&of(4, None)).unwrap();
+    breaker.reload(&of(4, Some(Mode::Closed))).unwrap();
+    assert_eq!(breaker.phase(), Phase::ForcedOpen, "closed is what it was before");
+    for (mode, phase) in [
+        (Mode::Disabled, Phase::Disabled),
+        (Mode::MetricsOnly, Phase::MetricsOnly),
+        (Mode::ForcedOpen, Phase::ForcedOpen),
+        (Mode::Closed, Phase::Closed),
+    ] {
+        breaker.reload(&of(4, Some(mode))).unwrap();
+        assert_eq!(breaker.phase(), phase);
+        breaker.reload(&of(5, Some(mode))).unwrap();
+        assert_eq!(breaker.phase(), phase);
+    }
+    breaker.reload(&of(4, Some(Mode::Disabled))).unwrap();
+    breaker.trip();
+    breaker.reload(&of(5, Some(Mode::Disabled))).unwrap();
+    breaker.reload(&of(5, None)).unwrap();
+    assert_eq!(breaker.phase(), Phase::Open, "it works for real already");
+}
+
+/// The change of mode is told without a lock.
+#[test]
+fn a_listener_may_reload_when_a_reload_changes_the_mode() {
+    let (breaker, _) = breaker();
+    let handle = breaker.clone();
+    breaker.on_event(move |_| _ = handle.reload(&settings(7)).unwrap());
+    breaker.reload(&Settings { mode: Some(Mode::Disabled), ..settings(4) }).unwrap();
+    assert_eq!(breaker.settings(), settings(7));
+    assert_eq!(breaker.phase(), Phase::Closed);
 }
 
 #[test]

@@ -54,3 +54,44 @@ impl Breaker {
         reloaded.map_err(|problem| BuildError { name: self.name().clone(), problem })
     }
 }
+
+#[cfg(all(test, not(loom), not(shuttle)))]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Barrier};
+    use std::time::Duration;
+
+    fn settings(failures: u32) -> Settings {
+        let open_for = Some(Duration::from_secs(10));
+        Settings { consecutive_failures: Some(failures), open_for, ..Settings::default() }
+    }
+
+    #[test]
+    fn engines_are_given_back_once_no_thread_has_used_them_last() {
+        const THREADS: usize = 3;
+        let breaker = Breaker::builder("users").settings(settings(3)).build().unwrap();
+        // Each has a reference to the telemetry.
+        let engines = || Arc::strong_count(&breaker.inner().telemetry) - 1;
+        let turn = Barrier::new(THREADS + 1);
+        std::thread::scope(|scope| {
+            let call = || {
+                for _ in 0..6 {
+                    turn.wait();
+                    breaker.call(|| Ok::<_, ()>(())).unwrap();
+                    turn.wait();
+                }
+            };
+            (0..THREADS).for_each(|_| _ = scope.spawn(call));
+            for reloads in [1, 10, 100, 1_000, 10_000, 70_000] {
+                for failures in 0..reloads {
+                    breaker.reload(&settings(4 + failures % 200)).unwrap();
+                }
+                // The first one, those that threads have used last, and the one in use.
+                assert!(engines() <= 2 + THREADS, "{} after {reloads} reloads", engines());
+                turn.wait();
+                turn.wait();
+                assert_eq!(engines(), 2);
+            }
+        });
+    }
+}
