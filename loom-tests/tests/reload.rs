@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use microbreaker_loom_tests::*;
+use microbreaker_std::settings::{Leak, Mode};
 use microbreaker_std::{Breaker, Outcome, Phase, Settings};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -79,6 +80,31 @@ fn failures_beside_a_reload_trip() {
         };
         race(&breaker, reload_and_fail, fail);
         assert_eq!(breaker.phase(), Phase::Open);
+    });
+}
+
+/// The successor has the same bucket, but another window beside it.
+#[test]
+fn a_failure_beside_a_reload_raises_the_bucket_once() {
+    model_with(2, || {
+        let leaky_bucket = Some(Leak::new(10, 1, 30));
+        let of = |last_calls| Settings { leaky_bucket, last_calls, ..in_window(3) };
+        let breaker = breaker(of(Some(3)));
+        race(&breaker, reload(of(Some(4))), fail);
+        assert_eq!(breaker.snapshot().tally.level, 10);
+    });
+}
+
+/// Whichever comes last, the mode is that of its settings.
+#[test]
+fn two_reloads_of_the_mode_take_one_turn_each() {
+    model_with(2, || {
+        let of = |mode| Settings { mode: Some(mode), ..in_a_row(3) };
+        let breaker = breaker(in_a_row(3));
+        race(&breaker, reload(of(Mode::Disabled)), reload(of(Mode::ForcedOpen)));
+        let is_disabled = breaker.settings() == of(Mode::Disabled);
+        let phase = if is_disabled { Phase::Disabled } else { Phase::ForcedOpen };
+        assert_eq!(breaker.phase(), phase);
     });
 }
 

@@ -28,8 +28,9 @@ impl Breaker {
     /// they end, by the new settings. No listener hears of it. The clock stays the same.
     ///
     /// A reload waits for other reloads of the breaker, and nothing waits for a reload.
-    /// A call costs the same after any number of reloads. What was replaced is given back
-    /// once no thread uses it, or has used it last, except for the breaker's first engine.
+    /// After the first reload, a call costs about twice as much as before, and no more after
+    /// any number of reloads. What was replaced is given back once no thread uses it, or has
+    /// used it last, except for the breaker's first engine.
     ///
     /// # Errors
     ///

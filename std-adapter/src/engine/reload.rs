@@ -21,7 +21,7 @@ pub enum Reloaded {
     /// The settings are different.
     #[non_exhaustive]
     Changed {
-        /// The phase, which is kept.
+        /// The phase, which is kept; a mode that has changed is entered afterwards.
         phase: Phase,
         /// While open: the rest of the opening, which is kept too.
         retry_after: Option<Duration>,
