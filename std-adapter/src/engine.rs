@@ -18,7 +18,7 @@ use microbreaker::{
 
 use self::shared::{InBucket, Shared};
 use self::striped::Striped;
-use self::versions::Version;
+use self::versions::{Grant, Version};
 use self::watch::Watch;
 use crate::clock::SharedClock;
 use crate::settings::window::WindowKind;
@@ -231,14 +231,13 @@ impl Version {
 }
 
 impl Engine {
-    /// Asks for a token to make one call. With it comes the tick of its issue, if the
-    /// core times calls.
+    /// Asks for permission to make one call.
     ///
     /// For the windows that most breakers have, this is inlined, and so is completing a
     /// success: otherwise the `Result` goes through memory in pieces, which takes longer
     /// than all the rest.
     #[inline(always)]
-    pub(crate) fn try_acquire(&self) -> Result<(Token, u32), Rejected> {
+    pub(crate) fn try_acquire(&self) -> Result<Grant, Rejected> {
         match self {
             Self::Plain(core) => acquire(core),
             Self::Count(core) => acquire(core),
@@ -247,7 +246,7 @@ impl Engine {
     }
 
     #[inline(never)]
-    fn acquire_of_any(&self) -> Result<(Token, u32), Rejected> {
+    fn acquire_of_any(&self) -> Result<Grant, Rejected> {
         each!(self, core => acquire(core))
     }
 
@@ -294,15 +293,6 @@ impl Engine {
         each!(self, core => core.abandoned(token, started, took))
     }
 
-    /// Whether the core times calls.
-    #[inline]
-    pub(crate) const fn times_calls(&self) -> bool {
-        const fn of<W: Window>(_: &Core<W>) -> bool {
-            W::SLOW
-        }
-        each!(self, core => of(core))
-    }
-
     pub(crate) fn hand_over(&self) -> Option<Handover> {
         each!(self, core => core.hand_over())
     }
@@ -323,8 +313,8 @@ impl Engine {
 }
 
 #[inline(always)]
-fn acquire<W: Window>(core: &Core<W>) -> Result<(Token, u32), Rejected> {
+fn acquire<W: Window>(core: &Core<W>) -> Result<Grant, Rejected> {
     let permit = core.try_acquire()?;
     let started = permit.started();
-    Ok((permit.into_token(), started))
+    Ok(Grant::new(permit.into_token(), started, W::SLOW))
 }

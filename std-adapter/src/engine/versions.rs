@@ -26,8 +26,10 @@ use crate::sync::{Hint, Mutex, MutexGuard, Swapped, Taken};
 pub(crate) struct Engines {
     /// Kept, so that until the first reload a call finds it without remembering anything.
     first: Version,
-    /// Whether the first may be in use and calls need nothing beside it. A hint: if it is
-    /// out of date, the first is found retired.
+    /// Whether the first may be in use. A hint: if it is out of date, the first is found
+    /// retired.
+    is_first: AtomicBool,
+    /// Whether moreover calls need nothing beside it.
     alone: AtomicBool,
     line: Swapped<Line>,
     /// The version that each thread has last used.
@@ -98,7 +100,7 @@ impl Grant {
     }
 
     #[inline]
-    const fn new(token: Token, started: u32, timed: bool) -> Self {
+    pub(super) const fn new(token: Token, started: u32, timed: bool) -> Self {
         Self { token, started, timed }
     }
 
@@ -174,13 +176,20 @@ impl Engines {
     pub(crate) fn new(first: Version) -> Self {
         let line = Swapped::new(Line { serving: None, successor: None });
         let alone = AtomicBool::new(first.is_direct());
-        Self { first, alone, line, known: Hint::new(), changing: Mutex::new(()) }
+        let is_first = AtomicBool::new(true);
+        Self { first, is_first, alone, line, known: Hint::new(), changing: Mutex::new(()) }
     }
 
     /// The first version, if it may be in use and calls need nothing beside it.
     #[inline]
     pub(crate) fn alone(&self) -> Option<&Version> {
         self.alone.load(Ordering::Relaxed).then_some(&self.first)
+    }
+
+    /// The first version, if it may be in use.
+    #[inline]
+    fn first(&self) -> Option<&Version> {
+        self.is_first.load(Ordering::Relaxed).then_some(&self.first)
     }
 
     /// The version that this thread has last used, if any: in use if it is not retired.
@@ -222,7 +231,7 @@ impl Engines {
     /// must only do if the engine is retired.
     #[inline]
     fn ask<T>(&self, ask: impl Fn(&Engine) -> Option<T>) -> T {
-        let answer = match self.alone() {
+        let answer = match self.first() {
             Some(first) => ask(&first.engine),
             None => self.known().and_then(|known| ask(&known.engine)),
         };
@@ -254,8 +263,21 @@ impl Engines {
     /// Asks the engine in use for permission to make one call.
     #[inline]
     pub(crate) fn acquire(&self) -> Result<Grant, Rejected> {
+        // Not by `ask`, through which the `Result` goes in memory.
+        if let Some(Version { engine, .. }) = self.first() {
+            match engine.try_acquire() {
+                Ok(grant) => return Ok(grant),
+                Err(rejected) if !engine.is_retired() => return Err(rejected),
+                Err(_) => {}
+            }
+        }
+        self.acquire_otherwise()
+    }
+
+    #[inline(never)]
+    fn acquire_otherwise(&self) -> Result<Grant, Rejected> {
         self.ask(|engine| match engine.try_acquire() {
-            Ok((token, started)) => Some(Ok(Grant::new(token, started, engine.times_calls()))),
+            Ok(grant) => Some(Ok(grant)),
             Err(_) if engine.is_retired() => None,
             Err(rejected) => Some(Err(rejected)),
         })
@@ -265,12 +287,20 @@ impl Engines {
     /// than the clock.
     #[inline]
     pub(crate) fn end(&self, grant: Grant, took: Option<u32>, outcome: Outcome) {
-        let ended = match self.alone() {
-            Some(first) => first.end(grant, took, outcome).map_err(Some),
-            None => match self.known() {
-                Some(known) => known.end(grant, took, outcome).map_err(Some),
-                None => Err(None),
-            },
+        let Some(Version { engine, .. }) = self.first() else {
+            return self.end_otherwise(grant, took, outcome);
+        };
+        let Grant { token, started, .. } = grant;
+        if let Err(late) = engine.end(token, started, grant.took(took), outcome) {
+            self.end_late(grant, took, outcome, Some(self.first.missed(late)));
+        }
+    }
+
+    #[inline(never)]
+    fn end_otherwise(&self, grant: Grant, took: Option<u32>, outcome: Outcome) {
+        let ended = match self.known() {
+            Some(known) => known.end(grant, took, outcome).map_err(Some),
+            None => Err(None),
         };
         if let Err(missed) = ended {
             self.end_late(grant, took, outcome, missed);
@@ -340,5 +370,6 @@ impl Engines {
     pub(super) fn install(&self, successor: Arc<Version>) {
         self.line.store(Line { serving: Some(successor), successor: None });
         self.alone.store(false, Ordering::Relaxed);
+        self.is_first.store(false, Ordering::Relaxed);
     }
 }
