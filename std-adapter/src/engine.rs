@@ -316,5 +316,6 @@ impl Engine {
 fn acquire<W: Window>(core: &Core<W>) -> Result<Grant, Rejected> {
     let permit = core.try_acquire()?;
     let started = permit.started();
-    Ok(Grant::new(permit.into_token(), started, W::SLOW))
+    let token = permit.into_token();
+    Ok(if W::SLOW { Grant::timed(token, started) } else { Grant::untimed(token) })
 }

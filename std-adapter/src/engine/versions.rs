@@ -89,26 +89,33 @@ impl Deref for Found<'_> {
 pub(crate) struct Grant {
     token: Token,
     /// The tick of its issue, if the core times calls.
-    started: u32,
-    timed: bool,
+    started: Option<u32>,
 }
 
 impl Grant {
     /// Of an engine that does not time calls.
     pub(crate) const fn untimed(token: Token) -> Self {
-        Self { token, started: 0, timed: false }
+        Self { token, started: None }
     }
 
     #[inline]
-    pub(super) const fn new(token: Token, started: u32, timed: bool) -> Self {
-        Self { token, started, timed }
+    pub(super) const fn timed(token: Token, started: u32) -> Self {
+        Self { token, started: Some(started) }
+    }
+
+    #[inline]
+    const fn started(self) -> u32 {
+        match self.started {
+            Some(tick) => tick,
+            None => 0,
+        }
     }
 
     /// How long the call took, if `took` or only this grant knows: it has no beginning, so
     /// it was not slow.
     #[inline]
     const fn took(self, took: Option<u32>) -> Option<u32> {
-        if took.is_none() && !self.timed { Some(0) } else { took }
+        if took.is_none() && self.started.is_none() { Some(0) } else { took }
     }
 }
 
@@ -130,7 +137,7 @@ impl Version {
     #[inline]
     fn end(&self, grant: Grant, took: Option<u32>, outcome: Outcome) -> Result<(), Missed> {
         let took = grant.took(took);
-        let ended = self.engine.end(grant.token, grant.started, took, outcome);
+        let ended = self.engine.end(grant.token, grant.started(), took, outcome);
         ended.map_err(|late| self.missed(late))
     }
 
@@ -148,7 +155,7 @@ impl Version {
             return self.end(grant, took, if in_bucket { weightless(outcome) } else { outcome });
         }
         let took = grant.took(took);
-        let ended = self.engine.end_late(grant.token, grant.started, took, outcome, *late);
+        let ended = self.engine.end_late(grant.token, grant.started(), took, outcome, *late);
         ended.map_err(|late| self.missed(late))
     }
 
@@ -274,12 +281,18 @@ impl Engines {
         self.acquire_otherwise()
     }
 
-    #[inline(never)]
+    #[inline]
     fn acquire_otherwise(&self) -> Result<Grant, Rejected> {
-        self.ask(|engine| match engine.try_acquire() {
-            Ok(grant) => Some(Ok(grant)),
+        if let Some(known) = self.known() {
+            match known.engine.try_acquire() {
+                Ok(grant) => return Ok(grant),
+                Err(rejected) if !known.engine.is_retired() => return Err(rejected),
+                Err(_) => {}
+            }
+        }
+        self.ask_again(|engine| match engine.try_acquire() {
             Err(_) if engine.is_retired() => None,
-            Err(rejected) => Some(Err(rejected)),
+            answer => Some(answer),
         })
     }
 
@@ -290,8 +303,7 @@ impl Engines {
         let Some(Version { engine, .. }) = self.first() else {
             return self.end_otherwise(grant, took, outcome);
         };
-        let Grant { token, started, .. } = grant;
-        if let Err(late) = engine.end(token, started, grant.took(took), outcome) {
+        if let Err(late) = engine.end(grant.token, grant.started(), grant.took(took), outcome) {
             self.end_late(grant, took, outcome, Some(self.first.missed(late)));
         }
     }
@@ -331,8 +343,7 @@ impl Engines {
 
     /// How the call of `grant` ends if it is abandoned.
     pub(crate) fn abandoned(&self, grant: Grant, took: Option<u32>) -> Outcome {
-        let Grant { token, started, .. } = grant;
-        self.read(|engine| engine.abandoned(token, started, grant.took(took)))
+        self.read(|engine| engine.abandoned(grant.token, grant.started(), grant.took(took)))
     }
 
     /// Gives `command` to the engine in use.
