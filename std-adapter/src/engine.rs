@@ -231,22 +231,21 @@ impl Version {
 }
 
 impl Engine {
-    /// Asks for permission to make one call.
+    /// Asks for permission to make one call, if the window is one that most breakers have.
     ///
-    /// For the windows that most breakers have, this is inlined, and so is completing a
-    /// success: otherwise the `Result` goes through memory in pieces, which takes longer
-    /// than all the rest.
+    /// It is inlined, and so is completing a success: otherwise the `Result` goes through
+    /// memory in pieces, which takes longer than all the rest.
     #[inline(always)]
-    pub(crate) fn try_acquire(&self) -> Result<Grant, Rejected> {
+    pub(crate) fn acquire_at_once(&self) -> Result<Grant, Option<Rejected>> {
         match self {
-            Self::Plain(core) => acquire(core),
-            Self::Count(core) => acquire(core),
-            _ => self.acquire_of_any(),
+            Self::Plain(core) => acquire(core).map_err(Some),
+            Self::Count(core) => acquire(core).map_err(Some),
+            _ => Err(None),
         }
     }
 
-    #[inline(never)]
-    fn acquire_of_any(&self) -> Result<Grant, Rejected> {
+    /// Asks for permission to make one call.
+    pub(crate) fn try_acquire(&self) -> Result<Grant, Rejected> {
         each!(self, core => acquire(core))
     }
 

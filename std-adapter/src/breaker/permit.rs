@@ -73,14 +73,25 @@ impl Breaker {
 impl<B: Borrow<Breaker>> Permit<B> {
     #[inline]
     fn acquire(breaker: B) -> Result<Self, Rejected> {
-        let inner = breaker.borrow().inner();
-        match inner.engines.acquire() {
-            Ok(grant) => {
-                let stopwatch = inner.telemetry.series.start();
-                Ok(Self { grant: Some(grant), took: None, stopwatch, breaker })
-            }
+        match breaker.borrow().inner().engines.acquire_at_once() {
+            Ok(grant) => Ok(Self::granted(breaker, grant)),
+            Err(Some(rejected)) => Err(breaker.borrow().rejected(rejected)),
+            Err(None) => Self::acquire_otherwise(breaker),
+        }
+    }
+
+    #[inline(never)]
+    fn acquire_otherwise(breaker: B) -> Result<Self, Rejected> {
+        match breaker.borrow().inner().engines.acquire() {
+            Ok(grant) => Ok(Self::granted(breaker, grant)),
             Err(rejected) => Err(breaker.borrow().rejected(rejected)),
         }
+    }
+
+    #[inline(always)]
+    fn granted(breaker: B, grant: Grant) -> Self {
+        let stopwatch = breaker.borrow().inner().telemetry.series.start();
+        Self { grant: Some(grant), took: None, stopwatch, breaker }
     }
 
     /// The breaker that gave the permit.

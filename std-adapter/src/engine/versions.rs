@@ -267,30 +267,17 @@ impl Engines {
         self.in_use().settings.clone()
     }
 
-    /// Asks the engine in use for permission to make one call.
-    #[inline]
-    pub(crate) fn acquire(&self) -> Result<Grant, Rejected> {
-        // Not by `ask`, through which the `Result` goes in memory.
-        if let Some(Version { engine, .. }) = self.first() {
-            match engine.try_acquire() {
-                Ok(grant) => return Ok(grant),
-                Err(rejected) if !engine.is_retired() => return Err(rejected),
-                Err(_) => {}
-            }
-        }
-        self.acquire_otherwise()
+    /// [`acquire`](Self::acquire) from the first engine, if that has a window as most have:
+    /// all in registers. `None` if another has to be asked.
+    #[inline(always)]
+    pub(crate) fn acquire_at_once(&self) -> Result<Grant, Option<Rejected>> {
+        let engine = self.first().map(|first| &first.engine).ok_or(None)?;
+        engine.acquire_at_once().map_err(|rejected| rejected.filter(|_| !engine.is_retired()))
     }
 
-    #[inline]
-    fn acquire_otherwise(&self) -> Result<Grant, Rejected> {
-        if let Some(known) = self.known() {
-            match known.engine.try_acquire() {
-                Ok(grant) => return Ok(grant),
-                Err(rejected) if !known.engine.is_retired() => return Err(rejected),
-                Err(_) => {}
-            }
-        }
-        self.ask_again(|engine| match engine.try_acquire() {
+    /// Asks the engine in use for permission to make one call.
+    pub(crate) fn acquire(&self) -> Result<Grant, Rejected> {
+        self.ask(|engine| match engine.try_acquire() {
             Err(_) if engine.is_retired() => None,
             answer => Some(answer),
         })
