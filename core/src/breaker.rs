@@ -2,6 +2,7 @@
 
 mod acquire;
 mod control;
+mod handover;
 mod outlook;
 mod record;
 mod time;
@@ -11,6 +12,9 @@ pub use self::outlook::Outlook;
 
 use core::fmt;
 use core::future::Future;
+
+pub use handover::{Handover, Late};
+use record::Ended;
 
 use crate::clock::{Clock, elapsed};
 use crate::config::{Config, ConfigError, ConfigSource, ConstConfig, Fixed};
@@ -299,6 +303,35 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         &self.observer
     }
 
+    /// Ends a call and tells the observer, unless the outcome is late.
+    #[inline]
+    fn end_call(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome) -> Ended {
+        let generation = token.generation().into();
+        let slow = self.is_slow(started, took);
+        let ended = match outcome {
+            Outcome::Success => self.finish(generation, Record { failed: false, slow, weight: 1 }),
+            // A demand for 0 ticks is an ordinary failure.
+            Outcome::Failure | Outcome::FailureOpenFor(0) => {
+                self.finish(generation, Record { failed: true, slow, weight: 1 })
+            }
+            Outcome::WeightedFailure(weight) => {
+                self.finish(generation, Record { failed: true, slow, weight })
+            }
+            Outcome::FailureOpenFor(ticks) => self.demand(generation, slow, ticks),
+            Outcome::Ignored => self.hand_back(generation),
+        };
+        self.told(outcome, ended)
+    }
+
+    /// Tells the observer what became of an outcome, unless that is still open.
+    #[inline]
+    fn told(&self, outcome: Outcome, ended: Ended) -> Ended {
+        if !G::HANDS_OVER || !ended.is_late() {
+            self.observer.outcome(outcome, ended == Ended::Stale);
+        }
+        ended
+    }
+
     /// Whether a call that began at tick `started` was slow. `took` replaces the clock
     /// if the caller measured the duration.
     #[inline]
@@ -352,21 +385,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Gate for Breaker<W, C, O
 
     #[inline]
     fn complete(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome) {
-        let generation = token.generation().into();
-        let slow = self.is_slow(started, took);
-        let recorded = match outcome {
-            Outcome::Success => self.finish(generation, Record { failed: false, slow, weight: 1 }),
-            // A demand for 0 ticks is an ordinary failure.
-            Outcome::Failure | Outcome::FailureOpenFor(0) => {
-                self.finish(generation, Record { failed: true, slow, weight: 1 })
-            }
-            Outcome::WeightedFailure(weight) => {
-                self.finish(generation, Record { failed: true, slow, weight })
-            }
-            Outcome::FailureOpenFor(ticks) => self.demand(generation, slow, ticks),
-            Outcome::Ignored => self.hand_back(generation),
-        };
-        self.observer.outcome(outcome, !recorded);
+        _ = self.end_call(token, started, took, outcome);
     }
 
     fn abandoned(&self, token: Token, started: u32, took: Option<u32>) -> Outcome {

@@ -277,6 +277,7 @@ impl<'a, G: Gate> Permit<'a, G> {
 
     /// Turns the permit into a plain integer without handing it back.
     #[must_use = "a token that is lost is a call that never reports"]
+    #[inline]
     pub fn into_token(self) -> Token {
         let token = self.token;
         mem::forget(self);

@@ -26,6 +26,11 @@ mod token;
 pub mod window;
 
 pub use breaker::{Breaker, Outlook};
+
+/// Handing a breaker over to a successor with another configuration.
+pub mod handover {
+    pub use crate::breaker::{Handover, Late};
+}
 pub use clock::Clock;
 pub use command::Command;
 pub use config::{AfterProbeTimeout, Config, ConfigError};

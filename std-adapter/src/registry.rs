@@ -67,7 +67,7 @@ const MOST_IDLE: usize = 10_000;
 ///
 /// # Memory
 ///
-/// A breaker takes up to 2 KiB and, if calls are counted, another 128 bytes for each
+/// A breaker takes up to 2.7 KiB and, if calls are counted, another 128 bytes for each
 /// core. Names may come from outside, so the number of breakers that only the registry
 /// holds is bounded, by default to 10,000: see [`most_idle`](Self::most_idle).
 #[derive(Clone)]
@@ -330,7 +330,7 @@ impl Registry {
         recipe.order(pattern.clone(), mode);
         for (name, entry) in &self.0.breakers.pin() {
             if pattern.matches(name) {
-                entry.breaker.enter(recipe.mode(name));
+                entry.breaker.inner().engines.enter(recipe.mode(name));
             }
         }
         Ok(())
@@ -359,10 +359,8 @@ impl Registry {
         {
             let (old, new) = (before.builder(name).begins(), recipe.builder(name));
             recipe.met(name);
-            reloaded.push((name.clone(), entry.breaker.reload(&new.settings)?));
-            if new.begins() != old {
-                entry.breaker.enter(new.begins());
-            }
+            let mode = |_: &_| (new.begins() != old).then_some(new.begins());
+            reloaded.push((name.clone(), entry.breaker.reload_in(&new.settings, mode)?));
         }
         reloaded.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(reloaded)

@@ -100,6 +100,13 @@ pub struct Settings {
     pub unset: Vec<String>,
 }
 
+/// So that settings compare with a reference, as those in use are.
+impl PartialEq<&Self> for Settings {
+    fn eq(&self, other: &&Self) -> bool {
+        self == *other
+    }
+}
+
 /// Longer waits after each failed recovery.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -87,5 +87,5 @@ fn a_reload_to_a_preset_fills_it_in() {
     let breaker = Breaker::builder("users").preset(Preset::Database).build().unwrap();
     let search = Settings { preset: Some(Preset::Search), ..Settings::default() };
     breaker.reload(&search).unwrap();
-    assert_eq!(*breaker.settings(), Preset::Search.settings());
+    assert_eq!(breaker.settings(), Preset::Search.settings());
 }

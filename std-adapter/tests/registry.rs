@@ -389,7 +389,7 @@ fn settings_can_set_a_mode() {
     registry.override_settings("users/*", Settings::default()).unwrap();
     assert_eq!(users.phase(), Phase::Closed);
     assert_eq!(
-        Breaker::builder("a").settings(disabled.over(users.settings())).build().unwrap().phase(),
+        Breaker::builder("a").settings(disabled.over(&users.settings())).build().unwrap().phase(),
         Phase::Disabled
     );
 }

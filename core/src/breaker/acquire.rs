@@ -66,7 +66,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
             }
             let refuses = state.is(Phase::Open)
                 || state.is(Phase::HalfOpen)
-                || G::MANUAL_PHASES && state.is(Phase::ForcedOpen);
+                || G::MANUAL_PHASES && state.is(Phase::ForcedOpen)
+                || G::HANDS_OVER && state.is_retired();
             if !refuses {
                 if !self.config().has_ramp() || !state.is_ramping() || !state.is(Phase::Closed) {
                     return Answer { state, ticks: 0 };

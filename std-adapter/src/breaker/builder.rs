@@ -165,8 +165,7 @@ impl Builder {
         /// [`slow_after`](Self::slow_after).
         abandoned: Abandoned;
         /// How the breaker works from the start: by default closed, ready to trip. Commands
-        /// change that, and [`Breaker::reload`] does not; a registry enters a mode that has
-        /// changed.
+        /// change that, and a reload does if the mode in the settings has changed.
         mode: Mode;
         /// Whether the service cannot do its work while this breaker is open: see
         /// `Registry::health`. By default it can.

@@ -78,8 +78,17 @@ impl Breaker {
 impl<B: Borrow<Breaker>> Permit<B> {
     #[inline]
     fn acquire(breaker: B) -> Result<Self, Rejected> {
+        match breaker.borrow().inner().engines.acquire_at_once() {
+            Ok(grant) => Ok(Self::granted(breaker, grant)),
+            Err(Some(rejected)) => Err(breaker.borrow().rejected(rejected)),
+            Err(None) => Self::acquire_otherwise(breaker),
+        }
+    }
+
+    #[inline(never)]
+    fn acquire_otherwise(breaker: B) -> Result<Self, Rejected> {
         match breaker.borrow().inner().engines.acquire() {
-            Ok(grant) => Ok(Self::of(breaker, grant)),
+            Ok(grant) => Ok(Self::granted(breaker, grant)),
             Err(rejected) => Err(breaker.borrow().rejected(rejected)),
         }
     }
@@ -87,12 +96,12 @@ impl<B: Borrow<Breaker>> Permit<B> {
     /// Asks for a permit. That the breaker refuses is not reported.
     pub(crate) fn acquire_quietly(breaker: B) -> Option<Self> {
         let grant = breaker.borrow().inner().engines.acquire_quietly().ok()?;
-        Some(Self::of(breaker, grant))
+        Some(Self::granted(breaker, grant))
     }
 
     /// The permit for a call that begins now.
-    #[inline]
-    fn of(breaker: B, grant: Grant) -> Self {
+    #[inline(always)]
+    fn granted(breaker: B, grant: Grant) -> Self {
         let stopwatch = breaker.borrow().inner().telemetry.series.start();
         Self { grant: Some(grant), took: None, stopwatch, breaker }
     }

@@ -10,6 +10,7 @@ use microbreaker::{Clock, Outlook};
 use crate::breaker::Breaker;
 use crate::breaker::permit::Permit;
 use crate::clock::duration;
+use crate::engine::Engine;
 use crate::waiters::front::{Front, Next};
 
 impl Breaker {
@@ -100,7 +101,7 @@ impl Breaker {
                         return taken;
                     }
                 }
-                Next::Offer => inner.engines.in_use().offer(),
+                Next::Offer => inner.engines.read(Engine::offer),
                 Next::Wait(ticks) => {
                     timer.set(now, ticks);
                     let mut changed = pin!(waiting.changed());
@@ -115,7 +116,7 @@ impl Breaker {
     }
 
     fn outlook(&self) -> Outlook {
-        self.inner().engines.in_use().outlook()
+        self.inner().engines.read(Engine::outlook)
     }
 }
 
