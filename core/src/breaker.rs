@@ -2,6 +2,7 @@
 
 mod acquire;
 mod control;
+mod follow;
 mod record;
 mod time;
 mod transition;
@@ -295,6 +296,9 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Gate for Breaker<W, C, O
             Outcome::Ignored => self.hand_back(generation),
         };
         self.observer.outcome(outcome, !recorded);
+        if token.is_probe() {
+            self.observer.probe_ended(outcome, !recorded);
+        }
     }
 
     fn abandoned(&self, token: Token, started: u32, took: Option<u32>) -> Outcome {

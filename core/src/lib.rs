@@ -27,7 +27,7 @@ pub mod window;
 
 pub use breaker::Breaker;
 pub use clock::Clock;
-pub use command::Command;
+pub use command::{Command, Decision};
 pub use config::{AfterProbeTimeout, Config, ConfigError};
 pub use error::{CallError, IllegalTransition, Rejected};
 #[cfg(feature = "history")]

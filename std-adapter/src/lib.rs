@@ -33,6 +33,8 @@ pub mod clock;
 mod engine;
 mod error;
 mod failover;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 mod last_good;
 #[cfg(feature = "registry")]
 mod registry;

@@ -10,6 +10,8 @@ pub(crate) mod event;
 pub(crate) mod listeners;
 #[cfg_attr(not(feature = "tracing"), path = "telemetry/off/log.rs")]
 pub(crate) mod log;
+#[cfg_attr(not(feature = "fleet"), path = "telemetry/off/member.rs")]
+pub(crate) mod member;
 #[cfg_attr(not(feature = "metrics"), path = "telemetry/off/series.rs")]
 pub(crate) mod series;
 #[cfg_attr(not(feature = "stream"), path = "telemetry/off/stream.rs")]
@@ -24,6 +26,7 @@ use self::counts::Counters;
 use self::event::{Event, EventKind};
 use self::listeners::Listeners;
 use self::log::Log;
+use self::member::Member;
 use self::series::Series;
 use crate::snapshot::Snapshot;
 
@@ -35,6 +38,7 @@ pub(crate) struct Telemetry {
     /// Those of the registry that the breaker belongs to.
     pub(crate) of_registry: Option<Arc<Listeners>>,
     pub(crate) counters: Counters,
+    pub(crate) member: Member,
     pub(crate) series: Series,
     pub(crate) log: Log,
     /// Set once, before any other thread can have the breaker.
@@ -58,8 +62,9 @@ impl Telemetry {
         of_registry: Option<Arc<Listeners>>,
         series: Series,
     ) -> Self {
-        let (counters, log) = Default::default();
-        Self { name, listeners, of_registry, counters, series, log, breaker: OnceLock::new() }
+        let (counters, member, log) = Default::default();
+        let breaker = OnceLock::new();
+        Self { name, listeners, of_registry, counters, member, series, log, breaker }
     }
 
     /// Sets the breaker that reports here.

@@ -11,10 +11,11 @@ use crate::tools::{self, BOOTSTRAP_TARGET};
 const FEATURES: [&str; 5] = ["critical-section", "defmt", "embedded-hal", "history", "serde"];
 
 /// The features of microbreaker-std, each of which must build alone.
-const STD_FEATURES: [&str; 11] = [
+const STD_FEATURES: [&str; 12] = [
     "axum",
     "coarse-clock",
     "counts",
+    "fleet",
     "http",
     "metrics",
     "registry",

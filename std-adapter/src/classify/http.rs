@@ -7,9 +7,9 @@ use http::{Response, StatusCode};
 
 use crate::classify::{Classify, Outcome};
 
-/// Classifies HTTP responses. A server error (5xx) is a failure, and so is every
-/// error of the call itself, such as a refused connection. A client error (4xx) is an
-/// answer, so a success.
+/// Classifies HTTP responses. A server error (5xx) is a failure. So is every error of the
+/// call itself, such as a refused connection: [`Outcome::Unanswered`]. A client error
+/// (4xx) is an answer, so a success.
 ///
 /// A 429 (too many requests) or 503 (service unavailable) with a `Retry-After` opens
 /// the breaker for that long.
@@ -64,7 +64,7 @@ impl HttpResponses {
                 let (status, headers) = read(response);
                 self.outcome(status, headers)
             }
-            Err(_) => Outcome::Failure,
+            Err(_) => Outcome::Unanswered,
         }
     }
 }
@@ -79,7 +79,7 @@ impl<B, E> Classify<Response<B>, E> for HttpResponses {
     fn classify(&self, result: &Result<Response<B>, E>) -> Outcome {
         match result {
             Ok(response) => self.outcome(response.status(), response.headers()),
-            Err(_) => Outcome::Failure,
+            Err(_) => Outcome::Unanswered,
         }
     }
 }

@@ -150,6 +150,19 @@ impl Engines {
         }
     }
 
+    /// Has the engine in use follow `decision`, and its successor if it is replaced
+    /// meanwhile.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn follow(&self, decision: microbreaker::Decision) -> bool {
+        loop {
+            let turn = self.current();
+            let followed = self.engine(turn).follow(decision);
+            if self.current() == turn {
+                return followed;
+            }
+        }
+    }
+
     /// Lets one thread at a time change engines, until the guard is dropped.
     pub(super) fn change(&self) -> MutexGuard<'_, ()> {
         // A thread that panicked while it held this left the old engine or the

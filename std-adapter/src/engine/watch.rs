@@ -72,11 +72,21 @@ impl Observer for Watch {
     #[inline]
     fn outcome(&self, outcome: Outcome, stale: bool) {
         self.counters.outcome(outcome, stale);
+        self.telemetry.member.outcome(outcome);
     }
 
     fn rejection(&self, rejected: &Rejected) {
         self.counters.rejection();
         self.telemetry.log.rejection(&self.telemetry.name, rejected);
+    }
+
+    fn lend_probe(&self) -> bool {
+        self.telemetry.member.lend_probe()
+    }
+
+    #[inline]
+    fn probe_ended(&self, outcome: Outcome, stale: bool) {
+        self.telemetry.member.probe_ended(outcome, stale);
     }
 
     fn would_trip(&self, cause: Cause) {
