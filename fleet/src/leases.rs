@@ -20,6 +20,8 @@ pub(crate) struct Link {
     silence: u32,
     /// How many ticks later its probes begin, so that the instances do not probe as one.
     jitter: u32,
+    /// The tick of the last exchange that was asked for because a call had failed.
+    early: AtomicU32,
     /// Asks the background task for an exchange.
     pub(crate) wake: Notify,
 }
@@ -30,13 +32,14 @@ impl Link {
         silence: Duration,
         jitter: Duration,
     ) -> Self {
-        let heard = clock.now().into();
+        let clock_now = clock.now();
         Self {
             clock,
-            heard,
+            heard: clock_now.into(),
             process: std::process::id().into(),
             silence: millis(silence),
             jitter: millis(jitter),
+            early: clock_now.wrapping_sub(millis(silence)).into(),
             wake: Notify::new(),
         }
     }
@@ -57,6 +60,16 @@ impl Link {
 
     pub(crate) fn is_silent(&self) -> bool {
         self.age() > self.silence
+    }
+
+    /// Asks for an exchange because a call has failed: about once in an interval, so that
+    /// failures do not multiply the exchanges.
+    fn hurry(&self) {
+        let (now, early) = (self.now(), self.early.load(Ordering::Relaxed));
+        if now.wrapping_sub(early) >= self.silence / 3 {
+            self.early.store(now, Ordering::Relaxed);
+            self.wake.notify_one();
+        }
     }
 
     fn is_of(&self, process: u32) -> bool {
@@ -121,6 +134,10 @@ impl Leases {
 impl Probes for Leases {
     fn lend(&self) -> bool {
         self.lend_in(std::process::id())
+    }
+
+    fn failing(&self) {
+        self.link.hurry();
     }
 
     fn ended(&self, end: ProbeEnd) {

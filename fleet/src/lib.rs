@@ -8,6 +8,8 @@ mod leases;
 mod member;
 mod memory;
 mod record;
+#[cfg(feature = "redis")]
+mod redis;
 mod store;
 
 pub use self::decide::Quorum;
@@ -16,4 +18,6 @@ pub use self::memory::MemoryStore;
 pub use self::record::{
     Action, Order, Proposal, Report, Slot, StoreError, StoredOrder, Verdict, View, Wish,
 };
+#[cfg(feature = "redis")]
+pub use self::redis::RedisStore;
 pub use self::store::{Hints, Reply, Request, Store, StoreFuture};

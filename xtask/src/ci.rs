@@ -41,7 +41,7 @@ const SMALL_TARGETS: [(&str, &str); 2] =
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 28] = [
+const STEPS: [(&str, Step); 29] = [
     ("format", format),
     ("the README's test command", test),
     ("the commands' own tests", commands),
@@ -52,6 +52,7 @@ const STEPS: [(&str, Step); 28] = [
     ("features on bare metal", bare_features),
     ("cores of 8 and 16 bits", small_cores),
     ("the features of microbreaker-std", std_features),
+    ("a fleet on a real server", fleet),
     ("a service under load", |_| {
         crate::load::run(&crate::load::Options { seconds: 10, debug: true })
     }),
@@ -125,7 +126,7 @@ fn documentation(sh: &Shell) -> anyhow::Result<()> {
     // As on docs.rs, whose nightly compiler can show which feature enables an item;
     // a stable one can only with this set.
     let _bootstrap = sh.push_env("RUSTC_BOOTSTRAP", "1");
-    let crates = ["-p", "microbreaker", "-p", "microbreaker-std"];
+    let crates = ["-p", "microbreaker", "-p", "microbreaker-std", "-p", "microbreaker-fleet"];
     Ok(cmd!(sh, "cargo doc --no-deps --all-features {crates...} --target-dir {BOOTSTRAP_TARGET}")
         .run()?)
 }
@@ -198,6 +199,12 @@ fn std_features(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "cargo test -p microbreaker-integration -p microbreaker-service-example").run()?)
 }
 
+fn fleet(sh: &Shell) -> anyhow::Result<()> {
+    let server = || tools::find("redis-server", &["redis-server"], "a release of Redis or Valkey");
+    tools::require(sh, true, |_| server().into_iter().collect())?;
+    Ok(cmd!(sh, "cargo test -p microbreaker-fleet --all-features").run()?)
+}
+
 fn alerts(sh: &Shell) -> anyhow::Result<()> {
     let promtool = || tools::find("promtool", &["prometheus"], "a release of Prometheus");
     tools::require(sh, true, |_| promtool().into_iter().collect())?;
@@ -217,15 +224,20 @@ fn oldest_dependencies(sh: &Shell) -> anyhow::Result<()> {
     let kept =
         |line: &&str| !["default-members =", "exclude ="].iter().any(|l| line.starts_with(l));
     let lines = workspace.lines().filter(kept).map(|line| {
-        if line.starts_with("members =") { r#"members = ["core", "std-adapter"]"# } else { line }
+        if line.starts_with("members =") {
+            r#"members = ["core", "std-adapter", "fleet"]"#
+        } else {
+            line
+        }
     });
     sh.write_file("Cargo.toml", lines.collect::<Vec<_>>().join("\n"))?;
     // Stable cargo accepts `-Z` only with RUSTC_BOOTSTRAP set.
     cmd!(sh, "cargo generate-lockfile --quiet -Z direct-minimal-versions")
         .env("RUSTC_BOOTSTRAP", "1")
         .run()?;
-    let libraries = ["-p", "microbreaker", "-p", "microbreaker-std", "--lib", "--all-features"];
-    Ok(cmd!(sh, "cargo check --quiet {libraries...} --target-dir {built}").run()?)
+    let crates = ["-p", "microbreaker", "-p", "microbreaker-std", "-p", "microbreaker-fleet"];
+    Ok(cmd!(sh, "cargo check --quiet {crates...} --lib --all-features --target-dir {built}")
+        .run()?)
 }
 
 /// `--cfg loom` alone gives a crate outside the workspace a breaker made of loom's

@@ -14,6 +14,9 @@ pub trait Probes: Send + Sync {
     /// [`ended`](Self::ended).
     fn lend(&self) -> bool;
 
+    /// A call has failed, and the one before had not.
+    fn failing(&self) {}
+
     /// A probe has ended whose result still counts.
     fn ended(&self, end: ProbeEnd);
 }
@@ -85,7 +88,11 @@ impl Member {
             // Two failures at once may swap places, but none is lost.
             let shift = |origins| Some(origins << 1 | unanswered);
             let _ = self.origins.fetch_update(Ordering::Relaxed, Ordering::Relaxed, shift);
-            self.last_failed.store(true, Ordering::Relaxed);
+            if !self.last_failed.swap(true, Ordering::Relaxed)
+                && let Some(probes) = self.probes.get()
+            {
+                probes.failing();
+            }
         }
     }
 
