@@ -200,9 +200,9 @@ fn std_features(sh: &Shell) -> anyhow::Result<()> {
 }
 
 fn fleet(sh: &Shell) -> anyhow::Result<()> {
-    let server = || tools::find("redis-server", &["redis-server"], "a release of Redis or Valkey");
-    tools::require(sh, true, |_| server().into_iter().collect())?;
-    Ok(cmd!(sh, "cargo test -p microbreaker-fleet --all-features").run()?)
+    tools::require(sh, true, |_| crate::fleet::redis_server().into_iter().collect())?;
+    cmd!(sh, "cargo test -p microbreaker-fleet --all-features").run()?;
+    crate::fleet::run(sh, &crate::fleet::Options { quick: true })
 }
 
 fn alerts(sh: &Shell) -> anyhow::Result<()> {
