@@ -116,7 +116,7 @@ async fn probes(extent: &Extent) -> anyhow::Result<()> {
     // What was under way when the last one opened.
     tokio::time::sleep(Duration::from_millis(200)).await;
     fleet.upstream.forget();
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(300);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(900);
     let mut killed = 0;
     while fleet.upstream.failed() < extent.rounds as u64 {
         anyhow::ensure!(tokio::time::Instant::now() < deadline, "the probes have stopped");
