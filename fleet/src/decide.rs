@@ -35,7 +35,7 @@ impl Quorum {
 /// How an instance's own calls go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Own {
-    /// There were none.
+    /// There were none recently.
     Silent,
     /// They succeed.
     Healthy,
@@ -44,8 +44,8 @@ pub(crate) enum Own {
 }
 
 /// What the calls of an instance say. They fail if the last one did, or if as large a share
-/// of the window did as trips the breaker.
-pub(crate) fn own(settings: &Settings, tally: Tally, evidence: &Evidence) -> Own {
+/// of the window did as trips the breaker. Otherwise they succeed, if one did recently.
+pub(crate) fn own(settings: &Settings, tally: Tally, evidence: &Evidence, recent: bool) -> Own {
     let (part, whole) = match (settings.failure_ratio, settings.failure_rate) {
         (Some(ratio), _) => ratio,
         (None, Some(percent)) => (percent, 100),
@@ -55,19 +55,21 @@ pub(crate) fn own(settings: &Settings, tally: Tally, evidence: &Evidence) -> Own
         u64::from(tally.failed) * u64::from(whole) >= u64::from(tally.calls) * u64::from(part);
     match tally.calls {
         _ if evidence.last_failed => Own::Failing,
-        0 => Own::Silent,
-        _ if share => Own::Failing,
-        _ => Own::Healthy,
+        1.. if share => Own::Failing,
+        _ if recent => Own::Healthy,
+        _ => Own::Silent,
     }
 }
 
 /// What an instance says of a breaker. `adopted`: it opened because the fleet did, so that
-/// it has nothing to say of its own.
+/// it has nothing to say of its own. `has_succeeded`: in the last minute or so, which a
+/// breaker without a window would not know.
 pub(crate) fn slot(
     settings: &Settings,
     now: &Snapshot,
     evidence: &Evidence,
     adopted: bool,
+    has_succeeded: bool,
     epoch: u64,
 ) -> Slot {
     // While half-open, the tally is that of the probes, which have a place of their own.
@@ -78,7 +80,7 @@ pub(crate) fn slot(
     let unanswered = evidence.unanswered(tally.failed).min(tally.failed);
     let failed = tally.failed - unanswered;
     let calls = tally.calls - unanswered.min(tally.calls);
-    let has_traffic = tally.calls > 0 || evidence.last_failed;
+    let has_traffic = tally.calls > 0 || evidence.last_failed || has_succeeded;
     let of_answered = |level: u32| match tally.failed {
         0 => level,
         all => (u64::from(level) * u64::from(failed) / u64::from(all)) as u32,
@@ -91,7 +93,8 @@ pub(crate) fn slot(
         level: of_answered(tally.level),
         row: row - evidence.unanswered(row).min(row),
         has_traffic,
-        sees_failing: now.phase == Phase::Open || own(settings, tally, evidence) == Own::Failing,
+        sees_failing: now.phase == Phase::Open
+            || own(settings, tally, evidence, false) == Own::Failing,
         probes_succeeded: 0,
         probes_failed: 0,
     }

@@ -14,6 +14,8 @@ use crate::record::{Action, Proposal, Report, Slot, StoredOrder, Verdict, View, 
 /// How often a slot is renewed without a change of the window before the instance counts as
 /// idle: a minute at the default interval.
 const RENEWALS: u32 = 60;
+/// For how many intervals a success counts as recent.
+const RECENT: u32 = 2;
 /// For how many exchanges a lease may lie unused before another instance gets its chance.
 const UNUSED: u32 = 2;
 
@@ -38,6 +40,8 @@ pub(crate) struct Member {
     /// What it said last, and how often it has said so since.
     said: Slot,
     repeated: u32,
+    /// The tick of the last exchange that heard of a success.
+    succeeded_at: Option<u32>,
     /// The results of this epoch's probes.
     succeeded: u32,
     failed: u32,
@@ -48,6 +52,8 @@ pub(crate) struct Member {
     /// Whether it must hear of the fleet, although it has nothing to say.
     pub(crate) curious: bool,
     pub(crate) view: Option<View>,
+    /// The tick of the exchange in which it heard that.
+    heard: u32,
     /// The version of the last order that it has carried out.
     ordered: u64,
     /// The mode that an order has put it into.
@@ -75,12 +81,14 @@ impl Member {
             adopted: false,
             said: Slot::default(),
             repeated: 0,
+            succeeded_at: None,
             succeeded: 0,
             failed: 0,
             unused: 0,
             restores: false,
             curious: true,
             view: None,
+            heard: 0,
             ordered: 0,
             mode: None,
             is_new: true,
@@ -93,11 +101,22 @@ impl Member {
         if !matches!(now.phase, Phase::Open | Phase::HalfOpen) {
             self.adopted = false;
         }
+        if breaker.has_succeeded_since_asked() {
+            self.succeeded_at = Some(terms.now);
+        }
+        let has_succeeded = self.has_succeeded_within(RENEWALS, terms);
         let mut report = Report::new(breaker.name().clone());
         let ended = self.leases.take_results();
         self.succeeded = self.succeeded.saturating_add(ended.succeeded);
         self.failed = self.failed.saturating_add(ended.failed);
-        let mut slot = decide::slot(settings, &now, &breaker.evidence(), self.adopted, self.epoch);
+        let mut slot = decide::slot(
+            settings,
+            &now,
+            &breaker.evidence(),
+            self.adopted,
+            has_succeeded,
+            self.epoch,
+        );
         (slot.probes_succeeded, slot.probes_failed) = (self.succeeded, self.failed);
         self.repeated = if slot == self.said { self.repeated.saturating_add(1) } else { 0 };
         if self.repeated == 0 || !slot.is_empty() && self.repeated < RENEWALS {
@@ -110,7 +129,10 @@ impl Member {
         // A probe without an answer leaves the lease to another instance.
         report.handed_back = ended.unanswered;
         report.wish = self.wish(&mut report.handed_back, settings, &now, terms.interval);
-        report.proposal = self.view.and_then(|view| self.proposal(&view, settings, &now, terms));
+        // Only by what it has just heard: this is the exchange that follows at once.
+        let is_fresh = terms.now.wrapping_sub(self.heard) < millis(terms.interval) / 2;
+        let fresh = self.view.filter(|_| is_fresh);
+        report.proposal = fresh.and_then(|view| self.proposal(&view, settings, &now, terms));
         let waits = now.phase != Phase::Closed || self.is_open();
         let speaks = report.slot.is_some() || report.used > 0 || report.handed_back > 0;
         let asks = report.wish.is_some() || report.proposal.is_some();
@@ -121,6 +143,11 @@ impl Member {
     /// exchange tells it.
     pub(crate) fn is_active(&self) -> bool {
         self.is_open() || !self.said.is_empty()
+    }
+
+    fn has_succeeded_within(&self, intervals: u32, terms: &Terms) -> bool {
+        let age = self.succeeded_at.map(|tick| terms.now.wrapping_sub(tick));
+        age.is_some_and(|age| age < millis(terms.interval * intervals))
     }
 
     fn is_open(&self) -> bool {
@@ -212,8 +239,13 @@ impl Member {
     ) -> bool {
         self.curious = false;
         if view.epoch != self.followed {
-            let own =
-                decide::own(breaker.settings(), breaker.snapshot().tally, &breaker.evidence());
+            let recent = self.has_succeeded_within(RECENT, terms);
+            let own = decide::own(
+                breaker.settings(),
+                breaker.snapshot().tally,
+                &breaker.evidence(),
+                recent,
+            );
             match decide::follows(&view, own, breaker.phase()) {
                 Some(Verdict::Open(left)) => {
                     _ = breaker.follow_open(left);
@@ -237,7 +269,7 @@ impl Member {
             self.leases.grant(view.granted, terms.now.wrapping_add(millis(wish.time)));
         }
         self.restores = view.verdict == Verdict::None && self.adopted && self.is_open();
-        self.view = Some(view);
+        (self.view, self.heard) = (Some(view), terms.now);
         self.restores
             || self.next(breaker.settings(), &view, terms).is_some()
             || self.said.epoch != self.epoch && !self.said.is_empty()

@@ -63,6 +63,28 @@ fn one_in_five_of_those_with_traffic_must_see_it_failing() {
 }
 
 #[test]
+fn healthy_breakers_without_a_window_have_traffic_too() {
+    let world = World::new();
+    let instances = world.instances(20);
+    instances[2..].iter().for_each(|instance| assert!(instance.call(Outcome::Success)));
+    meet(&world, &instances);
+    instances[..2].iter().for_each(|instance| instance.fails(3));
+    exchange(&instances);
+    exchange(&instances);
+    let view = instances[0].view();
+    assert_eq!((view.with_traffic, view.failing, view.verdict), (20, 2, Verdict::None));
+    instances[2..4].iter().for_each(|instance| instance.fails(1));
+    exchange(&instances);
+    exchange(&instances);
+    // Those that have succeeded just now stay closed, for two intervals.
+    let phases = || instances.iter().map(Instance::phase);
+    assert_eq!(phases().filter(|&phase| phase == Phase::Open).count(), 4);
+    world.pass(SECOND);
+    exchange(&instances);
+    assert!(phases().all(|phase| phase == Phase::Open));
+}
+
+#[test]
 fn own_evidence_wins() {
     let world = World::new();
     let windowed = || template().last_calls(20);
@@ -102,6 +124,39 @@ fn failures_without_an_answer_count_only_towards_the_quorum() {
     exchange(&instances);
     exchange(&instances);
     assert!(matches!(instances[2].view().verdict, Verdict::Open(_)));
+}
+
+#[test]
+fn a_rate_is_of_answered_calls() {
+    let world = World::new();
+    let template = || Breaker::builder("template").failure_rate(50).min_calls(8).last_calls(100);
+    let instances: Vec<_> = (0..4)
+        .map(|n| world.instance_of(&n.to_string(), template().open_for(10 * SECOND)))
+        .collect();
+    meet(&world, &instances);
+    for instance in &instances {
+        for outcome in [[Outcome::Unanswered; 3], [Outcome::Success; 3]].as_flattened() {
+            assert!(instance.call(*outcome));
+        }
+    }
+    exchange(&instances);
+    exchange(&instances);
+    let view = instances[0].view();
+    assert_eq!((view.tally.calls, view.tally.failed, view.verdict), (12, 0, Verdict::None));
+}
+
+#[test]
+fn those_who_speak_first_are_no_quorum() {
+    let world = World::new();
+    let instances = world.instances(50);
+    instances[..2].iter().for_each(|instance| instance.fails(3));
+    instances[2..].iter().for_each(|instance| assert!(instance.call(Outcome::Success)));
+    exchange(&instances);
+    for _ in 0..3 {
+        world.pass(SECOND);
+        exchange(&instances);
+    }
+    assert_eq!(instances[0].view().verdict, Verdict::None);
 }
 
 #[test]

@@ -108,6 +108,10 @@ fn a_clock_an_hour_off_pins_nobody_open_and_loses_no_lease() {
         for instance in &instances {
             assert!(instance.retry_after() <= 10 * SECOND, "{forward}");
         }
+        let late = world.instance("late");
+        drop(late.users());
+        late.exchange();
+        assert!(late.phase() == Phase::HalfOpen || late.retry_after() <= 10 * SECOND, "{forward}");
         // One dies with a lease, just before the clock is set.
         world.pass(10 * SECOND);
         instances[2].exchange();
@@ -262,7 +266,10 @@ fn what_was_seen_before_a_decision_does_not_count_after_it() {
         ask(&world.store, name, n as u64 + 1, report(Some(stale)));
     }
     exchange(&instances);
+    world.pass(SECOND);
     exchange(&instances);
+    exchange(&instances);
+    assert_eq!(instances[0].view().instances, 5, "they have spoken");
     assert!(instances.iter().all(|instance| instance.phase() == Phase::Closed));
 }
 
@@ -310,6 +317,23 @@ fn no_answer_grants_a_lease_twice() {
     assert_eq!(ask(&world.store, "b", 2, back).granted, 1);
     world.pass(10 * SECOND);
     assert_eq!(granted("c", 2), 2, "the holders have died");
+}
+
+#[test]
+fn in_an_opening_a_probe_that_has_ended_leaves_no_room_for_another() {
+    let world = World::new();
+    let wish = Some(Wish { count: 3, limit: 3, time: 10 * SECOND });
+    let proposal = Some(Proposal { epoch: 0, open_for: Some(SECOND) });
+    let opened = ask(&world.store, "a", 1, Report { proposal, wish, ..report(None) });
+    assert_eq!(opened.granted, 3);
+    let after = |sequence, used, handed_back| {
+        ask(&world.store, "a", sequence, Report { used, handed_back, ..report(None) });
+        ask(&world.store, "b", sequence, Report { wish, ..report(None) }).granted
+    };
+    assert_eq!(after(2, 1, 0), 0);
+    assert_eq!(after(3, 0, 1), 1);
+    world.pass(10 * SECOND);
+    assert_eq!(after(4, 0, 0), 2, "its result stays when its lease would have ended");
 }
 
 /// A store that can be switched off: it refuses, or it hangs.

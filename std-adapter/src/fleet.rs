@@ -55,6 +55,13 @@ impl Breaker {
         Evidence { origins: member.origins(), last_failed: member.last_failed() }
     }
 
+    /// Whether a call has succeeded since this was asked last. For the one who runs the
+    /// fleet. Lock-free.
+    #[must_use]
+    pub fn has_succeeded_since_asked(&self) -> bool {
+        self.inner().telemetry.member.has_succeeded()
+    }
+
     /// Opens for `time`, rounded up to a millisecond, with [`Cause::Fleet`], unless it is
     /// open already, or an operator has set a mode. Returns whether it did.
     pub fn follow_open(&self, time: Duration) -> bool {

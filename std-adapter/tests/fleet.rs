@@ -67,12 +67,15 @@ fn evidence_tells_where_failures_came_from_and_how_the_last_call_ended() {
     let breaker = users(&PausedClock::new()).consecutive_failures(255).build().unwrap();
     let end = |outcome| breaker.try_acquire().unwrap().finish(outcome);
     assert!(!breaker.evidence().last_failed);
+    assert!(!breaker.has_succeeded_since_asked(), "there was no call");
     [Outcome::Failure, Outcome::Unanswered, Outcome::Unanswered].into_iter().for_each(end);
     assert_eq!([0, 1, 2, 3, 9].map(|n| breaker.evidence().unanswered(n)), [0, 1, 2, 2, 2]);
     end(Outcome::Ignored);
     assert!(breaker.evidence().last_failed, "a call that says nothing changes nothing");
+    assert!(!breaker.has_succeeded_since_asked());
     end(Outcome::Success);
     assert!(!breaker.evidence().last_failed);
+    assert!(breaker.has_succeeded_since_asked() && !breaker.has_succeeded_since_asked());
     (0..64).for_each(|n| end(if n % 2 == 0 { Outcome::Unanswered } else { Outcome::Failure }));
     assert_eq!(
         [64, 100, u32::MAX].map(|n| breaker.evidence().unanswered(n)),

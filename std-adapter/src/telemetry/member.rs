@@ -1,7 +1,7 @@
 //! What a breaker of a fleet keeps beside its engines.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use microbreaker::Outcome;
@@ -47,13 +47,25 @@ impl ProbeEnd {
     }
 }
 
+/// The last call failed.
+const FAILED: u8 = 1;
+/// No call has succeeded since this was set.
+const AWAITING: u8 = 2;
+
 /// A breaker as the member of a fleet, which it may never become.
-#[derive(Default)]
 pub(crate) struct Member {
     /// The last 64 failures, the latest in the lowest bit: 1 if it got no answer.
     origins: AtomicU64,
     probes: OnceLock<Arc<dyn Probes>>,
-    last_failed: AtomicBool,
+    /// `FAILED` and `AWAITING`: 0 while all is well and nobody has asked.
+    noted: AtomicU8,
+}
+
+impl Default for Member {
+    fn default() -> Self {
+        let (origins, probes) = Default::default();
+        Self { origins, probes, noted: AtomicU8::new(AWAITING) }
+    }
 }
 
 impl Member {
@@ -66,15 +78,20 @@ impl Member {
     }
 
     pub(crate) fn last_failed(&self) -> bool {
-        self.last_failed.load(Ordering::Relaxed)
+        self.noted.load(Ordering::Relaxed) & FAILED != 0
+    }
+
+    /// Whether a call has succeeded since this was asked last.
+    pub(crate) fn has_succeeded(&self) -> bool {
+        self.noted.fetch_or(AWAITING, Ordering::Relaxed) & AWAITING == 0
     }
 
     #[inline(always)]
     pub(crate) fn outcome(&self, outcome: Outcome) {
         if outcome == Outcome::Success {
             // A load alone while all is well, so that threads share the line.
-            if self.last_failed.load(Ordering::Relaxed) {
-                self.last_failed.store(false, Ordering::Relaxed);
+            if self.noted.load(Ordering::Relaxed) != 0 {
+                self.noted.store(0, Ordering::Relaxed);
             }
         } else {
             self.failed(outcome);
@@ -88,7 +105,7 @@ impl Member {
             // Two failures at once may swap places, but none is lost.
             let shift = |origins| Some(origins << 1 | unanswered);
             let _ = self.origins.fetch_update(Ordering::Relaxed, Ordering::Relaxed, shift);
-            if !self.last_failed.swap(true, Ordering::Relaxed)
+            if self.noted.fetch_or(FAILED, Ordering::Relaxed) & FAILED == 0
                 && let Some(probes) = self.probes.get()
             {
                 probes.failing();

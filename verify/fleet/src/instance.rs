@@ -89,7 +89,7 @@ pub(crate) async fn run(arguments: &[String]) -> anyhow::Result<()> {
         let fleet = Fleet::join(store, name).interval(interval);
         fleet.registry(&registry, "*")?;
         // Before the first call, so that it does not run into an opening.
-        let _ = tokio::time::timeout(interval, fleet.exchange()).await;
+        let _ = tokio::time::timeout(Duration::from_secs(5), fleet.exchange()).await;
         let background = fleet.clone();
         local.spawn_local(async move { background.run(tokio::time::sleep).await });
         Some(fleet)
