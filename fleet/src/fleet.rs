@@ -358,8 +358,8 @@ impl Fleet {
     /// If the store cannot be reached. The breakers go on as they are.
     pub async fn exchange(&self) -> Result<(), StoreError> {
         let _one_at_a_time = self.0.exchanging.lock().await;
-        for _ in 0..=AT_ONCE {
-            if !self.exchange_once().await? {
+        for n in 0..=AT_ONCE {
+            if !self.exchange_once(n > 0).await? {
                 break;
             }
         }
@@ -367,18 +367,18 @@ impl Fleet {
     }
 
     /// Returns whether another exchange is worth while.
-    async fn exchange_once(&self) -> Result<bool, StoreError> {
+    async fn exchange_once(&self, again: bool) -> Result<bool, StoreError> {
         self.look_at_age();
-        let asked = self.0.link.now();
+        let terms = self.0.terms(again);
         let process = std::process::id();
-        let request = self.state().request(&self.0, process, asked);
+        let request = self.state().request(&self.0, process, &terms);
         let reply = self.0.store.exchange(&request).await?;
         if reply.views.len() != request.reports.len() {
             return Err(StoreError::new("it answered something else than it was asked"));
         }
         let mut state = self.state();
-        let again = state.hear(&self.0, &request.reports, reply, asked);
-        self.0.link.heard(asked, process);
+        let again = state.hear(&self.0, &request.reports, reply, &terms);
+        self.0.link.heard(terms.now, process);
         Ok(again)
     }
 
@@ -415,13 +415,14 @@ impl Drop for GivenUp<'_> {
 }
 
 impl Shared {
-    const fn terms(&self, now: u32) -> Terms {
-        Terms { quorum: self.quorum, interval: self.interval, now }
+    fn terms(&self, again: bool) -> Terms {
+        let (quorum, interval) = (self.quorum, self.interval);
+        Terms { quorum, interval, again, now: self.link.now() }
     }
 }
 
 impl State {
-    fn request(&mut self, shared: &Shared, process: u32, now: u32) -> Request {
+    fn request(&mut self, shared: &Shared, process: u32, terms: &Terms) -> Request {
         if self.process != process {
             // In a fork: nothing that the parent holds or has said is ours.
             self.process = process;
@@ -433,9 +434,8 @@ impl State {
         }
         self.sequence += 1;
         let mut reports = Vec::new();
-        let terms = shared.terms(now);
         self.with_members(shared, |member, breaker| {
-            reports.extend(member.report(breaker, &terms));
+            reports.extend(member.report(breaker, terms));
         });
         Request {
             instance: self.instance.clone(),
@@ -446,15 +446,15 @@ impl State {
         }
     }
 
-    fn hear(&mut self, shared: &Shared, reports: &[Report], reply: Reply, asked: u32) -> bool {
+    fn hear(&mut self, shared: &Shared, reports: &[Report], reply: Reply, terms: &Terms) -> bool {
         let mut again = false;
         let mut views = reports.iter().zip(&reply.views).peekable();
-        let (seen, terms) = (self.seen, shared.terms(asked));
+        let seen = self.seen;
         self.with_members(shared, |member, breaker| {
             if let Some((report, view)) =
                 views.next_if(|(report, _)| report.name == *breaker.name())
             {
-                again |= member.hear(breaker, report, *view, &terms);
+                again |= member.hear(breaker, report, *view, terms);
             } else if seen < reply.version
                 && reply.changed.iter().any(|name| **name == **breaker.name())
             {
@@ -463,7 +463,7 @@ impl State {
             }
         });
         self.seen = reply.version;
-        self.obey(shared, reply.orders, asked);
+        self.obey(shared, reply.orders, terms.now);
         again
     }
 

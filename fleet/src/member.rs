@@ -14,8 +14,6 @@ use crate::record::{Action, Proposal, Report, Slot, StoredOrder, Verdict, View, 
 /// How often a slot is renewed without a change of the window before the instance counts as
 /// idle: a minute at the default interval.
 const RENEWALS: u32 = 60;
-/// For how many intervals a success counts as recent.
-const RECENT: u32 = 2;
 /// For how many exchanges a lease may lie unused before another instance gets its chance.
 const UNUSED: u32 = 2;
 
@@ -23,6 +21,8 @@ const UNUSED: u32 = 2;
 pub(crate) struct Terms {
     pub(crate) quorum: Quorum,
     pub(crate) interval: Duration,
+    /// Whether this exchange follows another one at once.
+    pub(crate) again: bool,
     /// The tick at which the exchange began.
     pub(crate) now: u32,
 }
@@ -40,6 +40,8 @@ pub(crate) struct Member {
     /// What it said last, and how often it has said so since.
     said: Slot,
     repeated: u32,
+    /// Whether a call has succeeded since the exchange before.
+    succeeds: bool,
     /// The tick of the last exchange that heard of a success.
     succeeded_at: Option<u32>,
     /// The results of this epoch's probes.
@@ -81,6 +83,7 @@ impl Member {
             adopted: false,
             said: Slot::default(),
             repeated: 0,
+            succeeds: false,
             succeeded_at: None,
             succeeded: 0,
             failed: 0,
@@ -101,9 +104,11 @@ impl Member {
         if !matches!(now.phase, Phase::Open | Phase::HalfOpen) {
             self.adopted = false;
         }
-        if breaker.has_succeeded_since_asked() {
+        let succeeds = breaker.has_succeeded_since_asked();
+        if succeeds {
             self.succeeded_at = Some(terms.now);
         }
+        self.succeeds = succeeds || self.succeeds && terms.again;
         let has_succeeded = self.has_succeeded_within(RENEWALS, terms);
         let mut report = Report::new(breaker.name().clone());
         let ended = self.leases.take_results();
@@ -239,7 +244,7 @@ impl Member {
     ) -> bool {
         self.curious = false;
         if view.epoch != self.followed {
-            let recent = self.has_succeeded_within(RECENT, terms);
+            let recent = self.succeeds;
             let own = decide::own(
                 breaker.settings(),
                 breaker.snapshot().tally,
