@@ -47,6 +47,8 @@ pub(crate) struct Member {
     /// The results of this epoch's probes.
     succeeded: u32,
     failed: u32,
+    /// For how long after a wish its leases lend probes.
+    lend_for: Duration,
     /// For how many exchanges leases have been lying unused.
     unused: u32,
     /// Whether the store has forgotten the opening that this instance follows.
@@ -87,6 +89,7 @@ impl Member {
             succeeded_at: None,
             succeeded: 0,
             failed: 0,
+            lend_for: Duration::ZERO,
             unused: 0,
             restores: false,
             curious: true,
@@ -193,7 +196,9 @@ impl Member {
             Some(ProbeTimeout::Never) => Duration::from_secs(60 * 60),
             None => settings.open_for.unwrap_or(interval),
         };
-        let time = time + now.retry_after.unwrap_or_default();
+        // A probe may go out as late as a timeout from its turn, and takes a timeout itself.
+        self.lend_for = time + now.retry_after.unwrap_or_default();
+        let time = self.lend_for + time;
         (count > 0).then_some(Wish { count, limit, time })
     }
 
@@ -270,8 +275,8 @@ impl Member {
             self.enter(view.epoch);
             self.entered = Some(terms.now);
         }
-        if let Some(wish) = report.wish {
-            self.leases.grant(view.granted, terms.now.wrapping_add(millis(wish.time)));
+        if report.wish.is_some() {
+            self.leases.grant(view.granted, terms.now.wrapping_add(millis(self.lend_for)));
         }
         self.restores = view.verdict == Verdict::None && self.adopted && self.is_open();
         (self.view, self.heard) = (Some(view), terms.now);
