@@ -2,6 +2,7 @@
 
 mod acquire;
 mod control;
+mod follow;
 mod handover;
 mod outlook;
 mod record;
@@ -320,14 +321,17 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
             Outcome::FailureOpenFor(ticks) => self.demand(generation, slow, ticks),
             Outcome::Ignored => self.hand_back(generation),
         };
-        self.told(outcome, ended)
+        self.told(token, outcome, ended)
     }
 
     /// Tells the observer what became of an outcome, unless that is still open.
     #[inline]
-    fn told(&self, outcome: Outcome, ended: Ended) -> Ended {
+    fn told(&self, token: Token, outcome: Outcome, ended: Ended) -> Ended {
         if !G::HANDS_OVER || !ended.is_late() {
             self.observer.outcome(outcome, ended == Ended::Stale);
+            if token.is_probe() {
+                self.observer.probe_ended(outcome, ended == Ended::Stale);
+            }
         }
         ended
     }

@@ -86,6 +86,9 @@ pub enum Cause {
     ProbeTimeout,
     /// It was requested manually, for example with [`Breaker::trip`](crate::Breaker::trip).
     Manual,
+    /// Breakers of the same callee decided it together:
+    /// [`Breaker::follow`](crate::Breaker::follow).
+    Fleet,
 }
 
 impl Cause {
@@ -114,6 +117,7 @@ impl Cause {
             Self::ProbesFailed => "probes_failed",
             Self::ProbeTimeout => "probe_timeout",
             Self::Manual => "manual",
+            Self::Fleet => "fleet",
         }
     }
 }
@@ -236,6 +240,21 @@ pub trait Observer {
         let _ = cause;
     }
 
+    /// Asked before each probe: whether it may go out. A breaker of a fleet needs the
+    /// fleet's leave. A call that gets none is refused.
+    ///
+    /// For each `true` there is exactly one [`probe_ended`](Self::probe_ended), unless the
+    /// probe never reports.
+    fn lend_probe(&self) -> bool {
+        true
+    }
+
+    /// A probe has ended with `outcome`: [`Outcome::Ignored`] if it gave no answer, or did
+    /// not go out after all. It is `stale` if its permit's tenure was over.
+    fn probe_ended(&self, outcome: Outcome, stale: bool) {
+        let _ = (outcome, stale);
+    }
+
     /// Whether [`Transition::tick`] is used. If not, it is 0, and the breaker does not read
     /// the clock for it.
     fn needs_ticks(&self) -> bool {
@@ -270,6 +289,14 @@ impl<O: Observer + ?Sized> Observer for &O {
         (**self).would_trip(cause);
     }
 
+    fn lend_probe(&self) -> bool {
+        (**self).lend_probe()
+    }
+
+    fn probe_ended(&self, outcome: Outcome, stale: bool) {
+        (**self).probe_ended(outcome, stale);
+    }
+
     fn needs_ticks(&self) -> bool {
         (**self).needs_ticks()
     }
@@ -299,6 +326,22 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn would_trip(&self, cause: Cause) {
         self.0.would_trip(cause);
         self.1.would_trip(cause);
+    }
+
+    fn lend_probe(&self) -> bool {
+        if !self.0.lend_probe() {
+            return false;
+        }
+        let lent = self.1.lend_probe();
+        if !lent {
+            self.0.probe_ended(Outcome::Ignored, false);
+        }
+        lent
+    }
+
+    fn probe_ended(&self, outcome: Outcome, stale: bool) {
+        self.0.probe_ended(outcome, stale);
+        self.1.probe_ended(outcome, stale);
     }
 
     fn needs_ticks(&self) -> bool {

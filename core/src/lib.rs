@@ -32,7 +32,7 @@ pub mod handover {
     pub use crate::breaker::{Handover, Late};
 }
 pub use clock::Clock;
-pub use command::Command;
+pub use command::{Command, Decision};
 pub use config::{AfterProbeTimeout, Config, ConfigError};
 pub use error::{CallError, IllegalTransition, Rejected};
 #[cfg(feature = "history")]

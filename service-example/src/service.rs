@@ -148,7 +148,8 @@ impl Policy<(), http::Response<String>, BoxError> for OneMore {
     ) -> Option<Self::Future> {
         let refused = result.as_ref().is_err_and(|error| error.is::<Rejected>());
         // `FailureOpenFor` means that the upstream asked for a pause.
-        if HttpResponses::new().classify(result) != Outcome::Failure {
+        if !matches!(HttpResponses::new().classify(result), Outcome::Failure | Outcome::Unanswered)
+        {
             self.budget.deposit();
             return None;
         }

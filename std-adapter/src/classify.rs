@@ -33,6 +33,10 @@ pub enum Outcome {
     Success,
     /// The call failed.
     Failure,
+    /// The call failed before the service answered: a refused connection, a name that was
+    /// not resolved, a time limit of the caller's own. Here that is a failure like any
+    /// other. In a fleet it speaks for this instance alone, whose own path may be broken.
+    Unanswered,
     /// The call failed, and its answer said when to try again, as `Retry-After` does.
     /// Opens the breaker for exactly that long, rounded up to a millisecond and at
     /// most 24.8 days, whatever the policies say.
@@ -45,14 +49,15 @@ pub enum Outcome {
     Ignored,
 }
 
+/// How [`Outcome::Unanswered`] reaches the core, which has no use for it: as a failure of
+/// weight 1. Nothing else is told to the core in this way.
+pub(crate) const UNANSWERED: microbreaker::Outcome = microbreaker::Outcome::WeightedFailure(1);
+
 impl Outcome {
     /// Whether the call failed, in whichever way.
     #[cfg(any(feature = "failover", feature = "last-good"))]
     pub(crate) const fn is_failure(self) -> bool {
-        match self {
-            Self::Failure | Self::FailureOpenFor(_) | Self::WeightedFailure(_) => true,
-            Self::Success | Self::Ignored => false,
-        }
+        !matches!(self, Self::Success | Self::Ignored)
     }
 
     #[inline]
@@ -61,6 +66,9 @@ impl Outcome {
             Self::Success => microbreaker::Outcome::Success,
             Self::Failure => microbreaker::Outcome::Failure,
             Self::FailureOpenFor(time) => microbreaker::Outcome::FailureOpenFor(millis(time)),
+            Self::Unanswered => UNANSWERED,
+            // The same, by another name.
+            Self::WeightedFailure(1) => microbreaker::Outcome::Failure,
             Self::WeightedFailure(weight) => microbreaker::Outcome::WeightedFailure(weight),
             Self::Ignored => microbreaker::Outcome::Ignored,
         }

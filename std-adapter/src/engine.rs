@@ -321,6 +321,11 @@ impl Engine {
         each!(self, core => core.is_retired())
     }
 
+    #[cfg(feature = "fleet")]
+    pub(crate) fn follow(&self, decision: microbreaker::Decision) -> bool {
+        each!(self, core => core.follow(decision))
+    }
+
     /// What does not depend on the window.
     pub(crate) fn status(&self) -> &dyn Status {
         each!(self, core => core)

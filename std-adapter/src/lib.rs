@@ -38,6 +38,8 @@ mod engine;
 mod error;
 #[cfg(feature = "failover")]
 mod failover;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 #[cfg(feature = "last-good")]
 mod last_good;
 #[cfg(feature = "reqwest")]

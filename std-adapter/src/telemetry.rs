@@ -10,6 +10,8 @@ pub(crate) mod event;
 pub(crate) mod listeners;
 #[cfg_attr(not(feature = "tracing"), path = "telemetry/off/log.rs")]
 pub(crate) mod log;
+#[cfg_attr(not(feature = "fleet"), path = "telemetry/off/member.rs")]
+pub(crate) mod member;
 pub(crate) mod sequence;
 #[cfg_attr(not(feature = "metrics"), path = "telemetry/off/series.rs")]
 pub(crate) mod series;
@@ -24,6 +26,7 @@ use self::counts::Counters;
 use self::event::{Event, EventKind};
 use self::listeners::{Listeners, harmless};
 use self::log::Log;
+use self::member::Member;
 use self::sequence::Sequence;
 use self::series::Series;
 use crate::clock::{SharedClock, duration};
@@ -39,6 +42,7 @@ pub(crate) struct Telemetry {
     /// Those of the registry that the breaker belongs to.
     pub(crate) of_registry: Option<Arc<Listeners>>,
     pub(crate) counters: Counters,
+    pub(crate) member: Member,
     pub(crate) series: Series,
     pub(crate) log: Log,
     pub(crate) waiters: Waiters,
@@ -66,13 +70,14 @@ impl Telemetry {
         series: Series,
         clock: SharedClock,
     ) -> Self {
-        let (counters, log, sequence, breaker) = Default::default();
+        let (counters, member, log, sequence, breaker) = Default::default();
         let waiters = Waiters::new();
         Self {
             name,
             listeners,
             of_registry,
             counters,
+            member,
             series,
             log,
             waiters,

@@ -20,11 +20,12 @@ const FEATURES: [&str; 8] = [
 ];
 
 /// The features of microbreaker-std, each of which must build alone.
-const STD_FEATURES: [&str; 14] = [
+const STD_FEATURES: [&str; 15] = [
     "axum",
     "coarse-clock",
     "counts",
     "failover",
+    "fleet",
     "http",
     "last-good",
     "metrics",
@@ -52,7 +53,7 @@ const SMALL_TARGETS: [(&str, &str); 2] =
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 29] = [
+const STEPS: [(&str, Step); 30] = [
     ("format", format),
     ("the README's test command", test),
     ("the commands' own tests", commands),
@@ -64,6 +65,7 @@ const STEPS: [(&str, Step); 29] = [
     ("cores of 8 and 16 bits", small_cores),
     ("the features of microbreaker-std", std_features),
     ("a target without a clock", |_| crate::wasm::run()),
+    ("a fleet on a real server", fleet),
     ("a service under load", |_| {
         crate::load::run(&crate::load::Options { seconds: 15, debug: true })
     }),
@@ -137,7 +139,7 @@ fn documentation(sh: &Shell) -> anyhow::Result<()> {
     // As on docs.rs, whose nightly compiler can show which feature enables an item;
     // a stable one can only with this set.
     let _bootstrap = sh.push_env("RUSTC_BOOTSTRAP", "1");
-    let crates = ["-p", "microbreaker", "-p", "microbreaker-std"];
+    let crates = ["-p", "microbreaker", "-p", "microbreaker-std", "-p", "microbreaker-fleet"];
     Ok(cmd!(sh, "cargo doc --no-deps --all-features {crates...} --target-dir {BOOTSTRAP_TARGET}")
         .run()?)
 }
@@ -211,6 +213,12 @@ fn std_features(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "cargo test -p microbreaker-integration -p microbreaker-service-example").run()?)
 }
 
+fn fleet(sh: &Shell) -> anyhow::Result<()> {
+    tools::require(sh, true, |_| crate::fleet::redis_server().into_iter().collect())?;
+    cmd!(sh, "cargo test -p microbreaker-fleet --all-features").run()?;
+    crate::fleet::run(sh, &crate::fleet::Options { quick: true })
+}
+
 fn alerts(sh: &Shell) -> anyhow::Result<()> {
     let promtool = || tools::find("promtool", &["prometheus"], "a release of Prometheus");
     tools::require(sh, true, |_| promtool().into_iter().collect())?;
@@ -230,15 +238,20 @@ fn oldest_dependencies(sh: &Shell) -> anyhow::Result<()> {
     let kept =
         |line: &&str| !["default-members =", "exclude ="].iter().any(|l| line.starts_with(l));
     let lines = workspace.lines().filter(kept).map(|line| {
-        if line.starts_with("members =") { r#"members = ["core", "std-adapter"]"# } else { line }
+        if line.starts_with("members =") {
+            r#"members = ["core", "std-adapter", "fleet"]"#
+        } else {
+            line
+        }
     });
     sh.write_file("Cargo.toml", lines.collect::<Vec<_>>().join("\n"))?;
     // Stable cargo accepts `-Z` only with RUSTC_BOOTSTRAP set.
     cmd!(sh, "cargo generate-lockfile --quiet -Z direct-minimal-versions")
         .env("RUSTC_BOOTSTRAP", "1")
         .run()?;
-    let libraries = ["-p", "microbreaker", "-p", "microbreaker-std", "--lib", "--all-features"];
-    Ok(cmd!(sh, "cargo check --quiet {libraries...} --target-dir {built}").run()?)
+    let crates = ["-p", "microbreaker", "-p", "microbreaker-std", "-p", "microbreaker-fleet"];
+    Ok(cmd!(sh, "cargo check --quiet {crates...} --lib --all-features --target-dir {built}")
+        .run()?)
 }
 
 /// `--cfg loom` alone gives a crate outside the workspace a breaker made of loom's

@@ -6,6 +6,7 @@ mod ci;
 mod cores;
 mod expect;
 mod firmware;
+mod fleet;
 mod footprint;
 mod load;
 mod loom;
@@ -35,6 +36,8 @@ enum Command {
     Ci(ci::Options),
     /// Run the example firmware in QEMU, unplug its sensor and plug it in again, and check its log
     Firmware(firmware::Options),
+    /// Let processes find out together that an upstream fails, with one redis-server
+    Fleet(fleet::Options),
     /// Measure the flash, RAM and instructions that a breaker adds to firmware
     Footprint(footprint::Options),
     /// Put the example service under load while its upstream fails, without and with the breaker
@@ -67,6 +70,7 @@ fn main() -> anyhow::Result<()> {
         Command::Bench(options) => bench::run(&options),
         Command::Ci(options) => ci::run(&options),
         Command::Firmware(options) => firmware::run(&options),
+        Command::Fleet(options) => fleet::run(&tools::shell()?, &options),
         Command::Footprint(options) => footprint::run(&options),
         Command::Load(options) => load::run(&options),
         Command::Loom(options) => loom::run(&options),

@@ -1,7 +1,5 @@
 //! `cargo xtask wasm`: the adapter's tests on a target without a clock, in node.
 
-use xshell::cmd;
-
 use crate::tools;
 
 /// Has no clock, no threads and no unwinding.

@@ -213,7 +213,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         let call = Record { failed, slow: self.is_slow(started, took), weight };
         let demanded = matches!(outcome, Outcome::FailureOpenFor(ticks) if ticks > 0);
         let ended = self.count_recorded(token.generation().into(), call, demanded);
-        in_time(self.told(outcome, ended))
+        in_time(self.told(token, outcome, ended))
     }
 
     fn taken_closed(&self, state: State) -> State {

@@ -95,6 +95,16 @@ impl Config {
         met
     }
 
+    /// The first policy that `tally` and `consecutive` failures in a row meet, if the last
+    /// call failed and was slow. A fleet asks this of the tallies of its breakers together,
+    /// which may be larger than any window. A pure function.
+    #[must_use]
+    pub fn policy_met(&self, tally: Tally, consecutive: u32) -> Option<Cause> {
+        let call = Record { failed: true, slow: true, weight: 1 };
+        let in_window = self.consecutive_within_window.then_some(tally.failed);
+        self.all_met(tally, call, consecutive, in_window).of_policies().next()
+    }
+
     pub(crate) const fn leak(&self) -> Leak {
         match self.leaky_bucket {
             Some(leak) => leak,

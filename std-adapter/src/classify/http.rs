@@ -10,9 +10,9 @@ use http::{Response, StatusCode};
 use super::response::ClassifyResponse;
 use super::{Classify, Outcome};
 
-/// Classifies HTTP responses. A server error (5xx) is a failure, and so is every error
-/// of the call itself, such as a refused connection. A client error (4xx) is an answer, so
-/// a success.
+/// Classifies HTTP responses. A server error (5xx) is a failure. So is every error of the
+/// call itself, such as a refused connection: [`Outcome::Unanswered`]. A client error (4xx)
+/// is an answer, so a success.
 ///
 /// A 503 (service unavailable) with a `Retry-After` opens the breaker for that long. If it
 /// names a date, that is compared with the response's own `Date`, so no clock is read and
@@ -126,7 +126,7 @@ impl<B, E> Classify<Response<B>, E> for HttpResponses {
     fn classify(&self, result: &Result<Response<B>, E>) -> Outcome {
         match result {
             Ok(response) => self.outcome(response.status(), response.headers()),
-            Err(_) => Outcome::Failure,
+            Err(_) => Outcome::Unanswered,
         }
     }
 }
@@ -163,7 +163,7 @@ impl<T, E, F: Fn(&T) -> (StatusCode, &HeaderMap)> Classify<T, E> for HttpRespons
                 let (status, headers) = (self.read)(response);
                 self.responses.outcome(status, headers)
             }
-            Err(_) => Outcome::Failure,
+            Err(_) => Outcome::Unanswered,
         }
     }
 }

@@ -349,6 +349,15 @@ impl Engines {
         })
     }
 
+    /// Has the engine in use follow `decision`.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn follow(&self, decision: microbreaker::Decision) -> bool {
+        self.ask(|engine| {
+            let followed = engine.follow(decision);
+            (followed || !engine.is_retired()).then_some(followed)
+        })
+    }
+
     /// Enters `mode`, unless it is closed and the breaker works for real already.
     pub(crate) fn enter(&self, mode: Mode) {
         if mode != Mode::Closed || !mode::works(self.read(|engine| engine.status().phase())) {

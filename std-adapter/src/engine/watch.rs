@@ -42,6 +42,7 @@ impl Observer for Watch {
     #[inline]
     fn outcome(&self, outcome: Outcome, stale: bool) {
         self.counters.outcome(outcome, stale);
+        self.telemetry.member.outcome(outcome);
     }
 
     fn would_trip(&self, cause: Cause) {
@@ -50,5 +51,14 @@ impl Observer for Watch {
 
     fn needs_ticks(&self) -> bool {
         false
+    }
+
+    fn lend_probe(&self) -> bool {
+        self.telemetry.member.lend_probe()
+    }
+
+    #[inline]
+    fn probe_ended(&self, outcome: Outcome, stale: bool) {
+        self.telemetry.member.probe_ended(outcome, stale);
     }
 }
