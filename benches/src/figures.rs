@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::adapter::ADAPTER;
+use crate::adapter::{ADAPTER, RELOADED};
 use crate::floors::{CAS, TWO_LOADS};
 use crate::measure::{Measured, Median};
 use crate::ours::{LAST_100, LAST_100_COARSE, LAST_100_STRIPED, LAST_100_TICKED};
@@ -76,7 +76,8 @@ impl Run {
         let every_core = self.cores;
         [
             self.over_floor("healthy_over_two_loads", Healthy, TWO_LOADS, 2.0),
-            self.adapter("healthy_adapter_over_core"),
+            self.healthy("healthy_adapter_over_core", ADAPTER, LAST_100, 2.0),
+            self.healthy("reloaded_10000_over_fresh", RELOADED, ADAPTER, 1.1),
             self.over_peer("healthy_fastest_peer_over_ours", Healthy, 1, LAST_100, 10.0),
             self.over_peer("healthy_2_threads_fastest_peer_over_ours", Healthy, 2, LAST_100, 30.0),
             self.scaling("healthy_scaling_2_threads"),
@@ -120,11 +121,11 @@ impl Run {
         Some(Figure { name, value, target: AtMost(most), peer: None })
     }
 
-    /// A call through the adapter over one through the core.
-    fn adapter(&self, name: &'static str) -> Option<Figure> {
+    /// A healthy call of `ours` over one of `other`.
+    fn healthy(&self, name: &'static str, ours: &str, other: &str, most: f64) -> Option<Figure> {
         let measured = self.of(Scenario::Healthy)?;
-        let value = measured.row(ADAPTER, 1)?.over(measured.row(LAST_100, 1)?);
-        Some(Figure { name, value, target: AtMost(2.0), peer: None })
+        let value = measured.row(ours, 1)?.over(measured.row(other, 1)?);
+        Some(Figure { name, value, target: AtMost(most), peer: None })
     }
 
     /// The throughput of two threads that share a breaker over that of one thread.

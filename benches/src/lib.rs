@@ -27,6 +27,9 @@ pub fn contenders(scenario: Scenario) -> Vec<Contender> {
     }
     all.extend(ours::breakers(scenario));
     all.push(adapter::handle(scenario));
+    if scenario == Scenario::Healthy {
+        all.push(adapter::reloaded());
+    }
     all.extend(peers::peers(scenario));
     all
 }

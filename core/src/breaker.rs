@@ -2,11 +2,20 @@
 
 mod acquire;
 mod control;
+mod follow;
+mod handover;
+mod outlook;
 mod record;
 mod time;
 mod transition;
 
+pub use self::outlook::Outlook;
+
 use core::fmt;
+use core::future::Future;
+
+pub use handover::{Handover, Late};
+use record::Ended;
 
 use crate::clock::{Clock, elapsed};
 use crate::config::{Config, ConfigError, ConfigSource, ConstConfig, Fixed};
@@ -179,6 +188,74 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         Gate::call_classified(self, f, classify)
     }
 
+    /// Makes a guarded call of a future. An `Err` or unwinding counts as a failure.
+    ///
+    /// The first poll asks the breaker, and polls `call` only if it is admitted. Needs no
+    /// runtime and allocates nothing: the future is as large as `call` and a permit.
+    ///
+    /// Put a time limit *inside*, where running out of it is the call's own failure. A
+    /// limit around the guarded call drops it half-way, which abandons it: the permit is
+    /// handed back and nothing is recorded, unless
+    /// [`Config::abandoned_fails`](crate::Config::abandoned_fails) or
+    /// [`Config::abandoned_by_time`](crate::Config::abandoned_by_time) is set.
+    ///
+    /// ```
+    /// use core::future::ready;
+    /// # use core::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// use microbreaker::{Breaker, CallError, Config};
+    /// # fn block_on<T>(future: impl Future<Output = T>) -> T {
+    /// #     let Poll::Ready(value) = pin!(future).poll(&mut Context::from_waker(Waker::noop())) else {
+    /// #         unreachable!()
+    /// #     };
+    /// #     value
+    /// # }
+    ///
+    /// static SENSOR: Breaker<(), fn() -> u32> =
+    ///     Breaker::new(Config::new().consecutive_failures(1).open_for(500), (), || 0);
+    ///
+    /// let unplugged = || ready(Err::<u32, _>("no answer"));
+    /// block_on(async {
+    ///     let first = SENSOR.call_async(unplugged()).await;
+    ///     assert_eq!(first, Err(CallError::Failed("no answer")));
+    ///     let second = SENSOR.call_async(unplugged()).await;
+    ///     assert!(matches!(second, Err(CallError::Rejected(_)))); // not made
+    /// });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The call's own error, or [`CallError::Rejected`] if it was refused and never made.
+    ///
+    /// # Panics
+    ///
+    /// If it is polled again after it has ended.
+    #[inline]
+    pub fn call_async<T, E>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> impl Future<Output = Result<T, CallError<E>>> {
+        Gate::call_async(self, call)
+    }
+
+    /// [`call_async`](Self::call_async) with a classifier that turns the result into an
+    /// outcome.
+    ///
+    /// # Errors
+    ///
+    /// The call's own error, or [`CallError::Rejected`] if it was refused and never made.
+    ///
+    /// # Panics
+    ///
+    /// If it is polled again after it has ended.
+    #[inline]
+    pub fn call_async_classified<T, E>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+        classify: impl FnOnce(&Result<T, E>) -> Outcome,
+    ) -> impl Future<Output = Result<T, CallError<E>>> {
+        Gate::call_async_classified(self, call, classify)
+    }
+
     /// Returns the current phase. Once the opening is over it reads as half-open.
     ///
     /// Changes nothing. Lock-free.
@@ -225,6 +302,38 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Returns the observer.
     pub const fn observer(&self) -> &O {
         &self.observer
+    }
+
+    /// Ends a call and tells the observer, unless the outcome is late.
+    #[inline]
+    fn end_call(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome) -> Ended {
+        let generation = token.generation().into();
+        let slow = self.is_slow(started, took);
+        let ended = match outcome {
+            Outcome::Success => self.finish(generation, Record { failed: false, slow, weight: 1 }),
+            // A demand for 0 ticks is an ordinary failure.
+            Outcome::Failure | Outcome::FailureOpenFor(0) => {
+                self.finish(generation, Record { failed: true, slow, weight: 1 })
+            }
+            Outcome::WeightedFailure(weight) => {
+                self.finish(generation, Record { failed: true, slow, weight })
+            }
+            Outcome::FailureOpenFor(ticks) => self.demand(generation, slow, ticks),
+            Outcome::Ignored => self.hand_back(generation),
+        };
+        self.told(token, outcome, ended)
+    }
+
+    /// Tells the observer what became of an outcome, unless that is still open.
+    #[inline]
+    fn told(&self, token: Token, outcome: Outcome, ended: Ended) -> Ended {
+        if !G::HANDS_OVER || !ended.is_late() {
+            self.observer.outcome(outcome, ended == Ended::Stale);
+            if token.is_probe() {
+                self.observer.probe_ended(outcome, ended == Ended::Stale);
+            }
+        }
+        ended
     }
 
     /// Whether a call that began at tick `started` was slow. `took` replaces the clock
@@ -280,21 +389,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Gate for Breaker<W, C, O
 
     #[inline]
     fn complete(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome) {
-        let generation = token.generation().into();
-        let slow = self.is_slow(started, took);
-        let recorded = match outcome {
-            Outcome::Success => self.finish(generation, Record { failed: false, slow, weight: 1 }),
-            // A demand for 0 ticks is an ordinary failure.
-            Outcome::Failure | Outcome::FailureOpenFor(0) => {
-                self.finish(generation, Record { failed: true, slow, weight: 1 })
-            }
-            Outcome::WeightedFailure(weight) => {
-                self.finish(generation, Record { failed: true, slow, weight })
-            }
-            Outcome::FailureOpenFor(ticks) => self.demand(generation, slow, ticks),
-            Outcome::Ignored => self.hand_back(generation),
-        };
-        self.observer.outcome(outcome, !recorded);
+        _ = self.end_call(token, started, took, outcome);
     }
 
     fn abandoned(&self, token: Token, started: u32, took: Option<u32>) -> Outcome {

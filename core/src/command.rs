@@ -1,4 +1,4 @@
-//! Manual control as a value.
+//! Manual control, and what a fleet decides, as values.
 
 use crate::phase::Phase;
 
@@ -30,6 +30,18 @@ pub enum Command {
     Disable,
     /// [`Breaker::metrics_only`](crate::Breaker::metrics_only)
     MetricsOnly,
+}
+
+/// What several breakers of the same callee have decided together:
+/// [`Breaker::follow`](crate::Breaker::follow) carries it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Decision {
+    /// Refuse calls for this many ticks, up to 2^31 - 1; 0 changes nothing. From half-open
+    /// it counts as a failed recovery.
+    OpenFor(u32),
+    /// Close, gradually if the breaker has a ramp.
+    Close,
 }
 
 impl Command {

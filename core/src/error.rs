@@ -65,6 +65,43 @@ impl<E, R> CallError<E, R> {
             Self::Failed(_) => None,
         }
     }
+
+    /// Whether the call was refused.
+    pub const fn is_rejected(&self) -> bool {
+        matches!(self, Self::Rejected(_))
+    }
+
+    /// Returns the call's own error, if the call was made.
+    ///
+    /// ```
+    /// # use microbreaker::{Breaker, Config};
+    /// # let breaker = Breaker::new(Config::new().consecutive_failures(1).open_for(500), (), || 0);
+    /// let failed = breaker.call(|| "x".parse::<u32>()).unwrap_err();
+    /// assert_eq!(failed.into_failed().unwrap().to_string(), "invalid digit found in string");
+    /// let refused = breaker.call(|| "x".parse::<u32>()).unwrap_err();
+    /// assert!(refused.is_rejected() && refused.into_failed().is_none());
+    /// ```
+    pub fn into_failed(self) -> Option<E> {
+        match self {
+            Self::Rejected(_) => None,
+            Self::Failed(error) => Some(error),
+        }
+    }
+
+    /// Turns the call's own error into another.
+    ///
+    /// ```
+    /// # use microbreaker::{Breaker, CallError, Config};
+    /// # let breaker = Breaker::new(Config::new().consecutive_failures(1).open_for(500), (), || 0);
+    /// let failed = breaker.call(|| "x".parse::<u32>()).unwrap_err();
+    /// assert_eq!(failed.map_failed(|error| error.to_string().len()), CallError::Failed(29));
+    /// ```
+    pub fn map_failed<F>(self, f: impl FnOnce(E) -> F) -> CallError<F, R> {
+        match self {
+            Self::Rejected(rejected) => CallError::Rejected(rejected),
+            Self::Failed(error) => CallError::Failed(f(error)),
+        }
+    }
 }
 
 impl<E, R> From<R> for CallError<E, R> {

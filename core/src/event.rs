@@ -86,6 +86,9 @@ pub enum Cause {
     ProbeTimeout,
     /// It was requested manually, for example with [`Breaker::trip`](crate::Breaker::trip).
     Manual,
+    /// Breakers of the same callee decided it together:
+    /// [`Breaker::follow`](crate::Breaker::follow).
+    Fleet,
 }
 
 impl Cause {
@@ -114,6 +117,7 @@ impl Cause {
             Self::ProbesFailed => "probes_failed",
             Self::ProbeTimeout => "probe_timeout",
             Self::Manual => "manual",
+            Self::Fleet => "fleet",
         }
     }
 }
@@ -208,6 +212,15 @@ pub trait Observer {
         let _ = transition;
     }
 
+    /// What the breaker admits has changed within a phase, by other means than time: a
+    /// probe was given out or has ended, an opening began afresh, a call was offered to a
+    /// ramp. Calls through a breaker that admits all of them report nothing here.
+    ///
+    /// For those who wait for a breaker, who look at its [`outlook`] again.
+    ///
+    /// [`outlook`]: crate::Breaker::outlook
+    fn admission_changed(&self) {}
+
     /// A call ended with `outcome`. It is `stale` if its permit's tenure was over, so
     /// that the outcome changed nothing. (A call that ends just as the breaker trips
     /// may be reported as either, and may or may not be in the window that is shown
@@ -225,6 +238,21 @@ pub trait Observer {
     /// Each policy is reported once, and again only after it was no longer met.
     fn would_trip(&self, cause: Cause) {
         let _ = cause;
+    }
+
+    /// Asked before each probe: whether it may go out. A breaker of a fleet needs the
+    /// fleet's leave. A call that gets none is refused.
+    ///
+    /// For each `true` there is exactly one [`probe_ended`](Self::probe_ended), unless the
+    /// probe never reports.
+    fn lend_probe(&self) -> bool {
+        true
+    }
+
+    /// A probe has ended with `outcome`: [`Outcome::Ignored`] if it gave no answer, or did
+    /// not go out after all. It is `stale` if its permit's tenure was over.
+    fn probe_ended(&self, outcome: Outcome, stale: bool) {
+        let _ = (outcome, stale);
     }
 
     /// Whether [`Transition::tick`] is used. If not, it is 0, and the breaker does not read
@@ -245,6 +273,10 @@ impl<O: Observer + ?Sized> Observer for &O {
         (**self).transition(transition);
     }
 
+    fn admission_changed(&self) {
+        (**self).admission_changed();
+    }
+
     fn outcome(&self, outcome: Outcome, stale: bool) {
         (**self).outcome(outcome, stale);
     }
@@ -257,6 +289,14 @@ impl<O: Observer + ?Sized> Observer for &O {
         (**self).would_trip(cause);
     }
 
+    fn lend_probe(&self) -> bool {
+        (**self).lend_probe()
+    }
+
+    fn probe_ended(&self, outcome: Outcome, stale: bool) {
+        (**self).probe_ended(outcome, stale);
+    }
+
     fn needs_ticks(&self) -> bool {
         (**self).needs_ticks()
     }
@@ -266,6 +306,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn transition(&self, transition: &Transition) {
         self.0.transition(transition);
         self.1.transition(transition);
+    }
+
+    fn admission_changed(&self) {
+        self.0.admission_changed();
+        self.1.admission_changed();
     }
 
     fn outcome(&self, outcome: Outcome, stale: bool) {
@@ -281,6 +326,22 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn would_trip(&self, cause: Cause) {
         self.0.would_trip(cause);
         self.1.would_trip(cause);
+    }
+
+    fn lend_probe(&self) -> bool {
+        if !self.0.lend_probe() {
+            return false;
+        }
+        let lent = self.1.lend_probe();
+        if !lent {
+            self.0.probe_ended(Outcome::Ignored, false);
+        }
+        lent
+    }
+
+    fn probe_ended(&self, outcome: Outcome, stale: bool) {
+        self.0.probe_ended(outcome, stale);
+        self.1.probe_ended(outcome, stale);
     }
 
     fn needs_ticks(&self) -> bool {

@@ -1,11 +1,15 @@
 //! Gates, which admit or refuse calls, and the permits they give.
 
+mod future;
+
 use core::fmt;
+use core::future::Future;
 use core::mem;
 
 use crate::error::{CallError, Rejected};
 use crate::event::Outcome;
 use crate::token::Token;
+use future::GuardedCall;
 
 /// Admits or refuses calls, and is told how they end.
 ///
@@ -73,10 +77,59 @@ pub trait Gate: Sized {
     /// The call's own error, or [`CallError::Rejected`] if it was refused and never made.
     #[inline]
     fn call<T, E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<T, CallError<E>> {
-        self.call_classified(f, |result| match result {
-            Ok(_) => Outcome::Success,
-            Err(_) => Outcome::Failure,
-        })
+        self.call_classified(f, errors_fail)
+    }
+
+    /// Makes a guarded call of a future and lets `classify` turn its result into an
+    /// outcome.
+    ///
+    /// The first poll asks the gate, and polls `call` only if it is admitted. Dropped
+    /// half-way, the call is [abandoned](Self::abandoned). Unwinding counts as a failure.
+    /// Needs no runtime and allocates nothing: the future is as large as `call`, a permit
+    /// and what `classify` captures.
+    ///
+    /// # Errors
+    ///
+    /// The call's own error, or [`CallError::Rejected`] if it was refused and never made.
+    ///
+    /// # Panics
+    ///
+    /// If it is polled again after it has ended.
+    #[inline]
+    fn call_async_classified<T, E>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+        classify: impl FnOnce(&Result<T, E>) -> Outcome,
+    ) -> impl Future<Output = Result<T, CallError<E>>> {
+        GuardedCall::new(self, call, classify)
+    }
+
+    /// Makes a guarded call of a future, as
+    /// [`call_async_classified`](Self::call_async_classified) does. An `Err` or unwinding
+    /// counts as a failure.
+    ///
+    /// # Errors
+    ///
+    /// The call's own error, or [`CallError::Rejected`] if it was refused and never made.
+    ///
+    /// # Panics
+    ///
+    /// If it is polled again after it has ended.
+    #[inline]
+    fn call_async<T, E>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> impl Future<Output = Result<T, CallError<E>>> {
+        self.call_async_classified(call, errors_fail)
+    }
+}
+
+/// The classifier of calls that have none.
+#[inline]
+const fn errors_fail<T, E>(result: &Result<T, E>) -> Outcome {
+    match result {
+        Ok(_) => Outcome::Success,
+        Err(_) => Outcome::Failure,
     }
 }
 
@@ -224,6 +277,7 @@ impl<'a, G: Gate> Permit<'a, G> {
 
     /// Turns the permit into a plain integer without handing it back.
     #[must_use = "a token that is lost is a call that never reports"]
+    #[inline]
     pub fn into_token(self) -> Token {
         let token = self.token;
         mem::forget(self);
@@ -267,6 +321,14 @@ impl<'a, G: Gate> InCall<'a, G> {
         let Self { gate, token, started, took } = self;
         mem::forget(self);
         gate.complete(token, started, took, outcome);
+    }
+
+    /// The permit, while the call waits.
+    #[inline]
+    fn pause(self) -> Permit<'a, G> {
+        let Self { gate, token, started, took } = self;
+        mem::forget(self);
+        Permit { gate, token, started, took }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Guarded buses for embedded-hal 1.0, which refuse transactions while their breaker is
-//! open.
+//! Guarded buses and streams for embedded-hal 1.0 and embedded-io 0.7, blocking and
+//! asynchronous, which refuse transactions while their breaker is open.
 //!
 //! Guard the driver's *operation* where you can: `SENSOR.call(|| driver.read())` is one
 //! call, however many transactions it takes. A guarded bus is for devices of which one
@@ -29,6 +29,18 @@
 //! let mut bus = GuardedI2c::new(Unplugged, &BREAKER);
 //! assert!(matches!(bus.write(0x48, &[0]), Err(CallError::Failed(_))));
 //! assert!(matches!(bus.write(0x48, &[0]), Err(CallError::Rejected(_))));
+//! ```
+//!
+//! # Asynchronous buses
+//!
+//! With the feature `embedded-hal-async`, the same guards implement the traits of
+//! embedded-hal-async if the bus does. A transaction that is dropped half-way is abandoned,
+//! so a time limit belongs below the guard: then running out of it is the bus's own error,
+//! and counts. If a mutex shares the bus, put the limit below that, too, or the wait for
+//! one device that hangs counts against every other:
+//!
+//! ```text
+//! driver -> GuardedI2c -> mutex (I2cDevice) -> time limit -> bus
 //! ```
 //!
 //! # A device that is dead and answers
@@ -96,17 +108,34 @@
 //! assert!(matches!(answer, Err(CallError::Rejected(_)))); // left alone
 //! ```
 
+#[cfg(feature = "embedded-hal")]
 mod i2c;
+#[cfg(feature = "embedded-hal-async")]
+mod i2c_async;
+#[cfg(feature = "embedded-hal")]
 mod spi;
+#[cfg(feature = "embedded-hal-async")]
+mod spi_async;
+#[cfg(feature = "embedded-io")]
+mod stream;
+#[cfg(feature = "embedded-io-async")]
+mod stream_async;
 
+#[cfg(feature = "embedded-hal")]
 pub use i2c::GuardedI2c;
+#[cfg(feature = "embedded-hal")]
 pub use spi::GuardedSpiDevice;
+#[cfg(feature = "embedded-io")]
+pub use stream::GuardedStream;
+
+#[cfg(any(feature = "embedded-hal-async", feature = "embedded-io-async"))]
+use core::future::Future;
 
 use crate::error::CallError;
 use crate::event::Outcome;
 use crate::gate::Gate;
 
-/// Decides what the bus's own error, `E`, counts as.
+/// Decides what the own error of a bus or a stream, `E`, counts as.
 ///
 /// Closures are classifiers, and may capture what they need: for example, whether a
 /// device is busy writing and therefore does not acknowledge.
@@ -121,7 +150,7 @@ impl<E, F: Fn(&E) -> Outcome> Classify<E> for F {
     }
 }
 
-/// The default classifier: every bus error is a failure of the device.
+/// The default classifier: every error is a failure of the device.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EveryErrorFails;
 
@@ -137,8 +166,22 @@ fn guarded<G: Gate, T, E>(
     call: impl FnOnce() -> Result<T, E>,
     classify: &impl Classify<E>,
 ) -> Result<T, CallError<E>> {
-    gate.call_classified(call, |result| match result {
+    gate.call_classified(call, |result| outcome(result, classify))
+}
+
+/// The same of a future.
+#[cfg(any(feature = "embedded-hal-async", feature = "embedded-io-async"))]
+fn guarded_async<G: Gate, T, E>(
+    gate: &G,
+    call: impl Future<Output = Result<T, E>>,
+    classify: &impl Classify<E>,
+) -> impl Future<Output = Result<T, CallError<E>>> {
+    gate.call_async_classified(call, |result| outcome(result, classify))
+}
+
+fn outcome<T, E>(result: &Result<T, E>, classify: &impl Classify<E>) -> Outcome {
+    match result {
         Ok(_) => Outcome::Success,
         Err(error) => classify.classify(error),
-    })
+    }
 }

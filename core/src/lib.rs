@@ -11,7 +11,7 @@ mod error;
 mod event;
 mod footprint;
 mod gate;
-#[cfg(feature = "embedded-hal")]
+#[cfg(any(feature = "embedded-hal", feature = "embedded-io"))]
 pub mod hal;
 mod in_flight;
 mod leak;
@@ -25,9 +25,14 @@ mod throttle;
 mod token;
 pub mod window;
 
-pub use breaker::Breaker;
+pub use breaker::{Breaker, Outlook};
+
+/// Handing a breaker over to a successor with another configuration.
+pub mod handover {
+    pub use crate::breaker::{Handover, Late};
+}
 pub use clock::Clock;
-pub use command::Command;
+pub use command::{Command, Decision};
 pub use config::{AfterProbeTimeout, Config, ConfigError};
 pub use error::{CallError, IllegalTransition, Rejected};
 #[cfg(feature = "history")]

@@ -190,6 +190,12 @@ pub trait Window {
     /// tenure, except when it opens: so at least every other tenure is started, and
     /// no window goes untouched for a whole period of generations.
     fn begin(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>);
+
+    /// The same in a breaker that [takes over](crate::Breaker::take_over) from another. A
+    /// window that is shared with that one leaves itself alone.
+    fn take_over(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) {
+        self.begin(tenure, reach);
+    }
 }
 
 /// No window: for breakers that only count consecutive failures. 0 bytes.

@@ -97,6 +97,7 @@ fn causes_have_names() {
         (Cause::ProbesFailed, "probes_failed"),
         (Cause::ProbeTimeout, "probe_timeout"),
         (Cause::Manual, "manual"),
+        (Cause::Fleet, "fleet"),
     ];
     for (cause, name) in expected {
         assert_eq!(cause.name(), name);

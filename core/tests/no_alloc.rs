@@ -1,6 +1,10 @@
 //! Breakers and throttles never allocate, in any phase.
 #![cfg(feature = "history")]
 
+use std::future::{Future, ready};
+use std::pin::pin;
+use std::task::{Context, Waker};
+
 use microbreaker::{
     Breaker, Config, CountWindow, Counters, FailureWindow, Gate, History, Outcome, ShortWindow,
     Throttle, ThrottleConfig, TimeWindow, WithSlow, clock::ManualClock, window::Window,
@@ -19,6 +23,8 @@ fn exercise<W: Window>(config: Config, window: W) {
     let calls = || {
         for outcome in [Outcome::Success, Outcome::Failure, Outcome::Ignored, Outcome::Failure] {
             let _ = breaker.call_classified(|| Ok::<_, ()>(()), |_| outcome);
+            let call = breaker.call_async_classified(ready(Ok::<_, ()>(())), |_| outcome);
+            let _ = pin!(call).poll(&mut Context::from_waker(Waker::noop()));
             let held = breaker.try_acquire().map(|permit| permit.into_token());
             if let (Ok(token), Ok(dropped)) = (held, breaker.try_acquire()) {
                 breaker.resume(token).took(3).finish(outcome);

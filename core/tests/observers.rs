@@ -1,11 +1,12 @@
 //! With several observers, each hears everything that a single one would.
-#![cfg(feature = "history")]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
+#[cfg(feature = "history")]
+use microbreaker::History;
 use microbreaker::{
-    Breaker, Cause, Config, Counters, Counts, History, Observer, Outcome, Phase, Rejected,
-    Transition, clock::ManualClock,
+    Breaker, Cause, Config, Counters, Counts, Observer, Outcome, Phase, Rejected, Transition,
+    clock::ManualClock,
 };
 
 /// Notes everything it hears.
@@ -75,6 +76,37 @@ fn several_observers_hear_everything() {
     }
 }
 
+/// Notes when transitions are made, if anybody asks for that.
+#[derive(Default)]
+struct Ticks {
+    needed: bool,
+    last: Cell<u32>,
+}
+
+impl Observer for Ticks {
+    fn transition(&self, transition: &Transition) {
+        self.last.set(transition.tick);
+    }
+
+    fn needs_ticks(&self) -> bool {
+        self.needed
+    }
+}
+
+#[test]
+fn ticks_are_told_if_any_observer_needs_them() {
+    for (first, second) in [(false, false), (false, true), (true, false), (true, true)] {
+        let ticks = [first, second].map(|needed| Ticks { needed, last: Cell::new(u32::MAX) });
+        let clock = ManualClock::new(7);
+        let config = Config::new().consecutive_failures(1).open_for(10);
+        let breaker = Breaker::observed(config, (), &clock, (&ticks[0], &ticks[1]));
+        breaker.trip();
+        let tick = if first || second { 7 } else { 0 };
+        assert_eq!(ticks.each_ref().map(|ticks| ticks.last.get()), [tick; 2]);
+    }
+}
+
+#[cfg(feature = "history")]
 #[test]
 fn a_history_keeps_the_last_transitions() {
     fn path<const N: usize>() -> Vec<(Phase, Phase, Cause)> {

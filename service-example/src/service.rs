@@ -9,9 +9,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::header::RETRY_AFTER;
+use microbreaker_std::clock::MonotonicClock;
 use microbreaker_std::{
-    Breaker, BreakerLayer, Classify, HttpResponses, LastGood, Outcome, Rejected,
+    Breaker, BreakerLayer, Classify, ErrorsFail, Failover, HttpResponses, LastGood, Outcome,
+    Rejected,
 };
 use reqwest::Client;
 use tower::retry::Policy;
@@ -40,14 +41,54 @@ pub fn app(
     breaker: Option<Breaker>,
     on_attempt: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Router {
-    let service =
-        Service { upstream: guarded(upstream, breaker, on_attempt), last: LastGood::new() };
-    Router::new().route("/rate", get(rate)).with_state(Arc::new(service))
+    router(guarded(upstream, breaker, on_attempt))
+}
+
+/// The same with an upstream of several instances. A request that fails goes on to another
+/// one; there may be as many attempts as `instances` says.
+///
+/// A failed attempt is repeated elsewhere, so there are no other retries. The limit is that of
+/// all instances together.
+pub fn app_of(instances: &Failover<Upstream>) -> Router {
+    let at_first = instances.instances().len();
+    let instances = instances.service().repeating(|()| Some(()));
+    let service = ServiceBuilder::new()
+        .load_shed()
+        .concurrency_limit(AT_ONCE * at_first)
+        .service(instances.classified(HttpResponses::new()));
+    router(BoxCloneSyncService::new(service))
+}
+
+/// Sends a request to the upstream, or to an instance of it.
+pub type Upstream = BoxCloneSyncService<(), http::Response<String>, BoxError>;
+
+/// The upstream at this address. Its requests time out.
+///
+/// # Panics
+///
+/// If the HTTP client cannot be built.
+pub fn upstream(
+    address: SocketAddr,
+    on_attempt: impl Fn() + Clone + Send + Sync + 'static,
+) -> Upstream {
+    // No proxy from the environment: the upstream is on this host.
+    let client = Client::builder().no_proxy().build().expect("the default client can be built");
+    let url = format!("http://{address}/rate");
+    let service = ServiceBuilder::new().timeout(TIMEOUT).service_fn(move |()| {
+        on_attempt();
+        ask(client.get(&url))
+    });
+    BoxCloneSyncService::new(service)
+}
+
+fn router(upstream: Upstream) -> Router {
+    let last = LastGood::by(MonotonicClock::new(), 1);
+    Router::new().route("/rate", get(rate)).with_state(Arc::new(Service { upstream, last }))
 }
 
 struct Service {
-    upstream: BoxCloneSyncService<(), http::Response<String>, BoxError>,
-    last: LastGood<String>,
+    upstream: Upstream,
+    last: LastGood<(), String>,
 }
 
 /// The layers round the upstream. Their order matters; from the outermost in:
@@ -60,23 +101,16 @@ struct Service {
 ///   failure. Outside, it would only abandon the call, which counts as nothing. It covers
 ///   the whole answer, not only its head.
 fn guarded(
-    upstream: SocketAddr,
+    address: SocketAddr,
     breaker: Option<Breaker>,
     on_attempt: impl Fn() + Clone + Send + Sync + 'static,
-) -> BoxCloneSyncService<(), http::Response<String>, BoxError> {
-    // No proxy from the environment: the upstream is on this host.
-    let client = Client::builder().no_proxy().build().expect("the default client can be built");
-    let url = format!("http://{upstream}/rate");
+) -> Upstream {
     let service = ServiceBuilder::new()
         .load_shed()
         .concurrency_limit(AT_ONCE)
         .retry(OneMore::default())
         .option_layer(breaker.map(|b| BreakerLayer::new(b).classified(HttpResponses::new())))
-        .timeout(TIMEOUT)
-        .service_fn(move |()| {
-            on_attempt();
-            ask(client.get(&url))
-        });
+        .service(upstream(address, on_attempt));
     BoxCloneSyncService::new(service)
 }
 
@@ -114,7 +148,8 @@ impl Policy<(), http::Response<String>, BoxError> for OneMore {
     ) -> Option<Self::Future> {
         let refused = result.as_ref().is_err_and(|error| error.is::<Rejected>());
         // `FailureOpenFor` means that the upstream asked for a pause.
-        if HttpResponses::new().classify(result) != Outcome::Failure {
+        if !matches!(HttpResponses::new().classify(result), Outcome::Failure | Outcome::Unanswered)
+        {
             self.budget.deposit();
             return None;
         }
@@ -138,15 +173,15 @@ async fn rate(State(service): State<Arc<Service>>) -> Response {
         status => Err(format!("the upstream answered {status}").into()),
     });
     let freshness = if answer.is_ok() { "fresh" } else { "cached" };
-    match service.last.or_last(answer) {
+    match service.last.or_last((), answer, ErrorsFail) {
         Ok(rate) => ([(ANSWER, freshness)], rate).into_response(),
-        Err(error) => unavailable(&error),
+        Err(error) => unavailable(error),
     }
 }
 
-fn unavailable(error: &BoxError) -> Response {
-    let wait = error.downcast_ref::<Rejected>().and_then(|rejected| rejected.retry_after);
-    let seconds = wait.unwrap_or_default().as_millis().div_ceil(1_000).max(1);
-    let headers = [(RETRY_AFTER, seconds.to_string())];
-    (StatusCode::SERVICE_UNAVAILABLE, headers, error.to_string()).into_response()
+fn unavailable(error: BoxError) -> Response {
+    match error.downcast::<Rejected>() {
+        Ok(rejected) => rejected.into_response(),
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
 }

@@ -63,6 +63,12 @@ impl Upstream {
         self.asked.load(Ordering::Relaxed)
     }
 
+    /// Says how many requests it has received by then.
+    pub fn asks(&self) -> impl Fn() -> u64 + use<> {
+        let asked = self.asked.clone();
+        move || asked.load(Ordering::Relaxed)
+    }
+
     /// Fails like this from now on. Pending requests fail at once, so that no earlier
     /// connection stays open.
     ///

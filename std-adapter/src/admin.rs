@@ -60,11 +60,11 @@ use crate::settings::Mode;
 use crate::settings::pattern::Pattern;
 
 pub use denied::Denied;
-use history::History;
+use history::{History, WallClock};
 use host::Hosts;
 pub use phase_header::phase_header;
 use refusal::Refusal;
-use view::{Answer, Controlled, Listed, One, Remembered, Summary, messages, unix_ms};
+use view::{Answer, Controlled, Listed, One, Ready, Remembered, Summary, messages, unix_ms};
 
 /// Says whether a request may give this command to the breaker.
 type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Result<(), Denied> + Send + Sync;
@@ -97,6 +97,7 @@ const MOST_LISTED: usize = 1_000;
 /// | route | |
 /// |---|---|
 /// | `GET /dashboard` | a page that shows all breakers live |
+/// | `GET /ready` | whether the service can do its work: 200, or 503 and the breakers because of which it cannot ([`Registry::health`]) |
 /// | `GET /breakers` | breakers at a glance, by name: see below |
 /// | `GET /breakers/{name}` | one breaker, and its settings |
 /// | `GET /history` | the last 1,000 events of all breakers, or those of the breakers that match |
@@ -109,7 +110,9 @@ const MOST_LISTED: usize = 1_000;
 ///
 /// The events are `transition` and `would_trip`, and they are numbered. A reader that was
 /// cut off continues from its last number, which browsers do by themselves. `?after=0`
-/// starts with all remembered events. The event `missed` tells how many are gone.
+/// starts with all remembered events. The event `missed` tells how many are gone. The numbers
+/// are in the order in which events were told; `sequence` is the [`Event::sequence`](crate::Event::sequence) of the
+/// breaker, in the order in which they happened.
 ///
 /// The last 1,000 events since this was made are remembered, however many breakers there
 /// are. That takes at most 256 KiB and their names. `forgotten` counts the earlier ones.
@@ -149,6 +152,7 @@ const MOST_LISTED: usize = 1_000;
 pub struct Admin {
     registry: Registry,
     history: History,
+    now: WallClock,
     authorise: Option<Arc<Authorise>>,
     hosts: Hosts,
 }
@@ -158,8 +162,19 @@ impl Admin {
     /// one for each registry, and clone it.
     #[must_use]
     pub fn new(registry: Registry) -> Self {
-        let hosts = Hosts::default();
-        Self { history: History::of(&registry), registry, authorise: None, hosts }
+        Self::with_wall_clock(registry, SystemTime::now)
+    }
+
+    /// [`new`](Self::new) with another clock for the time of day than the system's. It
+    /// stamps the answers and the events as it is told of them, and decides nothing.
+    #[must_use]
+    pub fn with_wall_clock(
+        registry: Registry,
+        now: impl Fn() -> SystemTime + Send + Sync + 'static,
+    ) -> Self {
+        let now: WallClock = Arc::new(now);
+        let history = History::of(&registry, now.clone());
+        Self { registry, history, now, authorise: None, hosts: Hosts::default() }
     }
 
     /// Lets requests control breakers if `authorise` allows them.
@@ -189,6 +204,7 @@ impl Admin {
         let hosts = self.hosts.clone();
         Router::new()
             .route("/dashboard", get(dashboard))
+            .route("/ready", get(ready))
             .route("/breakers", get(list))
             .route("/breakers/{name}", get(one))
             .route("/breakers/{name}/{command}", post(control))
@@ -225,6 +241,13 @@ async fn dashboard() -> impl IntoResponse {
     const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; \
                           script-src 'unsafe-inline'; frame-ancestors 'none'";
     ([(CONTENT_SECURITY_POLICY, POLICY)], Html(include_str!("admin/dashboard.html")))
+}
+
+async fn ready(State(admin): State<Admin>) -> (StatusCode, Json<Ready>) {
+    let health = admin.registry.health();
+    let ready = health.is_ready();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Ready { ready, unready: health.unready().iter().map(Summary::of).collect() }))
 }
 
 /// The query of an address.
@@ -266,7 +289,7 @@ async fn list(State(admin): State<Admin>, asked: Asked<Listing>) -> Result<Json<
     let has_more = breakers.len() > limit;
     breakers.truncate(limit);
     Ok(Json(Listed {
-        at_unix_ms: unix_ms(SystemTime::now()),
+        at_unix_ms: unix_ms((admin.now)()),
         remembered_since_unix_ms: unix_ms(admin.history.since()),
         commands: if admin.authorise.is_some() { Command::WITHOUT_ARGUMENT } else { &[] },
         in_all,

@@ -18,12 +18,9 @@ use std::time::Duration;
 use microbreaker::{Command, IllegalTransition, Phase};
 
 use crate::clock::{SharedClock, duration, millis};
-use crate::engine::Engine;
-use crate::engine::versions::Engines;
+use crate::engine::versions::{Engines, Version};
 use crate::engine::watch::Watch;
 use crate::error::Rejected;
-#[cfg(feature = "registry")]
-use crate::settings;
 use crate::settings::{Mode, SettingError, Settings};
 use crate::snapshot::Snapshot;
 use crate::telemetry::event::Event;
@@ -55,9 +52,16 @@ pub(crate) struct Inner {
     seed: u32,
 }
 
+#[cfg(feature = "last-good")]
+impl Inner {
+    pub(crate) fn clock(&self) -> &SharedClock {
+        &self.clock
+    }
+}
+
 impl Reporter for Inner {
     fn snapshot(&self) -> Snapshot {
-        self.engines.in_use().status().snapshot().into()
+        self.engines.read(|engine| engine.status().snapshot()).into()
     }
 
     fn telemetry(&self) -> &Telemetry {
@@ -81,8 +85,7 @@ impl Breaker {
         let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(&telemetry.name) as u32);
         let telemetry = Arc::new(telemetry);
         let watch = Watch::new(telemetry.clone());
-        let engine = Engine::new(&settings, seed, clock.clone(), watch)?;
-        let engines = Engines::new(settings, engine, telemetry.series.measures_durations());
+        let engines = Engines::new(Version::new(&settings, seed, clock.clone(), watch, None)?);
         if mode != Mode::Closed {
             // It begins in this mode, so there is nobody to tell yet.
             _ = engines.command(mode.command());
@@ -110,7 +113,7 @@ impl Breaker {
     /// Changes nothing.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.0.engines.in_use().status().phase()
+        self.0.engines.read(|engine| engine.status().phase())
     }
 
     /// The breaker at a glance. Changes nothing.
@@ -172,14 +175,6 @@ impl Breaker {
         &self.0
     }
 
-    /// Enters `mode`. A breaker that works for real already is left as it is.
-    #[cfg(feature = "registry")]
-    pub(crate) fn enter(&self, mode: Mode) {
-        if mode != Mode::Closed || !settings::mode::works(self.phase()) {
-            _ = self.command(mode.command());
-        }
-    }
-
     /// Whether there is a handle beside this one. If not, what was done by way of others
     /// can be seen.
     #[cfg(feature = "registry")]
@@ -197,8 +192,12 @@ impl Breaker {
         telemetry.series.withdraw(&telemetry.name, &telemetry.counters);
     }
 
+    /// Reports that a call was refused.
     #[cold]
     pub(crate) fn rejected(&self, core: microbreaker::Rejected) -> Rejected {
+        let Telemetry { name, counters, log, .. } = &*self.0.telemetry;
+        counters.rejection();
+        log.rejection(name, &core);
         let retry_after = core.retry_after.map(duration);
         Rejected { name: self.name().clone(), phase: core.phase, retry_after }
     }

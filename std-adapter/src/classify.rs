@@ -1,12 +1,14 @@
 //! How calls end, and classifiers that tell it by their results.
 
 #[cfg(feature = "http")]
-mod http;
-
-use std::time::Duration;
-
+pub(crate) mod grpc;
 #[cfg(feature = "http")]
-pub use http::HttpResponses;
+pub(crate) mod http;
+#[cfg(feature = "http")]
+pub(crate) mod response;
+
+use std::fmt;
+use std::time::Duration;
 
 use crate::clock::millis;
 
@@ -31,6 +33,10 @@ pub enum Outcome {
     Success,
     /// The call failed.
     Failure,
+    /// The call failed before the service answered: a refused connection, a name that was
+    /// not resolved, a time limit of the caller's own. Here that is a failure like any
+    /// other. In a fleet it speaks for this instance alone, whose own path may be broken.
+    Unanswered,
     /// The call failed, and its answer said when to try again, as `Retry-After` does.
     /// Opens the breaker for exactly that long, rounded up to a millisecond and at
     /// most 24.8 days, whatever the policies say.
@@ -43,13 +49,26 @@ pub enum Outcome {
     Ignored,
 }
 
+/// How [`Outcome::Unanswered`] reaches the core, which has no use for it: as a failure of
+/// weight 1. Nothing else is told to the core in this way.
+pub(crate) const UNANSWERED: microbreaker::Outcome = microbreaker::Outcome::WeightedFailure(1);
+
 impl Outcome {
+    /// Whether the call failed, in whichever way.
+    #[cfg(any(feature = "failover", feature = "last-good"))]
+    pub(crate) const fn is_failure(self) -> bool {
+        !matches!(self, Self::Success | Self::Ignored)
+    }
+
     #[inline]
     pub(crate) fn in_ticks(self) -> microbreaker::Outcome {
         match self {
             Self::Success => microbreaker::Outcome::Success,
             Self::Failure => microbreaker::Outcome::Failure,
             Self::FailureOpenFor(time) => microbreaker::Outcome::FailureOpenFor(millis(time)),
+            Self::Unanswered => UNANSWERED,
+            // The same, by another name.
+            Self::WeightedFailure(1) => microbreaker::Outcome::Failure,
             Self::WeightedFailure(weight) => microbreaker::Outcome::WeightedFailure(weight),
             Self::Ignored => microbreaker::Outcome::Ignored,
         }
@@ -125,9 +144,34 @@ impl<T, E> Classify<T, E> for ErrorsFail {
 /// assert_eq!(files.phase(), Phase::Closed);
 /// # Ok::<(), microbreaker_std::BuildError>(())
 /// ```
-pub fn failing_if<T, E>(is_failure: impl Fn(&E) -> bool) -> impl Fn(&Result<T, E>) -> Outcome {
-    move |result| match result {
-        Err(error) if is_failure(error) => Outcome::Failure,
-        _ => Outcome::Success,
+pub const fn failing_if<E, F: Fn(&E) -> bool>(is_failure: F) -> FailingIf<F> {
+    FailingIf(is_failure)
+}
+
+/// The classifier that [`failing_if`] returns. `Clone` if its function is.
+#[derive(Clone, Copy)]
+pub struct FailingIf<F>(F);
+
+impl<F> fmt::Debug for FailingIf<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FailingIf").finish_non_exhaustive()
+    }
+}
+
+impl<T, E, F: Fn(&E) -> bool> Classify<T, E> for FailingIf<F> {
+    #[inline]
+    fn classify(&self, result: &Result<T, E>) -> Outcome {
+        match result {
+            Err(error) if (self.0)(error) => Outcome::Failure,
+            _ => Outcome::Success,
+        }
+    }
+}
+
+/// For functions that are not `Clone`.
+impl<T, E, F: Fn(&E) -> bool> Classify<T, E> for &FailingIf<F> {
+    #[inline]
+    fn classify(&self, result: &Result<T, E>) -> Outcome {
+        (**self).classify(result)
     }
 }

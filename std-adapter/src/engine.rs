@@ -1,45 +1,65 @@
 //! A core breaker with a window that is chosen at run time.
 
 pub(crate) mod reload;
+mod shared;
 pub(crate) mod striped;
 pub(crate) mod versions;
 pub(crate) mod watch;
 
+use std::any::Any;
+use std::sync::Arc;
+
+use microbreaker::config::ConfigSource;
+use microbreaker::handover::{Handover, Late};
 use microbreaker::{
-    Breaker, Config, ConfigError, CountWindow, FailureWindow, Gate, LeakyBucket, Outcome, Rejected,
-    Status, TimeWindow, Token, WithSlow, window::Window,
+    Breaker, Config, ConfigError, CountWindow, FailureWindow, Gate, LeakyBucket, Outcome, Outlook,
+    Permit, Rejected, Status, TimeWindow, Token, WithSlow, window::Window,
 };
 
+use self::shared::{InBucket, Shared};
 use self::striped::Striped;
+use self::versions::{Grant, Version};
 use self::watch::Watch;
 use crate::clock::SharedClock;
 use crate::settings::window::WindowKind;
 use crate::settings::{BUCKETS, SettingError, Settings};
 
-pub(crate) type Core<W> = Breaker<W, SharedClock, Watch>;
+pub(crate) type Core<W> = Breaker<W, SharedClock, Watch, Replaceable>;
 type Count = CountWindow<64>;
 type Time = TimeWindow<{ BUCKETS as usize }>;
 type Failures = FailureWindow<{ BUCKETS as usize }>;
 
+/// The configuration of an engine that may be replaced by another.
+pub(crate) struct Replaceable(Config);
+
+impl ConfigSource for Replaceable {
+    const HANDS_OVER: bool = true;
+
+    #[inline]
+    fn config(&self) -> &Config {
+        &self.0
+    }
+}
+
 /// A core breaker. It makes every decision.
 #[repr(u8)]
 pub(crate) enum Engine {
-    Plain(Core<()>),
-    Count(Core<Count>),
-    Time(Core<Time>),
-    Failures(Core<Failures>),
-    SlowCount(Core<WithSlow<Count>>),
-    SlowTime(Core<WithSlow<Time>>),
-    Striped(Core<Striped<Time>>),
-    SlowStriped(Core<Striped<WithSlow<Time>>>),
-    LeakyPlain(Core<LeakyBucket<()>>),
-    LeakyCount(Core<LeakyBucket<Count>>),
-    LeakyTime(Core<LeakyBucket<Time>>),
-    LeakyFailures(Core<LeakyBucket<Failures>>),
-    LeakySlowCount(Core<LeakyBucket<WithSlow<Count>>>),
-    LeakySlowTime(Core<LeakyBucket<WithSlow<Time>>>),
-    LeakyStriped(Core<LeakyBucket<Striped<Time>>>),
-    LeakySlowStriped(Core<LeakyBucket<Striped<WithSlow<Time>>>>),
+    Plain(Core<Shared<()>>),
+    Count(Core<Shared<Count>>),
+    Time(Core<Shared<Time>>),
+    Failures(Core<Shared<Failures>>),
+    SlowCount(Core<Shared<WithSlow<Count>>>),
+    SlowTime(Core<Shared<WithSlow<Time>>>),
+    Striped(Core<Shared<Striped<Time>>>),
+    SlowStriped(Core<Shared<Striped<WithSlow<Time>>>>),
+    LeakyPlain(Core<InBucket<()>>),
+    LeakyCount(Core<InBucket<Count>>),
+    LeakyTime(Core<InBucket<Time>>),
+    LeakyFailures(Core<InBucket<Failures>>),
+    LeakySlowCount(Core<InBucket<WithSlow<Count>>>),
+    LeakySlowTime(Core<InBucket<WithSlow<Time>>>),
+    LeakyStriped(Core<InBucket<Striped<Time>>>),
+    LeakySlowStriped(Core<InBucket<Striped<WithSlow<Time>>>>),
 }
 
 /// Evaluates an expression on the core breaker, whichever window it has.
@@ -70,137 +90,240 @@ macro_rules! each {
 trait ForWindow {
     type Done;
 
-    /// `window` makes the window, and `engine` the engine with that window.
-    fn with<W: Window>(
+    /// `window` makes the window, and `plain` or `leaky` the engine with that window, alone
+    /// or beside a bucket.
+    fn with<W: Window + Send + Sync + 'static>(
         self,
         window: impl FnOnce() -> W,
-        engine: impl FnOnce(Core<W>) -> Engine,
+        plain: impl FnOnce(Core<Shared<W>>) -> Engine,
+        leaky: impl FnOnce(Core<InBucket<W>>) -> Engine,
     ) -> Self::Done;
 }
 
 /// The one place where the window that settings ask for becomes a type.
 fn for_window<T: ForWindow>(settings: &Settings, task: T) -> T::Done {
-    let leaky = settings.leaky_bucket.is_some();
-    /// The window itself, or in a bucket.
-    macro_rules! with {
-        ($window:expr, $plain:ident, $leaky:ident) => {
-            if leaky {
-                task.with(|| LeakyBucket::new($window()), Engine::$leaky)
-            } else {
-                task.with($window, Engine::$plain)
-            }
-        };
-    }
-    let slow_count = || WithSlow::new(Count::new(), Count::new());
-    let slow_time = || WithSlow::new(Time::new(), Time::new());
+    use Engine::*;
+    let slow_count = || WithSlow::new(CountWindow::new(), CountWindow::new());
+    let slow_time = || WithSlow::new(TimeWindow::new(), TimeWindow::new());
     match settings.window() {
-        WindowKind::None => with!(|| (), Plain, LeakyPlain),
-        WindowKind::Count { slow: false } => with!(Count::new, Count, LeakyCount),
-        WindowKind::Count { slow: true } => with!(slow_count, SlowCount, LeakySlowCount),
-        WindowKind::Time { slow: false } => with!(Time::new, Time, LeakyTime),
-        WindowKind::Time { slow: true } => with!(slow_time, SlowTime, LeakySlowTime),
+        WindowKind::None => task.with(|| (), Plain, LeakyPlain),
+        WindowKind::Count { slow: false } => task.with(CountWindow::new, Count, LeakyCount),
+        WindowKind::Count { slow: true } => task.with(slow_count, SlowCount, LeakySlowCount),
+        WindowKind::Time { slow: false } => task.with(TimeWindow::new, Time, LeakyTime),
+        WindowKind::Time { slow: true } => task.with(slow_time, SlowTime, LeakySlowTime),
         WindowKind::Striped { slow: false } => {
-            with!(|| Striped::new(Time::new), Striped, LeakyStriped)
+            task.with(|| striped::Striped::new(TimeWindow::new), Striped, LeakyStriped)
         }
         WindowKind::Striped { slow: true } => {
-            with!(|| Striped::new(slow_time), SlowStriped, LeakySlowStriped)
+            task.with(|| striped::Striped::new(slow_time), SlowStriped, LeakySlowStriped)
         }
-        WindowKind::Failures => with!(Failures::new, Failures, LeakyFailures),
+        WindowKind::Failures => task.with(FailureWindow::new, Failures, LeakyFailures),
     }
 }
 
-struct Build {
+/// The windows of an engine, which its successor may share.
+#[derive(Clone)]
+struct Windows {
+    window: Arc<dyn Any + Send + Sync>,
+    bucket: Option<Arc<LeakyBucket>>,
+}
+
+struct Build<'a> {
     config: Config,
+    leaky: bool,
     clock: SharedClock,
     watch: Watch,
+    /// What a predecessor hands over.
+    handover: Option<&'a Handover>,
+    /// Its window, if that can be shared.
+    window: Option<Arc<dyn Any + Send + Sync>>,
+    bucket: Option<Arc<LeakyBucket>>,
 }
 
-impl ForWindow for Build {
-    type Done = Result<Engine, ConfigError>;
+impl ForWindow for Build<'_> {
+    type Done = Result<(Engine, Windows), ConfigError>;
 
-    fn with<W: Window>(
+    fn with<W: Window + Send + Sync + 'static>(
         self,
         window: impl FnOnce() -> W,
-        engine: impl FnOnce(Core<W>) -> Engine,
+        plain: impl FnOnce(Core<Shared<W>>) -> Engine,
+        leaky: impl FnOnce(Core<InBucket<W>>) -> Engine,
     ) -> Self::Done {
-        Core::try_new(self.config, window(), self.clock, self.watch).map(engine)
+        let Self { config, clock, watch, handover, .. } = self;
+        let beside = Shared::of(self.window.and_then(|old| old.downcast().ok()), window);
+        let window = beside.window();
+        if self.leaky {
+            let bucket = Shared::of(self.bucket, || LeakyBucket::new(()));
+            let windows = Windows { window, bucket: Some(bucket.window()) };
+            let core = build(config, InBucket { bucket, beside }, clock, watch, handover)?;
+            Ok((leaky(core), windows))
+        } else {
+            let core = build(config, beside, clock, watch, handover)?;
+            Ok((plain(core), Windows { window, bucket: None }))
+        }
     }
+}
+
+fn build<W: Window>(
+    config: Config,
+    window: W,
+    clock: SharedClock,
+    watch: Watch,
+    handover: Option<&Handover>,
+) -> Result<Core<W>, ConfigError> {
+    let mut core = Core::try_new(Replaceable(config), window, clock, watch)?;
+    if let Some(handover) = handover {
+        core.take_over(handover);
+    }
+    Ok(core)
 }
 
 struct Check {
     config: Config,
+    leaky: bool,
 }
 
 impl ForWindow for Check {
     type Done = Result<(), ConfigError>;
 
-    fn with<W: Window>(
+    fn with<W: Window + Send + Sync + 'static>(
         self,
         _: impl FnOnce() -> W,
-        _: impl FnOnce(Core<W>) -> Engine,
+        _: impl FnOnce(Core<Shared<W>>) -> Engine,
+        _: impl FnOnce(Core<InBucket<W>>) -> Engine,
     ) -> Self::Done {
-        self.config.check::<W>()
+        if self.leaky { self.config.check::<InBucket<W>>() } else { self.config.check::<W>() }
     }
 }
 
 /// Checks that an engine can be built from `settings`, without building one.
 pub(crate) fn check(settings: &Settings) -> Result<(), SettingError> {
+    let settings = &settings.filled_in();
     // The seed draws the jitter, and any is allowed.
-    let check = Check { config: settings.config(0)? };
+    let check = Check { config: settings.config(0)?, leaky: settings.leaky_bucket.is_some() };
     for_window(settings, check).map_err(|error| settings.explain(error))
 }
 
-impl Engine {
+impl Version {
+    /// A closed engine with these settings; or one that takes over what `from` hands over.
     pub(crate) fn new(
         settings: &Settings,
         seed: u32,
         clock: SharedClock,
         watch: Watch,
+        from: Option<(&Self, &Handover)>,
     ) -> Result<Self, SettingError> {
-        let build = Build { config: settings.config(seed)?, clock, watch };
-        for_window(settings, build).map_err(|error| settings.explain(error))
+        let (old, handover) = from.unzip();
+        let holds = old.filter(|old| settings.can_hold_window_of(&old.settings));
+        let build = Build {
+            config: settings.config(seed)?,
+            leaky: settings.leaky_bucket.is_some(),
+            clock,
+            handover,
+            window: holds.map(|old| old.windows.window.clone()),
+            bucket: old.and_then(|old| old.windows.bucket.clone()),
+            watch,
+        };
+        let timed = build.watch.measures_durations();
+        let built = for_window(settings, build);
+        let (engine, windows) = built.map_err(|error| settings.explain(error))?;
+        Ok(Self { settings: settings.clone(), engine, timed, windows })
     }
+}
 
-    /// Asks for a token to make one call. With it comes the tick of its issue, if the
-    /// core times calls.
+impl Engine {
+    /// Asks for permission to make one call, if the window is one that most breakers have.
     ///
-    /// For the windows that most breakers have, this is inlined, and so is completing a
-    /// success: otherwise the `Result` goes through memory in pieces, which takes longer
-    /// than all the rest.
+    /// It is inlined, and so is completing a success: otherwise the `Result` goes through
+    /// memory in pieces, which takes longer than all the rest.
     #[inline(always)]
-    pub(crate) fn try_acquire(&self) -> Result<(Token, u32), Rejected> {
+    pub(crate) fn acquire_at_once(&self) -> Result<Grant, Option<Rejected>> {
         match self {
-            Self::Plain(core) => acquire(core),
-            Self::Count(core) => acquire(core),
-            _ => self.acquire_of_any(),
+            Self::Plain(core) => acquire(core).map_err(Some),
+            Self::Count(core) => acquire(core).map_err(Some),
+            _ => Err(None),
         }
     }
 
-    #[inline(never)]
-    fn acquire_of_any(&self) -> Result<(Token, u32), Rejected> {
+    /// Asks for permission to make one call.
+    pub(crate) fn try_acquire(&self) -> Result<Grant, Rejected> {
         each!(self, core => acquire(core))
     }
 
+    /// The same for a caller that waits: a rejection is not reported.
+    pub(crate) fn try_acquire_quietly(&self) -> Result<Grant, Rejected> {
+        each!(self, core => core.try_acquire_quietly().map(grant))
+    }
+
+    /// What it admits now.
+    pub(crate) fn outlook(&self) -> Outlook {
+        each!(self, core => core.outlook())
+    }
+
+    /// Counts a call that waits among those that are offered to a ramp.
+    pub(crate) fn offer(&self) {
+        each!(self, core => core.offer());
+    }
+
+    /// Ends a call, unless this engine was retired.
     #[inline(always)]
-    pub(crate) fn complete(&self, token: Token, started: u32, took: Option<u32>, end: Outcome) {
+    pub(crate) fn end(
+        &self,
+        token: Token,
+        started: u32,
+        took: Option<u32>,
+        end: Outcome,
+    ) -> Result<(), Late> {
         match (self, end) {
-            (Self::Plain(core), Outcome::Success) => core.complete(token, started, took, end),
-            (Self::Count(core), Outcome::Success) => core.complete(token, started, took, end),
-            _ => self.complete_any(token, started, took, end),
+            (Self::Plain(core), Outcome::Success) => core.end(token, started, took, end),
+            (Self::Count(core), Outcome::Success) => core.end(token, started, took, end),
+            _ => self.end_any(token, started, took, end),
         }
     }
 
     #[inline(never)]
-    fn complete_any(&self, token: Token, started: u32, took: Option<u32>, end: Outcome) {
-        each!(self, core => core.complete(token, started, took, end));
+    fn end_any(
+        &self,
+        token: Token,
+        started: u32,
+        took: Option<u32>,
+        end: Outcome,
+    ) -> Result<(), Late> {
+        each!(self, core => core.end(token, started, took, end))
+    }
+
+    /// Ends a call that was `late` for an engine with the same window.
+    pub(crate) fn end_late(
+        &self,
+        token: Token,
+        started: u32,
+        took: Option<u32>,
+        end: Outcome,
+        late: Late,
+    ) -> Result<(), Late> {
+        each!(self, core => core.end_late(token, started, took, end, late))
     }
 
     pub(crate) fn abandoned(&self, token: Token, started: u32, took: Option<u32>) -> Outcome {
         each!(self, core => core.abandoned(token, started, took))
     }
 
-    pub(crate) fn watch(&self) -> &Watch {
-        each!(self, core => core.observer())
+    pub(crate) fn hand_over(&self) -> Option<Handover> {
+        each!(self, core => core.hand_over())
+    }
+
+    pub(crate) fn retire(&self, handover: &Handover) -> bool {
+        each!(self, core => core.retire(handover))
+    }
+
+    #[inline]
+    pub(crate) fn is_retired(&self) -> bool {
+        each!(self, core => core.is_retired())
+    }
+
+    #[cfg(feature = "fleet")]
+    pub(crate) fn follow(&self, decision: microbreaker::Decision) -> bool {
+        each!(self, core => core.follow(decision))
     }
 
     /// What does not depend on the window.
@@ -210,8 +333,13 @@ impl Engine {
 }
 
 #[inline(always)]
-fn acquire<W: Window>(core: &Core<W>) -> Result<(Token, u32), Rejected> {
-    let permit = core.try_acquire()?;
+fn acquire<W: Window>(core: &Core<W>) -> Result<Grant, Rejected> {
+    core.try_acquire().map(grant)
+}
+
+#[inline(always)]
+fn grant<W: Window>(permit: Permit<'_, Core<W>>) -> Grant {
     let started = permit.started();
-    Ok((permit.into_token(), started))
+    let token = permit.into_token();
+    if W::SLOW { Grant::timed(token, started) } else { Grant::untimed(token) }
 }

@@ -1,5 +1,8 @@
 //! Why a call was not made, and why a breaker was not built.
 
+#[cfg(feature = "axum")]
+mod response;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

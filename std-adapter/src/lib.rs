@@ -27,44 +27,74 @@
 
 #[cfg(feature = "axum")]
 pub mod admin;
+#[cfg(feature = "http")]
+mod authority;
+#[cfg(any(all(feature = "http", feature = "tower"), feature = "reqwest"))]
+mod body;
 mod breaker;
 mod classify;
 pub mod clock;
 mod engine;
 mod error;
+#[cfg(feature = "failover")]
 mod failover;
+#[cfg(feature = "fleet")]
+pub mod fleet;
+#[cfg(feature = "last-good")]
 mod last_good;
+#[cfg(feature = "reqwest")]
+mod middleware;
 #[cfg(feature = "registry")]
 mod registry;
 pub mod settings;
 #[cfg(feature = "serde")]
 mod settings_file;
 mod snapshot;
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+mod source;
+mod sync;
 mod telemetry;
 mod threads;
 #[cfg(feature = "tower")]
 mod tower;
+mod waiters;
 mod window;
 
+#[cfg(feature = "http")]
+pub use self::authority::by_authority;
+#[cfg(any(all(feature = "http", feature = "tower"), feature = "reqwest"))]
+pub use self::body::GuardedBody;
 pub use self::breaker::Breaker;
 pub use self::breaker::builder::Builder;
 pub use self::breaker::permit::Permit;
 #[cfg(feature = "http")]
-pub use self::classify::HttpResponses;
-pub use self::classify::{Classify, ErrorsFail, Outcome, failing_if};
+pub use self::classify::grpc::GrpcResponses;
+#[cfg(feature = "http")]
+pub use self::classify::http::{HttpResponses, HttpResponsesOf, TooManyRequests};
+#[cfg(feature = "http")]
+pub use self::classify::response::ClassifyResponse;
+pub use self::classify::{Classify, ErrorsFail, FailingIf, Outcome, failing_if};
 pub use self::clock::Clock;
 pub use self::engine::reload::Reloaded;
 pub use self::engine::striped::Striped;
 pub use self::error::{BuildError, CallError, Rejected};
-pub use self::failover::{Failover, healthiest_first};
+#[cfg(feature = "failover")]
+pub use self::failover::{Failover, Instance};
+#[cfg(all(feature = "failover", feature = "tower"))]
+pub use self::failover::{FailoverFuture, FailoverService};
+#[cfg(feature = "last-good")]
 pub use self::last_good::LastGood;
+#[cfg(feature = "reqwest")]
+pub use self::middleware::BreakerMiddleware;
 #[cfg(feature = "registry")]
-pub use self::registry::Registry;
+pub use self::registry::{Health, Registry};
 #[doc(inline)]
 pub use self::settings::Settings;
 #[cfg(feature = "serde")]
 pub use self::settings_file::{SettingsFile, SettingsFileError};
 pub use self::snapshot::Snapshot;
+#[cfg(all(feature = "registry", any(feature = "tower", feature = "reqwest")))]
+pub use self::source::Keyed;
 #[cfg(feature = "counts")]
 pub use self::telemetry::counts::Counts;
 pub use self::telemetry::event::{Event, EventKind};
@@ -72,7 +102,9 @@ pub use self::telemetry::event::{Event, EventKind};
 pub use self::telemetry::series::Label;
 #[cfg(feature = "stream")]
 pub use self::telemetry::stream::{Events, Missed};
+#[cfg(all(feature = "http", feature = "tower"))]
+pub use self::tower::AtEnd;
 #[cfg(feature = "tower")]
-pub use self::tower::{BreakerFuture, BreakerLayer, BreakerService};
+pub use self::tower::{AtOnce, BreakerFuture, BreakerLayer, BreakerService};
 pub use self::window::ExactTimeWindow;
 pub use microbreaker::{Cause, IllegalTransition, Phase, Tally};

@@ -6,6 +6,7 @@ mod explain;
 pub(crate) mod mode;
 #[cfg(any(feature = "registry", feature = "serde"))]
 pub(crate) mod pattern;
+mod preset;
 pub(crate) mod window;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ pub use microbreaker::{AfterProbeTimeout, Leak, LeakError};
 
 pub use self::error::SettingError;
 pub use self::mode::Mode;
+pub use self::preset::Preset;
 
 /// The buckets of a time-based window, which forgets one at a time.
 pub(crate) const BUCKETS: u32 = 10;
@@ -25,7 +27,7 @@ macro_rules! all_settings {
             consecutive_failures consecutive_within_window failures_in_window failure_rate
             failure_ratio slow_rate slow_ratio slow_after leaky_bucket min_calls last_calls within striped
             open_for backoff jitter probes reuse_probes_until successes probe_rate_after
-            probe_timeout longest_half_open after_probe_timeout ramp abandoned mode
+            probe_timeout longest_half_open after_probe_timeout ramp abandoned mode critical
         }
     };
 }
@@ -87,10 +89,22 @@ pub struct Settings {
     pub ramp: Option<Ramp>,
     pub abandoned: Option<Abandoned>,
     pub mode: Option<Mode>,
+    pub critical: Option<bool>,
+    /// Fills up what these settings leave unset, before those do that they are put
+    /// [`over`](Self::over).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub preset: Option<Preset>,
     /// Names of settings to leave unset, although what these settings are put
     /// [`over`](Self::over) may set them.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub unset: Vec<String>,
+}
+
+/// So that settings compare with a reference, as those in use are.
+impl PartialEq<&Self> for Settings {
+    fn eq(&self, other: &&Self) -> bool {
+        self == *other
+    }
 }
 
 /// Longer waits after each failed recovery.
@@ -176,9 +190,18 @@ impl Settings {
     /// These settings, filled up from `others` where nothing is set or
     /// [`unset`](Self#structfield.unset). The window is one setting: if these set a
     /// window, nothing of it comes from `others`. So are a rate and the ratio that says
-    /// the same exactly.
+    /// the same exactly. The result has no [`preset`](Self#structfield.preset): it is filled in.
     #[must_use]
     pub fn over(&self, others: &Self) -> Self {
+        self.filled_in().filled_up(&others.filled_in())
+    }
+
+    /// These settings with those of the preset in its place.
+    pub(crate) fn filled_in(&self) -> Self {
+        self.preset.map_or_else(|| self.clone(), |preset| self.filled_up(&preset.settings()))
+    }
+
+    fn filled_up(&self, others: &Self) -> Self {
         let has_window = self.last_calls.is_some() || self.within.is_some();
         let unsets = |setting| self.unset.iter().any(|unset| unset == setting);
         macro_rules! first {
@@ -189,6 +212,7 @@ impl Settings {
                         None => others.$field.clone(),
                         set => set.clone(),
                     },)+
+                    preset: None,
                     unset: self.unset.clone(),
                 }
             };

@@ -28,6 +28,7 @@ use crate::settings::{SettingError, Settings};
 /// unset = ["backoff"]
 ///
 /// [breakers.payments]
+/// preset = "payment_gateway"
 /// failure_ratio = [1, 200]
 /// last_calls = 1000
 ///
@@ -47,7 +48,8 @@ use crate::settings::{SettingError, Settings};
 ///
 /// The more specific place takes precedence, for each setting by itself: a name, then a
 /// pattern, then the `defaults`; and each in a profile before the same outside. `unset`
-/// lists what the more general places may set and this one does not.
+/// lists what the more general places may set and this one does not. A
+/// [`preset`](crate::settings::Preset) fills up what its place leaves unset.
 /// Only what excludes each other is one setting: `last_calls`, and `within` with `striped`;
 /// `failure_rate` and `failure_ratio`; `slow_rate` and `slow_ratio`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -10,22 +10,29 @@ pub(crate) mod event;
 pub(crate) mod listeners;
 #[cfg_attr(not(feature = "tracing"), path = "telemetry/off/log.rs")]
 pub(crate) mod log;
+#[cfg_attr(not(feature = "fleet"), path = "telemetry/off/member.rs")]
+pub(crate) mod member;
+pub(crate) mod sequence;
 #[cfg_attr(not(feature = "metrics"), path = "telemetry/off/series.rs")]
 pub(crate) mod series;
 #[cfg_attr(not(feature = "stream"), path = "telemetry/off/stream.rs")]
 pub(crate) mod stream;
 
-use std::sync::{Arc, OnceLock, Weak};
-use std::time::SystemTime;
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
-use microbreaker::Cause;
+use microbreaker::{Cause, Clock};
 
 use self::counts::Counters;
 use self::event::{Event, EventKind};
-use self::listeners::Listeners;
+use self::listeners::{Listeners, harmless};
 use self::log::Log;
+use self::member::Member;
+use self::sequence::Sequence;
 use self::series::Series;
+use crate::clock::{SharedClock, duration};
 use crate::snapshot::Snapshot;
+use crate::sync::Mutex;
+use crate::waiters::Waiters;
 
 /// What all engines of a breaker report to.
 #[derive(Debug)]
@@ -35,8 +42,12 @@ pub(crate) struct Telemetry {
     /// Those of the registry that the breaker belongs to.
     pub(crate) of_registry: Option<Arc<Listeners>>,
     pub(crate) counters: Counters,
+    pub(crate) member: Member,
     pub(crate) series: Series,
     pub(crate) log: Log,
+    pub(crate) waiters: Waiters,
+    clock: SharedClock,
+    sequence: Mutex<Sequence>,
     /// Set once, before any other thread can have the breaker.
     breaker: OnceLock<Weak<dyn Reporter>>,
 }
@@ -57,9 +68,23 @@ impl Telemetry {
         listeners: Listeners,
         of_registry: Option<Arc<Listeners>>,
         series: Series,
+        clock: SharedClock,
     ) -> Self {
-        let (counters, log) = Default::default();
-        Self { name, listeners, of_registry, counters, series, log, breaker: OnceLock::new() }
+        let (counters, member, log, sequence, breaker) = Default::default();
+        let waiters = Waiters::new();
+        Self {
+            name,
+            listeners,
+            of_registry,
+            counters,
+            member,
+            series,
+            log,
+            waiters,
+            clock,
+            sequence,
+            breaker,
+        }
     }
 
     /// Sets the breaker that reports here.
@@ -69,19 +94,27 @@ impl Telemetry {
 
     /// Reports what has just happened to the breaker.
     pub(crate) fn tell(&self, kind: EventKind, cause: Cause) {
-        let at = SystemTime::now();
+        let at = duration(self.clock.now());
         // With its last handle the breaker is gone, and there is nothing to report.
         let Some(breaker) = self.breaker.get().and_then(Weak::upgrade) else { return };
-        let event =
-            Event { name: self.name.clone(), at, kind, cause, snapshot: breaker.snapshot() };
+        let (name, sequence) = (self.name.clone(), self.number(kind));
+        let event = Event { name, sequence, at, kind, cause, snapshot: breaker.snapshot() };
         if let Some((breaker, event)) = deferred::defer(breaker, event) {
             breaker.telemetry().deliver(&event);
         }
     }
 
+    fn number(&self, kind: EventKind) -> u64 {
+        let mut sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
+        match kind {
+            EventKind::Transition { generation, .. } => sequence.of_transition(generation),
+            EventKind::WouldTrip => sequence.next(),
+        }
+    }
+
     fn deliver(&self, event: &Event) {
-        self.log.event(event);
-        self.series.event(event);
+        harmless(|| self.log.event(event));
+        harmless(|| self.series.event(event));
         self.listeners.tell(event);
         if let Some(registry) = &self.of_registry {
             registry.tell(event);

@@ -28,11 +28,17 @@ pub(crate) fn number() -> usize {
 /// This thread's number if it has called [`number`], or else `usize::MAX`.
 #[inline]
 pub(crate) fn known() -> usize {
+    #[cfg(any(loom, shuttle))]
+    return crate::sync::thread_number();
+    #[cfg(not(any(loom, shuttle)))]
     NUMBER.get()
 }
 
 /// How many threads can run at a time. Asks the system once, because that is slow.
 pub(crate) fn cores() -> usize {
+    if cfg!(any(loom, shuttle)) {
+        return 1;
+    }
     static CORES: OnceLock<usize> = OnceLock::new();
     *CORES.get_or_init(|| available_parallelism().map_or(1, Into::into))
 }

@@ -1,5 +1,7 @@
 //! A layer for tower.
 
+mod judge;
+
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
@@ -10,16 +12,25 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+#[cfg(feature = "http")]
+pub use self::judge::AtEnd;
+pub use self::judge::AtOnce;
+use self::judge::Judge;
 use crate::breaker::Breaker;
 use crate::breaker::call::InCall;
 use crate::breaker::permit::Permit;
-use crate::classify::{Classify, ErrorsFail};
+use crate::classify::ErrorsFail;
 use crate::error::Rejected;
+#[cfg(feature = "registry")]
+use crate::registry::Registry;
+#[cfg(feature = "registry")]
+use crate::source::Keyed;
+use crate::source::Source;
 
 /// `tower::BoxError`, the error of tower's own layers.
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Guards services with a [`Breaker`].
+/// Guards services with a [`Breaker`], or with one for each host, tenant or endpoint.
 ///
 /// ```
 /// use microbreaker_std::{Breaker, BreakerLayer, Rejected};
@@ -58,16 +69,24 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// # }
 /// ```
 /// A refused request fails with a [`Rejected`] in its `tower::BoxError`:
-/// `error.downcast_ref::<Rejected>()`.
+/// `error.downcast_ref::<Rejected>()`. Under
+#[cfg_attr(feature = "http", doc = "[`GrpcResponses`](crate::GrpcResponses)")]
+#[cfg_attr(not(feature = "http"), doc = "`GrpcResponses`")]
+/// it is answered with `UNAVAILABLE` instead.
 ///
 /// All services from one layer, or from its clones, share the breaker. Each call of the
 /// inner service is admitted first. While the breaker is open, the inner service is not
 /// even asked whether it is ready.
 ///
-/// `C` classifies responses and errors. By default every error is a failure.
+/// A refusal gives back what the inner service has reserved for the request, a place in a
+/// concurrency limit for example, by replacing it with a clone of itself. So the inner
+/// service must be `Clone`, and its clones must reserve nothing, as in tower.
+///
+/// `C` says when a call ends and as what: by default at once, and every error is a failure.
+/// `K` is the breaker, or says which.
 #[derive(Clone, Debug)]
-pub struct BreakerLayer<C = ErrorsFail> {
-    breaker: Breaker,
+pub struct BreakerLayer<C = AtOnce<ErrorsFail>, K = Breaker> {
+    source: K,
     classify: C,
 }
 
@@ -75,37 +94,86 @@ impl BreakerLayer {
     /// Guards services with `breaker`. Every error is a failure.
     #[must_use]
     pub const fn new(breaker: Breaker) -> Self {
-        Self { breaker, classify: ErrorsFail }
+        Self { source: breaker, classify: AtOnce(ErrorsFail) }
     }
 }
 
-impl<C> BreakerLayer<C> {
-    /// Sets the classifier, which says what a response or an error means.
-    pub fn classified<D>(self, classify: D) -> BreakerLayer<D> {
-        BreakerLayer { breaker: self.breaker, classify }
+#[cfg(feature = "registry")]
+impl<F> BreakerLayer<AtOnce<ErrorsFail>, Keyed<F>> {
+    /// Guards each request with the breaker of `registry` whose name `key` returns. Every
+    /// error is a failure.
+    ///
+    /// The names may come from outside: the registry bounds their length and number. Do not
+    /// use secrets, because names are logged and shown. Per request this costs the look-up,
+    /// and no allocation if the breaker exists and `key` borrows.
+    ///
+    /// ```
+    /// use microbreaker_std::{Breaker, BreakerLayer, Registry};
+    /// use std::borrow::Cow;
+    /// # struct Query { tenant: String }
+    /// let template = Breaker::builder("template").consecutive_failures(5);
+    /// let registry = Registry::new(template.open_for(std::time::Duration::from_secs(30)))?;
+    /// let layer = BreakerLayer::keyed(registry, |query: &Query| Cow::Borrowed(&*query.tenant));
+    /// # tower_layer::Layer::layer(&layer, ());
+    /// # Ok::<(), microbreaker_std::BuildError>(())
+    /// ```
+    ///
+    /// Which breaker a request needs is known only when it is there. So the inner service
+    /// is asked whether it is ready also while some breakers are open, and an error of its
+    /// readiness counts for none of them.
+    #[must_use]
+    pub const fn keyed<R>(registry: Registry, key: F) -> Self
+    where
+        F: Fn(&R) -> std::borrow::Cow<'_, str>,
+    {
+        Self { source: Keyed { registry, key }, classify: AtOnce(ErrorsFail) }
     }
 }
 
-impl<S, C: Clone> Layer<S> for BreakerLayer<C> {
-    type Service = BreakerService<S, C>;
+impl<C, K> BreakerLayer<C, K> {
+    /// Sets the classifier, which says what a response or an error means. The call ends
+    /// with the response; of an HTTP response, that is its head.
+    pub fn classified<D>(self, classify: D) -> BreakerLayer<AtOnce<D>, K> {
+        BreakerLayer { source: self.source, classify: AtOnce(classify) }
+    }
+
+    /// Judges HTTP responses when their bodies have ended, by a
+    /// [`ClassifyResponse`](crate::ClassifyResponse) such as
+    /// [`HttpResponses`](crate::HttpResponses) or [`GrpcResponses`](crate::GrpcResponses).
+    /// A body that breaks off is a failure, and the time of the call lasts until its end.
+    ///
+    /// A caller that drops the body before its end abandons the call, unless it was known
+    /// to have failed. For callers that want nothing but the status, use
+    /// [`classified`](Self::classified).
+    #[cfg(feature = "http")]
+    pub fn judged_at_end<D>(self, classify: D) -> BreakerLayer<AtEnd<D>, K> {
+        BreakerLayer { source: self.source, classify: AtEnd(classify) }
+    }
+}
+
+impl<S, C: Clone, K: Clone> Layer<S> for BreakerLayer<C, K> {
+    type Service = BreakerService<S, C, K>;
 
     fn layer(&self, inner: S) -> Self::Service {
         BreakerService {
             inner,
-            breaker: self.breaker.clone(),
+            source: self.source.clone(),
             classify: self.classify.clone(),
             asked: Asked::Nothing,
+            may_hold: false,
         }
     }
 }
 
-/// A service behind a [`Breaker`].
+/// A service behind a [`Breaker`], or behind one for each key.
 #[derive(Debug)]
-pub struct BreakerService<S, C = ErrorsFail> {
+pub struct BreakerService<S, C = AtOnce<ErrorsFail>, K = Breaker> {
     inner: S,
-    breaker: Breaker,
+    source: K,
     classify: C,
     asked: Asked,
+    /// Whether the inner service was asked, so that it may hold a place, or queue for one.
+    may_hold: bool,
 }
 
 /// What `poll_ready` has asked.
@@ -114,18 +182,19 @@ enum Asked {
     Nothing,
     /// Only the breaker, which refuses.
     Breaker,
-    /// The breaker, which does not refuse, and the inner service, which is ready.
-    Both,
+    /// The inner service, which is ready, and the breaker, if it is known.
+    Inner,
 }
 
 /// A clone has not asked yet.
-impl<S: Clone, C: Clone> Clone for BreakerService<S, C> {
+impl<S: Clone, C: Clone, K: Clone> Clone for BreakerService<S, C, K> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            breaker: self.breaker.clone(),
+            source: self.source.clone(),
             classify: self.classify.clone(),
             asked: Asked::Nothing,
+            may_hold: false,
         }
     }
 }
@@ -133,42 +202,54 @@ impl<S: Clone, C: Clone> Clone for BreakerService<S, C> {
 impl<S, C> BreakerService<S, C> {
     /// The breaker.
     pub const fn breaker(&self) -> &Breaker {
-        &self.breaker
+        &self.source
     }
 }
 
-impl<S, C, Request> Service<Request> for BreakerService<S, C>
+impl<S: Clone, C, K> BreakerService<S, C, K> {
+    /// Gives back what the inner service has reserved.
+    fn give_back(&mut self) {
+        if std::mem::take(&mut self.may_hold) {
+            self.inner = self.inner.clone();
+        }
+    }
+}
+
+impl<S, C, K, Request> Service<Request> for BreakerService<S, C, K>
 where
-    S: Service<Request>,
+    S: Service<Request> + Clone,
     S::Error: Into<BoxError>,
-    C: Classify<S::Response, S::Error> + Clone,
+    C: Judge<S::Response, S::Error> + Clone,
+    K: Source<Request>,
 {
-    type Response = S::Response;
+    type Response = C::Response;
     type Error = BoxError;
     type Future = BreakerFuture<S::Future, C>;
 
     /// Ready at once while the breaker is open, because the request will be refused.
     /// Otherwise ready when the inner service is. Takes no permit, so a service that is
-    /// never called holds no probe.
+    /// never called holds no probe. To wait while the breaker refuses, wait for
+    /// [`Breaker::ready`] before.
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.asked = Asked::Nothing;
-        if matches!(self.breaker.phase(), Phase::Open | Phase::ForcedOpen) {
+        let breaker = self.source.of_all();
+        if breaker.is_some_and(|b| matches!(b.phase(), Phase::Open | Phase::ForcedOpen)) {
+            self.give_back();
             self.asked = Asked::Breaker;
             return Poll::Ready(Ok(()));
         }
-        let result = ready!(self.inner.poll_ready(context));
-        match result {
+        self.may_hold = true;
+        match ready!(self.inner.poll_ready(context)) {
             Ok(()) => {
-                self.asked = Asked::Both;
+                self.asked = Asked::Inner;
                 Poll::Ready(Ok(()))
             }
             Err(error) => {
-                let result = Err(error);
                 // No call was made, but this says how one would end.
-                if let Ok(permit) = self.breaker.try_acquire() {
-                    permit.finish(self.classify.classify(&result));
-                }
-                Poll::Ready(result.map(|_| ()).map_err(Into::into))
+                let permit = breaker.cloned().and_then(Permit::acquire_quietly);
+                let Some(permit) = permit else { return Poll::Ready(Err(error.into())) };
+                let judged = self.classify.judge(InCall::new(permit), Err(error));
+                Poll::Ready(judged.map(|_| ()).map_err(Into::into))
             }
         }
     }
@@ -177,24 +258,29 @@ where
     ///
     /// If `poll_ready` has not returned ready since the last call.
     fn call(&mut self, request: Request) -> Self::Future {
-        let outcome = match std::mem::replace(&mut self.asked, Asked::Nothing) {
+        let admitted = match std::mem::replace(&mut self.asked, Asked::Nothing) {
             Asked::Nothing => panic!("poll_ready must return ready before each call"),
-            Asked::Breaker => self.breaker.try_acquire_owned().and_then(|permit| {
+            Asked::Inner => self.source.acquire(&request),
+            Asked::Breaker => self.source.acquire(&request).and_then(|permit| {
                 // By now the breaker admits, but whether the inner service is ready is
                 // unknown.
+                let breaker = permit.breaker().clone();
                 permit.ignore();
-                let (name, phase) = (self.breaker.name().clone(), self.breaker.phase());
+                let (name, phase) = (breaker.name().clone(), breaker.phase());
                 Err(Rejected { name, phase, retry_after: None })
             }),
-            Asked::Both => self.breaker.try_acquire_owned(),
         };
-        let state = match outcome {
+        let state = match admitted {
             Ok(permit) => {
+                self.may_hold = false;
                 let mut call = InCall::new(permit);
                 let future = call.run(|| self.inner.call(request));
-                State::Called { future, call: Some(call), classify: self.classify.clone() }
+                State::Called { future, call: Some((call, self.classify.clone())) }
             }
-            Err(rejected) => State::Refused { rejected: Some(rejected) },
+            Err(rejected) => {
+                self.give_back();
+                State::Refused { refused: Some((rejected, self.classify.clone())) }
+            }
         };
         BreakerFuture { state }
     }
@@ -212,8 +298,8 @@ pin_project! {
 pin_project! {
     #[project = Projected]
     enum State<F, C> {
-        Called { #[pin] future: F, call: Option<InCall<Permit>>, classify: C },
-        Refused { rejected: Option<Rejected> },
+        Called { #[pin] future: F, call: Option<(InCall<Permit>, C)> },
+        Refused { refused: Option<(Rejected, C)> },
     }
 }
 
@@ -221,24 +307,24 @@ impl<F, C, T, E> Future for BreakerFuture<F, C>
 where
     F: Future<Output = Result<T, E>>,
     E: Into<BoxError>,
-    C: Classify<T, E>,
+    C: Judge<T, E>,
 {
-    type Output = Result<T, BoxError>;
+    type Output = Result<C::Response, BoxError>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         const AFTER_THE_END: &str = "polled after it was ready";
         match self.project().state.project() {
-            Projected::Refused { rejected } => {
-                let rejected = rejected.take().expect(AFTER_THE_END);
-                Poll::Ready(Err(rejected.into()))
+            Projected::Refused { refused } => {
+                let (rejected, classify) = refused.take().expect(AFTER_THE_END);
+                Poll::Ready(classify.refuse(rejected).map_err(Into::into))
             }
-            Projected::Called { future, call, classify } => {
+            Projected::Called { future, call } => {
                 let result = {
-                    let call = call.as_mut().expect(AFTER_THE_END);
+                    let (call, _) = call.as_mut().expect(AFTER_THE_END);
                     ready!(call.run(|| future.poll(context)))
                 };
-                call.take().expect(AFTER_THE_END).finish(&*classify, &result);
-                Poll::Ready(result.map_err(Into::into))
+                let (call, classify) = call.take().expect(AFTER_THE_END);
+                Poll::Ready(classify.judge(call, result).map_err(Into::into))
             }
         }
     }

@@ -29,3 +29,28 @@ fn a_guarded_future_can_be_sent_if_its_call_can() {
     sent(&breaker.call_async(async { Ok::<_, ()>(()) }));
     sent(&breaker.ready(|_| std::future::ready(())));
 }
+
+#[cfg(feature = "failover")]
+#[test]
+fn a_call_to_any_instance_can_be_sent_if_its_call_can() {
+    use microbreaker_std::{Failover, Instance};
+
+    let breaker = Breaker::builder("users/a").consecutive_failures(1);
+    let breaker = breaker.open_for(std::time::Duration::from_secs(1)).build().unwrap();
+    let users = Failover::new("users", [(breaker, "10.0.0.1".to_owned())]).unwrap();
+    anywhere::<Failover<String>>();
+    anywhere::<Instance<String>>();
+    sent(&users.call_async(|instance| async move { Ok::<_, ()>(instance.callee().clone()) }));
+}
+
+#[cfg(feature = "last-good")]
+#[test]
+fn a_call_with_a_fallback_can_be_sent_if_its_call_can() {
+    use microbreaker_std::LastGood;
+
+    let breaker = Breaker::builder("users").consecutive_failures(1);
+    let breaker = breaker.open_for(std::time::Duration::from_secs(1)).build().unwrap();
+    let last = LastGood::of(&breaker, 1);
+    anywhere::<LastGood<u32, String>>();
+    sent(&breaker.call_or_last_async(&last, 1, async { Ok::<_, ()>("Ada".to_owned()) }));
+}

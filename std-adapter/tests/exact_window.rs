@@ -1,4 +1,5 @@
 //! What the exact window remembers, compared with a plain list.
+#![cfg(not(target_family = "wasm"))]
 
 use std::cell::Cell;
 use std::time::Duration;

@@ -389,7 +389,7 @@ fn settings_can_set_a_mode() {
     registry.override_settings("users/*", Settings::default()).unwrap();
     assert_eq!(users.phase(), Phase::Closed);
     assert_eq!(
-        Breaker::builder("a").settings(disabled.over(users.settings())).build().unwrap().phase(),
+        Breaker::builder("a").settings(disabled.over(&users.settings())).build().unwrap().phase(),
         Phase::Disabled
     );
 }
@@ -529,4 +529,30 @@ fn no_breaker_is_built_from_settings_that_were_not_checked() {
             )
             .is_err()
     );
+}
+
+#[test]
+fn the_service_is_unready_while_a_critical_breaker_is_open_and_ready_for_its_probe() {
+    let clock = PausedClock::new();
+    let template = Breaker::builder("template").consecutive_failures(1).clock(clock.clone());
+    let second = Duration::from_secs(1);
+    let registry = Registry::new(template.open_for(second)).unwrap();
+    let critical = Settings { critical: Some(true), ..Settings::default() };
+    registry.override_settings("db/*", critical).unwrap();
+    let [main, replica, search] = ["db/main", "db/replica", "search"].map(|it| registry.get(it));
+    search.force_open();
+    assert_eq!(registry.health().to_string(), "ready");
+    replica.force_open();
+    main.trip();
+    let text = "not ready: db/main is open for another 1s, db/replica is forced_open";
+    assert_eq!(registry.health().to_string(), text);
+    replica.reset();
+    clock.advance(second);
+    assert!(registry.health().is_ready(), "a request has to be the probe");
+    let probe = main.try_acquire().unwrap();
+    assert!(registry.health().is_ready(), "while the probe is out");
+    probe.failure();
+    assert!(!registry.health().is_ready());
+    main.disable();
+    assert!(registry.health().is_ready(), "it admits every call");
 }

@@ -1,11 +1,12 @@
 //! New settings while a breaker is in use.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use microbreaker_std::clock::PausedClock;
-use microbreaker_std::{Breaker, Outcome, Phase, Reloaded, Settings};
+use microbreaker_std::settings::{Leak, Mode};
+use microbreaker_std::{Breaker, Clock, Outcome, Phase, Reloaded, Settings};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -49,13 +50,204 @@ fn new_settings_take_effect_for_every_handle() {
 }
 
 #[test]
-fn a_reload_reports_what_it_forgot() {
+fn failures_in_a_row_go_on() {
     let (breaker, _) = breaker();
     fail(&breaker);
     fail(&breaker);
     let reloaded = breaker.reload(&settings(4)).unwrap();
-    assert_eq!(reloaded.to_string(), "changed, still closed; forgot 2 calls");
-    assert_eq!(breaker.snapshot().tally.calls, 0);
+    assert_eq!(reloaded.to_string(), "changed, still closed; forgot 0 calls");
+    assert_eq!(breaker.snapshot().consecutive_failures, 2);
+    fail(&breaker);
+    assert_eq!(breaker.phase(), Phase::Closed);
+    fail(&breaker);
+    assert_eq!(breaker.phase(), Phase::Open);
+}
+
+#[test]
+fn failures_in_a_row_that_the_new_settings_do_not_count_are_reported() {
+    let in_a_row = Settings { last_calls: None, ..settings(3) };
+    let breaker = Breaker::builder("users").settings(in_a_row).build().unwrap();
+    fail(&breaker);
+    fail(&breaker);
+    let by_window = Settings { consecutive_failures: None, ..settings(3) };
+    let by_window = Settings { failures_in_window: Some(3), ..by_window };
+    let reloaded = breaker.reload(&by_window).unwrap();
+    let told = "changed, still closed; forgot 0 calls and 2 failures in a row";
+    assert_eq!(reloaded.to_string(), told);
+}
+
+#[test]
+fn a_window_is_kept_if_the_new_one_can_hold_it_and_reported_if_not() {
+    let window = |last_calls, failures| Settings {
+        consecutive_failures: None,
+        failures_in_window: Some(failures),
+        last_calls: Some(last_calls),
+        ..settings(0)
+    };
+    let breaker = Breaker::builder("users").settings(window(10, 3)).build().unwrap();
+    for _ in 0..2 {
+        fail(&breaker);
+        breaker.call(|| Ok::<_, ()>(())).unwrap();
+    }
+    let reloaded = breaker.reload(&window(5, 3)).unwrap();
+    assert_eq!(reloaded.to_string(), "changed, still closed; forgot 0 calls");
+    assert_eq!((breaker.snapshot().tally.calls, breaker.snapshot().tally.failed), (4, 2));
+
+    let by_time = Settings { last_calls: None, within: Some(SECOND), ..window(5, 3) };
+    let reloaded = breaker.reload(&by_time).unwrap();
+    assert_eq!(reloaded.to_string(), "changed, still closed; forgot 4 calls");
+
+    let breaker = Breaker::builder("users").settings(window(10, 3)).build().unwrap();
+    fail(&breaker);
+    fail(&breaker);
+    breaker.reload(&window(10, 2)).unwrap();
+    assert_eq!(breaker.phase(), Phase::Closed, "a policy is looked at when a call ends");
+    fail(&breaker);
+    assert_eq!(breaker.phase(), Phase::Open);
+}
+
+/// Opens at the third failure, by its bucket.
+fn in_bucket(last_calls: Option<u32>, within: Option<Duration>) -> Settings {
+    let leaky_bucket = Some(Leak::new(10, 1, 30));
+    let failures_in_window = (last_calls.is_some() || within.is_some()).then_some(9);
+    let consecutive_failures = None;
+    let rest = settings(0);
+    Settings { leaky_bucket, failures_in_window, consecutive_failures, last_calls, within, ..rest }
+}
+
+#[test]
+fn the_level_of_a_bucket_is_kept_also_when_the_window_beside_it_is_replaced() {
+    let by_calls = in_bucket(Some(20), None);
+    let breaker = Breaker::builder("users").settings(by_calls).build().unwrap();
+    fail(&breaker);
+    breaker.call(|| Ok::<_, ()>(())).unwrap();
+    fail(&breaker);
+    let others = [(Some(10), 0), (None, 3)];
+    for (last_calls, forgotten) in others {
+        let within = last_calls.is_none().then_some(SECOND);
+        let reloaded = breaker.reload(&in_bucket(last_calls, within)).unwrap().to_string();
+        assert_eq!(reloaded, format!("changed, still closed; forgot {forgotten} calls"));
+        assert_eq!(breaker.snapshot().tally.level, 19);
+    }
+    breaker.reload(&in_bucket(None, None)).unwrap();
+    fail(&breaker);
+    assert_eq!((breaker.phase(), breaker.snapshot().tally.level), (Phase::Closed, 29));
+    fail(&breaker);
+    assert_eq!(breaker.phase(), Phase::Open);
+}
+
+#[test]
+fn the_level_of_a_bucket_is_0_in_the_next_tenure_and_in_a_new_bucket() {
+    let breaker = Breaker::builder("users").settings(in_bucket(None, None)).build().unwrap();
+    fail(&breaker);
+    breaker.reload(&in_bucket(Some(9), None)).unwrap();
+    breaker.reset();
+    assert_eq!(breaker.snapshot().tally.level, 0);
+    fail(&breaker);
+    let without = Settings { leaky_bucket: None, ..in_bucket(Some(9), None) };
+    let reloaded = breaker.reload(&without).unwrap();
+    assert_eq!(reloaded.to_string(), "changed, still closed; forgot 0 calls and a level of 10");
+    let reloaded = breaker.reload(&in_bucket(Some(9), None)).unwrap();
+    assert_eq!(reloaded.to_string(), "changed, still closed; forgot 0 calls");
+    assert_eq!((breaker.snapshot().tally.level, breaker.snapshot().tally.calls), (0, 1));
+}
+
+#[test]
+fn a_mode_that_has_changed_is_entered_and_one_that_has_not_is_left_to_commands() {
+    let of = |failures, mode| Settings { mode, ..settings(failures) };
+    let (breaker, _) = breaker();
+    breaker.force_open();
+    breaker.reload(&of(4, None)).unwrap();
+    breaker.reload(&of(4, Some(Mode::Closed))).unwrap();
+    assert_eq!(breaker.phase(), Phase::ForcedOpen, "closed is what it was before");
+    for (mode, phase) in [
+        (Mode::Disabled, Phase::Disabled),
+        (Mode::MetricsOnly, Phase::MetricsOnly),
+        (Mode::ForcedOpen, Phase::ForcedOpen),
+        (Mode::Closed, Phase::Closed),
+    ] {
+        breaker.reload(&of(4, Some(mode))).unwrap();
+        assert_eq!(breaker.phase(), phase);
+        breaker.reload(&of(5, Some(mode))).unwrap();
+        assert_eq!(breaker.phase(), phase);
+    }
+    breaker.reload(&of(4, Some(Mode::Disabled))).unwrap();
+    breaker.trip();
+    breaker.reload(&of(5, Some(Mode::Disabled))).unwrap();
+    breaker.reload(&of(5, None)).unwrap();
+    assert_eq!(breaker.phase(), Phase::Open, "it works for real already");
+}
+
+/// The change of mode is told without a lock.
+#[test]
+fn a_listener_may_reload_when_a_reload_changes_the_mode() {
+    let (breaker, _) = breaker();
+    let handle = breaker.clone();
+    breaker.on_event(move |_| _ = handle.reload(&settings(7)).unwrap());
+    breaker.reload(&Settings { mode: Some(Mode::Disabled), ..settings(4) }).unwrap();
+    assert_eq!(breaker.settings(), settings(7));
+    assert_eq!(breaker.phase(), Phase::Closed);
+}
+
+#[test]
+fn the_backoff_goes_on() {
+    let clock = PausedClock::new();
+    let backoff = Some(microbreaker_std::settings::Backoff { factor: 2.0, max: 80 * SECOND });
+    let of = |failures| Settings { backoff, ..settings(failures) };
+    let builder = Breaker::builder("users").settings(of(3)).clock(clock.clone());
+    let breaker = builder.build().unwrap();
+    breaker.trip();
+    clock.advance(10 * SECOND);
+    fail(&breaker);
+    assert_eq!(breaker.snapshot().retry_after, Some(20 * SECOND));
+    breaker.reload(&of(4)).unwrap();
+    assert_eq!(breaker.snapshot().backoff_level, 1);
+    clock.advance(20 * SECOND);
+    fail(&breaker);
+    assert_eq!(breaker.snapshot().retry_after, Some(40 * SECOND));
+}
+
+#[test]
+fn probes_that_are_out_keep_their_places_and_decide() {
+    let (breaker, clock) = breaker();
+    let probes = |failures| Settings { probes: Some(2), successes: Some(2), ..settings(failures) };
+    breaker.reload(&probes(3)).unwrap();
+    breaker.trip();
+    clock.advance(10 * SECOND);
+    let permits = [breaker.try_acquire().unwrap(), breaker.try_acquire().unwrap()];
+    breaker.reload(&probes(4)).unwrap();
+    assert!(breaker.try_acquire().is_err(), "all places are taken");
+    permits.into_iter().for_each(|permit| permit.success());
+    assert_eq!(breaker.phase(), Phase::Closed);
+}
+
+/// Three of five probes have succeeded when two are enough: no other probe must be needed
+/// to notice.
+#[test]
+fn half_open_does_not_wait_for_probes_that_it_would_refuse() {
+    let (breaker, clock) = breaker();
+    let probes = |probes| Settings { probes: Some(probes), ..settings(3) };
+    breaker.reload(&probes(5)).unwrap();
+    breaker.trip();
+    clock.advance(10 * SECOND);
+    (0..3).for_each(|_| breaker.try_acquire().unwrap().success());
+    let reloaded = breaker.reload(&probes(2)).unwrap();
+    assert_eq!(reloaded.to_string(), "changed, still half_open; forgot 3 calls");
+    (0..2).for_each(|_| breaker.try_acquire().unwrap().success());
+    assert_eq!(breaker.phase(), Phase::Closed);
+}
+
+#[test]
+fn an_opening_that_was_demanded_keeps_its_length_to_the_tick() {
+    let (breaker, clock) = breaker();
+    let demanded = Duration::from_millis(12_345_679);
+    breaker.try_acquire().unwrap().finish(Outcome::FailureOpenFor(demanded));
+    clock.advance(SECOND);
+    for failures in [4, 5] {
+        breaker.reload(&settings(failures)).unwrap();
+        assert_eq!(breaker.snapshot().retry_after, Some(demanded - SECOND));
+        assert_eq!(breaker.snapshot().in_phase_for, SECOND);
+    }
 }
 
 #[test]
@@ -97,15 +289,81 @@ fn every_phase_is_kept() {
 }
 
 #[test]
-fn calls_under_way_count_nowhere() {
+fn calls_under_way_count_when_they_end() {
     let (breaker, _) = breaker();
-    let permit = breaker.try_acquire().unwrap();
+    let stale = breaker.try_acquire().unwrap();
+    breaker.reset();
+    let failing = breaker.try_acquire().unwrap();
     let demanding = breaker.try_acquire().unwrap();
-    breaker.reload(&settings(1)).unwrap();
-    permit.failure();
+    for failures in [4, 5, 2] {
+        breaker.reload(&settings(failures)).unwrap();
+    }
+    stale.failure();
+    assert_eq!(breaker.snapshot().consecutive_failures, 0);
+    failing.failure();
+    assert_eq!(breaker.snapshot().consecutive_failures, 1);
     demanding.finish(Outcome::FailureOpenFor(SECOND));
-    assert_eq!(breaker.phase(), Phase::Closed);
-    assert_eq!(breaker.snapshot().tally.calls, 0);
+    assert_eq!(breaker.snapshot().retry_after, Some(SECOND));
+}
+
+/// Nobody knows when such a call began.
+#[test]
+fn a_call_is_not_slow_that_began_before_calls_were_timed() {
+    let (breaker, clock) = breaker();
+    clock.advance(3_600 * SECOND);
+    let permit = breaker.try_acquire().unwrap();
+    let slow = Settings { slow_rate: Some(1), slow_after: Some(SECOND), ..settings(3) };
+    breaker.reload(&slow).unwrap();
+    permit.success();
+    assert_eq!(breaker.snapshot().tally.slow, 0);
+}
+
+/// A thread that has not called for long knows an engine of another time.
+#[test]
+fn a_permit_ends_on_a_thread_that_knows_an_older_engine() {
+    let (breaker, _) = breaker();
+    breaker.call(|| Ok::<_, ()>(())).unwrap();
+    let elsewhere = breaker.clone();
+    let permit = std::thread::spawn(move || {
+        elsewhere.reload(&settings(4)).unwrap();
+        elsewhere.reset();
+        elsewhere.try_acquire_owned().unwrap()
+    });
+    permit.join().unwrap().failure();
+    assert_eq!(breaker.snapshot().consecutive_failures, 1);
+}
+
+#[test]
+fn a_command_on_a_thread_that_knows_an_older_engine_holds() {
+    type Commands = [(Phase, fn(&Breaker)); 3];
+    let commands: Commands = [
+        (Phase::Open, Breaker::trip),
+        (Phase::ForcedOpen, Breaker::force_open),
+        (Phase::HalfOpen, |breaker| breaker.half_open().unwrap()),
+    ];
+    for (phase, command) in commands {
+        let (breaker, _) = breaker();
+        if phase == Phase::HalfOpen {
+            breaker.force_open();
+        }
+        let known = breaker.phase();
+        breaker.reload(&settings(4)).unwrap();
+        command(&breaker);
+        assert_eq!(breaker.phase(), phase, "from {known}");
+    }
+}
+
+#[test]
+fn a_call_inside_a_call_finds_new_settings() {
+    let (breaker, _) = breaker();
+    breaker.call(|| Ok::<_, ()>(())).unwrap();
+    let outer: Result<(), _> = breaker.call(|| {
+        breaker.reload(&settings(1)).unwrap();
+        breaker.call(|| Ok::<_, ()>(())).unwrap();
+        Err("no answer")
+    });
+    assert!(outer.is_err());
+    assert_eq!(breaker.phase(), Phase::Open, "by the new settings");
 }
 
 #[test]
@@ -167,6 +425,8 @@ fn callers_on_other_threads_see_no_gap() {
                 while !done.load(Ordering::Relaxed) || calls < 1_000 {
                     assert_eq!(breaker.call(|| Ok::<_, ()>(())).is_err(), open);
                     assert_eq!(breaker.try_acquire().is_err(), open);
+                    let phase = if open { Phase::Open } else { Phase::Closed };
+                    assert_eq!((breaker.phase(), breaker.snapshot().phase), (phase, phase));
                     calls += 1;
                 }
             });
@@ -177,4 +437,148 @@ fn callers_on_other_threads_see_no_gap() {
             caller.join().unwrap();
         });
     }
+}
+
+/// Runs a hook at one of its readings.
+#[derive(Clone, Default)]
+struct Hooked(Arc<Hook>);
+
+type Action = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Hook {
+    now: AtomicU32,
+    reads_left: AtomicU32,
+    action: Mutex<Option<Action>>,
+}
+
+impl Hooked {
+    /// Lets another thread run `action` at reading number `read`, from 1, and wait for it.
+    fn at(&self, read: u32, action: impl FnOnce() + Send + 'static) {
+        *self.0.action.lock().unwrap() = Some(Box::new(action));
+        self.0.reads_left.store(read, Ordering::Relaxed);
+    }
+
+    /// Whether the hook has been run.
+    fn is_done(&self) -> bool {
+        self.0.reads_left.store(0, Ordering::Relaxed);
+        self.0.action.lock().unwrap().take().is_none()
+    }
+}
+
+impl Clock for Hooked {
+    fn now(&self) -> u32 {
+        let left = self.0.reads_left.load(Ordering::Relaxed);
+        if left > 0 {
+            self.0.reads_left.store(left - 1, Ordering::Relaxed);
+            if left == 1 {
+                let action = self.0.action.lock().unwrap().take().unwrap();
+                std::thread::spawn(action).join().unwrap();
+            }
+        }
+        self.0.now.load(Ordering::Relaxed)
+    }
+}
+
+/// Lets another thread act on a breaker at each reading of the clock by a reload, in turn.
+/// `prepare` makes ready for it.
+fn beside_a_reload<P: Send + 'static>(
+    prepare: impl Fn(&Breaker) -> P,
+    act: impl Fn(&Breaker, P) + Send + Sync + Copy + 'static,
+    check: impl Fn(&Breaker),
+) {
+    for read in 1.. {
+        let clock = Hooked::default();
+        let builder = Breaker::builder("users").settings(settings(3)).clock(clock.clone());
+        let breaker = builder.build().unwrap();
+        let prepared = prepare(&breaker);
+        let other = breaker.clone();
+        clock.at(read, move || act(&other, prepared));
+        breaker.reload(&settings(4)).unwrap();
+        if !clock.is_done() {
+            assert!(read > 2, "a reload reads the clock before and after what it hands over");
+            return;
+        }
+        assert_eq!(breaker.settings(), settings(4));
+        check(&breaker);
+    }
+}
+
+#[test]
+fn a_command_at_any_moment_of_a_reload_holds() {
+    type Commands = [(Phase, fn(&Breaker)); 5];
+    let commands: Commands = [
+        (Phase::ForcedOpen, Breaker::force_open),
+        (Phase::Disabled, Breaker::disable),
+        (Phase::MetricsOnly, Breaker::metrics_only),
+        (Phase::Open, Breaker::trip),
+        (Phase::Closed, Breaker::reset),
+    ];
+    for (phase, command) in commands {
+        let before = if phase == Phase::Closed { Breaker::force_open } else { Breaker::reset };
+        beside_a_reload(before, move |b, ()| command(b), |b| assert_eq!(b.phase(), phase));
+    }
+}
+
+#[test]
+fn readers_at_any_moment_of_a_reload_see_the_phase_that_holds() {
+    for open in [true, false] {
+        let phase = if open { Phase::Open } else { Phase::Closed };
+        let prepare = move |b: &Breaker| {
+            if open {
+                b.trip();
+            }
+            b.on_event(move |event| assert_eq!(event.snapshot.phase, Phase::ForcedOpen));
+        };
+        let read = move |b: &Breaker, ()| {
+            assert_eq!((b.phase(), b.snapshot().phase), (phase, phase));
+            assert_eq!(b.try_acquire().is_err(), open);
+        };
+        beside_a_reload(prepare, read, |b| assert_eq!(b.phase(), phase));
+    }
+}
+
+#[test]
+fn a_demand_at_any_moment_of_a_reload_is_honoured() {
+    beside_a_reload(
+        |b| b.try_acquire_owned().unwrap(),
+        |_, permit| permit.finish(Outcome::FailureOpenFor(77 * SECOND)),
+        |b| assert_eq!(b.snapshot().retry_after, Some(77 * SECOND)),
+    );
+}
+
+#[test]
+fn a_failure_at_any_moment_of_a_reload_counts_once() {
+    beside_a_reload(
+        |b| b.try_acquire_owned().unwrap(),
+        |_, permit| permit.failure(),
+        |b| {
+            assert_eq!(b.snapshot().consecutive_failures, 1);
+            assert_eq!((b.snapshot().tally.calls, b.snapshot().tally.failed), (1, 1));
+        },
+    );
+}
+
+#[test]
+fn a_trip_at_any_moment_of_a_reload_is_told_once_and_kept() {
+    let told = Arc::new(AtomicU32::new(0));
+    let heard = told.clone();
+    beside_a_reload(
+        move |b| {
+            fail(b);
+            fail(b);
+            heard.store(0, Ordering::Relaxed);
+            let heard = heard.clone();
+            b.on_event(move |event| {
+                assert_eq!(event.snapshot.phase, Phase::Open);
+                heard.fetch_add(1, Ordering::Relaxed);
+            });
+        },
+        |b, ()| fail(b),
+        move |b| {
+            // By the old settings, before the reload.
+            assert_eq!(b.phase(), Phase::Open);
+            assert_eq!(told.load(Ordering::Relaxed), 1);
+        },
+    );
 }

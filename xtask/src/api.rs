@@ -7,8 +7,11 @@ use crate::expect;
 use crate::tools::{self, BOOTSTRAP_TARGET};
 
 /// The published crates, each with its list.
-const LISTS: [(&str, &str); 2] =
-    [("microbreaker", "core/api.txt"), ("microbreaker-std", "std-adapter/api.txt")];
+const LISTS: [(&str, &str); 3] = [
+    ("microbreaker", "core/api.txt"),
+    ("microbreaker-std", "std-adapter/api.txt"),
+    ("microbreaker-fleet", "fleet/api.txt"),
+];
 
 pub(crate) fn run() -> anyhow::Result<()> {
     let sh = tools::shell()?;

@@ -6,18 +6,31 @@ use xshell::{Shell, cmd};
 
 use crate::tools::{self, BOOTSTRAP_TARGET};
 
-/// The core's features. They are additive: every subset must build on the host, and both
-/// none and all of them on bare metal.
-const FEATURES: [&str; 5] = ["critical-section", "defmt", "embedded-hal", "history", "serde"];
+/// The core's features. They are additive: none, each, every two and all of them must
+/// build on the host, and both none and all of them on bare metal.
+const FEATURES: [&str; 8] = [
+    "critical-section",
+    "defmt",
+    "embedded-hal",
+    "embedded-hal-async",
+    "embedded-io",
+    "embedded-io-async",
+    "history",
+    "serde",
+];
 
 /// The features of microbreaker-std, each of which must build alone.
-const STD_FEATURES: [&str; 11] = [
+const STD_FEATURES: [&str; 15] = [
     "axum",
     "coarse-clock",
     "counts",
+    "failover",
+    "fleet",
     "http",
+    "last-good",
     "metrics",
     "registry",
+    "reqwest",
     "serde",
     "stream",
     "tokio",
@@ -40,19 +53,21 @@ const SMALL_TARGETS: [(&str, &str); 2] =
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 28] = [
+const STEPS: [(&str, Step); 30] = [
     ("format", format),
     ("the README's test command", test),
     ("the commands' own tests", commands),
     ("three thousand random histories", histories),
     ("lints", lints),
     ("documentation", documentation),
-    ("every subset of features on the host", feature_subsets),
+    ("every pair of features on the host", feature_pairs),
     ("features on bare metal", bare_features),
     ("cores of 8 and 16 bits", small_cores),
     ("the features of microbreaker-std", std_features),
+    ("a target without a clock", |_| crate::wasm::run()),
+    ("a fleet on a real server", fleet),
     ("a service under load", |_| {
-        crate::load::run(&crate::load::Options { seconds: 10, debug: true })
+        crate::load::run(&crate::load::Options { seconds: 15, debug: true })
     }),
     ("the page in a browser", crate::page::run),
     ("the public APIs", |_| crate::api::run()),
@@ -124,21 +139,22 @@ fn documentation(sh: &Shell) -> anyhow::Result<()> {
     // As on docs.rs, whose nightly compiler can show which feature enables an item;
     // a stable one can only with this set.
     let _bootstrap = sh.push_env("RUSTC_BOOTSTRAP", "1");
-    let crates = ["-p", "microbreaker", "-p", "microbreaker-std"];
+    let crates = ["-p", "microbreaker", "-p", "microbreaker-std", "-p", "microbreaker-fleet"];
     Ok(cmd!(sh, "cargo doc --no-deps --all-features {crates...} --target-dir {BOOTSTRAP_TARGET}")
         .run()?)
 }
 
-/// Every subset of the core's features, as a list for cargo.
-fn subsets() -> impl Iterator<Item = String> {
-    (0..1_u32 << FEATURES.len()).map(|subset| {
-        let chosen = FEATURES.iter().enumerate().filter(|(i, _)| subset >> i & 1 == 1);
-        chosen.map(|(_, feature)| *feature).collect::<Vec<_>>().join(",")
-    })
-}
-
-fn feature_subsets(sh: &Shell) -> anyhow::Result<()> {
-    for features in subsets() {
+/// Code of the core depends on one feature, or on two that meet. So this checks none, each,
+/// every two and all of them, which is few: not the 256 subsets.
+fn feature_pairs(sh: &Shell) -> anyhow::Result<()> {
+    let singles = FEATURES.map(String::from);
+    let pairs = FEATURES.iter().enumerate().flat_map(|(i, a)| {
+        // A feature that another one enables makes no pair with it.
+        let others = FEATURES[i + 1..].iter().filter(move |b| !b.starts_with(a));
+        others.map(move |b| format!("{a},{b}"))
+    });
+    let ends = [String::new(), FEATURES.join(",")];
+    for features in ends.into_iter().chain(singles).chain(pairs) {
         cmd!(sh, "cargo check --quiet -p microbreaker --lib --features {features}").run()?;
     }
     Ok(())
@@ -197,6 +213,12 @@ fn std_features(sh: &Shell) -> anyhow::Result<()> {
     Ok(cmd!(sh, "cargo test -p microbreaker-integration -p microbreaker-service-example").run()?)
 }
 
+fn fleet(sh: &Shell) -> anyhow::Result<()> {
+    tools::require(sh, true, |_| crate::fleet::redis_server().into_iter().collect())?;
+    cmd!(sh, "cargo test -p microbreaker-fleet --all-features").run()?;
+    crate::fleet::run(sh, &crate::fleet::Options { quick: true })
+}
+
 fn alerts(sh: &Shell) -> anyhow::Result<()> {
     let promtool = || tools::find("promtool", &["prometheus"], "a release of Prometheus");
     tools::require(sh, true, |_| promtool().into_iter().collect())?;
@@ -216,15 +238,20 @@ fn oldest_dependencies(sh: &Shell) -> anyhow::Result<()> {
     let kept =
         |line: &&str| !["default-members =", "exclude ="].iter().any(|l| line.starts_with(l));
     let lines = workspace.lines().filter(kept).map(|line| {
-        if line.starts_with("members =") { r#"members = ["core", "std-adapter"]"# } else { line }
+        if line.starts_with("members =") {
+            r#"members = ["core", "std-adapter", "fleet"]"#
+        } else {
+            line
+        }
     });
     sh.write_file("Cargo.toml", lines.collect::<Vec<_>>().join("\n"))?;
     // Stable cargo accepts `-Z` only with RUSTC_BOOTSTRAP set.
     cmd!(sh, "cargo generate-lockfile --quiet -Z direct-minimal-versions")
         .env("RUSTC_BOOTSTRAP", "1")
         .run()?;
-    let libraries = ["-p", "microbreaker", "-p", "microbreaker-std", "--lib", "--all-features"];
-    Ok(cmd!(sh, "cargo check --quiet {libraries...} --target-dir {built}").run()?)
+    let crates = ["-p", "microbreaker", "-p", "microbreaker-std", "-p", "microbreaker-fleet"];
+    Ok(cmd!(sh, "cargo check --quiet {crates...} --lib --all-features --target-dir {built}")
+        .run()?)
 }
 
 /// `--cfg loom` alone gives a crate outside the workspace a breaker made of loom's
@@ -244,7 +271,7 @@ fn loom_dependencies(sh: &Shell) -> anyhow::Result<()> {
     let tree = cmd!(sh, "cargo tree -p microbreaker -e normal --depth 1 --prefix none").read()?;
     let names: Vec<_> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
     anyhow::ensure!(
-        names == ["microbreaker", "loom", "portable-atomic"],
+        names == ["microbreaker", "loom", "pin-project-lite", "portable-atomic"],
         "the core depends on {names:?}"
     );
     Ok(())
@@ -256,8 +283,11 @@ fn demo(sh: &Shell) -> anyhow::Result<()> {
 
 /// Runs every example. Each asserts what it shows.
 fn examples(sh: &Shell) -> anyhow::Result<()> {
-    let crates: [(_, _, &[&str]); 2] =
-        [("microbreaker", "core", &[]), ("microbreaker-std", "std-adapter", &["--all-features"])];
+    let crates: [(_, _, &[&str]); 3] = [
+        ("microbreaker", "core", &[]),
+        ("microbreaker-std", "std-adapter", &["--all-features"]),
+        ("microbreaker-service-example", "service-example", &[]),
+    ];
     for (package, folder, features) in crates {
         for file in sh.read_dir(format!("{folder}/examples"))? {
             let Some(example) = file.file_stem() else { continue };
@@ -272,5 +302,6 @@ fn schedules(_: &Shell) -> anyhow::Result<()> {
 }
 
 fn firmware(all: bool) -> anyhow::Result<()> {
-    crate::firmware::run(&crate::firmware::Options { all, install: true })
+    let example = "thermometer".into();
+    crate::firmware::run(&crate::firmware::Options { example, all, install: true })
 }

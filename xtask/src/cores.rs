@@ -60,6 +60,14 @@ pub(crate) const M3: Core = Core {
     machine: &["-machine", "mps2-an385", "-icount", "shift=10"],
 };
 
+pub(crate) const M33: Core = Core {
+    name: "m33",
+    title: "Cortex-M33",
+    target: "thumbv8m.main-none-eabihf",
+    machine: &["-machine", "mps2-an505", "-icount", "shift=10"],
+    ..M3
+};
+
 pub(crate) const RISCV: Core = Core {
     name: "riscv",
     title: "RISC-V (IMAC)",

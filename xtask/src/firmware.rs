@@ -1,29 +1,35 @@
-//! `cargo xtask firmware`: runs the example on a Cortex-M3 in QEMU, pulls its sensor
-//! out and plugs it in again, and compares its log with a committed file.
+//! `cargo xtask firmware`: runs an example on a Cortex-M3 in QEMU, pulls its sensor out and
+//! plugs it in again, and compares its log with a committed file.
 
 mod all;
 mod board;
 mod call_graph;
+mod example;
 mod log;
 mod operations;
 mod qmp;
+mod recovery;
 mod socket;
 mod story;
+mod two_sensors;
 
 use xshell::{Shell, cmd};
 
 use crate::cores::{M3, PROGRAMS, RISCV};
-use crate::{expect, tools};
-use board::Board;
+use crate::tools;
 
-/// The example's firmware, a workspace of its own.
+/// The examples' firmware, a workspace of its own.
 const BOARD: &str = "embedded-example/boards/mps2-an385";
 const PACKAGE: &str = "mps2-an385";
 
 /// Options of `cargo xtask firmware`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Instead, test the breaker itself on every kind of core, and print a line for each
+    /// Run this example: thermometer, embassy, rtic or recovery
+    #[arg(default_value = "thermometer")]
+    pub(crate) example: String,
+    /// Instead, test the breaker itself on every kind of core, run the other examples, and
+    /// print a line for each
     #[arg(long)]
     pub(crate) all: bool,
     /// Install missing system packages
@@ -37,12 +43,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         return all::run(&sh, options.install);
     }
     tools::require(&sh, options.install, |sh| M3.missing(sh).collect())?;
-    let root = sh.current_dir();
-    let elf = M3.build(&sh, BOARD, PACKAGE, PACKAGE)?;
-    let mut board = Board::boot(&elf)?;
-    story::tell(&mut board)?;
-    let log = board.finish()?;
-    expect::same(&log, &root.join(BOARD).join("expected.log"))
+    example::find(&options.example)?.run(&sh, true)
 }
 
 /// Checks the format of the firmware and lints it. It is in workspaces of its own, which the

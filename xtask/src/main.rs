@@ -6,6 +6,7 @@ mod ci;
 mod cores;
 mod expect;
 mod firmware;
+mod fleet;
 mod footprint;
 mod load;
 mod loom;
@@ -18,6 +19,7 @@ mod scenarios;
 mod shuttle;
 mod stress;
 mod tools;
+mod wasm;
 mod weaken;
 
 use clap::Parser;
@@ -34,6 +36,8 @@ enum Command {
     Ci(ci::Options),
     /// Run the example firmware in QEMU, unplug its sensor and plug it in again, and check its log
     Firmware(firmware::Options),
+    /// Let processes find out together that an upstream fails, with one redis-server
+    Fleet(fleet::Options),
     /// Measure the flash, RAM and instructions that a breaker adds to firmware
     Footprint(footprint::Options),
     /// Put the example service under load while its upstream fails, without and with the breaker
@@ -54,6 +58,8 @@ enum Command {
     Shuttle(shuttle::Options),
     /// Hammer breakers with every core of this machine, and check the invariants
     Stress,
+    /// Run the adapter's tests of its clock on wasm32-unknown-unknown, which has none, in node
+    Wasm,
     /// Weaken the core's memory orderings one at a time, and list those that no loom model needs
     Weaken(weaken::Options),
 }
@@ -64,6 +70,7 @@ fn main() -> anyhow::Result<()> {
         Command::Bench(options) => bench::run(&options),
         Command::Ci(options) => ci::run(&options),
         Command::Firmware(options) => firmware::run(&options),
+        Command::Fleet(options) => fleet::run(&tools::shell()?, &options),
         Command::Footprint(options) => footprint::run(&options),
         Command::Load(options) => load::run(&options),
         Command::Loom(options) => loom::run(&options),
@@ -74,6 +81,7 @@ fn main() -> anyhow::Result<()> {
         Command::Scenarios(options) => scenarios::run(&options),
         Command::Shuttle(options) => shuttle::run(&options),
         Command::Stress => stress::run(),
+        Command::Wasm => wasm::run(),
         Command::Weaken(options) => weaken::run(&options),
     }
 }

@@ -19,7 +19,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let models = models::build(&shell, "shuttle", "microbreaker-shuttle", "target/shuttle")?;
     // The others run every schedule that they define.
     let is_random = |model: &&Model| {
-        ["linearizable::", "moving_clock::"].iter().any(|file| model.to_string().starts_with(file))
+        let files = ["failover::", "linearizable::", "moving_clock::", "waiters::"];
+        files.iter().any(|file| model.to_string().starts_with(file))
     };
     let random = models.iter().filter(is_random);
     let each = options.schedules.div_ceil(random.count().max(1) as u32);

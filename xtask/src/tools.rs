@@ -52,6 +52,15 @@ fn has_target(sh: &Shell, target: &str) -> bool {
 /// A cargo that builds for the bare-metal `target`: the one in use if its toolchain has
 /// the target, otherwise the distribution's, which compiles `core` itself.
 pub(crate) fn cargo_for<'a>(sh: &'a Shell, target: &str) -> Result<Cmd<'a>, Missing> {
+    cargo_with(sh, target, "core")
+}
+
+/// [`cargo_for`] a `target` that has all of `libraries`, such as `std,panic_abort`.
+pub(crate) fn cargo_with<'a>(
+    sh: &'a Shell,
+    target: &str,
+    libraries: &str,
+) -> Result<Cmd<'a>, Missing> {
     if has_target(sh, target) {
         return Ok(cmd!(sh, "cargo"));
     }
@@ -59,9 +68,9 @@ pub(crate) fn cargo_for<'a>(sh: &'a Shell, target: &str) -> Result<Cmd<'a>, Miss
         return Ok(cmd!(sh, "/usr/bin/cargo")
             // Otherwise it would use rustup's.
             .env("RUSTC", "/usr/bin/rustc")
-            // A stable compiler builds `core` only with this set.
+            // A stable compiler builds them only with this set.
             .env("RUSTC_BOOTSTRAP", "1")
-            .env("CARGO_UNSTABLE_BUILD_STD", "core"));
+            .env("CARGO_UNSTABLE_BUILD_STD", libraries));
     }
     Err(Missing {
         what: format!("a Rust toolchain for {target}"),

@@ -5,7 +5,7 @@ use super::time::Answer;
 use crate::clock::Clock;
 use crate::config::ConfigSource;
 use crate::error::Rejected;
-use crate::event::{Cause, Observer};
+use crate::event::{Cause, Observer, Outcome};
 use crate::gate::Permit;
 use crate::phase::Phase;
 use crate::state::{GENERATIONS, State};
@@ -52,21 +52,27 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// The slow path of `try_acquire`, for states that may not admit every call.
     #[cold]
-    fn acquire_unhealthy(&self) -> Answer {
+    pub(super) fn acquire_unhealthy(&self) -> Answer {
         loop {
             let Answer { state, ticks } = self.refresh(GENERATIONS);
             let due = state.is(Phase::Open) && ticks == 0;
             if due || state.is(Phase::HalfOpen) && self.has_room_for_probe(state) {
+                if !self.observer.lend_probe() {
+                    let state = if due { state.half_open() } else { state };
+                    return Answer { state, ticks: u32::MAX };
+                }
                 let first = self.config().has_one_probe();
                 let probing = state.with_probe_out(self.config().judges_by_rate(), first);
                 if self.transit(state, probing, Cause::OpeningOver) {
                     return Answer { state: probing, ticks: 0 };
                 }
+                self.observer.probe_ended(Outcome::Ignored, false);
                 continue;
             }
             let refuses = state.is(Phase::Open)
                 || state.is(Phase::HalfOpen)
-                || G::MANUAL_PHASES && state.is(Phase::ForcedOpen);
+                || G::MANUAL_PHASES && state.is(Phase::ForcedOpen)
+                || G::HANDS_OVER && state.is_retired();
             if !refuses {
                 if !self.config().has_ramp() || !state.is_ramping() || !state.is(Phase::Closed) {
                     return Answer { state, ticks: 0 };
@@ -102,6 +108,10 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
             }
         };
         let ticks = if admits { 0 } else { u32::MAX };
-        self.word.swap(state, to).then_some(Answer { state: to, ticks })
+        let swapped = self.word.swap(state, to);
+        if swapped {
+            self.observer.admission_changed();
+        }
+        swapped.then_some(Answer { state: to, ticks })
     }
 }

@@ -16,7 +16,11 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Opens the breaker manually, for the configured time. If it is already open,
     /// its opening starts afresh and the observer is not told. Lock-free.
     pub fn trip(&self) {
-        self.open_manually(|state| self.transit(state, state.open(), Cause::Manual));
+        _ = self.trip_manually();
+    }
+
+    fn trip_manually(&self) -> bool {
+        self.open_manually(|state| self.transit(state, state.open(), Cause::Manual))
     }
 
     /// Opens the breaker manually for `ticks`, up to 2^31 - 1; 0 changes nothing.
@@ -26,25 +30,27 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// [`EXPLICIT_LENGTHS`](ConfigSource::EXPLICIT_LENGTHS).
     pub fn trip_for(&self, ticks: u32) {
         const { assert!(G::EXPLICIT_LENGTHS, "trip_for needs ConstConfig::EXPLICIT_LENGTHS") };
-        self.open_manually_for(ticks);
+        _ = self.open_manually_for(ticks);
     }
 
-    fn open_manually_for(&self, ticks: u32) {
-        if ticks != 0 {
-            self.open_manually(|state| self.open_for(state, ticks, Cause::Manual));
-        }
+    fn open_manually_for(&self, ticks: u32) -> bool {
+        ticks == 0 || self.open_manually(|state| self.open_for(state, ticks, Cause::Manual))
     }
 
-    fn open_manually(&self, open: impl Fn(State) -> bool) {
+    /// False if the breaker was handed over: then no command has any effect.
+    fn open_manually(&self, open: impl Fn(State) -> bool) -> bool {
         loop {
             let state = self.settled();
+            if G::HANDS_OVER && state.is_retired() {
+                return false;
+            }
             if state.is(Phase::Open) {
                 // What tripped the breaker has nothing to do with the next open
                 // period; and the window must not go untouched for two tenures in a row.
                 self.begin(state.generation());
             }
             if open(state) {
-                return;
+                return true;
             }
         }
     }
@@ -68,6 +74,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                         return Ok(());
                     }
                 }
+                // As one that was handed over appears, too.
                 from @ (Phase::Closed | Phase::Disabled | Phase::MetricsOnly) => {
                     return Err(IllegalTransition { from, to: Phase::HalfOpen });
                 }
@@ -78,7 +85,11 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Enters a fresh `Closed` from any phase: the window is emptied, and calls in
     /// progress become stale. Lock-free.
     pub fn reset(&self) {
-        self.switch(|state| Some(state.closed()));
+        _ = self.enter_closed();
+    }
+
+    fn enter_closed(&self) -> bool {
+        self.switch(|state| Some(state.closed()))
     }
 
     /// Refuses every call until the next manual transition. Lock-free.
@@ -100,19 +111,23 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Enters one of the manual phases.
     fn enter_manual_phase(&self, phase: Phase, to: fn(State) -> State) {
         const { assert!(G::MANUAL_PHASES, "this phase needs ConstConfig::MANUAL_PHASES") };
-        self.enter(phase, to);
+        _ = self.enter(phase, to);
     }
 
-    fn enter(&self, phase: Phase, to: fn(State) -> State) {
-        self.switch(|state| (!state.is(phase)).then(|| to(state)));
+    fn enter(&self, phase: Phase, to: fn(State) -> State) -> bool {
+        self.switch(|state| (!state.is(phase)).then(|| to(state)))
     }
 
-    fn switch(&self, decide: impl Fn(State) -> Option<State>) {
+    /// False if the breaker was handed over.
+    fn switch(&self, decide: impl Fn(State) -> Option<State>) -> bool {
         loop {
             let from = self.settled();
+            if G::HANDS_OVER && from.is_retired() {
+                return false;
+            }
             match decide(from) {
                 Some(to) if !self.transit(from, to, Cause::Manual) => {}
-                _ => return,
+                _ => return true,
             }
         }
     }
@@ -129,20 +144,24 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Status for Breaker<W, C,
 
     // Calls none of the methods that do not compile for every configuration source.
     fn command(&self, command: Command) -> Result<(), IllegalTransition> {
-        match command {
-            Command::Trip => self.trip(),
+        let done = match command {
+            Command::Trip => self.trip_manually(),
             Command::TripFor(ticks) if G::EXPLICIT_LENGTHS => self.open_manually_for(ticks),
-            Command::HalfOpen => self.half_open()?,
-            Command::Reset => self.reset(),
+            Command::HalfOpen => return self.half_open(),
+            Command::Reset => self.enter_closed(),
             Command::ForceOpen if G::MANUAL_PHASES => {
-                self.enter(Phase::ForcedOpen, State::forced_open);
+                self.enter(Phase::ForcedOpen, State::forced_open)
             }
             Command::Disable if G::MANUAL_PHASES => self.enter(Phase::Disabled, State::disabled),
             Command::MetricsOnly if G::MANUAL_PHASES => {
-                self.enter(Phase::MetricsOnly, State::metrics_only);
+                self.enter(Phase::MetricsOnly, State::metrics_only)
             }
-            _ => return Err(IllegalTransition { from: self.phase(), to: command.phase() }),
+            _ => false,
+        };
+        if done {
+            Ok(())
+        } else {
+            Err(IllegalTransition { from: self.phase(), to: command.phase() })
         }
-        Ok(())
     }
 }

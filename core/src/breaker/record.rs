@@ -10,37 +10,66 @@ use crate::state::State;
 use crate::tally::{Record, Tally};
 use crate::window::{MAX_COUNT, Tenure, Window};
 
+/// What became of an outcome.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It changed nothing: the generation of its permit was over.
+    Stale,
+    /// It took effect.
+    Counted,
+    /// The breaker was handed over, so the outcome has yet to take effect on the
+    /// successor.
+    Late,
+    /// The same, and it is already in the window of this breaker.
+    LateRecorded,
+}
+
+impl Ended {
+    pub(super) const fn is_late(self) -> bool {
+        matches!(self, Self::Late | Self::LateRecorded)
+    }
+}
+
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
-    /// Ends a call of `generation`. Returns false if the outcome is stale.
+    /// Ends a call of `generation`.
     #[inline]
-    pub(super) fn finish(&self, generation: u32, call: Record) -> bool {
+    pub(super) fn finish(&self, generation: u32, call: Record) -> Ended {
         let healthy = !call.counts_against() && self.word.load().is_healthy(generation);
-        healthy && self.window.try_success(self.tenure(generation), &self.reach())
-            // Where flash is scarce, one body serves both cases.
-            || if FLASH_IS_SCARCE {
-                self.count_unhealthy(generation, call)
-            } else {
-                self.count(generation, call, healthy)
-            }
+        if healthy && self.window.try_success(self.tenure(generation), &self.reach()) {
+            Ended::Counted
+        } else if FLASH_IS_SCARCE {
+            // One body serves both cases.
+            self.count_unhealthy(generation, call)
+        } else {
+            self.count(generation, call, healthy)
+        }
+    }
+
+    /// Ends a call of `generation` that succeeded, if nothing else has to be done for it.
+    #[inline]
+    pub(super) fn try_success(&self, generation: u32) -> bool {
+        self.word.load().is_healthy(generation)
+            && self.window.try_success(self.tenure(generation), &self.reach())
     }
 
     /// Ends a call of `generation` whose outcome changes something: any outcome but a
-    /// success of a `healthy` breaker with a quiet window. Returns false if the outcome is
-    /// stale.
+    /// success of a `healthy` breaker with a quiet window.
     #[inline(never)]
-    fn count(&self, generation: u32, call: Record, healthy: bool) -> bool {
-        if healthy {
-            self.window.record(self.tenure(generation), &self.reach(), call).is_some()
-        } else {
+    fn count(&self, generation: u32, call: Record, healthy: bool) -> Ended {
+        if !healthy {
             self.count_unhealthy(generation, call)
+        } else if self.window.record(self.tenure(generation), &self.reach(), call).is_some() {
+            Ended::Counted
+        } else {
+            self.uncounted(false)
         }
     }
 
     #[inline(never)]
-    fn count_unhealthy(&self, generation: u32, call: Record) -> bool {
+    fn count_unhealthy(&self, generation: u32, call: Record) -> Ended {
         while let Some(state) = self.current(generation) {
             if G::MANUAL_PHASES && state.is(Phase::Disabled) {
-                return true;
+                return Ended::Counted;
             }
             if G::MANUAL_PHASES && state.is(Phase::MetricsOnly) {
                 return self.record_dry_run(generation, call, false);
@@ -49,16 +78,39 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                 return self.record(generation, call);
             }
             if self.finish_probe(state, call) {
-                return true;
+                return Ended::Counted;
             }
         }
-        false
+        self.uncounted(false)
     }
 
-    /// Ends a call of `generation` that demands an opening of `ticks`. Returns
-    /// false if the outcome is stale.
+    /// Ends a call of `generation` whose outcome is already in the window, where its
+    /// predecessor has recorded it.
     #[cold]
-    pub(super) fn demand(&self, generation: u32, slow: bool, ticks: u32) -> bool {
+    pub(super) fn count_recorded(&self, generation: u32, call: Record, demanded: bool) -> Ended {
+        let Some(state) = self.current(generation) else {
+            return self.uncounted(true);
+        };
+        let tally = self.window.tally(self.tenure(generation), &self.reach());
+        if G::MANUAL_PHASES && state.is(Phase::MetricsOnly) {
+            self.decide_dry_run(generation, call, tally, demanded)
+        } else {
+            self.decide(generation, call, tally)
+        }
+    }
+
+    /// What became of an outcome that found its generation over.
+    fn uncounted(&self, recorded: bool) -> Ended {
+        match (self.is_retired(), recorded) {
+            (false, _) => Ended::Stale,
+            (true, false) => Ended::Late,
+            (true, true) => Ended::LateRecorded,
+        }
+    }
+
+    /// Ends a call of `generation` that demands an opening of `ticks`.
+    #[cold]
+    pub(super) fn demand(&self, generation: u32, slow: bool, ticks: u32) -> Ended {
         while let Some(state) = self.current(generation) {
             if G::MANUAL_PHASES && state.is(Phase::MetricsOnly) {
                 let call = Record { failed: true, slow, weight: 1 };
@@ -66,29 +118,31 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
             }
             let disabled = G::MANUAL_PHASES && state.is(Phase::Disabled);
             if disabled || self.open_for(state, ticks, Cause::Demanded) {
-                return true;
+                return Ended::Counted;
             }
         }
-        false
+        self.uncounted(false)
     }
 
     /// Ends a call of `generation` without counting it; a probe gives its place back.
-    /// Returns false if the permit is stale.
     #[cold]
-    pub(super) fn hand_back(&self, generation: u32) -> bool {
+    pub(super) fn hand_back(&self, generation: u32) -> Ended {
         while let Some(state) = self.current(generation) {
             let probing = state.is(Phase::HalfOpen) && self.has_probe_out(state);
             if !probing || self.progress(state, state.with_probe_back()) {
-                return true;
+                return Ended::Counted;
             }
         }
-        false
+        self.uncounted(false)
     }
 
     /// Returns the settled state if calls of `generation` still count in it.
     fn current(&self, generation: u32) -> Option<State> {
         let state = self.refresh(generation).state;
-        let refuses = state.is(Phase::Open) || G::MANUAL_PHASES && state.is(Phase::ForcedOpen);
+        let refuses = state.is(Phase::Open)
+            || G::MANUAL_PHASES && state.is(Phase::ForcedOpen)
+            // Its generation may be that of a permit which the successor has given.
+            || G::HANDS_OVER && state.is_retired();
         (state.generation() == generation && !refuses).then_some(state)
     }
 
@@ -99,20 +153,31 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 
     /// Records a call in `Closed`, and trips the breaker if that meets a policy.
-    /// Returns false if the outcome is stale.
-    fn record(&self, generation: u32, call: Record) -> bool {
+    fn record(&self, generation: u32, call: Record) -> Ended {
+        match self.window.record(self.tenure(generation), &self.reach(), call) {
+            Some(tally) => self.decide(generation, call, tally),
+            None => self.uncounted(false),
+        }
+    }
+
+    /// Trips the breaker in `Closed` if `call`, which entered the window with `tally`,
+    /// meets a policy.
+    #[inline(always)]
+    fn decide(&self, generation: u32, call: Record, tally: Tally) -> Ended {
         let config = self.config();
-        let tenure = self.tenure(generation);
-        let Some(tally) = self.window.record(tenure, &self.reach(), call) else { return false };
         let met = config.met_by(tally, call, Causes::NONE);
         if met.is_none() && !config.counts_consecutive() {
-            return true;
+            // A successor with the same window may have another policy that is met.
+            return match self.uncounted(true) {
+                Ended::Stale => Ended::Counted,
+                late => late,
+            };
         }
         let in_window = self.failures_left(tally);
         loop {
             let state = self.word.load();
             if state.generation() != generation {
-                return false;
+                return self.uncounted(true);
             }
             let count = self.consecutive(state, call);
             let row = call.failed && config.met_by_consecutive(count, in_window);
@@ -124,16 +189,23 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                 }
             };
             if done {
-                return true;
+                return Ended::Counted;
             }
         }
     }
 
     /// Records a call in `MetricsOnly`, and reports each policy that it newly meets.
-    /// Returns false if the outcome is stale.
-    fn record_dry_run(&self, generation: u32, call: Record, demanded: bool) -> bool {
+    fn record_dry_run(&self, generation: u32, call: Record, demanded: bool) -> Ended {
+        match self.window.record(self.tenure(generation), &self.reach(), call) {
+            Some(tally) => self.decide_dry_run(generation, call, tally, demanded),
+            None => self.uncounted(false),
+        }
+    }
+
+    /// Reports each policy that `call`, which entered the window with `tally`, newly meets.
+    #[inline(always)]
+    fn decide_dry_run(&self, generation: u32, call: Record, tally: Tally, demanded: bool) -> Ended {
         let tenure = self.tenure(generation);
-        let Some(tally) = self.window.record(tenure, &self.reach(), call) else { return false };
         let demands = if demanded { Causes::NONE.with(Cause::Demanded) } else { Causes::NONE };
         let mut stale = false;
         let update = self.word.update(|state| {
@@ -159,7 +231,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                 }
             }
         }
-        !stale
+        if stale { self.uncounted(true) } else { Ended::Counted }
     }
 
     /// The policies that are met now, whatever the last call was.

@@ -54,8 +54,18 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     #[inline(always)]
     pub(super) fn ticks_left(&self, state: State) -> u32 {
         let (since, ticks) = self.time_in_phase(state);
+        let length = self.length(state, since);
+        if length == u32::MAX { length } else { length.saturating_sub(ticks) }
+    }
+
+    /// How many ticks `state`, open or half-open and settled, lasts that counts from
+    /// `since`; `u32::MAX` if it never ends.
+    ///
+    /// Valid only if a second load finds the state unchanged.
+    #[inline(always)]
+    pub(super) fn length(&self, state: State, since: u32) -> u32 {
         let generation = state.generation();
-        let length = match state.explicit_length() {
+        match state.explicit_length() {
             _ if state.is(Phase::HalfOpen) => {
                 self.half_open_for(generation, since, self.has_probe_out(state))
             }
@@ -63,8 +73,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                 rounded.ticks().saturating_sub(self.entered.excess(generation))
             }
             _ => self.config().opening(state.level(), generation, since),
-        };
-        if length == u32::MAX { length } else { length.saturating_sub(ticks) }
+        }
     }
 
     /// Ticks from `tick`, when a probe of `generation` was last given out or ended,

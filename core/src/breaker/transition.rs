@@ -31,6 +31,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         let won = self.word.swap(from, to);
         if won {
             self.settle();
+            self.observer.admission_changed();
         }
         won
     }
@@ -39,11 +40,18 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// no longer `from`.
     #[must_use]
     pub(super) fn open_for(&self, from: State, ticks: u32, cause: Cause) -> bool {
+        self.open_from(from, from, ticks, cause)
+    }
+
+    /// [`open_for`](Self::open_for), as if from `apparent` although it is `from`.
+    #[must_use]
+    #[inline(always)]
+    pub(super) fn open_from(&self, from: State, apparent: State, ticks: u32, cause: Cause) -> bool {
         if !G::EXPLICIT_LENGTHS {
-            return self.transit(from, from.open(), cause);
+            return self.transit(from, apparent.open(), cause);
         }
         let (length, excess) = Length::round_up(ticks);
-        let to = from.open_for(length);
+        let to = apparent.open_for(length);
         let won = self.word.swap(from, to);
         if won {
             self.entered(from, to, cause, excess);
@@ -65,6 +73,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         if from != to {
             let generation = generation as u8;
             self.observer.transition(&Transition { from, to, cause, generation, tick });
+        } else {
+            self.observer.admission_changed();
         }
     }
 

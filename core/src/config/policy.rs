@@ -95,6 +95,16 @@ impl Config {
         met
     }
 
+    /// The first policy that `tally` and `consecutive` failures in a row meet, if the last
+    /// call failed and was slow. A fleet asks this of the tallies of its breakers together,
+    /// which may be larger than any window. A pure function.
+    #[must_use]
+    pub fn policy_met(&self, tally: Tally, consecutive: u32) -> Option<Cause> {
+        let call = Record { failed: true, slow: true, weight: 1 };
+        let in_window = self.consecutive_within_window.then_some(tally.failed);
+        self.all_met(tally, call, consecutive, in_window).of_policies().next()
+    }
+
     pub(crate) const fn leak(&self) -> Leak {
         match self.leaky_bucket {
             Some(leak) => leak,
@@ -177,6 +187,16 @@ impl Config {
         }
     }
 
+    /// How many more probes may go out beside `probes`.
+    pub(crate) const fn room_for_probes(&self, probes: Probes) -> u32 {
+        let Probes { out, succeeded, failed, .. } = probes;
+        let taken = match self.reuse_probes_until {
+            Some(_) => out,
+            None => out + succeeded + failed,
+        };
+        self.probes.saturating_sub(taken)
+    }
+
     /// The verdict of `probes`.
     pub(crate) const fn judge(&self, probes: Probes) -> Verdict {
         let finished = probes.succeeded + probes.failed;
@@ -236,6 +256,14 @@ impl Config {
         let index = ticks / if step == 0 { 1 } else { step };
         let share = shares.get(index as usize).filter(|_| index < count)?;
         Some((*share).into())
+    }
+
+    /// Which step of the ramp applies `ticks` after closing, and for how many more ticks.
+    pub(crate) fn ramp_step_after(&self, ticks: u32) -> Option<(u32, u32)> {
+        let step = self.ramp?.step;
+        // Never 0; this spares the division a check that could panic.
+        let step = if step == 0 { 1 } else { step };
+        Some((ticks / step, step - ticks % step))
     }
 }
 

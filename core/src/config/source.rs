@@ -11,6 +11,11 @@ pub trait ConfigSource {
     /// As [`ConstConfig::EXPLICIT_LENGTHS`](super::ConstConfig::EXPLICIT_LENGTHS).
     const EXPLICIT_LENGTHS: bool = true;
 
+    /// Whether the breaker may hand over to another one, with
+    /// [`Breaker::retire`](crate::Breaker::retire). What that takes costs nothing
+    /// otherwise.
+    const HANDS_OVER: bool = false;
+
     /// The configuration; must be the same on every call.
     fn config(&self) -> &Config;
 }
@@ -25,6 +30,7 @@ impl ConfigSource for Config {
 impl<G: ConfigSource + ?Sized> ConfigSource for &G {
     const MANUAL_PHASES: bool = G::MANUAL_PHASES;
     const EXPLICIT_LENGTHS: bool = G::EXPLICIT_LENGTHS;
+    const HANDS_OVER: bool = G::HANDS_OVER;
 
     #[inline]
     fn config(&self) -> &Config {

@@ -42,9 +42,9 @@ use crate::gate::Gate;
 /// ```
 #[derive(Debug)]
 pub struct GuardedI2c<I, G, C = EveryErrorFails> {
-    bus: I,
-    gate: G,
-    classify: C,
+    pub(super) bus: I,
+    pub(super) gate: G,
+    pub(super) classify: C,
 }
 
 impl<I, G> GuardedI2c<I, G> {

@@ -36,9 +36,9 @@ use crate::gate::Gate;
 /// ```
 #[derive(Debug)]
 pub struct GuardedSpiDevice<D, G, C = EveryErrorFails> {
-    device: D,
-    gate: G,
-    classify: C,
+    pub(super) device: D,
+    pub(super) gate: G,
+    pub(super) classify: C,
 }
 
 impl<D, G> GuardedSpiDevice<D, G> {

@@ -77,6 +77,19 @@ impl Entered {
         }
     }
 
+    /// The words of a settled `generation` that counts from `tick`, whose explicit length
+    /// was rounded up by `excess` ticks.
+    pub(crate) fn of(tick: u32, generation: u32, excess: u32) -> Self {
+        let excess = AtomicU32::new(tagged(generation, excess));
+        Self { tick: AtomicU32::new(tick), excess }
+    }
+
+    /// The words of a settled half-open `generation` that counts from `tick`, in a stay
+    /// that had lasted `stay` ticks by then.
+    pub(crate) fn of_stay(tick: u32, generation: u32, stay: u32) -> Self {
+        Self::of(tick, generation, STAY | (tick.wrapping_sub(stay) % STAY))
+    }
+
     /// The tick of the current settled phase.
     ///
     /// Valid for a state loaded before only if a second load finds that state unchanged.

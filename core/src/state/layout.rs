@@ -17,6 +17,9 @@
 //! `U` (unsettled) means that the tick from which the phase counts is not set yet:
 //! the tick at which the phase began, or in HalfOpen at which a probe was last given
 //! out or ended. A new breaker is all zeros, so a static takes no flash.
+//!
+//! A breaker that was handed over is in no phase: it is `RETIRED`, in the generation after
+//! its last, so that none of its own is current.
 
 use super::Length;
 use crate::event::Causes;
@@ -64,6 +67,9 @@ const UNSETTLED: Field = PAYLOAD.above(1);
 const PHASE: Field = UNSETTLED.above(3);
 const LEVEL: Field = PHASE.above(4);
 const GENERATION: Field = LEVEL.above(8);
+
+/// In place of a phase: handed over to another breaker.
+const RETIRED: u32 = PHASE.max() - 1;
 
 // Closed and MetricsOnly
 const CONSECUTIVE: Field = Field::lowest(8);
@@ -388,7 +394,7 @@ impl State {
 
     /// [`open`](Self::open), for an explicit `length`.
     pub(crate) const fn open_for(self, length: Length) -> Self {
-        Self(self.open().0 | EXPLICIT_LENGTH.mask() | length.bits() << LENGTH.shift)
+        self.open().with_explicit_length(length)
     }
 
     /// `HalfOpen` opened again because it became overdue. Settled: the tick stays,
@@ -407,6 +413,43 @@ impl State {
     /// told from one that goes on.
     pub(crate) const fn half_open_anew(self) -> Self {
         self.half_open().half_open()
+    }
+
+    /// The last state: handed over to another breaker.
+    pub(crate) const fn retired(self) -> Self {
+        Self(PHASE.with(self.next(Phase::Closed).0, RETIRED)).settled()
+    }
+
+    pub(crate) const fn is_retired(self) -> bool {
+        PHASE.get(self.0) == RETIRED
+    }
+
+    /// The same tenure with an empty payload.
+    pub(crate) const fn without_payload(self) -> Self {
+        Self(PAYLOAD.with(self.0, 0))
+    }
+
+    /// The same `Open`, of an explicit `length`.
+    pub(crate) const fn with_explicit_length(self, length: Length) -> Self {
+        let state = self.without_payload();
+        Self(state.0 | EXPLICIT_LENGTH.mask() | length.bits() << LENGTH.shift)
+    }
+
+    /// The same `HalfOpen`, or `Open`, with these probes, or as many as can be counted.
+    pub(crate) fn with_probes(self, by_rate: bool, probes: Probes) -> Self {
+        let Probes { out, succeeded, failed, slow } = probes;
+        let fields: &[_] = if by_rate {
+            &[
+                (RATED_OUT, out),
+                (RATED_SUCCEEDED, succeeded),
+                (RATED_FAILED, failed),
+                (RATED_SLOW, slow),
+            ]
+        } else {
+            &[(OUT, out), (SUCCEEDED, succeeded), (FAILED, failed)]
+        };
+        let set = |word, (field, count): &(Field, u32)| field.with(word, (*count).min(field.max()));
+        Self(fields.iter().fold(self.without_payload().0, set))
     }
 
     pub(crate) const fn forced_open(self) -> Self {

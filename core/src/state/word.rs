@@ -17,6 +17,11 @@ impl Word {
         }
     }
 
+    /// A word in `state`.
+    pub(crate) fn of(state: State) -> Self {
+        Self(AtomicU32::new(state.bits()))
+    }
+
     #[inline]
     pub(crate) fn load(&self) -> State {
         State::from_bits(self.0.load(Ordering::Acquire))

@@ -10,11 +10,14 @@ use tokio::sync::watch::{self, Receiver, Sender};
 use crate::registry::Registry;
 use crate::telemetry::event::Event;
 
+/// Shows the time of day.
+pub(super) type WallClock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
 /// How many events are remembered.
 const REMEMBERED: usize = 1_000;
 
 const _: () = {
-    let room = REMEMBERED.next_power_of_two() * size_of::<Event>();
+    let room = REMEMBERED.next_power_of_two() * size_of::<Stamped>();
     assert!(room <= 256 * 1_024, "the documentation promises 256 KiB");
 };
 
@@ -24,11 +27,11 @@ const _: () = {
 pub(super) struct History(Arc<Sender<Past>>);
 
 impl History {
-    pub(super) fn of(registry: &Registry) -> Self {
-        let history = Self(Arc::new(watch::Sender::new(Past::new(SystemTime::now()))));
+    pub(super) fn of(registry: &Registry, now: WallClock) -> Self {
+        let history = Self(Arc::new(watch::Sender::new(Past::new(now()))));
         let recorder = history.clone();
         registry.on_event(move |event| {
-            let event = event.clone();
+            let event = Stamped { at: now(), event: event.clone() };
             recorder.0.send_modify(|past| past.push(event));
         });
         history
@@ -73,30 +76,38 @@ pub(super) fn unix(at: SystemTime) -> Duration {
 struct Past {
     /// No event since then is missing.
     since: SystemTime,
-    events: VecDeque<Event>,
+    events: VecDeque<Stamped>,
     /// The number of the very first event.
     first: u64,
     /// The number of the next event.
     next: u64,
 }
 
+/// An event, and when it was told.
+#[derive(Clone)]
+pub(super) struct Stamped {
+    pub(super) at: SystemTime,
+    pub(super) event: Event,
+}
+
 /// Consecutive events.
 pub(super) struct Told {
     /// How many events that belong before these are gone.
     pub(super) missed: u64,
-    pub(super) events: Vec<(u64, Event)>,
+    pub(super) events: Vec<(u64, Stamped)>,
     next: u64,
 }
 
 impl Past {
     /// Numbers start with the time in microseconds, so that they are larger after a
-    /// restart of the service: a reader that had been connected before misses nothing.
+    /// restart of the service: a reader that had been connected before misses nothing. Never
+    /// 0, after which a reader gets all.
     fn new(now: SystemTime) -> Self {
-        let first = unix(now).as_micros() as u64;
+        let first = (unix(now).as_micros() as u64).max(1);
         Self { since: now, events: VecDeque::new(), first, next: first }
     }
 
-    fn push(&mut self, event: Event) {
+    fn push(&mut self, event: Stamped) {
         if self.events.len() == REMEMBERED
             && let Some(forgotten) = self.events.pop_front()
         {

@@ -7,12 +7,12 @@ use axum::response::sse;
 use microbreaker::{Cause, Command, Phase, Tally};
 use serde::{Serialize, Serializer};
 
-use super::history::{Told, unix};
+use super::history::{Stamped, Told, unix};
 use super::refusal::Refusal;
 use crate::breaker::Breaker;
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
-use crate::telemetry::event::{Event, EventKind};
+use crate::telemetry::event::EventKind;
 
 /// Some breakers now, and what there is beside.
 #[derive(Serialize)]
@@ -66,6 +66,13 @@ impl Summary {
             backoff_level: snapshot.backoff_level,
         }
     }
+}
+
+/// Whether the service can do its work, and the breakers because of which it cannot.
+#[derive(Serialize)]
+pub(super) struct Ready {
+    pub(super) ready: bool,
+    pub(super) unready: Vec<Summary>,
 }
 
 /// A breaker, and its settings.
@@ -125,6 +132,8 @@ fn number<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S:
 #[derive(Serialize)]
 struct Happened {
     number: u64,
+    /// Among the events of its breaker.
+    sequence: u64,
     at_unix_ms: u64,
     event: &'static str,
     #[serde(flatten)]
@@ -141,7 +150,8 @@ struct Transition {
 }
 
 impl Happened {
-    fn new(number: u64, event: &Event) -> Self {
+    fn new(number: u64, stamped: &Stamped) -> Self {
+        let Stamped { at, event } = stamped;
         let (name, transition) = match event.kind {
             EventKind::Transition { from, to, generation } => {
                 ("transition", Some(Transition { from, to, generation }))
@@ -150,7 +160,8 @@ impl Happened {
         };
         Self {
             number,
-            at_unix_ms: unix_ms(event.at),
+            sequence: event.sequence,
+            at_unix_ms: unix_ms(*at),
             event: name,
             transition,
             cause: event.cause,
@@ -172,8 +183,8 @@ pub(super) struct Remembered {
 
 impl Remembered {
     pub(super) fn new(told: &Told, wanted: impl Fn(&str) -> bool) -> Self {
-        let wanted = told.events.iter().filter(|(_, event)| wanted(&event.name));
-        let events = wanted.map(|(number, event)| Happened::new(*number, event)).collect();
+        let wanted = told.events.iter().filter(|(_, stamped)| wanted(&stamped.event.name));
+        let events = wanted.map(|(number, stamped)| Happened::new(*number, stamped)).collect();
         Self { forgotten: told.missed, events }
     }
 }
@@ -192,5 +203,5 @@ pub(super) fn messages(told: Told) -> impl Iterator<Item = Message> {
         sse::Event::default().event("missed").json_data(gap)
     });
     let events = told.events.into_iter();
-    missed.into_iter().chain(events.map(|(number, event)| Happened::new(number, &event).message()))
+    missed.into_iter().chain(events.map(|(number, it)| Happened::new(number, &it).message()))
 }

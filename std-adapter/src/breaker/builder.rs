@@ -9,11 +9,11 @@ use super::Breaker;
 use crate::clock::SharedClock;
 use crate::engine;
 use crate::error::BuildError;
-use crate::settings::{Abandoned, Backoff, Leak, Mode, ProbeTimeout, Ramp, Settings};
+use crate::settings::{Abandoned, Backoff, Leak, Mode, Preset, ProbeTimeout, Ramp, Settings};
 use crate::telemetry::Telemetry;
 use crate::telemetry::event::Event;
 use crate::telemetry::listeners::Listeners;
-use crate::telemetry::series::{Reported, Series};
+use crate::telemetry::series::{Reported, Series, Timer};
 
 /// Builds a [`Breaker`]: call setters, then [`build`](Self::build).
 ///
@@ -165,9 +165,11 @@ impl Builder {
         /// [`slow_after`](Self::slow_after).
         abandoned: Abandoned;
         /// How the breaker works from the start: by default closed, ready to trip. Commands
-        /// change that, and [`Breaker::reload`] does not; a registry enters a mode that has
-        /// changed.
+        /// change that, and a reload does if the mode in the settings has changed.
         mode: Mode;
+        /// Whether the service cannot do its work while this breaker is open: see
+        /// `Registry::health`. By default it can.
+        critical: bool;
     }
 
     /// [`failure_rate`](Self::failure_rate) as an exact ratio: at least `part` of `whole`
@@ -217,7 +219,14 @@ impl Builder {
 
     /// Replaces all settings at once.
     pub fn settings(mut self, settings: Settings) -> Self {
-        self.settings = settings;
+        self.settings = settings.filled_in();
+        self
+    }
+
+    /// Fills up what is not set so far with the settings of `preset`. So call it after the
+    /// other setters.
+    pub fn preset(mut self, preset: Preset) -> Self {
+        self.settings = self.settings.over(&preset.settings());
         self
     }
 
@@ -233,9 +242,10 @@ impl Builder {
         self
     }
 
-    /// Reads milliseconds from this clock. The default is `CoarseClock`, or
-    /// [`MonotonicClock`](crate::clock::MonotonicClock) if slow calls are measured or
-    /// the feature `coarse-clock` is off.
+    /// Reads milliseconds from this clock, and the breaker then reads no other. The
+    /// default is `CoarseClock`, or [`MonotonicClock`](crate::clock::MonotonicClock) if slow
+    /// calls are measured or the feature `coarse-clock` is off. A target without a clock,
+    /// such as `wasm32-unknown-unknown`, has no default: give one.
     pub fn clock(mut self, clock: impl Clock + Send + Sync + 'static) -> Self {
         self.clock = Some(SharedClock::new(clock));
         self
@@ -249,12 +259,11 @@ impl Builder {
     pub fn build(self) -> Result<Breaker, BuildError> {
         let mode = self.begins();
         let Self { name, settings, seed, clock, listeners, of_registry, .. } = self;
-        let clock = clock.map_or_else(
-            || SharedClock::suitable(settings.slow_after.is_some()),
-            SharedClock::restarted,
-        );
-        let series = Series::new(self.measures_durations, self.reported);
-        let telemetry = Telemetry::new(name.clone(), listeners, of_registry, series);
+        let given = clock.map(SharedClock::restarted);
+        let timer = Timer::new(self.measures_durations, given.as_ref());
+        let clock = given.unwrap_or_else(|| SharedClock::suitable(settings.slow_after.is_some()));
+        let series = Series::new(timer, self.reported);
+        let telemetry = Telemetry::new(name.clone(), listeners, of_registry, series, clock.clone());
         let breaker = Breaker::new(settings, mode, seed, clock, telemetry);
         breaker.map_err(|problem| BuildError { name, problem })
     }

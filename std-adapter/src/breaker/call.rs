@@ -2,13 +2,17 @@
 
 use std::borrow::Borrow;
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::pin;
 
+use microbreaker::handover::Late;
 use microbreaker::window::Window;
+use microbreaker::{Outcome as CoreOutcome, Token};
 
 use super::Breaker;
 use super::permit::Permit;
 use crate::classify::{Classify, ErrorsFail, Outcome};
+use crate::engine::versions::{Grant, Version};
 use crate::engine::{Core, Engine};
 use crate::error::CallError;
 
@@ -60,10 +64,24 @@ impl Breaker {
         classify: impl Classify<T, E>,
     ) -> Result<T, CallError<E>> {
         match self.inner().engines.alone() {
-            Some(Engine::Plain(core)) => self.call_at_once(core, f, classify),
-            Some(Engine::Count(core)) => self.call_at_once(core, f, classify),
-            // Out of line, so that everything here fits into registers.
-            _ => self.call_otherwise(f, classify),
+            Some(first) => self.call_at_once(first, f, classify),
+            None => self.call_reloaded(f, classify),
+        }
+    }
+
+    #[inline]
+    fn call_reloaded<T, E>(
+        &self,
+        f: impl FnOnce() -> Result<T, E>,
+        classify: impl Classify<T, E>,
+    ) -> Result<T, CallError<E>> {
+        match self.inner().engines.known() {
+            Some(known) if known.is_direct() => self.call_at_once(&known, f, classify),
+            // Known no longer while this is held.
+            other => {
+                drop(other);
+                self.call_otherwise(f, classify)
+            }
         }
     }
 
@@ -73,30 +91,53 @@ impl Breaker {
         f: impl FnOnce() -> Result<T, E>,
         classify: impl Classify<T, E>,
     ) -> Result<T, CallError<E>> {
-        match self.inner().engines.alone() {
-            Some(Engine::Time(core)) => self.call_at_once(core, f, classify),
-            _ => call(self.try_acquire()?, f, classify).map_err(CallError::Failed),
-        }
+        call(self.try_acquire()?, f, classify).map_err(CallError::Failed)
     }
 
+    /// Makes a call through `version`, unless that is retired.
     #[inline(always)]
     fn call_at_once<T, E>(
         &self,
-        core: &Core<impl Window>,
+        version: &Version,
         f: impl FnOnce() -> Result<T, E>,
         classify: impl Classify<T, E>,
     ) -> Result<T, CallError<E>> {
-        match core.try_acquire() {
-            Ok(permit) => {
-                let classify = |result: &_| classify.classify(result).in_ticks();
-                permit.call_classified(f, classify).map_err(CallError::Failed)
-            }
-            // Unless another engine has taken its place.
-            Err(rejected) if self.inner().engines.alone().is_some() => {
-                Err(self.rejected(rejected).into())
-            }
-            Err(_) => self.call_otherwise(f, classify),
+        match &version.engine {
+            Engine::Plain(core) => self.call_core(core, version, f, classify),
+            Engine::Count(core) => self.call_core(core, version, f, classify),
+            _ => self.call_otherwise(f, classify),
         }
+    }
+
+    /// The same through its `core`.
+    #[inline(always)]
+    fn call_core<T, E>(
+        &self,
+        core: &Core<impl Window>,
+        version: &Version,
+        f: impl FnOnce() -> Result<T, E>,
+        classify: impl Classify<T, E>,
+    ) -> Result<T, CallError<E>> {
+        let token = match core.try_acquire() {
+            Ok(permit) => permit.into_token(),
+            Err(_) if core.is_retired() => return self.call_otherwise(f, classify),
+            Err(rejected) => return Err(self.rejected(rejected).into()),
+        };
+        let running = Running { breaker: self, token };
+        let result = f();
+        let outcome = classify.classify(&result).in_ticks();
+        mem::forget(running);
+        if let Err(late) = core.end(token, 0, None, outcome) {
+            self.end_late(version, token, outcome, late);
+        }
+        result.map_err(CallError::Failed)
+    }
+
+    /// Ends a call that was late for `version`.
+    #[cold]
+    fn end_late(&self, version: &Version, token: Token, outcome: CoreOutcome, late: Late) {
+        let grant = Grant::untimed(token);
+        self.inner().engines.end_late(grant, None, outcome, Some(version.missed(late)));
     }
 
     /// Makes a guarded call of a future, on any executor. The first poll asks the
@@ -172,8 +213,9 @@ pub(crate) async fn call_async<T, E>(
     result
 }
 
-/// What admits a call: a permit, or several.
-pub(crate) trait Admission {
+/// What admits a call: a permit, or leave to go without.
+#[allow(unreachable_pub, reason = "the sealed traits of the layer name it")]
+pub trait Admission {
     /// Ends the call, unless it has ended.
     fn end(&mut self, outcome: Outcome);
 }
@@ -185,9 +227,26 @@ impl<B: Borrow<Breaker>> Admission for Permit<B> {
     }
 }
 
+/// A call in progress that is not timed: unwinding is a failure. As little as possible, to
+/// stay in registers.
+struct Running<'a> {
+    breaker: &'a Breaker,
+    token: Token,
+}
+
+impl Drop for Running<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        let grant = Grant::untimed(self.token);
+        self.breaker.inner().engines.end(grant, None, CoreOutcome::Failure);
+    }
+}
+
 /// A call in progress. If it panics while it runs, that is a failure. Otherwise,
 /// dropping it drops the admission, which abandons the call.
-pub(crate) struct InCall<A: Admission> {
+#[derive(Debug)]
+#[allow(unreachable_pub, reason = "the sealed traits of the layer name it")]
+pub struct InCall<A: Admission> {
     admission: A,
     /// Whether the caller's own code is running.
     running: bool,
@@ -208,10 +267,21 @@ impl<A: Admission> InCall<A> {
         value
     }
 
-    /// Ends the call as `classify` says.
+    /// Ends the call as `classify` says, and returns what that was.
     #[inline]
-    pub(crate) fn finish<T, E>(&mut self, classify: &impl Classify<T, E>, result: &Result<T, E>) {
+    pub(crate) fn finish<T, E>(
+        &mut self,
+        classify: &impl Classify<T, E>,
+        result: &Result<T, E>,
+    ) -> Outcome {
         let outcome = self.run(|| classify.classify(result));
+        self.end(outcome);
+        outcome
+    }
+
+    /// Ends the call.
+    #[inline]
+    pub(crate) fn end(&mut self, outcome: Outcome) {
         self.admission.end(outcome);
     }
 }

@@ -66,21 +66,44 @@ impl Breaker {
     ///
     /// If the breaker refuses.
     pub fn try_acquire_owned(&self) -> Result<Permit, Rejected> {
-        Permit::acquire(self.clone())
+        self.clone().into_permit()
+    }
+
+    /// Turns the handle into a permit.
+    pub(crate) fn into_permit(self) -> Result<Permit, Rejected> {
+        Permit::acquire(self)
     }
 }
 
 impl<B: Borrow<Breaker>> Permit<B> {
     #[inline]
     fn acquire(breaker: B) -> Result<Self, Rejected> {
-        let inner = breaker.borrow().inner();
-        match inner.engines.acquire() {
-            Ok(grant) => {
-                let stopwatch = inner.telemetry.series.start();
-                Ok(Self { grant: Some(grant), took: None, stopwatch, breaker })
-            }
+        match breaker.borrow().inner().engines.acquire_at_once() {
+            Ok(grant) => Ok(Self::granted(breaker, grant)),
+            Err(Some(rejected)) => Err(breaker.borrow().rejected(rejected)),
+            Err(None) => Self::acquire_otherwise(breaker),
+        }
+    }
+
+    #[inline(never)]
+    fn acquire_otherwise(breaker: B) -> Result<Self, Rejected> {
+        match breaker.borrow().inner().engines.acquire() {
+            Ok(grant) => Ok(Self::granted(breaker, grant)),
             Err(rejected) => Err(breaker.borrow().rejected(rejected)),
         }
+    }
+
+    /// Asks for a permit. That the breaker refuses is not reported.
+    pub(crate) fn acquire_quietly(breaker: B) -> Option<Self> {
+        let grant = breaker.borrow().inner().engines.acquire_quietly().ok()?;
+        Some(Self::granted(breaker, grant))
+    }
+
+    /// The permit for a call that begins now.
+    #[inline(always)]
+    fn granted(breaker: B, grant: Grant) -> Self {
+        let stopwatch = breaker.borrow().inner().telemetry.series.start();
+        Self { grant: Some(grant), took: None, stopwatch, breaker }
     }
 
     /// The breaker that gave the permit.

@@ -26,8 +26,9 @@ impl Breaker {
 impl super::builder::Builder {
     /// Reports the duration of each call to the recorder of `metrics`, as the
     /// histogram `microbreaker_call_duration_seconds{breaker,outcome}`. Costs two
-    /// readings of the precise clock a call, and what the recorder takes. Install the
-    /// recorder before the first call.
+    /// readings of a clock a call, and what the recorder takes: the breaker's clock if it
+    /// was [given](Self::clock) one, in whole milliseconds, or else the precise clock.
+    /// Install the recorder before the first call.
     pub fn measure_durations(mut self) -> Self {
         self.measures_durations = true;
         self

@@ -2,16 +2,12 @@
 
 use std::fmt;
 
-#[cfg(loom)]
-use loom::sync::atomic::fence;
-#[cfg(not(loom))]
-use std::sync::atomic::fence;
-
 use microbreaker::{
     Tally,
     window::{Kind, Reach, Record, Tenure, Window},
 };
 
+use crate::sync::atomic::{Ordering, fence};
 use crate::threads;
 
 /// Many windows in one: each thread records in its own, and a failure adds them up. For
@@ -129,7 +125,7 @@ impl<W: Window, S: Fn() -> usize> Window for Striped<W, S> {
         // Of the threads that pass this fence, the last one sees what all of them have
         // recorded, because it orders their records before its tally. Without it, each of
         // them may read the others' stripes as they were before.
-        fence(std::sync::atomic::Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         Some(self.with_others(index, own, tenure, reach))
     }
 

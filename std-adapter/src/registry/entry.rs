@@ -1,8 +1,7 @@
 //! A breaker in a registry, and its eviction.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
-
 use crate::breaker::Breaker;
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 
 pub(super) struct Entry {
     pub(super) breaker: Breaker,

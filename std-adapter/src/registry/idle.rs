@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use microbreaker::{Clock, Phase, clock::elapsed};
@@ -11,6 +10,7 @@ use super::Registry;
 use super::entry::Entry;
 use crate::clock::duration;
 use crate::settings::Mode;
+use crate::sync::atomic::Ordering;
 
 /// A breaker that only the registry holds, and that would lose nothing that somebody
 /// wanted if it were built again.

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::name::bounded;
 use crate::breaker::builder::Builder;
 use crate::error::BuildError;
 use crate::settings::pattern::{Pattern, applying};
 use crate::settings::{Mode, Settings};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::telemetry::series::Labels;
 
 /// The template and its exceptions. A registry checks a recipe before it uses it.

@@ -153,6 +153,8 @@ mod tests {
             ramp: Some(Ramp { shares: vec![10, 50], step: second }),
             abandoned: Some(Abandoned::Failed),
             mode: None,
+            critical: None,
+            preset: None,
             unset: Vec::new(),
         };
         let config = Config::new()

@@ -1,8 +1,6 @@
 //! How a breaker works: for real, as a dry run, or not at all.
 
-use microbreaker::Command;
-#[cfg(feature = "registry")]
-use microbreaker::Phase;
+use microbreaker::{Command, Phase};
 
 /// How a breaker works. In a file: `"closed"`, `"metrics_only"`, `"disabled"` or
 /// `"forced_open"`, the phase in which it begins.
@@ -42,7 +40,6 @@ impl Mode {
 
 /// Whether a breaker in this phase works for real, so that [`Mode::Closed`] asks for no
 /// change.
-#[cfg(feature = "registry")]
 pub(crate) const fn works(phase: Phase) -> bool {
     matches!(phase, Phase::Closed | Phase::Open | Phase::HalfOpen)
 }

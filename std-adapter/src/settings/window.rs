@@ -37,6 +37,13 @@ impl Settings {
         }
     }
 
+    /// Whether a window of `other` settings can be used with these, as it is.
+    pub(crate) fn can_hold_window_of(&self, other: &Self) -> bool {
+        // A window that is full may be marked as such; a longer one would not be.
+        let calls = self.last_calls <= other.last_calls;
+        self.window() == other.window() && self.within == other.within && calls
+    }
+
     /// Checks what the core cannot explain well, because it does not know of two windows.
     pub(super) fn check_window(&self) -> Result<(), SettingError> {
         if self.last_calls.is_some() && self.within.is_some() {

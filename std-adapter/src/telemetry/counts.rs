@@ -3,10 +3,10 @@
 use std::iter::Sum;
 use std::ops::Add;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use microbreaker::Outcome;
 
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::threads;
 
 /// How many calls a breaker has seen since it was built.

@@ -1,7 +1,7 @@
 //! What listeners hear.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::Duration;
 
 use microbreaker::{Cause, Phase};
 
@@ -30,9 +30,14 @@ use crate::snapshot::Snapshot;
 pub struct Event {
     /// The name of the breaker.
     pub name: Arc<str>,
-    /// When, by the system clock, for display and storage. That clock can be set, so it
-    /// does not tell which of two events came first.
-    pub at: SystemTime,
+    /// Tells which of two events of the breaker came first, on whichever threads they
+    /// happened, in whichever order they arrive, and across reloads. Numbers increase from
+    /// 1; some are skipped. A transition that is told more than 127 transitions late gets
+    /// a number as if it had just happened.
+    pub sequence: u64,
+    /// When, by the breaker's clock: how long it had been built, modulo 49.7 days. For
+    /// the time of day, read a clock of that kind in the listener.
+    pub at: Duration,
     /// What happened.
     pub kind: EventKind,
     /// Why.
@@ -50,8 +55,7 @@ pub enum EventKind {
         from: Phase,
         /// The phase entered.
         to: Phase,
-        /// The number of the new tenure, modulo 2^8. Events of different threads can
-        /// arrive in either order. Their generations tell which came first.
+        /// The number of the new tenure, modulo 2^8.
         generation: u8,
     },
     /// In a dry run, the breaker would have tripped. Reported once, until it recovers.

@@ -1,9 +1,11 @@
 //! Those who hear of events.
 
 use std::fmt;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 
+use crate::sync::RwLock;
 use crate::telemetry::event::Event;
 use crate::telemetry::stream::Source;
 
@@ -29,10 +31,18 @@ impl Listeners {
     /// the breaker, and add listeners. A panic in one does not affect the others.
     pub(crate) fn tell(&self, event: &Event) {
         for callback in self.callbacks() {
-            // The panic hook has reported the panic.
-            let _ = catch_unwind(AssertUnwindSafe(|| callback(event)));
+            harmless(|| callback(event));
         }
-        self.stream.send(event);
+        harmless(|| self.stream.send(event));
+    }
+}
+
+/// Runs what is not ours, and ends its panic. The panic hook has reported it.
+pub(super) fn harmless(theirs: impl FnOnce()) {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(theirs)) else { return };
+    // To drop it may panic again, with a payload for which that is true as well.
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        mem::forget(payload);
     }
 }
 

@@ -1,11 +1,10 @@
 //! Logs, by way of `tracing`.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use microbreaker::{Phase, Rejected};
 use tracing::{debug, info, warn};
 
 use crate::clock::duration;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::telemetry::event::{Event, EventKind};
 
 /// The log of a breaker.

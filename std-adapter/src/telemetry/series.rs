@@ -2,11 +2,11 @@
 
 mod label;
 mod sums;
+mod timer;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock, PoisonError};
+use std::time::Duration;
 
 use metrics::{
     Counter, Histogram, SharedString, Unit, counter, describe_counter, describe_histogram,
@@ -21,7 +21,10 @@ pub(crate) use self::label::Reported;
 #[cfg(feature = "registry")]
 pub(crate) use self::sums::Published;
 pub(crate) use self::sums::Sums;
+pub(crate) use self::timer::{Stopwatch, Timer};
 use crate::snapshot::Snapshot;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 use crate::telemetry::counts::{Counters, Counts};
 use crate::telemetry::event::{Event, EventKind};
 
@@ -36,7 +39,8 @@ const OUTCOMES: [&str; 3] = ["success", "failure", "ignored"];
 
 /// What a breaker reports to the recorder of `metrics`.
 pub(crate) struct Series {
-    measures_durations: bool,
+    /// What measures how long calls take.
+    timer: Timer,
     reported: Reported,
     /// Whether it has no label of its own now, because others are busier.
     is_other: AtomicBool,
@@ -58,24 +62,20 @@ struct Last {
     is_withdrawn: bool,
 }
 
-/// When a call began, if its duration is measured.
-#[derive(Clone, Copy)]
-pub(crate) struct Stopwatch(Option<Instant>);
-
 impl Series {
-    pub(crate) fn new(measures_durations: bool, reported: Reported) -> Self {
+    pub(crate) fn new(timer: Timer, reported: Reported) -> Self {
         let is_other = AtomicBool::new(reported.only_if_busy);
         let (durations, last) = Default::default();
-        Self { measures_durations, reported, is_other, durations, last }
+        Self { timer, reported, is_other, durations, last }
     }
 
     pub(crate) const fn measures_durations(&self) -> bool {
-        self.measures_durations
+        !matches!(self.timer, Timer::Off)
     }
 
     #[inline]
     pub(crate) fn start(&self) -> Stopwatch {
-        Stopwatch(self.measures_durations.then(Instant::now))
+        self.timer.start()
     }
 
     /// Records the duration of a call, which is `took` if the caller knows better
@@ -88,8 +88,8 @@ impl Series {
         took: Option<Duration>,
         outcome: Outcome,
     ) {
-        if let Some(began) = stopwatch.0 {
-            self.record(name, took.unwrap_or_else(|| began.elapsed()), outcome);
+        if let Some(measured) = self.timer.stop(stopwatch) {
+            self.record(name, took.unwrap_or(measured), outcome);
         }
     }
 
@@ -212,7 +212,7 @@ fn publish_counts(label: &SharedString, last: &mut Last, counters: &Counters) {
 
 impl fmt::Debug for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Series").field(&self.measures_durations).finish()
+        f.debug_tuple("Series").field(&self.measures_durations()).finish()
     }
 }
 

@@ -1,12 +1,21 @@
-//! Puts the core's memory layout where the linker finds it.
+//! Puts the memory layout of the core's machine where the linker finds it.
 
 use std::{env, fs, path::PathBuf};
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let arch = env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets CARGO_CFG_TARGET_ARCH");
-    let memory = format!("memory/{arch}.x");
-    fs::copy(&memory, out.join("memory.x")).expect("there is a memory layout for this core");
+    let target = env::var("TARGET").expect("cargo sets TARGET");
+    let secure = target.starts_with("thumbv8m");
+    let memory = match () {
+        () if secure => "memory/arm_secure.x",
+        () if target.starts_with("thumb") => "memory/arm.x",
+        () => "memory/riscv.x",
+    };
+    fs::copy(memory, out.join("memory.x")).expect("there is a memory layout for this core");
+    println!("cargo:rustc-check-cfg=cfg(secure)");
+    if secure {
+        println!("cargo:rustc-cfg=secure");
+    }
     println!("cargo:rustc-link-search={}", out.display());
-    println!("cargo:rerun-if-changed={memory}");
+    println!("cargo:rerun-if-changed=memory");
 }

@@ -1,6 +1,7 @@
 //! The admin routes, without a socket.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::{Body, BodyDataStream, to_bytes};
@@ -9,7 +10,7 @@ use axum::routing::get;
 use futures_util::{FutureExt, StreamExt};
 use microbreaker_std::admin::{Admin, Command, Denied, phase_header};
 use microbreaker_std::clock::PausedClock;
-use microbreaker_std::{Breaker, Phase, Registry};
+use microbreaker_std::{Breaker, Phase, Registry, Settings};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -497,16 +498,24 @@ async fn events_are_sent_as_they_happen() {
     assert_eq!(next(&mut events), None);
 }
 
+/// A clock that shows a second more each time, from 1970 on.
+fn ticking() -> impl Fn() -> SystemTime + Send + Sync + 'static {
+    let seconds = AtomicU64::new(0);
+    move || UNIX_EPOCH + Duration::from_secs(seconds.fetch_add(1, Ordering::Relaxed))
+}
+
 #[tokio::test]
 async fn an_event_says_when_it_happened() {
     let registry = registry(&PausedClock::new());
-    let (sender, times) = std::sync::mpsc::channel();
-    registry.on_event(move |event| sender.send(event.at).unwrap());
-    let mut events = events(Admin::new(registry.clone()).router()).await;
+    let admin = Admin::with_wall_clock(registry.clone(), ticking());
+    let mut events = events(admin.router()).await;
     registry.get("users").trip();
-    let at = times.recv().unwrap().duration_since(UNIX_EPOCH).unwrap();
-    let (_, event) = next(&mut events).unwrap();
-    assert_eq!(event["at_unix_ms"], json!(at.as_millis() as u64));
+    registry.get("users").reset();
+    for turn in 1..=2 {
+        let (_, event) = next(&mut events).unwrap();
+        assert_eq!(event["at_unix_ms"], json!(turn * 1_000));
+        assert_eq!(event["sequence"], json!(turn));
+    }
 }
 
 #[tokio::test]
@@ -550,15 +559,13 @@ async fn past_events_can_be_requested() {
 #[tokio::test]
 async fn history_is_bounded_and_reports_what_it_dropped() {
     let registry = registry(&PausedClock::new());
-    let router = Admin::new(registry.clone()).router();
-    let (sender, times) = std::sync::mpsc::channel();
-    registry.on_event(move |event| sender.send(event.at).unwrap());
+    let router = Admin::with_wall_clock(registry.clone(), ticking()).router();
     for name in 0..3_000 {
         registry.get(&name.to_string()).trip();
     }
-    let forgotten = times.iter().nth(1_999).unwrap().duration_since(UNIX_EPOCH).unwrap();
     let (_, list) = answer(&router, request("GET", "/breakers?matching=users")).await;
-    assert_eq!(list["remembered_since_unix_ms"], json!(forgotten.as_millis() as u64));
+    assert_eq!(list["remembered_since_unix_ms"], json!(2_000 * 1_000), "the last forgotten");
+    assert_eq!(list["at_unix_ms"], json!(3_001 * 1_000));
     let (_, past) = answer(&router, request("GET", "/history")).await;
     assert_eq!(past["forgotten"], 2_000);
     assert_eq!(past["events"].as_array().unwrap().len(), 1_000);
@@ -692,4 +699,24 @@ async fn the_page_loads_nothing_from_other_sites() {
     let page = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     let page = str::from_utf8(&page).unwrap();
     assert!(page.contains("Circuit breakers") && !page.contains("://"), "{page}");
+}
+
+/// Kubernetes asks for the status alone.
+#[tokio::test]
+async fn readiness_is_a_status_and_names_the_critical_breakers_that_are_open() {
+    let clock = PausedClock::new();
+    let registry = registry(&clock);
+    let critical = Settings { critical: Some(true), ..Settings::default() };
+    registry.override_settings("users", critical).unwrap();
+    let router = Admin::new(registry.clone()).router();
+    registry.get("users/a").trip();
+    let ready = answer(&router, request("GET", "/ready")).await;
+    assert_eq!(ready, (200, json!({ "ready": true, "unready": [] })), "users/a is not critical");
+    registry.get("users").trip();
+    let (status, body) = answer(&router, request("GET", "/ready")).await;
+    assert_eq!(
+        (status, &body["ready"], &body["unready"][0]["name"]),
+        (503, &json!(false), &json!("users"))
+    );
+    assert_eq!(body["unready"][0]["retry_after_ms"], 30_000);
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use microbreaker_std::settings::{Abandoned, AfterProbeTimeout, Backoff, Leak, ProbeTimeout, Ramp};
+use microbreaker_std::settings::{
+    Abandoned, AfterProbeTimeout, Backoff, Leak, Preset, ProbeTimeout, Ramp,
+};
 use microbreaker_std::{Breaker, Phase, Registry, Settings, SettingsFile, SettingsFileError};
 
 const TOML: &str = r#"
@@ -364,6 +366,35 @@ fn a_mode_is_a_setting() {
     let file = read(GOOD).unwrap();
     registry.reload(file.defaults, file.breakers).unwrap();
     assert_eq!(before.phase(), Phase::Closed, "it is in no mode any more");
+}
+
+#[test]
+fn a_preset_is_filled_in_at_its_place() {
+    let file = read(
+        "[defaults]\npreset = 'http_service'\nprobes = 5
+         [breakers.orders]\npreset = 'database'\nopen_for = '1m'\ncritical = true
+         [breakers.reports]\nlast_calls = 50",
+    );
+    let file = file.unwrap();
+    let orders = file.settings("orders");
+    let expected = Settings {
+        open_for: Some(Duration::from_secs(60)),
+        critical: Some(true),
+        ..Preset::Database.settings()
+    };
+    assert_eq!(orders, expected);
+    let reports = file.settings("reports");
+    assert_eq!((reports.last_calls, reports.probes), (Some(50), Some(5)));
+    assert_eq!(reports.failure_rate, Preset::HttpService.settings().failure_rate);
+    let registry = Registry::new(Breaker::builder("template").preset(Preset::Search)).unwrap();
+    registry.reload(file.defaults, file.breakers).unwrap();
+    assert_eq!(registry.get("orders").settings(), &orders);
+    assert_eq!(registry.get("reports").settings(), &reports);
+
+    let unknown = read("[defaults]\npreset = 'databse'").unwrap_err().to_string();
+    assert!(unknown.contains("defaults.preset") && unknown.contains("`database`"), "{unknown}");
+    let clash = read("[defaults]\npreset = 'search'\nmin_calls = 101").unwrap_err().to_string();
+    assert!(clash.contains("defaults.min_calls") && clash.contains("1 to 100"), "{clash}");
 }
 
 #[test]

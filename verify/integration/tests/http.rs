@@ -54,10 +54,10 @@ async fn a_retry_after_opens_for_that_long() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let breaker = breaker();
     let call = async {
-        assert_eq!(get(&breaker, &url).await.unwrap(), 429);
+        assert_eq!(get(&breaker, &url).await.unwrap(), 503);
         assert_eq!(breaker.snapshot().retry_after, Some(Duration::from_secs(120)));
     };
-    tokio::join!(call, serve(listener, &["429 A\r\nretry-after: 120"]));
+    tokio::join!(call, serve(listener, &["503 A\r\nretry-after: 120"]));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ mod browser;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use browser::Driver;
@@ -17,19 +17,20 @@ use tokio::sync::oneshot;
 
 const NOT_A_TAG: &str = "<img src=x onerror=document.title='run'>";
 
-/// Two breakers, `users` and one with an odd name, and the router that serves their page.
-fn app() -> (Registry, Router) {
+/// Two breakers, `users` and one with an odd name, and the router that serves their page,
+/// where the time of day is `now`.
+fn app(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> (Registry, Router) {
     let template = Breaker::builder("template").failure_rate(50).min_calls(4).last_calls(10);
     let template = template.open_for(Duration::from_secs(30)).clock(PausedClock::new());
     let registry = Registry::new(template).unwrap();
     let _ = (registry.get("users"), registry.get(NOT_A_TAG));
-    let admin = Admin::new(registry.clone()).control(|_, _, _| Ok(()));
+    let admin = Admin::with_wall_clock(registry.clone(), now).control(|_, _, _| Ok(()));
     (registry, Router::new().nest("/admin", admin.router()))
 }
 
 /// The breakers, and the address of their page.
-async fn page() -> (Registry, String) {
-    let (registry, app) = app();
+async fn page(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> (Registry, String) {
+    let (registry, app) = app(now);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let page = format!("http://{}/admin/dashboard", listener.local_addr().unwrap());
     tokio::spawn(axum::serve(listener, app).into_future());
@@ -43,7 +44,7 @@ fn row(phase: &str) -> String {
 #[tokio::test]
 #[ignore = "needs a browser: cargo xtask page"]
 async fn the_page_shows_what_happens_and_controls() {
-    let (registry, page) = page().await;
+    let (registry, page) = page(SystemTime::now).await;
     let users = registry.get("users");
     let driver = Driver::start();
     let browser = driver.browser().await;
@@ -98,11 +99,15 @@ async fn the_page_shows_what_happens_and_controls() {
 #[tokio::test]
 #[ignore = "needs a browser: cargo xtask page"]
 async fn the_page_shows_what_has_happened() {
-    let (registry, page) = page().await;
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let clock = shown.clone();
+    let (registry, page) = page(move || {
+        let now = SystemTime::now();
+        clock.lock().unwrap().push(now);
+        now
+    })
+    .await;
     let users = registry.get("users");
-    let at = Arc::new(Mutex::new(Vec::new()));
-    let listener = at.clone();
-    registry.on_event(move |event| listener.lock().unwrap().push(event.at));
     users.trip();
     users.half_open().unwrap();
     users.disable();
@@ -116,7 +121,7 @@ async fn the_page_shows_what_has_happened() {
     browser.text(&format!("{} {timeline}", row("disabled"))).await;
     for (line, what) in [(1, "half open → disabled"), (2, "open → half open"), (3, "closed → open")]
     {
-        let at = humantime::format_rfc3339_millis(at.lock().unwrap()[3 - line]);
+        let at = humantime::format_rfc3339_millis(shown.lock().unwrap()[4 - line]);
         let line = format!("#log li:nth-child({line}):nth-last-child({})", 4 - line);
         let entry = browser.text(&format!("{line}:has(time[datetime='{at}'])")).await;
         assert!(entry.ends_with(&format!("users: {what}, manual")), "{entry}");
@@ -158,7 +163,7 @@ impl Server {
 #[tokio::test]
 #[ignore = "needs a browser: cargo xtask page"]
 async fn the_page_resumes_where_it_was_cut_off() {
-    let (registry, app) = app();
+    let (registry, app) = app(SystemTime::now);
     let users = registry.get("users");
     users.trip();
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();

@@ -1,17 +1,23 @@
 //! A breaker as a tower layer.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::future::{Future, Ready, pending, poll_fn, ready};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use http::{HeaderMap, StatusCode};
 use microbreaker_std::clock::{PausedClock, TokioClock};
+use microbreaker_std::settings::Abandoned;
 use microbreaker_std::{
-    Breaker, BreakerLayer, BreakerService, HttpResponses, Outcome, Phase, Rejected,
+    Breaker, BreakerLayer, BreakerService, Classify, ErrorsFail, HttpResponses, Outcome, Phase,
+    Registry, Rejected, by_authority, failing_if,
 };
+use tower::limit::ConcurrencyLimitLayer;
 use tower::retry::Policy;
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, load_shed, timeout};
 
@@ -244,6 +250,31 @@ fn http_responses_are_classified_by_their_status() {
     }
 }
 
+/// The phase after one call of a service that answers so, with a cloned layer and service.
+fn phase_after<T, C>(answer: fn() -> io::Result<T>, classify: C) -> Phase
+where
+    C: Classify<T, io::Error> + Clone,
+{
+    let Bench { breaker, .. } = bench();
+    let layer = BreakerLayer::new(breaker.clone()).classified(classify).clone();
+    ask(layer.layer(tower::service_fn(move |()| ready(answer()))).clone());
+    breaker.phase()
+}
+
+#[test]
+fn the_classifiers_of_the_crate_go_into_a_layer() {
+    let missing = || Err::<(), _>(io::ErrorKind::NotFound.into());
+    let failing = failing_if(|error: &io::Error| error.kind() != io::ErrorKind::NotFound);
+    assert_eq!(phase_after(missing, ErrorsFail), Phase::Open);
+    assert_eq!(phase_after(missing, failing), Phase::Closed);
+    assert_eq!(phase_after(|| Err::<(), _>(io::ErrorKind::TimedOut.into()), failing), Phase::Open);
+
+    type Answer = (StatusCode, HeaderMap);
+    let read = HttpResponses::new().of(|(status, headers): &Answer| (*status, headers));
+    assert_eq!(phase_after(|| Ok((StatusCode::NOT_FOUND, HeaderMap::new())), read), Phase::Closed);
+    assert_eq!(phase_after(|| Ok((StatusCode::BAD_GATEWAY, HeaderMap::new())), read), Phase::Open);
+}
+
 /// Retries failures at once, but not calls that the breaker refused, because it would refuse
 /// them again.
 #[derive(Clone)]
@@ -344,4 +375,137 @@ async fn a_timeout_outside_the_breaker_only_abandons_the_call() {
         .service(tower::service_fn(|()| pending::<Result<u32, BoxError>>()));
     assert!(service.oneshot(()).await.unwrap_err().is::<timeout::error::Elapsed>());
     assert_eq!(breaker.phase(), Phase::Closed);
+}
+
+/// A limit inside the breaker, which is not where it belongs: there, calls that it sheds
+/// count as failures. But a refusal keeps no place in it.
+#[test]
+fn a_refusal_gives_its_place_in_an_inner_limit_back() {
+    let Bench { breaker, inner, .. } = bench();
+    let layers = (BreakerLayer::new(breaker.clone()), ConcurrencyLimitLayer::new(1));
+    let service = layers.layer(inner);
+
+    // Refused when called, after it had taken the place.
+    let mut refused = service.clone();
+    assert!(refused.poll_ready(&mut context()).is_ready());
+    breaker.trip();
+    assert!(is_rejected(&pin!(refused.call(())).poll(&mut context())));
+    breaker.reset();
+    let mut other = service.clone();
+    assert!(other.poll_ready(&mut context()).is_ready(), "the place is free");
+
+    // Refused while it queued for the place.
+    assert!(refused.poll_ready(&mut context()).is_pending());
+    breaker.trip();
+    assert!(refused.poll_ready(&mut context()).is_ready());
+    assert!(is_rejected(&pin!(refused.call(())).poll(&mut context())));
+    breaker.reset();
+    drop(other);
+    assert!(service.clone().poll_ready(&mut context()).is_ready(), "nobody is before it");
+}
+
+#[test]
+fn asking_again_while_open_gives_the_place_back() {
+    let Bench { breaker, inner, .. } = bench();
+    let layers = (BreakerLayer::new(breaker.clone()), ConcurrencyLimitLayer::new(1));
+    let service = layers.layer(inner);
+    let mut refused = service.clone();
+    assert!(refused.poll_ready(&mut context()).is_ready());
+    breaker.trip();
+    assert!(refused.poll_ready(&mut context()).is_ready());
+    breaker.reset();
+    assert!(service.clone().poll_ready(&mut context()).is_ready());
+}
+
+/// A request for one of two hosts, which it also fails or not.
+type Host = (&'static str, Result<u32, &'static str>);
+
+fn by_host() -> (Registry, impl Service<Host, Response = u32, Error = BoxError> + Clone) {
+    let template = Breaker::builder("template").consecutive_failures(1).open_for(SECOND);
+    let registry = Registry::new(template.clock(PausedClock::new())).unwrap().most_idle(10);
+    let layer = BreakerLayer::keyed(registry.clone(), |host: &Host| Cow::Borrowed(host.0));
+    let upstream = tower::service_fn(|(_, answer): Host| ready(answer));
+    (registry, (layer, ConcurrencyLimitLayer::new(1)).layer(upstream))
+}
+
+fn ask_host<S: Service<Host, Response = u32>>(
+    service: &mut S,
+    host: Host,
+) -> Result<u32, S::Error> {
+    assert!(service.poll_ready(&mut context()).is_ready());
+    match pin!(service.call(host)).poll(&mut context()) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("it answers at once"),
+    }
+}
+
+#[test]
+fn each_host_has_a_breaker_in_one_layer() {
+    let (registry, mut service) = by_host();
+    assert!(ask_host(&mut service, ("a", Err("down"))).is_err());
+    let refused = ask_host(&mut service, ("a", Ok(1))).unwrap_err();
+    assert_eq!(&*refused.downcast_ref::<Rejected>().unwrap().name, "a");
+    // The refused one keeps no place.
+    assert_eq!(ask_host(&mut service.clone(), ("b", Ok(2))).unwrap(), 2);
+    assert_eq!(registry.get("a").phase(), Phase::Open);
+    assert_eq!(registry.get("b").phase(), Phase::Closed);
+}
+
+/// Keys come from outside.
+#[test]
+fn keys_are_bounded() {
+    let (registry, mut service) = by_host();
+    for n in 0..1_000 {
+        let key = format!("{n}{}", "x".repeat(10_000)).leak();
+        assert_eq!(ask_host(&mut service, (key, Ok(1))).unwrap(), 1);
+    }
+    let list = registry.list();
+    assert!(list.len() <= 11, "{}", list.len());
+    assert!(list.iter().all(|breaker| breaker.name().len() <= 256));
+}
+
+#[test]
+fn by_authority_is_a_key() {
+    let template = Breaker::builder("template").consecutive_failures(1).open_for(SECOND);
+    let registry = Registry::new(template).unwrap();
+    let layer = BreakerLayer::keyed(registry.clone(), by_authority::<()>);
+    let layer = layer.judged_at_end(HttpResponses::new());
+    let upstream = tower::service_fn(|_: http::Request<()>| {
+        let down = http::Response::builder().status(502).body(String::new());
+        ready(Ok::<_, BoxError>(down.unwrap()))
+    });
+    let mut service = layer.layer(upstream);
+    assert!(service.poll_ready(&mut context()).is_ready());
+    let request = http::Request::get("http://Users.internal/42").body(()).unwrap();
+    assert!(pin!(service.call(request)).poll(&mut context()).is_ready());
+    assert_eq!(registry.find("users.internal").unwrap().phase(), Phase::Open);
+}
+
+/// 100 callers that wait 5 seconds and leave say that the service is slow.
+#[test]
+fn callers_that_leave_early_have_seen_a_slow_service() {
+    let clock = PausedClock::new();
+    let breaker = Breaker::builder("users").slow_rate(100).slow_after(2 * SECOND).min_calls(100);
+    let breaker = breaker.last_calls(100).open_for(60 * SECOND).abandoned(Abandoned::ByTime);
+    let breaker = breaker.clock(clock.clone()).build().unwrap();
+    let hanging = tower::service_fn(|()| pending::<Result<u32, BoxError>>());
+    let service = BreakerLayer::new(breaker.clone()).layer(hanging);
+    let leave = || {
+        let mut service = service.clone();
+        assert!(service.poll_ready(&mut context()).is_ready());
+        let mut request = pin!(service.call(()));
+        assert!(request.as_mut().poll(&mut context()).is_pending());
+        clock.advance(5 * SECOND);
+    };
+    for slow in 0..100 {
+        assert_eq!(breaker.snapshot().tally.slow, slow);
+        leave();
+    }
+    assert_eq!(breaker.phase(), Phase::Open);
+
+    // A probe that was given up has failed.
+    clock.advance(60 * SECOND);
+    assert_eq!(breaker.phase(), Phase::HalfOpen);
+    leave();
+    assert_eq!(breaker.phase(), Phase::Open);
 }

@@ -1,7 +1,9 @@
 //! Tests that run on the host and on every core; the first panic ends the run.
 
+use core::future::ready;
+
 use microbreaker::{
-    Breaker, Clock, Config, CountWindow, Phase, Rejected, TimeWindow, clock::ManualClock,
+    Breaker, Clock, Config, CountWindow, Permit, Phase, Rejected, TimeWindow, clock::ManualClock,
 };
 
 use crate::trace::{Answer, Head, Step, play};
@@ -100,12 +102,18 @@ impl Clock for NoSize {
     }
 }
 
-/// The documented sizes are those on 32-bit cores. Elsewhere only the pointer to the
-/// configuration is larger.
+/// The documented sizes are those on 32-bit cores. Elsewhere only the pointers to the
+/// configuration and to the breaker are larger.
 fn sizes_are_as_documented() {
     let pointer = size_of::<usize>();
     let in_flash = size_of::<Breaker<(), NoSize, (), &'static Config>>();
     assert_eq!(in_flash, (12 + pointer).next_multiple_of(pointer));
     let window = size_of::<Breaker<CountWindow<7>, NoSize, (), &'static Config>>();
     assert_eq!(window, (12 + 32 + pointer).next_multiple_of(pointer));
+    // A permit, and a future that is guarded.
+    assert_eq!(size_of::<Permit<'_, Breaker<(), NoSize>>>(), pointer + 16);
+    let breaker = Breaker::new(Config::new().consecutive_failures(1).open_for(1), (), NoSize);
+    let call = ready(Ok::<usize, ()>(0));
+    let bare = size_of_val(&call);
+    assert_eq!(size_of_val(&breaker.call_async(call)), bare + pointer + 16);
 }

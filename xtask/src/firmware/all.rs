@@ -1,4 +1,5 @@
-//! `cargo xtask firmware --all`: programs that need no board, on every core.
+//! `cargo xtask firmware --all`: programs that need no board, on every core, and the examples
+//! that do.
 
 use std::path::Path;
 use std::thread;
@@ -7,8 +8,8 @@ use std::time::Instant;
 use anyhow::bail;
 use xshell::Shell;
 
-use super::operations;
-use crate::cores::{Core, HARTS, M0, M3, RISCV, RISCV_WITHOUT_A};
+use super::{example, operations};
+use crate::cores::{Core, HARTS, M0, M3, M33, RISCV, RISCV_WITHOUT_A};
 use crate::tools;
 
 /// Checks a program that ended without an error, given what it printed, and returns the
@@ -17,7 +18,7 @@ type Check = fn(&Core, &Path, &str) -> anyhow::Result<String>;
 
 /// The programs, named like their packages, and the cores that each runs on.
 const PROGRAMS: [(&str, &[Core], Check); 4] = [
-    ("suite", &[M0, M3, RISCV, RISCV_WITHOUT_A], passed),
+    ("suite", &[M0, M3, M33, RISCV, RISCV_WITHOUT_A], passed),
     ("operations", &[M0, M3, RISCV, RISCV_WITHOUT_A], operations::check),
     ("preempted", &[M0, M3, RISCV, RISCV_WITHOUT_A], passed),
     ("harts", &[HARTS], passed),
@@ -47,7 +48,8 @@ pub(super) fn run(sh: &Shell, install: bool) -> anyhow::Result<()> {
             Ok(())
         })?;
     }
-    Ok(())
+    // `cargo xtask firmware` runs the first.
+    example::EXAMPLES[1..].iter().try_for_each(|example| example.run(sh, false))
 }
 
 /// For a program that checks everything itself: its last line is the verdict.

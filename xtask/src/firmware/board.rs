@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::log;
@@ -17,28 +17,18 @@ use crate::cores::QEMU_ARM;
 /// A run takes seconds; one that takes this long has failed.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
-const SENSOR: &str = "sensor";
-const SENSOR_ADDRESS: u8 = 0x48;
 /// An address that the firmware never uses.
 const NOWHERE: u8 = 0x7f;
 
-/// A report that the firmware sent over its UART; the firmware documents the fields.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(super) struct Report {
-    pub(super) phase: String,
-    pub(super) transitions: u32,
-    pub(super) recent_failures: u32,
-    pub(super) wait: Option<u32>,
-    pub(super) celsius: Option<f64>,
-    pub(super) stale: bool,
-    pub(super) made: u32,
-    pub(super) failed: u32,
-    pub(super) refused: u32,
-    pub(super) transactions: u32,
-    pub(super) lamp: bool,
-    pub(super) link_phase: String,
-    pub(super) link_answers: u32,
+/// A sensor on the board's bus.
+#[derive(Clone, Copy)]
+pub(super) struct Sensor {
+    pub(super) id: &'static str,
+    pub(super) address: u8,
 }
+
+/// The first sensor on the bus.
+pub(super) const SENSOR: Sensor = Sensor { id: "sensor", address: 0x48 };
 
 /// A QEMU process, killed when dropped.
 struct Process(Child);
@@ -51,7 +41,7 @@ impl Drop for Process {
     }
 }
 
-/// The board and its sensor.
+/// The board and its sensors.
 pub(super) struct Board {
     process: Process,
     deadline: Instant,
@@ -61,18 +51,22 @@ pub(super) struct Board {
 }
 
 impl Board {
-    /// Loads the firmware, without starting it.
-    pub(super) fn boot(elf: &Path) -> anyhow::Result<Self> {
+    /// Loads the firmware, without starting it. Prints its log if `shows_log`.
+    pub(super) fn boot(elf: &Path, sensors: &[Sensor], shows_log: bool) -> anyhow::Result<Self> {
         let deadline = Instant::now() + TIME_LIMIT;
         let (qmp, uart) = (Listener::new()?, Listener::new()?);
-        let sensor = format!("tmp105,id={SENSOR},address={SENSOR_ADDRESS}");
+        let devices: Vec<_> = sensors
+            .iter()
+            .map(|sensor| format!("tmp105,id={},address={}", sensor.id, sensor.address))
+            .collect();
         let (qmp_device, uart_device) = (qmp.chardev("qmp")?, uart.chardev("uart")?);
-        let mut machine = vec!["-machine", "mps2-an385", "-S", "-device", &sensor];
+        let mut machine = vec!["-machine", "mps2-an385", "-S"];
+        machine.extend(devices.iter().flat_map(|device| ["-device", device]));
         machine.extend(["-chardev", &qmp_device, "-mon", "chardev=qmp,mode=control"]);
         machine.extend(["-chardev", &uart_device, "-serial", "chardev:uart"]);
         let mut process = Process(QEMU_ARM.start(&machine, elf)?);
         let frames = process.0.stdout.take().context("QEMU has no output")?;
-        let log = log::follow(elf, frames)?;
+        let log = log::follow(elf, frames, shows_log)?;
         let qmp = Qmp::new(qmp.accept(&mut process.0, deadline)?)?;
         let uart = uart.accept(&mut process.0, deadline)?;
         Ok(Self { process, deadline, qmp, uart, log })
@@ -83,33 +77,38 @@ impl Board {
         self.qmp.execute("cont", &json!({}))
     }
 
-    /// Sets the temperature that the sensor measures.
-    pub(super) fn set_celsius(&mut self, celsius: f64) -> anyhow::Result<()> {
-        self.qmp.set(SENSOR, "temperature", json!((celsius * 1000.0) as i32))
+    /// Sets the temperature that a sensor measures.
+    pub(super) fn set_celsius(&mut self, sensor: Sensor, celsius: f64) -> anyhow::Result<()> {
+        self.qmp.set(sensor.id, "temperature", json!((celsius * 1000.0) as i32))
     }
 
-    /// Pulls the sensor out: nothing acknowledges its address any more.
-    pub(super) fn unplug(&mut self) -> anyhow::Result<()> {
-        self.qmp.set(SENSOR, "realized", json!(false))?;
-        self.qmp.set(SENSOR, "address", json!(NOWHERE))
+    /// Pulls a sensor out: nothing acknowledges its address any more.
+    pub(super) fn unplug(&mut self, sensor: Sensor) -> anyhow::Result<()> {
+        self.qmp.set(sensor.id, "realized", json!(false))?;
+        self.qmp.set(sensor.id, "address", json!(NOWHERE))
     }
 
-    /// Plugs the sensor in, which resets it.
-    pub(super) fn plug_in(&mut self) -> anyhow::Result<()> {
-        self.qmp.set(SENSOR, "address", json!(SENSOR_ADDRESS))?;
-        self.qmp.set(SENSOR, "realized", json!(true))
+    /// Plugs a sensor in, which resets it.
+    pub(super) fn plug_in(&mut self, sensor: Sensor) -> anyhow::Result<()> {
+        self.qmp.set(sensor.id, "address", json!(sensor.address))?;
+        self.qmp.set(sensor.id, "realized", json!(true))
     }
 
-    /// Has the jig delay every transaction on the sensor's bus from now on, or stop doing so.
-    pub(super) fn delay_bus(&mut self, delay: bool) -> anyhow::Result<()> {
-        self.uart.send(if delay { b"h" } else { b"l" })
+    /// Sends a command of one byte to the firmware.
+    pub(super) fn press(&mut self, key: u8) -> anyhow::Result<()> {
+        self.uart.send(&[key])
     }
 
     /// Has the firmware take `readings` readings, up to 9, and returns its report.
-    pub(super) fn round(&mut self, readings: u32) -> anyhow::Result<Report> {
+    pub(super) fn round<R: DeserializeOwned>(&mut self, readings: u32) -> anyhow::Result<R> {
         self.uart.send(readings.to_string().as_bytes())?;
+        self.message()
+    }
+
+    /// Returns the next message of the firmware.
+    pub(super) fn message<R: DeserializeOwned>(&mut self) -> anyhow::Result<R> {
         let line = self.uart.line()?;
-        serde_json::from_str(&line).with_context(|| format!("not a report: {line}"))
+        serde_json::from_str(&line).with_context(|| format!("not what was expected: {line}"))
     }
 
     /// Ends the firmware, and returns its log.

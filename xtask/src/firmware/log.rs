@@ -8,10 +8,12 @@ use std::thread::{self, JoinHandle};
 use anyhow::{Context, bail};
 use defmt_decoder::{DecodeError, Table};
 
-/// Decodes `frames` on a thread until they end. Prints each line, and returns them all.
+/// Decodes `frames` on a thread until they end, and returns every line. Prints them too, if
+/// `shows_log`.
 pub(super) fn follow(
     elf: &Path,
     mut frames: impl Read + Send + 'static,
+    shows_log: bool,
 ) -> anyhow::Result<JoinHandle<anyhow::Result<String>>> {
     let table = Table::parse(&fs::read(elf)?)?.context("the firmware has no defmt section")?;
     Ok(thread::spawn(move || {
@@ -27,7 +29,9 @@ pub(super) fn follow(
                 match decoder.decode() {
                     Ok(frame) => {
                         let line = format!("{}\n", frame.display(false));
-                        print!("  {line}");
+                        if shows_log {
+                            print!("  {line}");
+                        }
                         lines += &line;
                     }
                     Err(DecodeError::UnexpectedEof) => break,

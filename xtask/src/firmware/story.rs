@@ -6,8 +6,9 @@
 //! of each opening by the firmware's own clock.
 
 use anyhow::{bail, ensure};
+use serde::Deserialize;
 
-use super::board::{Board, Report};
+use super::board::{Board, SENSOR};
 
 /// Readings in a round: more than it takes to trip, so that one report shows both the
 /// trip and the first refusal.
@@ -25,10 +26,28 @@ const WAITS: [u32; 4] = [200, 400, 800, 800];
 /// How much longer jitter may make an opening.
 const JITTER_PERCENT: u32 = 20;
 
-pub(super) fn tell(board: &mut Board) -> anyhow::Result<()> {
+/// A report that the firmware sent over its UART; the firmware documents the fields.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Report {
+    phase: String,
+    transitions: u32,
+    recent_failures: u32,
+    wait: Option<u32>,
+    celsius: Option<f64>,
+    stale: bool,
+    made: u32,
+    failed: u32,
+    refused: u32,
+    transactions: u32,
+    lamp: bool,
+    link_phase: String,
+    link_answers: u32,
+}
+
+pub(super) fn tell(board: &mut Board) -> anyhow::Result<String> {
     let mut story = Story { board, last: Report::default() };
     let mut celsius = CELSIUS;
-    story.board.set_celsius(celsius)?;
+    story.board.set_celsius(SENSOR, celsius)?;
     story.board.start()?;
     story.healthy(celsius)?;
     for (probes, next) in OUTAGES {
@@ -42,7 +61,7 @@ pub(super) fn tell(board: &mut Board) -> anyhow::Result<()> {
     println!("Four failures, never three within a second: the breaker stayed closed.");
     story.late_answers(celsius)?;
     println!("Tripped and recovered without a single failure.");
-    Ok(())
+    Ok("three outages, a loose contact and late answers".into())
 }
 
 struct Story<'a> {
@@ -62,7 +81,7 @@ struct Round {
 impl Story<'_> {
     /// Runs a round, and checks what must hold in every round.
     fn round(&mut self, readings: u32) -> anyhow::Result<Round> {
-        let report = self.board.round(readings)?;
+        let report: Report = self.board.round(readings)?;
         let last = std::mem::replace(&mut self.last, report.clone());
         let round = Round {
             made: report.made - last.made,
@@ -102,7 +121,7 @@ impl Story<'_> {
     /// Closed to open, then `probes` times to half-open and back to open, longer each time.
     fn outage(&mut self, celsius: f64, probes: usize) -> anyhow::Result<()> {
         println!("The sensor is pulled out.");
-        self.board.unplug()?;
+        self.board.unplug(SENSOR)?;
         let trip = self.round(BURST)?;
         ensure!(
             trip.made == FAILURES_TO_TRIP && trip.failed == trip.made && trip.transitions == 1,
@@ -132,7 +151,7 @@ impl Story<'_> {
     /// Two failures, forgotten a second later.
     fn loose_contact(&mut self, celsius: f64) -> anyhow::Result<()> {
         println!("The sensor is pulled out for two readings.");
-        self.board.unplug()?;
+        self.board.unplug(SENSOR)?;
         let gone = self.round(FAILURES_TO_TRIP - 1)?;
         ensure!(
             gone.failed == FAILURES_TO_TRIP - 1
@@ -156,7 +175,7 @@ impl Story<'_> {
     /// The sensor answers too late: closed to open and back, as if it did not answer.
     fn late_answers(&mut self, celsius: f64) -> anyhow::Result<()> {
         println!("The sensor's bus is delayed.");
-        self.board.delay_bus(true)?;
+        self.board.press(b'h')?;
         // It trips only once half of the answers in the window are late.
         let trip = loop {
             let round = self.round(BURST)?;
@@ -169,14 +188,14 @@ impl Story<'_> {
         let probe = self.failed_probe(1)?;
         ensure!(probe.failed == 0, "a late probe failed: {:?}", probe.report);
         println!("The sensor's bus is no longer delayed.");
-        self.board.delay_bus(false)?;
+        self.board.press(b'l')?;
         self.good_probes()?;
         self.healthy(celsius)
     }
 
     fn plug_in(&mut self, celsius: f64) -> anyhow::Result<()> {
-        self.board.plug_in()?;
-        self.board.set_celsius(celsius)
+        self.board.plug_in(SENSOR)?;
+        self.board.set_celsius(SENSOR, celsius)
     }
 
     /// Waits for a probe, which opens the breaker again.

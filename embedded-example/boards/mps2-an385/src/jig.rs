@@ -7,8 +7,7 @@ use core::cell::Cell;
 
 use defmt::info;
 use embedded_example::LATE_AFTER;
-
-use crate::two_wire;
+use mps2_an385::two_wire;
 
 /// How long SCL is held, in ticks.
 const HOLD: u32 = LATE_AFTER + 15;
@@ -32,7 +31,7 @@ impl Jig {
     /// Called before each transaction: holds the bus, if [`hold`](Self::hold) said so.
     pub(crate) fn tap(&self) {
         if self.holds_bus.get() {
-            two_wire::hold_clock_low(HOLD);
+            two_wire::hold_clock_low(|| crate::pause(HOLD));
         }
     }
 }

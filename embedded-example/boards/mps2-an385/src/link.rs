@@ -10,9 +10,9 @@ use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::NVIC;
 use critical_section::Mutex;
 use microbreaker::{Rejected, Token};
+use mps2_an385::register::Register;
 
 use crate::LINK;
-use crate::register::Register;
 
 // SAFETY: AN385 has the PL022 of shield 0 here, and its DMA stays disabled.
 const CONTROL_0: Register = unsafe { Register::at(0x4002_6000) };

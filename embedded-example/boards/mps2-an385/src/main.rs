@@ -10,32 +10,26 @@
 
 mod jig;
 mod link;
-mod register;
-mod two_wire;
-mod uart;
 
 use core::cell::Cell;
-use core::panic::PanicInfo;
 
 use cortex_m::asm::wfi;
 use cortex_m::peripheral::{SYST, syst::SystClkSource};
-use cortex_m_rt::{ExceptionFrame, entry, exception};
-use defmt::{Display2Format, error, info};
-use defmt_semihosting as _;
+use cortex_m_rt::{entry, exception};
+use defmt::{error, info};
 use embedded_example::{Reading, SensorWindow, TappedI2c, Thermometer, policy, waits, window};
 use microbreaker::{
     Breaker, Clock, Config, Counters, History, Phase, Transition,
     clock::{ManualClock, elapsed},
 };
+use mps2_an385::CORE_HERTZ;
+use mps2_an385::register::Register;
+use mps2_an385::two_wire::TwoWire;
+use mps2_an385::uart::Uart;
 use semihosting::process;
 use serde::Serialize;
 
 use jig::Jig;
-use register::Register;
-use two_wire::TwoWire;
-use uart::Uart;
-
-const CORE_HERTZ: u32 = 25_000_000;
 
 /// The pause before a round's readings, in ticks.
 const PAUSE: u32 = 20;
@@ -243,15 +237,4 @@ unsafe fn DefaultHandler(number: i16) {
         link::INTERRUPT => link::interrupt(),
         other => panic!("interrupt {other} has no handler"),
     }
-}
-
-#[exception]
-unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
-    panic!("hard fault at {:#010x}", frame.pc())
-}
-
-#[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
-    error!("{}", Display2Format(info));
-    process::abort()
 }

@@ -1,7 +1,7 @@
 //! A register of a peripheral.
 
 /// One 32-bit register.
-pub(crate) struct Register(*mut u32);
+pub struct Register(*mut u32);
 
 impl Register {
     /// The register at `address`.
@@ -10,16 +10,16 @@ impl Register {
     ///
     /// `address` must be that of a peripheral's register, and no value written there may
     /// make the peripheral access memory.
-    pub(crate) const unsafe fn at(address: usize) -> Self {
+    pub const unsafe fn at(address: usize) -> Self {
         Self(address as *mut u32)
     }
 
-    pub(crate) fn read(&self) -> u32 {
+    pub fn read(&self) -> u32 {
         // SAFETY: the caller of `at` guarantees that this is a register.
         unsafe { self.0.read_volatile() }
     }
 
-    pub(crate) fn write(&self, value: u32) {
+    pub fn write(&self, value: u32) {
         // SAFETY: the caller of `at` guarantees that this is a register, and that no value
         // makes the peripheral access memory.
         unsafe { self.0.write_volatile(value) }

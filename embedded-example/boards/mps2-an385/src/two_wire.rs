@@ -20,22 +20,58 @@ const HALF_PERIOD: u32 = 125;
 
 /// The only controller on the bus. It does not wait for a target that stretches the
 /// clock, because the port cannot read SCL.
-pub(crate) struct TwoWire;
+pub struct TwoWire;
 
 impl TwoWire {
     /// The bus, idle: both lines released.
-    pub(crate) fn new() -> Self {
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it writes to registers")]
+    pub fn new() -> Self {
         release(SDA);
         release(SCL);
         Self
     }
 
-    /// Sends a START, or a repeated START if the last one was not followed by a STOP.
-    fn start(&mut self) {
+    /// Whether both lines are high: no target holds SDA.
+    pub fn is_free(&mut self) -> bool {
         release(SDA);
         release(SCL);
+        SET.read() & SDA != 0
+    }
+
+    /// Clocks until the target that holds SDA lets go of it, at most nine times, and sends
+    /// a STOP. A target that was interrupted while it sent a byte has then sent the rest.
+    /// Returns the number of clocks; `None` if SDA is still held.
+    pub fn recover(&mut self) -> Option<u32> {
+        let clocks = (0..=9).find(|_| {
+            let free = self.is_free();
+            pull_low(SCL);
+            free
+        });
+        self.stop();
+        clocks
+    }
+
+    /// Begins to read from `address`, and stops in the middle of the first byte, as a
+    /// controller does that is reset. The target holds SDA if the next bit is a zero.
+    pub fn break_off(&mut self, address: u8) -> Result<(), ErrorKind> {
+        self.start()?;
+        if !self.write_byte(address << 1 | 1) {
+            return Err(ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address));
+        }
+        release(SDA);
+        release(SCL);
+        Ok(())
+    }
+
+    /// Sends a START, or a repeated START if the last one was not followed by a STOP.
+    fn start(&mut self) -> Result<(), ErrorKind> {
+        if !self.is_free() {
+            return Err(ErrorKind::Bus);
+        }
         pull_low(SDA);
         pull_low(SCL);
+        Ok(())
     }
 
     fn stop(&mut self) {
@@ -86,7 +122,7 @@ impl TwoWire {
             // Successive operations in the same direction are one transfer.
             if direction != Some(reads) {
                 direction = Some(reads);
-                self.start();
+                self.start()?;
                 if !self.write_byte(address << 1 | u8::from(reads)) {
                     return Err(ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address));
                 }
@@ -124,15 +160,17 @@ impl I2c for TwoWire {
         operations: &mut [Operation<'_>],
     ) -> Result<(), ErrorKind> {
         let result = self.transfer(address, operations);
-        self.stop();
+        if result != Err(ErrorKind::Bus) {
+            self.stop();
+        }
         result
     }
 }
 
-/// Holds SCL low for `ticks`, as a target does that needs more time.
-pub(crate) fn hold_clock_low(ticks: u32) {
+/// Holds SCL low during `pause`, as a target does that needs more time.
+pub fn hold_clock_low(pause: impl FnOnce()) {
     pull_low(SCL);
-    crate::pause(ticks);
+    pause();
     release(SCL);
 }
 

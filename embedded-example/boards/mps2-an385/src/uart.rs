@@ -19,26 +19,36 @@ const RECEIVE_FULL: u32 = 1 << 1;
 const TRANSMIT_ENABLE: u32 = 1 << 0;
 const RECEIVE_ENABLE: u32 = 1 << 1;
 
-pub(crate) struct Uart;
+/// The UART at the other end of which a program decides what happens.
+pub struct Uart;
 
 impl Uart {
     /// Enables the UART at 115,200 baud.
-    pub(crate) fn new() -> Self {
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it writes to registers")]
+    pub fn new() -> Self {
         BAUD_DIVISOR.write(crate::CORE_HERTZ / 115_200);
         CONTROL.write(TRANSMIT_ENABLE | RECEIVE_ENABLE);
         Self
     }
 
+    /// Returns the byte that has been received, if one has.
+    pub fn try_receive(&mut self) -> Option<u8> {
+        (STATE.read() & RECEIVE_FULL != 0).then(|| DATA.read() as u8)
+    }
+
     /// Sleeps until a byte has been received; checks at each tick.
-    pub(crate) fn receive(&mut self) -> u8 {
-        while STATE.read() & RECEIVE_FULL == 0 {
+    pub fn receive(&mut self) -> u8 {
+        loop {
+            if let Some(byte) = self.try_receive() {
+                return byte;
+            }
             wfi();
         }
-        DATA.read() as u8
     }
 
     /// Sends `message` as one line of JSON.
-    pub(crate) fn send(&mut self, message: &impl Serialize) {
+    pub fn send(&mut self, message: &impl Serialize) {
         let mut line = [0; 384];
         let length = match serde_json_core::to_slice(message, &mut line) {
             Ok(length) => length,

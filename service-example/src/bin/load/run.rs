@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::ensure;
+use axum::Router;
 use hdrhistogram::Histogram;
 use http::StatusCode;
 use microbreaker_service_example::service::{self, TIMEOUT};
@@ -113,6 +114,25 @@ pub(crate) async fn run(guard: Guard, time: Duration, rate: u32) -> anyhow::Resu
             }
         });
     }
+    let story = STORY.map(|(name, _, tenths)| (name, tenths));
+    let (asked, mut faults) = (upstream.asks(), STORY.into_iter().map(|(_, fault, _)| fault));
+    let next = async || upstream.set(faults.next().expect("each chapter has a fault")).await;
+    let chapters = tell(app, &story, time, rate, next, asked).await?;
+    let calls = calls.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Ok(Report { guard, chapters, calls, ended: breaker.map(|breaker| breaker.phase()) })
+}
+
+/// Sends `rate` requests per second to `app`, and waits for all answers. `next` makes the
+/// upstream what it is to be in the next chapter of the story, whose length is in tenths of
+/// `time`; `asked` says how many requests it has received.
+pub(crate) async fn tell(
+    app: Router,
+    story: &[(&'static str, u32)],
+    time: Duration,
+    rate: u32,
+    mut next: impl AsyncFnMut() -> std::io::Result<()>,
+    asked: impl Fn() -> u64,
+) -> anyhow::Result<Vec<Chapter>> {
     let listener = microbreaker_service_example::listen(0).await?;
     let url = format!("http://{}/rate", listener.local_addr()?);
     let server = tokio::spawn(axum::serve(listener, app).into_future());
@@ -123,9 +143,9 @@ pub(crate) async fn run(guard: Guard, time: Duration, rate: u32) -> anyhow::Resu
     let mut due = interval(Duration::from_secs(1) / rate);
     // After a delay, requests are sent at once until none is late.
     due.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    for (chapter, (name, fault, tenths)) in STORY.into_iter().enumerate() {
-        upstream.set(fault).await?;
-        let asked = upstream.asked();
+    for (chapter, &(name, tenths)) in story.iter().enumerate() {
+        next().await?;
+        let before = asked();
         let sent = u64::from(rate) * (time * tenths / 10).as_millis() as u64 / 1_000;
         for _ in 0..sent {
             let start = due.tick().await;
@@ -133,7 +153,7 @@ pub(crate) async fn run(guard: Guard, time: Duration, rate: u32) -> anyhow::Resu
             users.spawn(async move { (chapter, ask(request).await, start.elapsed()) });
         }
         let (fresh, cached, unavailable, hung) = (0, 0, 0, 0);
-        let (asked, latency) = (upstream.asked() - asked, Histogram::new(3)?);
+        let (asked, latency) = (asked() - before, Histogram::new(3)?);
         chapters.push(Chapter { name, sent, fresh, cached, unavailable, hung, asked, latency });
     }
     while let Some(user) = users.join_next().await {
@@ -148,8 +168,7 @@ pub(crate) async fn run(guard: Guard, time: Duration, rate: u32) -> anyhow::Resu
         } += 1;
     }
     server.abort();
-    let calls = calls.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Ok(Report { guard, chapters, calls, ended: breaker.map(|breaker| breaker.phase()) })
+    Ok(chapters)
 }
 
 async fn ask(request: reqwest::RequestBuilder) -> anyhow::Result<Seen> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use microbreaker::Outcome;
 
+use crate::clock::SharedClock;
 use crate::telemetry::counts::Counters;
 use crate::telemetry::event::Event;
 
@@ -27,11 +28,21 @@ impl Labels {
 }
 
 /// Measures nothing.
+#[derive(Debug)]
+pub(crate) struct Timer;
+
+impl Timer {
+    pub(crate) const fn new(_measures: bool, _: Option<&SharedClock>) -> Self {
+        Self
+    }
+}
+
+/// Measures nothing.
 #[derive(Clone, Copy)]
 pub(crate) struct Stopwatch;
 
 impl Series {
-    pub(crate) const fn new(_measures_durations: bool, _: Reported) -> Self {
+    pub(crate) const fn new(_: Timer, _: Reported) -> Self {
         Self
     }
 

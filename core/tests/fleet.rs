@@ -1,0 +1,144 @@
+//! A breaker that follows a fleet, and whose probes need leave.
+
+use std::cell::{Cell, RefCell};
+
+use microbreaker::clock::ManualClock;
+use microbreaker::{
+    Breaker, Cause, Command, Config, Decision, Observer, Outcome, Phase, ShortWindow, Status,
+    Tally, Transition,
+};
+
+/// Lends probes from a stock, and notes what it hears.
+#[derive(Default)]
+struct Stock {
+    left: Cell<u32>,
+    ended: RefCell<Vec<(Outcome, bool)>>,
+    causes: RefCell<Vec<Cause>>,
+}
+
+impl Observer for Stock {
+    fn transition(&self, transition: &Transition) {
+        self.causes.borrow_mut().push(transition.cause);
+    }
+
+    fn lend_probe(&self) -> bool {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(1));
+        left > 0
+    }
+
+    fn probe_ended(&self, outcome: Outcome, stale: bool) {
+        self.ended.borrow_mut().push((outcome, stale));
+    }
+}
+
+fn config() -> Config {
+    Config::new().consecutive_failures(1).open_for(100).probes(3).successes(2)
+}
+
+#[test]
+fn a_probe_goes_out_only_with_leave() {
+    let (clock, stock) = (ManualClock::new(0), Stock::default());
+    let breaker = Breaker::observed(config(), (), &clock, &stock);
+    breaker.try_acquire().unwrap().failure();
+    clock.advance(100);
+
+    let rejected = breaker.try_acquire().unwrap_err();
+    assert_eq!((rejected.phase, rejected.retry_after), (Phase::HalfOpen, None));
+    stock.left.set(2);
+    let (first, second) = (breaker.try_acquire().unwrap(), breaker.try_acquire().unwrap());
+    assert!(breaker.try_acquire().is_err(), "there is room for a third, but no leave");
+    drop(first);
+    second.success();
+    assert_eq!(*stock.ended.borrow(), [(Outcome::Ignored, false), (Outcome::Success, false)]);
+
+    stock.left.set(1);
+    let late = breaker.try_acquire().unwrap();
+    breaker.reset();
+    late.failure();
+    assert_eq!(stock.ended.borrow().last(), Some(&(Outcome::Failure, true)));
+    breaker.try_acquire().unwrap().success();
+    assert_eq!(stock.ended.borrow().len(), 3, "a call while closed is no probe");
+}
+
+#[test]
+fn of_two_lenders_both_must_agree_and_the_first_gets_its_leave_back() {
+    let (clock, pair) = (ManualClock::new(0), (Stock::default(), Stock::default()));
+    let breaker = Breaker::observed(config(), (), &clock, &pair);
+    breaker.try_acquire().unwrap().failure();
+    clock.advance(100);
+    pair.0.left.set(2);
+    assert!(breaker.try_acquire().is_err());
+    assert_eq!(*pair.0.ended.borrow(), [(Outcome::Ignored, false)]);
+    pair.1.left.set(1);
+    assert!(breaker.try_acquire().is_ok());
+}
+
+#[test]
+fn following_an_opening_twice_does_not_push_it_forward() {
+    let (clock, stock) = (ManualClock::new(0), Stock::default());
+    let breaker = Breaker::observed(config(), (), &clock, &stock);
+    assert!(!breaker.follow(Decision::Close), "it is closed");
+    assert!(!breaker.follow(Decision::OpenFor(0)));
+    assert!(breaker.follow(Decision::OpenFor(70)));
+    clock.advance(69);
+    assert!(!breaker.follow(Decision::OpenFor(70)));
+    assert_eq!(breaker.snapshot().retry_after, Some(1));
+    clock.advance(1);
+    // Over, but no probe had leave: opening again is a failed recovery.
+    assert!(breaker.follow(Decision::OpenFor(70)));
+    let now = breaker.snapshot();
+    assert_eq!((now.phase, now.retry_after, now.backoff_level), (Phase::Open, Some(70), 1));
+    assert_eq!(*stock.causes.borrow(), [Cause::Fleet], "an opening that goes on is no transition");
+}
+
+#[test]
+fn what_an_operator_set_is_stronger_than_the_fleet() {
+    let clock = ManualClock::new(0);
+    let breaker = Breaker::new(config(), (), &clock);
+    for command in [Command::ForceOpen, Command::Disable, Command::MetricsOnly] {
+        breaker.command(command).unwrap();
+        assert!(!breaker.follow(Decision::OpenFor(9)) && !breaker.follow(Decision::Close));
+        assert_eq!(breaker.phase(), command.phase());
+    }
+}
+
+#[test]
+fn closing_with_the_fleet_takes_the_ramp() {
+    let clock = ManualClock::new(0);
+    let breaker = Breaker::new(config().ramp([50], 1_000), (), &clock);
+    breaker.trip();
+    assert!(breaker.follow(Decision::Close));
+    let admitted = (0..10).filter(|_| breaker.try_acquire().is_ok()).count();
+    assert_eq!(admitted, 5);
+}
+
+#[test]
+fn an_opening_followed_from_half_open_makes_the_probe_that_is_out_stale() {
+    let (clock, stock) = (ManualClock::new(0), Stock::default());
+    stock.left.set(1);
+    let config = Config::new().failures_in_window(1).last_calls(4).open_for(100);
+    let breaker = Breaker::observed(config, ShortWindow::new(), &clock, &stock);
+    breaker.try_acquire().unwrap().failure();
+    clock.advance(100);
+    let probe = breaker.try_acquire().unwrap();
+    assert!(breaker.follow(Decision::OpenFor(300)));
+    probe.success();
+    assert_eq!((breaker.phase(), breaker.snapshot().retry_after), (Phase::Open, Some(300)));
+    assert_eq!(*stock.ended.borrow(), [(Outcome::Success, true)]);
+}
+
+#[test]
+fn a_policy_can_be_asked_about_any_tally() {
+    let config = Config::new()
+        .consecutive_failures(5)
+        .failure_rate(50)
+        .min_calls(10)
+        .last_calls(20)
+        .open_for(100);
+    let tally = |calls, failed| Tally { calls, failed, ..Tally::default() };
+    assert_eq!(config.policy_met(tally(9, 9), 0), None);
+    assert_eq!(config.policy_met(tally(10, 5), 0), Some(Cause::FailureRate));
+    assert_eq!(config.policy_met(tally(1_000, 499), 0), None);
+    assert_eq!(config.policy_met(tally(0, 0), 5), Some(Cause::ConsecutiveFailures));
+}

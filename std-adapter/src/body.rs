@@ -1,0 +1,123 @@
+//! Response bodies that end the guarded call when they end.
+
+use std::ops::ControlFlow::{Break, Continue};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::breaker::call::InCall;
+use crate::breaker::permit::Permit;
+use crate::classify::Outcome;
+use crate::classify::response::ClassifyResponse;
+
+pin_project! {
+    /// A body that ends its call when it ends itself: as the classifier says at its end or
+    /// its trailers, as a failure at an error or a panic. Dropped before that, it abandons
+    /// the call, see [`abandoned`](crate::Builder::abandoned). Passes everything on
+    /// unchanged.
+    #[derive(Debug)]
+    #[must_use = "a body that is dropped before its end abandons the call"]
+    pub struct GuardedBody<B: Body, C> {
+        // `None`: the call was refused, and nothing follows.
+        #[pin]
+        inner: Option<B>,
+        ends: Option<Ends<C>>,
+    }
+
+    impl<B: Body, C> PinnedDrop for GuardedBody<B, C> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            // It may have ended since it was last asked.
+            if this.inner.as_pin_mut().is_some_and(|inner| inner.is_end_stream()) {
+                end(this.ends);
+            }
+        }
+    }
+}
+
+/// What is left to do when the body ends.
+#[derive(Debug)]
+struct Ends<C> {
+    call: InCall<Permit>,
+    classify: C,
+    /// How the call ends if nothing goes wrong and no trailers say otherwise.
+    outcome: Outcome,
+}
+
+/// Ends the call, unless it has ended.
+fn end<C>(ends: &mut Option<Ends<C>>) {
+    if let Some(Ends { mut call, outcome, .. }) = ends.take() {
+        call.end(outcome);
+    }
+}
+
+/// Ends `call` when `response` ends.
+pub(crate) fn guarded<B: Body, C: ClassifyResponse>(
+    response: Response<B>,
+    mut call: InCall<Permit>,
+    classify: C,
+) -> Response<GuardedBody<B, C>> {
+    let (head, inner) = response.into_parts();
+    let ends = match call.run(|| classify.head(head.status, &head.headers)) {
+        Break(outcome) => {
+            call.end(outcome);
+            None
+        }
+        Continue(outcome) if inner.is_end_stream() => {
+            call.end(outcome);
+            None
+        }
+        Continue(outcome) => Some(Ends { call, classify, outcome }),
+    };
+    Response::from_parts(head, GuardedBody { inner: Some(inner), ends })
+}
+
+/// The response to a call that was refused.
+#[cfg(feature = "tower")]
+pub(crate) fn refused<B: Body, C>(response: Response<()>) -> Response<GuardedBody<B, C>> {
+    response.map(|()| GuardedBody { inner: None, ends: None })
+}
+
+impl<B: Body, C: ClassifyResponse> Body for GuardedBody<B, C> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let mut this = self.project();
+        let Some(mut inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Ready(None) };
+        let Some(ends) = this.ends else { return inner.poll_frame(context) };
+        let frame = ready!(ends.call.run(|| inner.as_mut().poll_frame(context)));
+        let is_over = match &frame {
+            None => true,
+            Some(Err(_)) => {
+                ends.outcome = Outcome::Failure;
+                true
+            }
+            Some(Ok(frame)) => {
+                if let Some(trailers) = frame.trailers_ref() {
+                    let said = ends.call.run(|| ends.classify.trailers(trailers));
+                    ends.outcome = said.unwrap_or(ends.outcome);
+                }
+                frame.is_trailers() || inner.is_end_stream()
+            }
+        };
+        if is_over {
+            end(this.ends);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.as_ref().map_or(SizeHint::with_exact(0), Body::size_hint)
+    }
+}

@@ -1,0 +1,49 @@
+//! What an HTTP response means, when it begins and when it ends.
+
+use std::ops::ControlFlow;
+
+use http::{HeaderMap, Response, StatusCode};
+
+use super::Outcome;
+use crate::error::Rejected;
+
+/// Says what an HTTP response means for the breaker: first by its status and headers, then
+/// by its trailers. A body that ends in an error is a failure in any case, and so is a call
+/// without a response.
+///
+/// ```
+/// use http::{HeaderMap, StatusCode};
+/// use microbreaker_std::{ClassifyResponse, Outcome};
+/// use std::ops::ControlFlow::{self, Break, Continue};
+///
+/// /// Only gateways fail; everything else is an answer once it has arrived.
+/// #[derive(Clone)]
+/// struct Gateways;
+///
+/// impl ClassifyResponse for Gateways {
+///     fn head(&self, status: StatusCode, _: &HeaderMap) -> ControlFlow<Outcome, Outcome> {
+///         match status.as_u16() {
+///             502..=504 => Break(Outcome::Failure),
+///             _ => Continue(Outcome::Success),
+///         }
+///     }
+/// }
+/// ```
+pub trait ClassifyResponse {
+    /// How the call ended, `Break`, if status and headers say so. Otherwise, `Continue`, how
+    /// it will have ended if the body arrives and no trailers say otherwise.
+    fn head(&self, status: StatusCode, headers: &HeaderMap) -> ControlFlow<Outcome, Outcome>;
+
+    /// How the call ended by its trailers, if they say. By default they do not.
+    fn trailers(&self, trailers: &HeaderMap) -> Option<Outcome> {
+        let _ = trailers;
+        None
+    }
+
+    /// What to answer to a call that the breaker refuses. By default there is no response,
+    /// and the call fails with `rejected`.
+    fn refusal(&self, rejected: &Rejected) -> Option<Response<()>> {
+        let _ = rejected;
+        None
+    }
+}

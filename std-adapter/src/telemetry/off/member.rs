@@ -1,0 +1,19 @@
+//! No member of any fleet, because the feature `fleet` is off.
+
+use microbreaker::Outcome;
+
+#[derive(Debug, Default)]
+pub(crate) struct Member;
+
+impl Member {
+    #[inline]
+    pub(crate) const fn outcome(&self, _: Outcome) {}
+
+    #[inline]
+    pub(crate) const fn lend_probe(&self) -> bool {
+        true
+    }
+
+    #[inline]
+    pub(crate) const fn probe_ended(&self, _: Outcome, _stale: bool) {}
+}

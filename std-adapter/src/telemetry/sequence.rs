@@ -1,0 +1,91 @@
+//! Numbers for events that tell their order.
+
+use std::collections::VecDeque;
+
+/// A transition is told late if it is fewer generations behind than this, or else it looks
+/// ahead.
+const REACH: u8 = 128;
+
+/// Numbers the events of a breaker in the order in which they happened, though threads may
+/// tell them in another.
+///
+/// Each transition has a generation. Of those that are skipped, the numbers are kept free:
+/// perhaps another thread is about to tell them.
+#[derive(Debug, Default)]
+pub(crate) struct Sequence {
+    /// The latest that a transition was told of.
+    generation: u8,
+    /// The last number that was given out or kept free.
+    last: u64,
+    /// The generations that were skipped and their numbers. At most as many as `REACH`.
+    free: VecDeque<(u8, u64)>,
+}
+
+impl Sequence {
+    /// The number of the transition that began `generation`.
+    pub(super) fn of_transition(&mut self, generation: u8) -> u64 {
+        let ahead = generation.wrapping_sub(self.generation);
+        if ahead == 0 || ahead > REACH {
+            let late = self.free.iter().position(|(skipped, _)| *skipped == generation);
+            let late = late.and_then(|late| self.free.remove(late));
+            return late.map_or_else(|| self.next(), |(_, number)| number);
+        }
+        for skipped in 1..ahead {
+            let number = self.next();
+            self.free.push_back((self.generation.wrapping_add(skipped), number));
+        }
+        self.generation = generation;
+        self.free.retain(|(skipped, _)| generation.wrapping_sub(*skipped) < REACH);
+        self.next()
+    }
+
+    /// The number after all that were given out.
+    pub(super) fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(generations: impl IntoIterator<Item = u8>) -> Vec<u64> {
+        let mut sequence = Sequence::default();
+        generations.into_iter().map(|generation| sequence.of_transition(generation)).collect()
+    }
+
+    #[test]
+    fn what_is_told_late_gets_the_number_of_its_turn() {
+        assert_eq!(numbers([1, 2, 3]), [1, 2, 3]);
+        assert_eq!(numbers([3, 1, 2, 4]), [3, 1, 2, 4]);
+        assert_eq!(numbers([127, 1, 128, 2]), [127, 1, 128, 2]);
+    }
+
+    #[test]
+    fn a_number_is_given_out_once_however_often_generations_repeat() {
+        let turns = (0..5).flat_map(|_| 0..=255).skip(1);
+        assert_eq!(numbers(turns), (1..5 * 256).collect::<Vec<_>>());
+        // Every second is never told, and so never late.
+        let turns = (0..5).flat_map(|_| (0..=254).step_by(2)).skip(1);
+        assert_eq!(numbers(turns), (1..5 * 128).map(|n| 2 * n).collect::<Vec<_>>());
+        // What was kept free for a generation is not for the next with its number.
+        assert_eq!(numbers([2, 100, 200, 1]), [2, 100, 200, 257]);
+    }
+
+    #[test]
+    fn a_report_comes_after_what_was_told_before() {
+        let mut sequence = Sequence::default();
+        assert_eq!((sequence.of_transition(2), sequence.next()), (2, 3));
+        assert_eq!((sequence.of_transition(1), sequence.of_transition(3)), (1, 4));
+    }
+
+    #[test]
+    fn what_is_kept_free_is_bounded() {
+        let mut sequence = Sequence::default();
+        for turn in 0..100_u8 {
+            sequence.of_transition(turn.wrapping_mul(128));
+            assert!(sequence.free.len() <= REACH.into());
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! How long calls take.
+
+use std::time::{Duration, Instant};
+
+use microbreaker::Clock;
+use microbreaker::clock::elapsed;
+
+use crate::clock::{SharedClock, duration};
+
+/// What measures calls: the breaker's clock if it was given one, or else the precise clock.
+pub(crate) enum Timer {
+    Off,
+    Given(SharedClock),
+    Precise,
+}
+
+/// When a call began, if it is measured.
+#[derive(Clone, Copy)]
+pub(crate) enum Stopwatch {
+    Off,
+    Given(u32),
+    Precise(Instant),
+}
+
+impl Timer {
+    pub(crate) fn new(measures: bool, given: Option<&SharedClock>) -> Self {
+        match given {
+            _ if !measures => Self::Off,
+            Some(clock) => Self::Given(clock.clone()),
+            None => Self::Precise,
+        }
+    }
+
+    #[inline]
+    pub(super) fn start(&self) -> Stopwatch {
+        match self {
+            Self::Off => Stopwatch::Off,
+            Self::Given(clock) => Stopwatch::Given(clock.now()),
+            Self::Precise => Stopwatch::Precise(Instant::now()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn stop(&self, stopwatch: Stopwatch) -> Option<Duration> {
+        match (self, stopwatch) {
+            (Self::Given(clock), Stopwatch::Given(tick)) => {
+                Some(duration(elapsed(clock.now(), tick)))
+            }
+            (Self::Precise, Stopwatch::Precise(began)) => Some(began.elapsed()),
+            _ => None,
+        }
+    }
+}

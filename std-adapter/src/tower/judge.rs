@@ -1,0 +1,75 @@
+//! When a call of a service ends, and as what.
+
+#[cfg(feature = "http")]
+use http::Response;
+#[cfg(feature = "http")]
+use http_body::Body;
+
+#[cfg(feature = "http")]
+use crate::body::{GuardedBody, guarded, refused};
+use crate::breaker::call::InCall;
+use crate::breaker::permit::Permit;
+use crate::classify::Classify;
+#[cfg(feature = "http")]
+use crate::classify::Outcome;
+#[cfg(feature = "http")]
+use crate::classify::response::ClassifyResponse;
+use crate::error::Rejected;
+
+/// Ends calls of a service that returns `Result<T, E>`.
+pub trait Judge<T, E> {
+    /// What the caller gets.
+    type Response;
+
+    /// Ends `call`, or leaves that to the response.
+    fn judge(&self, call: InCall<Permit>, result: Result<T, E>) -> Result<Self::Response, E>;
+
+    /// What the caller gets for a call that was refused.
+    fn refuse(&self, rejected: Rejected) -> Result<Self::Response, Rejected>;
+}
+
+/// Judges a call by what the service returns, at once:
+/// [`classified`](crate::BreakerLayer::classified).
+#[derive(Clone, Copy, Debug)]
+pub struct AtOnce<C>(pub(crate) C);
+
+impl<T, E, C: Classify<T, E>> Judge<T, E> for AtOnce<C> {
+    type Response = T;
+
+    fn judge(&self, mut call: InCall<Permit>, result: Result<T, E>) -> Result<T, E> {
+        call.finish(&self.0, &result);
+        result
+    }
+
+    fn refuse(&self, rejected: Rejected) -> Result<T, Rejected> {
+        Err(rejected)
+    }
+}
+
+/// Judges a response at its end: [`judged_at_end`](crate::BreakerLayer::judged_at_end).
+#[cfg(feature = "http")]
+#[derive(Clone, Copy, Debug)]
+pub struct AtEnd<C>(pub(crate) C);
+
+#[cfg(feature = "http")]
+impl<B: Body, E, C: ClassifyResponse + Clone> Judge<Response<B>, E> for AtEnd<C> {
+    type Response = Response<GuardedBody<B, C>>;
+
+    fn judge(
+        &self,
+        mut call: InCall<Permit>,
+        result: Result<Response<B>, E>,
+    ) -> Result<Self::Response, E> {
+        match result {
+            Ok(response) => Ok(guarded(response, call, self.0.clone())),
+            Err(error) => {
+                call.end(Outcome::Failure);
+                Err(error)
+            }
+        }
+    }
+
+    fn refuse(&self, rejected: Rejected) -> Result<Self::Response, Rejected> {
+        self.0.refusal(&rejected).map(refused).ok_or(rejected)
+    }
+}

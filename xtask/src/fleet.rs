@@ -1,0 +1,24 @@
+//! `cargo xtask fleet`: many processes, one server, and an upstream that fails.
+
+use xshell::{Shell, cmd};
+
+use crate::tools;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Ten processes and twenty rounds of probes instead of fifty and a thousand
+    #[arg(long)]
+    pub(crate) quick: bool,
+}
+
+/// Prints a line `figure NAME VALUE` for each figure.
+pub(crate) fn run(sh: &Shell, options: &Options) -> anyhow::Result<()> {
+    tools::require(sh, true, |_| redis_server().into_iter().collect())?;
+    let extent: &[&str] = if options.quick { &["--quick"] } else { &[] };
+    Ok(cmd!(sh, "cargo run --release --quiet -p microbreaker-fleet-trials -- {extent...}").run()?)
+}
+
+/// The server, if it is missing.
+pub(crate) fn redis_server() -> Option<tools::Missing> {
+    tools::find("redis-server", &["redis-server"], "a release of Redis or Valkey")
+}
