@@ -13,20 +13,20 @@ use microbreaker::config::ConfigSource;
 use microbreaker::handover::{Handover, Late};
 use microbreaker::{
     Breaker, Config, ConfigError, CountWindow, FailureWindow, Gate, LeakyBucket, Outcome, Outlook,
-    Permit, Rejected, Status, TimeWindow, Token, WithSlow, window::Window,
+    Permit, Rejected, Status, Token, WithSlow, window::Window,
 };
 
 use self::shared::{InBucket, Shared};
-use self::striped::Striped;
 use self::versions::{Grant, Version};
 use self::watch::Watch;
 use crate::clock::SharedClock;
 use crate::settings::window::WindowKind;
 use crate::settings::{BUCKETS, SettingError, Settings};
+use crate::window::ExactTimeWindow;
 
 pub(crate) type Core<W> = Breaker<W, SharedClock, Watch, Replaceable>;
 type Count = CountWindow<64>;
-type Time = TimeWindow<{ BUCKETS as usize }>;
+type Time<const SLOW: bool> = ExactTimeWindow<SharedClock, { BUCKETS as usize }, SLOW>;
 type Failures = FailureWindow<{ BUCKETS as usize }>;
 
 /// The configuration of an engine that may be replaced by another.
@@ -46,20 +46,16 @@ impl ConfigSource for Replaceable {
 pub(crate) enum Engine {
     Plain(Core<Shared<()>>),
     Count(Core<Shared<Count>>),
-    Time(Core<Shared<Time>>),
+    Time(Core<Shared<Time<false>>>),
     Failures(Core<Shared<Failures>>),
     SlowCount(Core<Shared<WithSlow<Count>>>),
-    SlowTime(Core<Shared<WithSlow<Time>>>),
-    Striped(Core<Shared<Striped<Time>>>),
-    SlowStriped(Core<Shared<Striped<WithSlow<Time>>>>),
+    SlowTime(Core<Shared<Time<true>>>),
     LeakyPlain(Core<InBucket<()>>),
     LeakyCount(Core<InBucket<Count>>),
-    LeakyTime(Core<InBucket<Time>>),
+    LeakyTime(Core<InBucket<Time<false>>>),
     LeakyFailures(Core<InBucket<Failures>>),
     LeakySlowCount(Core<InBucket<WithSlow<Count>>>),
-    LeakySlowTime(Core<InBucket<WithSlow<Time>>>),
-    LeakyStriped(Core<InBucket<Striped<Time>>>),
-    LeakySlowStriped(Core<InBucket<Striped<WithSlow<Time>>>>),
+    LeakySlowTime(Core<InBucket<Time<true>>>),
 }
 
 /// Evaluates an expression on the core breaker, whichever window it has.
@@ -72,16 +68,12 @@ macro_rules! each {
             Engine::Failures($core) => $value,
             Engine::SlowCount($core) => $value,
             Engine::SlowTime($core) => $value,
-            Engine::Striped($core) => $value,
-            Engine::SlowStriped($core) => $value,
             Engine::LeakyPlain($core) => $value,
             Engine::LeakyCount($core) => $value,
             Engine::LeakyTime($core) => $value,
             Engine::LeakyFailures($core) => $value,
             Engine::LeakySlowCount($core) => $value,
             Engine::LeakySlowTime($core) => $value,
-            Engine::LeakyStriped($core) => $value,
-            Engine::LeakySlowStriped($core) => $value,
         }
     };
 }
@@ -90,11 +82,11 @@ macro_rules! each {
 trait ForWindow {
     type Done;
 
-    /// `window` makes the window, and `plain` or `leaky` the engine with that window, alone
+    /// `window` makes the window, given the clock, and `plain` or `leaky` the engine with that window, alone
     /// or beside a bucket.
     fn with<W: Window + Send + Sync + 'static>(
         self,
-        window: impl FnOnce() -> W,
+        window: impl FnOnce(SharedClock) -> W,
         plain: impl FnOnce(Core<Shared<W>>) -> Engine,
         leaky: impl FnOnce(Core<InBucket<W>>) -> Engine,
     ) -> Self::Done;
@@ -103,21 +95,14 @@ trait ForWindow {
 /// The one place where the window that settings ask for becomes a type.
 fn for_window<T: ForWindow>(settings: &Settings, task: T) -> T::Done {
     use Engine::*;
-    let slow_count = || WithSlow::new(CountWindow::new(), CountWindow::new());
-    let slow_time = || WithSlow::new(TimeWindow::new(), TimeWindow::new());
+    let slow_count = |_| WithSlow::new(CountWindow::new(), CountWindow::new());
     match settings.window() {
-        WindowKind::None => task.with(|| (), Plain, LeakyPlain),
-        WindowKind::Count { slow: false } => task.with(CountWindow::new, Count, LeakyCount),
+        WindowKind::None => task.with(|_| (), Plain, LeakyPlain),
+        WindowKind::Count { slow: false } => task.with(|_| CountWindow::new(), Count, LeakyCount),
         WindowKind::Count { slow: true } => task.with(slow_count, SlowCount, LeakySlowCount),
-        WindowKind::Time { slow: false } => task.with(TimeWindow::new, Time, LeakyTime),
-        WindowKind::Time { slow: true } => task.with(slow_time, SlowTime, LeakySlowTime),
-        WindowKind::Striped { slow: false } => {
-            task.with(|| striped::Striped::new(TimeWindow::new), Striped, LeakyStriped)
-        }
-        WindowKind::Striped { slow: true } => {
-            task.with(|| striped::Striped::new(slow_time), SlowStriped, LeakySlowStriped)
-        }
-        WindowKind::Failures => task.with(FailureWindow::new, Failures, LeakyFailures),
+        WindowKind::Time { slow: false } => task.with(ExactTimeWindow::new, Time, LeakyTime),
+        WindowKind::Time { slow: true } => task.with(ExactTimeWindow::new, SlowTime, LeakySlowTime),
+        WindowKind::Failures => task.with(|_| FailureWindow::new(), Failures, LeakyFailures),
     }
 }
 
@@ -145,12 +130,13 @@ impl ForWindow for Build<'_> {
 
     fn with<W: Window + Send + Sync + 'static>(
         self,
-        window: impl FnOnce() -> W,
+        window: impl FnOnce(SharedClock) -> W,
         plain: impl FnOnce(Core<Shared<W>>) -> Engine,
         leaky: impl FnOnce(Core<InBucket<W>>) -> Engine,
     ) -> Self::Done {
         let Self { config, clock, watch, handover, .. } = self;
-        let beside = Shared::of(self.window.and_then(|old| old.downcast().ok()), window);
+        let old = self.window.and_then(|old| old.downcast().ok());
+        let beside = Shared::of(old, || window(clock.clone()));
         let window = beside.window();
         if self.leaky {
             let bucket = Shared::of(self.bucket, || LeakyBucket::new(()));
@@ -188,7 +174,7 @@ impl ForWindow for Check {
 
     fn with<W: Window + Send + Sync + 'static>(
         self,
-        _: impl FnOnce() -> W,
+        _: impl FnOnce(SharedClock) -> W,
         _: impl FnOnce(Core<Shared<W>>) -> Engine,
         _: impl FnOnce(Core<InBucket<W>>) -> Engine,
     ) -> Self::Done {

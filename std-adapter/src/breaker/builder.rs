@@ -107,8 +107,8 @@ impl Builder {
         /// Whether failures in a row count only while they are in the window, which must
         /// be time-based: [`within`](Self::within).
         consecutive_within_window: bool;
-        /// Trips at this many failures in the window, 1 to its length, or 512
-        /// in a time-based window.
+        /// Trips at this many failures in the window, 1 to its length, or to 2^31 in a
+        /// time-based window; to 512 if nothing else looks at that.
         failures_in_window: u32;
         /// Trips when at least this share of the window's calls failed, 1 to 100
         /// percent, once it holds [`min_calls`](Self::min_calls).
@@ -124,17 +124,16 @@ impl Builder {
         /// [`Leak`], which also designs it from failure rates. Needs no window.
         leaky_bucket: Leak;
         /// Rates count only once the window holds this many calls: 1 (the
-        /// default) to its length, or 512 in a time-based window.
+        /// default) to its length, or to 2^31 in a time-based window.
         min_calls: u32;
         /// Makes the window the last calls, this many: 1 to 1,240.
         last_calls: u32;
-        /// Makes the window the calls within this time, 10 ms to 24.8 days. It
-        /// forgets a tenth of itself at a time.
+        /// Makes the window the calls within this time, 10 ms to 24.8 days, counted
+        /// exactly. It forgets a tenth of itself at a time.
         within: Duration;
-        /// Whether the window, which must be by time, has a stripe for each core. For
-        /// a breaker that many cores share and that sees failures all the time. Costs
-        /// 128 bytes a core, and a failure reads every stripe: see
-        /// [`Striped`](crate::Striped).
+        /// Changes nothing any more, and is allowed where [`within`](Self::within) is set:
+        /// each thread counts in a cell of its own, as
+        /// [`ExactTimeWindow`](crate::ExactTimeWindow) says.
         striped: bool;
         /// Refuses for this long after a trip, 1 ms to 24.8 days.
         open_for: Duration;

@@ -44,6 +44,11 @@ impl<W: Window> Window for Shared<W> {
         self.window.is_quiet(tenure, reach)
     }
 
+    #[inline]
+    fn try_success(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> bool {
+        self.window.try_success(tenure, reach)
+    }
+
     fn tally(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> Tally {
         self.window.tally(tenure, reach)
     }
@@ -86,6 +91,11 @@ impl<W: Window> Window for InBucket<W> {
     #[inline]
     fn is_quiet(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> bool {
         self.bucket.is_quiet(tenure, reach) && self.beside.is_quiet(tenure, reach)
+    }
+
+    #[inline]
+    fn try_success(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> bool {
+        self.bucket.is_quiet(tenure, reach) && self.beside.try_success(tenure, reach)
     }
 
     fn tally(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> Tally {

@@ -9,16 +9,8 @@ use super::error::SettingError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WindowKind {
     None,
-    Count {
-        slow: bool,
-    },
-    Time {
-        slow: bool,
-    },
-    /// By time, with a stripe for each core.
-    Striped {
-        slow: bool,
-    },
+    Count { slow: bool },
+    Time { slow: bool },
     Failures,
 }
 
@@ -31,7 +23,6 @@ impl Settings {
         match (self.last_calls, self.within) {
             (None, None) => WindowKind::None,
             (Some(_), _) => WindowKind::Count { slow },
-            (None, Some(_)) if self.striped == Some(true) => WindowKind::Striped { slow },
             (None, Some(_)) if failures_only => WindowKind::Failures,
             (None, Some(_)) => WindowKind::Time { slow },
         }

@@ -40,7 +40,7 @@ impl Tenures {
             if !tenure.is_current() {
                 return None;
             }
-            let next = (word >> GENERATION) + 1 << GENERATION | u64::from(tenure.generation());
+            let next = ((word >> GENERATION) + 1) << GENERATION | u64::from(tenure.generation());
             if swap(&self.word, word, next) {
                 return Some(next);
             }
