@@ -2,12 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 
-#[cfg(feature = "history")]
-use microbreaker::History;
 use microbreaker::{
-    Breaker, Cause, Config, Counters, Counts, Observer, Outcome, Phase, Rejected, Transition,
+    Breaker, Cause, Config, Counters, Counts, Observer, Outcome, Rejected, Transition,
     clock::ManualClock,
 };
+#[cfg(feature = "history")]
+use microbreaker::{History, Phase};
 
 /// Notes everything it hears.
 #[derive(Default)]

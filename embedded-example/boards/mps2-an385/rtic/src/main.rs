@@ -122,7 +122,7 @@ mod device {
 
     /// The interrupt that runs tasks; nothing else uses it.
     #[derive(Clone, Copy)]
-    #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "as RTIC names it")]
+    #[expect(non_camel_case_types, reason = "as RTIC names it")]
     pub(crate) enum interrupt {
         UART0 = 0,
     }
