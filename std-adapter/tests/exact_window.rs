@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use microbreaker::{Breaker, Config, Outcome, Phase, Tally};
-use microbreaker_std::ExactTimeWindow;
 use microbreaker_std::clock::{Clock, PausedClock};
+use microbreaker_std::{Builder, ExactTimeWindow};
 use proptest::prelude::*;
 
 const BUCKETS: u64 = 4;
@@ -186,4 +186,36 @@ fn threads_lose_nothing() {
     });
     let tally = breaker.tally();
     assert_eq!((tally.calls, tally.failed), (THREADS * CALLS, THREADS * CALLS / 10));
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A handle with a window of ten seconds.
+fn handle(clock: &PausedClock, set: impl FnOnce(Builder) -> Builder) -> microbreaker_std::Breaker {
+    let builder = microbreaker_std::Breaker::builder("upstream").within(10 * SECOND);
+    set(builder.open_for(5 * SECOND).clock(clock.clone())).build().unwrap()
+}
+
+#[test]
+fn a_handle_does_not_open_at_less_than_a_percent_of_a_million_calls() {
+    let clock = PausedClock::new();
+    let breaker = handle(&clock, |builder| builder.failure_rate(1).min_calls(500_000));
+    // One of 125, evenly: 0.8 percent.
+    for call in 1..=1_000_000 {
+        let permit = breaker.try_acquire().unwrap();
+        if call % 125 == 0 { permit.failure() } else { permit.success() }
+    }
+    assert_eq!(breaker.phase(), Phase::Closed);
+    assert_eq!(breaker.snapshot().tally.calls, 1_000_000);
+}
+
+#[test]
+fn a_handle_forgets_what_is_a_whole_turn_of_milliseconds_ago() {
+    let clock = PausedClock::new();
+    let breaker = handle(&clock, |builder| builder.failure_rate(50).min_calls(2));
+    breaker.try_acquire().unwrap().failure();
+    clock.advance(Duration::from_millis(TURN));
+    breaker.try_acquire().unwrap().failure();
+    assert_eq!(breaker.phase(), Phase::Closed);
+    assert_eq!(breaker.snapshot().tally.calls, 1);
 }
