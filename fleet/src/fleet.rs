@@ -386,7 +386,11 @@ impl Fleet {
     fn look_at_age(&self) {
         let mut state = self.state();
         if self.0.link.is_silent() {
-            state.members.values_mut().for_each(|joined| joined.member.drop_view());
+            state.with_members(&self.0, |member, breaker| {
+                member.drop_view();
+                // Without the store, a probe needs no leave for long.
+                breaker.leave_has_come();
+            });
         }
         state.end_orders(&self.0);
     }

@@ -277,6 +277,9 @@ impl Member {
         }
         if report.wish.is_some() {
             self.leases.grant(view.granted, terms.now.wrapping_add(millis(self.lend_for)));
+            if view.granted > 0 {
+                breaker.leave_has_come();
+            }
         }
         self.restores = view.verdict == Verdict::None && self.adopted && self.is_open();
         (self.view, self.heard) = (Some(view), terms.now);

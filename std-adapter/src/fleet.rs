@@ -48,6 +48,12 @@ impl Breaker {
         self.inner().telemetry.member.join(probes)
     }
 
+    /// Tells those who wait in [`acquire`](Self::acquire) that there may be leave for a probe
+    /// now.
+    pub fn leave_has_come(&self) {
+        self.inner().telemetry.waiters.wake();
+    }
+
     /// What the breaker's own calls say. Changes nothing. Lock-free.
     #[must_use]
     pub fn evidence(&self) -> Evidence {

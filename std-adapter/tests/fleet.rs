@@ -1,8 +1,11 @@
 //! A breaker as the member of a fleet.
 #![cfg(feature = "fleet")]
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use microbreaker_std::clock::PausedClock;
@@ -98,4 +101,23 @@ fn a_transition_by_the_fleet_says_so() {
     assert!(breaker.follow_close());
     let expected = [(Phase::Open, Cause::Fleet), (Phase::Closed, Cause::Fleet)];
     assert_eq!(*heard.lock().unwrap(), expected);
+}
+
+/// Whoever waits neither spins nor is forgotten.
+#[test]
+fn one_that_waits_without_leave_is_woken_when_that_comes() {
+    let (clock, stock) = (PausedClock::new(), Arc::new(Stock::default()));
+    let breaker = users(&clock).build().unwrap();
+    assert!(breaker.join_fleet(stock.clone()));
+    breaker.trip();
+    clock.advance(SECOND);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut wait = pin!(breaker.acquire(|_| std::future::pending::<()>()));
+    assert!(wait.as_mut().poll(&mut context).is_pending());
+    assert!(wait.as_mut().poll(&mut context).is_pending());
+    stock.left.store(1, Ordering::Relaxed);
+    breaker.leave_has_come();
+    let Poll::Ready(permit) = wait.as_mut().poll(&mut context) else { panic!("it has leave") };
+    permit.success();
+    assert_eq!(breaker.phase(), Phase::Closed);
 }

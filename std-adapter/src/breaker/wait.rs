@@ -94,24 +94,30 @@ impl Breaker {
         let mut timer = Timer { sleep, running: pin!(None), ends: 0 };
         loop {
             let now = inner.clock.now();
-            match front.next(&self.outlook(), now, waiters.count(), waiting.arrived()) {
-                Next::Go => {
-                    if let Some(taken) = take() {
+            let outlook = self.outlook();
+            let ticks = match front.next(&outlook, now, waiters.count(), waiting.arrived()) {
+                Next::Go => match take() {
+                    Some(taken) => {
                         gone(&mut front, now);
                         return taken;
                     }
+                    // Another caller came first, or a fleet gives no leave. It will be told
+                    // when that changes.
+                    None => outlook.changes_in,
+                },
+                Next::Offer => {
+                    inner.engines.read(Engine::offer);
+                    continue;
                 }
-                Next::Offer => inner.engines.read(Engine::offer),
-                Next::Wait(ticks) => {
-                    timer.set(now, ticks);
-                    let mut changed = pin!(waiting.changed());
-                    poll_fn(|context| match changed.as_mut().poll(context) {
-                        Poll::Pending => timer.poll(context),
-                        ready => ready,
-                    })
-                    .await;
-                }
-            }
+                Next::Wait(ticks) => ticks,
+            };
+            timer.set(now, ticks);
+            let mut changed = pin!(waiting.changed());
+            poll_fn(|context| match changed.as_mut().poll(context) {
+                Poll::Pending => timer.poll(context),
+                ready => ready,
+            })
+            .await;
         }
     }
 
