@@ -20,7 +20,7 @@ use record::Ended;
 use crate::clock::{Clock, elapsed};
 use crate::config::{Config, ConfigError, ConfigSource, ConstConfig, Fixed};
 use crate::error::{CallError, Rejected};
-use crate::event::{Observer, Outcome};
+use crate::event::{Lent, Observer, Outcome};
 use crate::gate::{Gate, Permit};
 use crate::phase::Phase;
 use crate::snapshot::Snapshot;
@@ -307,31 +307,40 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Ends a call and tells the observer, unless the outcome is late.
     #[inline]
     fn end_call(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome) -> Ended {
-        let generation = token.generation().into();
-        let slow = self.is_slow(started, took);
-        let ended = match outcome {
-            Outcome::Success => self.finish(generation, Record { failed: false, slow, weight: 1 }),
-            // A demand for 0 ticks is an ordinary failure.
-            Outcome::Failure | Outcome::FailureOpenFor(0) => {
-                self.finish(generation, Record { failed: true, slow, weight: 1 })
+        self.told(token, outcome, || {
+            let generation = token.generation().into();
+            let slow = self.is_slow(started, took);
+            match outcome {
+                Outcome::Success => {
+                    self.finish(generation, Record { failed: false, slow, weight: 1 })
+                }
+                // A demand for 0 ticks is an ordinary failure.
+                Outcome::Failure | Outcome::FailureOpenFor(0) => {
+                    self.finish(generation, Record { failed: true, slow, weight: 1 })
+                }
+                Outcome::WeightedFailure(weight) => {
+                    self.finish(generation, Record { failed: true, slow, weight })
+                }
+                Outcome::FailureOpenFor(ticks) => self.demand(generation, slow, ticks),
+                Outcome::Ignored => self.hand_back(generation),
             }
-            Outcome::WeightedFailure(weight) => {
-                self.finish(generation, Record { failed: true, slow, weight })
-            }
-            Outcome::FailureOpenFor(ticks) => self.demand(generation, slow, ticks),
-            Outcome::Ignored => self.hand_back(generation),
-        };
-        self.told(token, outcome, ended)
+        })
     }
 
-    /// Tells the observer what became of an outcome, unless that is still open.
+    /// Ends a call by `end`, and tells the observer what became of it, unless that is
+    /// still open.
     #[inline]
-    fn told(&self, token: Token, outcome: Outcome, ended: Ended) -> Ended {
+    fn told(&self, token: Token, outcome: Outcome, end: impl FnOnce() -> Ended) -> Ended {
+        let lent = token.is_probe().then(|| Lent::before(&self.observer));
+        let ended = end();
         if !G::HANDS_OVER || !ended.is_late() {
-            self.observer.outcome(outcome, ended == Ended::Stale);
-            if token.is_probe() {
-                self.observer.probe_ended(outcome, ended == Ended::Stale);
+            let stale = ended == Ended::Stale;
+            self.observer.outcome(outcome, stale);
+            if let Some(lent) = lent {
+                lent.end(outcome, stale);
             }
+        } else if let Some(lent) = lent {
+            lent.keep();
         }
         ended
     }

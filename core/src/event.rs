@@ -3,10 +3,12 @@
 mod counters;
 #[cfg(feature = "history")]
 mod history;
+mod lent;
 
 pub use counters::{Counters, Counts};
 #[cfg(feature = "history")]
 pub use history::History;
+pub(crate) use lent::Lent;
 
 use crate::error::Rejected;
 use crate::phase::Phase;
@@ -244,7 +246,7 @@ pub trait Observer {
     /// fleet's leave. A call that gets none is refused.
     ///
     /// For each `true` there is exactly one [`probe_ended`](Self::probe_ended), unless the
-    /// probe never reports.
+    /// probe never reports; also if the clock or another method of the observer panics.
     fn lend_probe(&self) -> bool {
         true
     }
@@ -329,14 +331,12 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 
     fn lend_probe(&self) -> bool {
-        if !self.0.lend_probe() {
-            return false;
+        let Some(lent) = Lent::by(&self.0) else { return false };
+        let agreed = self.1.lend_probe();
+        if agreed {
+            lent.keep();
         }
-        let lent = self.1.lend_probe();
-        if !lent {
-            self.0.probe_ended(Outcome::Ignored, false);
-        }
-        lent
+        agreed
     }
 
     fn probe_ended(&self, outcome: Outcome, stale: bool) {

@@ -1,6 +1,7 @@
 //! A breaker that follows a fleet, and whose probes need leave.
 
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use microbreaker::clock::ManualClock;
 use microbreaker::{
@@ -72,6 +73,66 @@ fn of_two_lenders_both_must_agree_and_the_first_gets_its_leave_back() {
     assert_eq!(*pair.0.ended.borrow(), [(Outcome::Ignored, false)]);
     pair.1.left.set(1);
     assert!(breaker.try_acquire().is_ok());
+}
+
+/// Panics in one step of the probe that it lends.
+#[derive(Default)]
+struct Panicking {
+    in_transition: Cell<Option<Cause>>,
+    in_outcome: Cell<bool>,
+    in_lending: Cell<bool>,
+}
+
+impl Observer for Panicking {
+    fn transition(&self, transition: &Transition) {
+        assert_ne!(self.in_transition.get(), Some(transition.cause));
+    }
+
+    fn outcome(&self, _: Outcome, _: bool) {
+        assert!(!self.in_outcome.get());
+    }
+
+    fn lend_probe(&self) -> bool {
+        assert!(!self.in_lending.get());
+        true
+    }
+}
+
+#[test]
+fn a_probe_that_was_lent_ends_once_although_the_clock_or_the_observer_panics() {
+    // `Some(n)`: the nth reading of the clock panics.
+    let check = |panicking: &Panicking, reading: Option<u32>| {
+        let (tick, readings) = (Cell::new(0), Cell::new(0_u32));
+        let clock = || {
+            readings.set(readings.get().wrapping_sub(1));
+            assert_ne!(readings.get(), 0, "the clock");
+            tick.get()
+        };
+        let stock = Stock::default();
+        stock.left.set(1);
+        let config = config().probes(1).successes(1);
+        let breaker = Breaker::observed(config, (), clock, (&stock, panicking));
+        breaker.trip();
+        tick.set(100);
+        readings.set(reading.unwrap_or_default());
+        let probe = || breaker.try_acquire().unwrap().success();
+        let panics = catch_unwind(AssertUnwindSafe(probe)).is_err();
+        let lent = 1 - stock.left.get() as usize;
+        assert_eq!(stock.ended.borrow().len(), lent);
+        panics
+    };
+    let panicking = Panicking::default();
+    let readings = (1..).take_while(|&reading| check(&panicking, Some(reading))).count();
+    assert!(readings > 5, "{readings}");
+    for cause in [Cause::OpeningOver, Cause::ProbesSucceeded] {
+        panicking.in_transition.set(Some(cause));
+        assert!(check(&panicking, None));
+    }
+    panicking.in_transition.set(None);
+    panicking.in_outcome.set(true);
+    assert!(check(&panicking, None));
+    panicking.in_lending.set(true);
+    assert!(check(&panicking, None), "the second lender");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 
 use microbreaker::{
-    Breaker, Cause, Config, CountWindow, Observer, Outcome, Phase, ShortWindow, TimeWindow,
-    WithSlow,
+    Breaker, Cause, Config, CountWindow, Decision, Observer, Outcome, Phase, ShortWindow,
+    TimeWindow, WithSlow,
     clock::ManualClock,
     window::{Kind, Window},
 };
@@ -129,6 +129,21 @@ fn a_window_does_not_survive_256_trips_in_a_row() {
 }
 
 /// The word of a new [`ShortWindow`] carries the tag of generation 255.
+#[test]
+fn a_window_does_not_survive_256_tenures_of_openings_that_a_fleet_renews() {
+    let clock = ManualClock::new(0);
+    let config = Config::new().failures_in_window(2).last_calls(2).open_for(10);
+    let breaker = Breaker::new(config, ShortWindow::new(), &clock);
+    breaker.try_acquire().unwrap().failure();
+    breaker.trip();
+    for _ in 0..127 {
+        clock.advance(10);
+        assert!(breaker.follow(Decision::OpenFor(10)));
+    }
+    breaker.reset();
+    assert_eq!((breaker.snapshot().generation, breaker.tally().calls), (0, 0));
+}
+
 #[test]
 fn a_short_window_starts_its_255th_tenure_empty() {
     let breaker = patient(ShortWindow::new());

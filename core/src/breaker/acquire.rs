@@ -5,7 +5,7 @@ use super::time::Answer;
 use crate::clock::Clock;
 use crate::config::ConfigSource;
 use crate::error::Rejected;
-use crate::event::{Cause, Observer, Outcome};
+use crate::event::{Cause, Lent, Observer};
 use crate::gate::Permit;
 use crate::phase::Phase;
 use crate::state::{GENERATIONS, State};
@@ -57,16 +57,20 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
             let Answer { state, ticks } = self.refresh(GENERATIONS);
             let due = state.is(Phase::Open) && ticks == 0;
             if due || state.is(Phase::HalfOpen) && self.has_room_for_probe(state) {
-                if !self.observer.lend_probe() {
-                    let state = if due { state.half_open() } else { state };
-                    return Answer { state, ticks: u32::MAX };
-                }
+                let Some(lent) = Lent::by(&self.observer) else {
+                    // Another state may need no leave.
+                    if self.word.load() == state {
+                        let state = if due { state.half_open() } else { state };
+                        return Answer { state, ticks: u32::MAX };
+                    }
+                    continue;
+                };
                 let first = self.config().has_one_probe();
                 let probing = state.with_probe_out(self.config().judges_by_rate(), first);
                 if self.transit(state, probing, Cause::OpeningOver) {
+                    lent.keep();
                     return Answer { state: probing, ticks: 0 };
                 }
-                self.observer.probe_ended(Outcome::Ignored, false);
                 continue;
             }
             let refuses = state.is(Phase::Open)

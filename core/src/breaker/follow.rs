@@ -1,6 +1,7 @@
 //! Following what several breakers of the same callee have decided together.
 
 use super::Breaker;
+use super::time::Answer;
 use crate::clock::Clock;
 use crate::command::Decision;
 use crate::config::ConfigSource;
@@ -29,30 +30,28 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// ```
     pub fn follow(&self, decision: Decision) -> bool {
         loop {
-            let state = self.refresh(GENERATIONS).state;
-            if G::HANDS_OVER && state.is_retired() {
-                return false;
-            }
-            let due = state.is(Phase::Open) && self.ticks_left(state) == 0;
-            let followed = match decision {
-                Decision::OpenFor(1..) if state.is(Phase::Open) && !due => {
-                    // The time left is valid only if a second load finds the state unchanged.
-                    if self.word.load() == state {
-                        return false;
+            let Answer { state, .. } = self.refresh(GENERATIONS);
+            let followed = match (decision, state.phase()) {
+                (Decision::OpenFor(ticks @ 1..), Phase::Open) => {
+                    if self.ticks_left(state) > 0 {
+                        // Valid only if a second load finds the state unchanged.
+                        if self.word.load() == state {
+                            return false;
+                        }
+                        continue;
                     }
-                    continue;
-                }
-                Decision::OpenFor(ticks @ 1..)
-                    if due || matches!(state.phase(), Phase::Closed | Phase::HalfOpen) =>
-                {
                     // The window must not go untouched for two tenures in a row.
                     self.begin(state.generation());
-                    let from_half_open = if due { state.half_open() } else { state };
-                    self.open_from(state, from_half_open, ticks, Cause::Fleet)
+                    // It is over, so this is a recovery that has failed.
+                    self.open_from(state, state.half_open(), ticks, Cause::Fleet)
                 }
-                Decision::Close if matches!(state.phase(), Phase::Open | Phase::HalfOpen) => {
+                (Decision::OpenFor(ticks @ 1..), Phase::Closed | Phase::HalfOpen) => {
+                    self.open_for(state, ticks, Cause::Fleet)
+                }
+                (Decision::Close, Phase::Open | Phase::HalfOpen) => {
                     self.transit(state, self.closing(state), Cause::Fleet)
                 }
+                // In a manual phase, as one that was handed over appears, too.
                 _ => return false,
             };
             if followed {

@@ -210,10 +210,11 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
             Outcome::Failure | Outcome::FailureOpenFor(_) => (true, 1),
             Outcome::WeightedFailure(weight) => (true, weight),
         };
-        let call = Record { failed, slow: self.is_slow(started, took), weight };
         let demanded = matches!(outcome, Outcome::FailureOpenFor(ticks) if ticks > 0);
-        let ended = self.count_recorded(token.generation().into(), call, demanded);
-        in_time(self.told(token, outcome, ended))
+        in_time(self.told(token, outcome, || {
+            let call = Record { failed, slow: self.is_slow(started, took), weight };
+            self.count_recorded(token.generation().into(), call, demanded)
+        }))
     }
 
     fn taken_closed(&self, state: State) -> State {

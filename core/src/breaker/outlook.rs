@@ -116,8 +116,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// Counts a call that waits among those of which a [ramp](crate::Config::ramp) admits
     /// a share, as one that was not admitted. Changes nothing if the breaker is not on a
-    /// ramp, if the next call would be admitted, or if another call got in between.
-    /// Lock-free.
+    /// ramp, if the next call would be admitted, or if another call got in between. The
+    /// observer is not told: look at the [`outlook`](Self::outlook) afterwards. Lock-free.
     pub fn offer(&self) {
         let state = self.settled();
         if let Some(Ramp { share, .. }) = self.ramp(state) {
