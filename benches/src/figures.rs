@@ -3,9 +3,9 @@
 use std::fmt;
 
 use crate::adapter::{ADAPTER, RELOADED};
-use crate::floors::{CAS, TWO_LOADS};
+use crate::floors::{CAS, COARSE, TWO_LOADS};
 use crate::measure::{Measured, Median};
-use crate::ours::{LAST_100, LAST_100_COARSE, LAST_100_STRIPED, LAST_100_TICKED};
+use crate::ours::{EXACT_COARSE, LAST_100, LAST_100_COARSE, LAST_100_STRIPED, LAST_100_TICKED};
 use crate::{Reads, Scenario};
 
 /// The bound of a figure.
@@ -76,8 +76,16 @@ impl Run {
         let every_core = self.cores;
         [
             self.over_floor("healthy_over_two_loads", Healthy, TWO_LOADS, 2.0),
-            self.healthy("healthy_adapter_over_core", ADAPTER, LAST_100, 2.0),
-            self.healthy("reloaded_10000_over_fresh", RELOADED, ADAPTER, 1.1),
+            self.healthy("healthy_adapter_over_core", 1, ADAPTER, LAST_100, 2.0),
+            self.healthy("reloaded_10000_over_fresh", 1, RELOADED, ADAPTER, 1.1),
+            self.healthy("time_window_healthy_over_coarse_clock", 1, EXACT_COARSE, COARSE, 2.0),
+            self.healthy(
+                "time_window_healthy_2_threads_over_coarse_clock",
+                2,
+                EXACT_COARSE,
+                COARSE,
+                2.0,
+            ),
             self.over_peer("healthy_fastest_peer_over_ours", Healthy, 1, LAST_100, 10.0),
             self.over_peer("healthy_2_threads_fastest_peer_over_ours", Healthy, 2, LAST_100, 30.0),
             self.scaling("healthy_scaling_2_threads"),
@@ -122,9 +130,16 @@ impl Run {
     }
 
     /// A healthy call of `ours` over one of `other`.
-    fn healthy(&self, name: &'static str, ours: &str, other: &str, most: f64) -> Option<Figure> {
+    fn healthy(
+        &self,
+        name: &'static str,
+        threads: usize,
+        ours: &str,
+        other: &str,
+        most: f64,
+    ) -> Option<Figure> {
         let measured = self.of(Scenario::Healthy)?;
-        let value = measured.row(ours, 1)?.over(measured.row(other, 1)?);
+        let value = measured.row(ours, threads)?.over(measured.row(other, threads)?);
         Some(Figure { name, value, target: AtMost(most), peer: None })
     }
 

@@ -15,6 +15,8 @@ use crate::{Contender, Reads, Side, work};
 pub const TWO_LOADS: &str = "two plain loads";
 /// Another floor that figures refer to by name.
 pub const CAS: &str = "one compare-and-swap";
+/// Another floor that figures refer to by name.
+pub const COARSE: &str = "coarse clock";
 
 /// The floors. They are the same in every scenario.
 pub fn floors() -> Vec<Contender> {
@@ -71,7 +73,7 @@ pub fn floors() -> Vec<Contender> {
                 ok
             })
         }),
-        floor("coarse clock", Reads::Coarse, |calls, _| {
+        floor(COARSE, Reads::Coarse, |calls, _| {
             calls.each(|ok| {
                 let ok = work(ok).is_ok();
                 black_box(CoarseClock.now());

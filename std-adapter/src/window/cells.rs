@@ -6,9 +6,9 @@ use super::cell::Cell;
 use super::sync::{AtomicBool, OnceBox, Ordering};
 
 /// The groups of threads that have a cell of their own, beside thread 0.
-const GROUPS: usize = if cfg!(loom) { 1 } else { 8 };
-/// The threads in a group. loom counts every access, so its models get by with one.
-const GROUP: usize = if cfg!(loom) { 1 } else { 8 };
+const GROUPS: usize = if cfg!(any(loom, shuttle)) { 1 } else { 8 };
+/// The threads in a group. Models try a switch at every access, so they get by with one.
+const GROUP: usize = if cfg!(any(loom, shuttle)) { 1 } else { 8 };
 
 type Group<const BUCKETS: usize> = [OnceBox<Cell<BUCKETS>>; GROUP];
 
