@@ -227,7 +227,7 @@ impl Crowd {
 
     /// In some rounds, an operator says a word first, and nothing that contradicts it.
     pub(crate) fn begin(&mut self, random: &mut Random, round: u64) {
-        self.word = (round % 16 == 0).then(|| {
+        self.word = round.is_multiple_of(16).then(|| {
             let modes = [Mode::Disabled, Mode::MetricsOnly, Mode::ForcedOpen];
             let mode = random.of(&modes);
             self.registry.set_mode("*", Some(mode)).unwrap();
