@@ -20,7 +20,8 @@ pub struct Rejected {
     /// The phase that refused it: open, half-open with all probes out, forced open, or
     /// closed while the breaker closes gradually.
     pub phase: Phase,
-    /// How long until the breaker may admit a call. Known only while it is open.
+    /// How long until the breaker may admit a call. Known while it is open, and while
+    /// half-open with all probes out, if that can become overdue.
     pub retry_after: Option<Duration>,
 }
 

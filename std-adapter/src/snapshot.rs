@@ -29,7 +29,8 @@ pub struct Snapshot {
     pub phase: Phase,
     /// How long the breaker has been in that phase.
     pub in_phase_for: Duration,
-    /// How long until the breaker may admit a call. Known only while it is open.
+    /// How long until the breaker may admit a call. Known while it is open, and while
+    /// half-open with all probes out, if that can become overdue.
     pub retry_after: Option<Duration>,
     /// The calls in the window; while half-open, the finished probes. An open breaker
     /// still shows the window, or the probes, that tripped it.

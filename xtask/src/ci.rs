@@ -53,7 +53,7 @@ const SMALL_TARGETS: [(&str, &str); 2] =
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 30] = [
+const STEPS: [(&str, Step); 31] = [
     ("format", format),
     ("the README's test command", test),
     ("the commands' own tests", commands),
@@ -83,6 +83,9 @@ const STEPS: [(&str, Step); 30] = [
     ("random schedules, and interrupts at every step", schedules),
     ("loom models", |_| crate::loom::run(&crate::loom::Options::default())),
     ("stress on every core of this machine", |_| crate::stress::run()),
+    ("hours of service on a virtual clock", |_| {
+        crate::soak::run(&crate::soak::Options { hours: 8, seed: 7 })
+    }),
     ("firmware", |_| firmware(false)),
     ("firmware on every kind of core", |_| firmware(true)),
     ("footprint", |_| crate::footprint::check()),

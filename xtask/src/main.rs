@@ -17,6 +17,7 @@ mod page;
 mod pictures;
 mod scenarios;
 mod shuttle;
+mod soak;
 mod stress;
 mod tools;
 mod wasm;
@@ -56,6 +57,9 @@ enum Command {
     Scenarios(scenarios::Options),
     /// Run random schedules of threads, and an interrupt at every step, against the model
     Shuttle(shuttle::Options),
+    /// Serve two days on a virtual clock: four threads call, reload, command and evict, and each
+    /// moment is checked
+    Soak(soak::Options),
     /// Hammer breakers with every core of this machine, and check the invariants
     Stress,
     /// Run the adapter's tests of its clock on wasm32-unknown-unknown, which has none, in node
@@ -80,6 +84,7 @@ fn main() -> anyhow::Result<()> {
         Command::Pictures => pictures::run(),
         Command::Scenarios(options) => scenarios::run(&options),
         Command::Shuttle(options) => shuttle::run(&options),
+        Command::Soak(options) => soak::run(&options),
         Command::Stress => stress::run(),
         Command::Wasm => wasm::run(),
         Command::Weaken(options) => weaken::run(&options),

@@ -510,6 +510,14 @@ impl Model {
     }
 }
 
+// New settings while in use.
+impl Model {
+    /// Goes on as before, but trips at this many failures in a row.
+    pub fn reload(&mut self, consecutive_failures: u32) {
+        self.settings.consecutive_failures = Some(consecutive_failures);
+    }
+}
+
 // Readings. They change nothing.
 impl Model {
     /// The phase that an acquire at `now` would find.
