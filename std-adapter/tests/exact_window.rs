@@ -96,11 +96,15 @@ proptest! {
 
     /// If nobody is silent for almost a turn, also by a clock that wraps.
     #[test]
-    fn it_does_across_the_wrap_of_a_clock(steps in steps(), before in 0..TURN) {
+    fn it_does_across_the_wrap_of_a_clock(steps in steps(), before in 0..TURN - (1 << 17)) {
         let clock = PausedClock::new();
         let ms = Duration::from_millis;
         clock.advance(ms(before));
-        let steps: Vec<_> = steps.into_iter().map(|step| Step { wait: step.wait % (TURN - (1 << 25)), ..step }).collect();
+        let most = TURN - (1 << 25);
+        let shorter = steps.into_iter().map(|step| Step { wait: step.wait % most, ..step });
+        let mut steps: Vec<_> = shorter.collect();
+        // The window counts from the tick that it reads first.
+        steps[0].wait = 0;
         let start = TURN + before;
         compare(&steps, start, Wrapping(clock.clone()), |wait| clock.advance(ms(wait)))?;
     }
