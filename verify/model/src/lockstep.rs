@@ -149,7 +149,10 @@ impl Pair<'_> {
 
     fn set_clock(&mut self, tick: u64) {
         self.now = tick;
-        self.latest = self.latest.max(tick);
+        // After whole turns it shows a tick that is as far behind as before.
+        let behind = (self.latest as u32).wrapping_sub(tick as u32);
+        let shown = if behind <= STEP_BACK { tick + u64::from(behind) } else { tick };
+        self.latest = self.latest.max(shown);
         self.clock.set(tick as u32);
         self.note("check");
     }
