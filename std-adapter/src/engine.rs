@@ -2,7 +2,6 @@
 
 pub(crate) mod reload;
 mod shared;
-pub(crate) mod striped;
 pub(crate) mod versions;
 pub(crate) mod watch;
 

@@ -6,17 +6,11 @@ mod instance;
 mod service;
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
 use std::sync::Arc;
-// So that shuttle can preempt a call here too.
-#[cfg(not(shuttle))]
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use microbreaker::Phase;
-#[cfg(shuttle)]
-use shuttle::sync::atomic::{AtomicUsize, Ordering};
 
 use self::choice::Choice;
 use self::instance::Admitted;
@@ -27,6 +21,7 @@ use crate::breaker::call::InCall;
 use crate::classify::{Classify, ErrorsFail, Outcome};
 use crate::error::{BuildError, CallError, Rejected};
 use crate::settings::SettingError;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// Spreads calls over the instances of a service, each with a breaker of its own, and
 /// leaves out those whose breakers refuse. A handle, cheap to clone.
@@ -273,10 +268,8 @@ impl<T> Failover<T> {
         loop {
             let instance = admitted.instance().clone();
             let mut call = InCall::new(admitted);
-            let result = {
-                let mut future = pin!(call.run(|| f(instance.clone())));
-                poll_fn(|context| call.run(|| future.as_mut().poll(context))).await
-            };
+            let future = call.run(|| f(instance.clone()));
+            let result = call.run_async(future).await;
             let outcome = call.finish(&classify, &result);
             match journey.go_on(instance, outcome) {
                 Some(next) => admitted = next,

@@ -1,10 +1,9 @@
 //! The last good answers as a fallback.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::hash::Hash;
 use std::num::NonZeroUsize;
-use std::pin::pin;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -235,8 +234,7 @@ impl Breaker {
             Err(rejected) => return last.get(&key).ok_or(CallError::Rejected(rejected)),
         };
         let mut in_call = InCall::new(permit);
-        let mut call = pin!(call);
-        let result = poll_fn(|context| in_call.run(|| call.as_mut().poll(context))).await;
+        let result = in_call.run_async(call).await;
         let outcome = in_call.finish(&classify, &result);
         last.settle(key, outcome, result).map_err(CallError::Failed)
     }

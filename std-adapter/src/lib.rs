@@ -76,7 +76,6 @@ pub use self::classify::response::ClassifyResponse;
 pub use self::classify::{Classify, ErrorsFail, FailingIf, Outcome, failing_if};
 pub use self::clock::Clock;
 pub use self::engine::reload::Reloaded;
-pub use self::engine::striped::Striped;
 pub use self::error::{BuildError, CallError, Rejected};
 #[cfg(feature = "failover")]
 pub use self::failover::{Failover, Instance};
@@ -107,4 +106,5 @@ pub use self::tower::AtEnd;
 #[cfg(feature = "tower")]
 pub use self::tower::{AtOnce, BreakerFuture, BreakerLayer, BreakerService};
 pub use self::window::ExactTimeWindow;
+pub use self::window::striped::Striped;
 pub use microbreaker::{Cause, IllegalTransition, Phase, Tally};

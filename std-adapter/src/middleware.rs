@@ -2,7 +2,6 @@
 
 #[cfg(feature = "registry")]
 use std::borrow::Cow;
-use std::future::poll_fn;
 
 use http::{Extensions, Response as HttpResponse};
 use reqwest::{Body, Request, Response, ResponseBuilderExt, Url};
@@ -102,8 +101,8 @@ where
                 return Ok(at(request.url().clone(), response.map(|()| Body::default())));
             }
         };
-        let mut sent = next.run(request, extensions);
-        match poll_fn(|context| call.run(|| sent.as_mut().poll(context))).await {
+        let sent = next.run(request, extensions);
+        match call.run_async(sent).await {
             Ok(response) => {
                 let url = response.url().clone();
                 let response = guarded(response.into(), call, self.classify.clone());

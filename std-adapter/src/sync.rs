@@ -14,6 +14,8 @@ pub(crate) use fair::{FairMutex, FairMutexGuard, Notify};
 #[cfg(loom)]
 pub(crate) use loom::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic};
 #[cfg(not(any(loom, shuttle)))]
+pub(crate) use once_cell::race::OnceBox;
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use real::{Hint, Swapped, Taken};
 #[cfg(all(shuttle, not(loom)))]
 pub(crate) use shuttle::sync::{
@@ -25,7 +27,16 @@ pub(crate) use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWri
 #[cfg(not(shuttle))]
 pub(crate) use tokio::sync::{Mutex as FairMutex, MutexGuard as FairMutexGuard, Notify};
 #[cfg(any(loom, shuttle))]
-pub(crate) use twins::{Hint, Swapped, Taken, thread_number};
+pub(crate) use twins::{Hint, OnceBox, Swapped, Taken, thread_number};
+
+/// Swaps `from` for `to` in `word`. Returns false if another thread changed `word` first.
+///
+/// Release: pairs with acquire loads of `word`, so that who sees `to` also sees what made
+/// its writer swap.
+pub(crate) fn swap(word: &atomic::AtomicU64, from: u64, to: u64) -> bool {
+    use atomic::Ordering::{Relaxed, Release};
+    word.compare_exchange(from, to, Release, Relaxed).is_ok()
+}
 
 /// A thread-local whose initial value is a constant.
 macro_rules! thread_local_const {

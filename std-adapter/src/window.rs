@@ -2,7 +2,7 @@
 
 mod cell;
 mod cells;
-mod sync;
+pub(crate) mod striped;
 mod tenures;
 
 use std::fmt;
@@ -15,8 +15,9 @@ use microbreaker::{
 
 use self::cell::{Buckets, Count};
 use self::cells::Cells;
-use self::sync::{AtomicU64, Ordering, fence};
 use self::tenures::Tenures;
+use crate::sync::atomic::{AtomicU64, Ordering, fence};
+use crate::sync::swap;
 use crate::threads;
 
 /// How far behind the recent tick may be: far less than a turn, and yet hardly ever written.
@@ -124,7 +125,7 @@ impl<C: Clock, const BUCKETS: usize, const SLOW: bool, S: Fn() -> usize>
         let now = recent + u64::from(since);
         if since > RECENT {
             // If this fails, another thread has set it meanwhile.
-            sync::swap(&self.recent, recent, now);
+            swap(&self.recent, recent, now);
         }
         now
     }

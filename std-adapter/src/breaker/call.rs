@@ -207,8 +207,7 @@ pub(crate) async fn call_async<T, E>(
     classify: impl Classify<T, E>,
 ) -> Result<T, E> {
     let mut in_call = InCall::new(admission);
-    let mut call = pin!(call);
-    let result = poll_fn(|context| in_call.run(|| call.as_mut().poll(context))).await;
+    let result = in_call.run_async(call).await;
     in_call.finish(&classify, &result);
     result
 }
@@ -265,6 +264,12 @@ impl<A: Admission> InCall<A> {
         let value = f();
         self.running = false;
         value
+    }
+
+    /// Runs the future that is a part of the call.
+    pub(crate) async fn run_async<T>(&mut self, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        poll_fn(|context| self.run(|| future.as_mut().poll(context))).await
     }
 
     /// Ends the call as `classify` says, and returns what that was.

@@ -8,8 +8,8 @@
 //! was named before: nobody waits for the third step.
 //!
 //! After the first reload, a thread remembers the version that it has last used, and asks
-//! nobody while that is not retired. So a call writes nothing shared, and an engine is freed once no thread remembers
-//! it.
+//! nobody while that is not retired. So a call writes nothing shared, and an engine is freed
+//! once no thread remembers it.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -254,6 +254,15 @@ impl Engines {
         }
     }
 
+    /// What `ask` gets from the engine in use. A retired engine refuses, which is no answer.
+    #[inline]
+    fn ask_unless_retired<T, E>(&self, ask: impl Fn(&Engine) -> Result<T, E>) -> Result<T, E> {
+        self.ask(|engine| match ask(engine) {
+            Err(_) if engine.is_retired() => None,
+            answer => Some(answer),
+        })
+    }
+
     /// What `read` finds in the engine in use.
     pub(crate) fn read<T>(&self, read: impl Fn(&Engine) -> T) -> T {
         self.ask(|engine| {
@@ -277,18 +286,12 @@ impl Engines {
 
     /// Asks the engine in use for permission to make one call.
     pub(crate) fn acquire(&self) -> Result<Grant, Rejected> {
-        self.ask(|engine| match engine.try_acquire() {
-            Err(_) if engine.is_retired() => None,
-            answer => Some(answer),
-        })
+        self.ask_unless_retired(Engine::try_acquire)
     }
 
     /// The same for a caller that waits: a rejection is not reported.
     pub(crate) fn acquire_quietly(&self) -> Result<Grant, Rejected> {
-        self.ask(|engine| match engine.try_acquire_quietly() {
-            Err(_) if engine.is_retired() => None,
-            answer => Some(answer),
-        })
+        self.ask_unless_retired(Engine::try_acquire_quietly)
     }
 
     /// Ends the call of `grant`, which took `took` ticks if the caller knows better
@@ -343,10 +346,7 @@ impl Engines {
 
     /// Gives `command` to the engine in use.
     pub(crate) fn command(&self, command: Command) -> Result<(), IllegalTransition> {
-        self.ask(|engine| match engine.status().command(command) {
-            Err(_) if engine.is_retired() => None,
-            done => Some(done),
-        })
+        self.ask_unless_retired(|engine| engine.status().command(command))
     }
 
     /// Has the engine in use follow `decision`.

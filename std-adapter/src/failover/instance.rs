@@ -2,17 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-#[cfg(not(shuttle))]
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-#[cfg(shuttle)]
-use shuttle::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::breaker::Breaker;
 use crate::breaker::call::Admission;
 use crate::breaker::permit::Permit;
 use crate::classify::Outcome;
 use crate::error::Rejected;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// One instance of a service in a [`Failover`](crate::Failover): its breaker, and what
 /// belongs to it. A handle, cheap to clone.

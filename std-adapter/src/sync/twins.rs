@@ -1,21 +1,21 @@
-//! Twins of `arc-swap` and `thread_local` for the model checkers, which see each access, and
-//! numbers of threads.
+//! Twins of `arc-swap`, `thread_local` and `once_cell` for the model checkers, which see each
+//! access, and numbers of threads.
 
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 #[cfg(loom)]
 use loom::{
     lazy_static,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread, thread_local,
 };
 #[cfg(not(loom))]
 use shuttle::{
     lazy_static,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread, thread_local,
 };
 
@@ -85,6 +85,36 @@ impl<T> Drop for Taken<'_, T> {
     fn drop(&mut self) {
         let own = || self.value.clone();
         with(&self.place.0, |seen| _ = seen.entry(thread::current().id()).or_insert_with(own));
+    }
+}
+
+pub(crate) struct OnceBox<T> {
+    is_set: AtomicBool,
+    /// Not a model's: it orders nothing.
+    value: OnceLock<Box<T>>,
+}
+
+impl<T> OnceBox<T> {
+    pub(crate) fn new() -> Self {
+        Self { is_set: AtomicBool::new(false), value: OnceLock::new() }
+    }
+
+    pub(crate) fn get(&self) -> Option<&T> {
+        let is_set = self.is_set.load(Ordering::Acquire);
+        is_set.then(|| &**self.value.get().expect("it is set"))
+    }
+
+    pub(crate) fn get_or_init(&self, f: impl FnOnce() -> Box<T>) -> &T {
+        if self.get().is_none() {
+            let made = f();
+            let (from, to) = (false, true);
+            let first = self.is_set.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
+            if first.is_ok() {
+                // No thread is switched before the next access.
+                _ = self.value.set(made);
+            }
+        }
+        self.value.get().expect("it is set")
     }
 }
 

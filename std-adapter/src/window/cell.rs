@@ -4,7 +4,7 @@ use std::array;
 
 use microbreaker::window::Record;
 
-use super::sync::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The counts of one thread: others only read them.
 ///

@@ -3,7 +3,8 @@
 use std::array;
 
 use super::cell::Cell;
-use super::sync::{AtomicBool, OnceBox, Ordering};
+use crate::sync::OnceBox;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// The groups of threads that have a cell of their own, beside thread 0.
 const GROUPS: usize = if cfg!(any(loom, shuttle)) { 1 } else { 8 };

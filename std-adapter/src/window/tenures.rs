@@ -2,7 +2,8 @@
 
 use microbreaker::window::Tenure;
 
-use super::sync::{AtomicU64, Ordering, swap};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::swap;
 
 /// The bits of a breaker's generation, which repeats.
 const GENERATION: u32 = 8;
