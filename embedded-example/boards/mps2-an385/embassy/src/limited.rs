@@ -1,8 +1,9 @@
 //! A bus whose transactions have a time limit.
 
 use embassy_time::{Duration, with_timeout};
-use embedded_hal::i2c::{self, ErrorKind, ErrorType, Operation};
+use embedded_hal::i2c::{ErrorType, Operation};
 use embedded_hal_async::i2c::I2c;
+use mps2_an385::two_sensors::Fault;
 
 /// Gives up each transaction on `I` that takes longer than the limit.
 pub(crate) struct Limited<I> {
@@ -10,26 +11,9 @@ pub(crate) struct Limited<I> {
     limit: Duration,
 }
 
-/// Why a transaction failed.
-#[derive(Debug)]
-pub(crate) enum Fault<E> {
-    /// It took longer than the limit.
-    Late,
-    Bus(E),
-}
-
 impl<I> Limited<I> {
     pub(crate) const fn new(bus: I, limit: Duration) -> Self {
         Self { bus, limit }
-    }
-}
-
-impl<E: i2c::Error> i2c::Error for Fault<E> {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Late => ErrorKind::Other,
-            Self::Bus(error) => error.kind(),
-        }
     }
 }
 

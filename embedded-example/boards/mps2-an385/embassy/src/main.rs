@@ -22,8 +22,6 @@
 mod limited;
 mod time;
 
-use core::mem;
-
 use defmt::info;
 use embassy_embedded_hal::shared_bus::asynch::i2c::I2cDevice;
 use embassy_executor::Spawner;
@@ -32,13 +30,13 @@ use embassy_sync::mutex::Mutex;
 use embassy_sync::signal::Signal;
 use embassy_time::{Duration, Instant, Timer};
 use microbreaker::hal::GuardedI2c;
-use microbreaker::{Breaker, CallError, Config, clock::Wrapping};
+use microbreaker::{Breaker, Config, clock::Wrapping};
 use mps2_an385::hanging::{HangingI2c, read_celsius};
 use mps2_an385::log::Log;
+use mps2_an385::two_sensors::{Report, Round};
 use mps2_an385::two_wire::TwoWire;
 use mps2_an385::uart::Uart;
 use semihosting::process;
-use serde::Serialize;
 use static_cell::StaticCell;
 
 use limited::Limited;
@@ -82,26 +80,6 @@ impl Sensor {
     }
 }
 
-/// What a sensor's task has done so far.
-#[derive(Clone, Copy, Default, Serialize)]
-struct Report {
-    phase: &'static str,
-    /// The last reading.
-    celsius: Option<f32>,
-    /// Calls made, those of them that failed, and calls refused.
-    made: u32,
-    failed: u32,
-    refused: u32,
-}
-
-/// What has happened so far.
-#[derive(Default, Serialize)]
-struct Round {
-    sensors: [Report; 2],
-    /// Transactions that the bus saw.
-    transactions: u32,
-}
-
 #[embassy_executor::task(pool_size = 2)]
 async fn measure(sensor: &'static Sensor, bus: &'static Bus) {
     let mut bus = GuardedI2c::new(I2cDevice::new(bus), &sensor.breaker);
@@ -109,20 +87,9 @@ async fn measure(sensor: &'static Sensor, bus: &'static Bus) {
     loop {
         for _ in 0..sensor.begin.wait().await {
             Timer::after(PAUSE).await;
-            match read_celsius(&mut bus, sensor.address).await {
-                Ok(celsius) => {
-                    report.celsius = Some(celsius);
-                    report.made += 1;
-                }
-                Err(CallError::Failed(_)) => {
-                    report.failed += 1;
-                    report.made += 1;
-                }
-                Err(CallError::Rejected(_)) => report.refused += 1,
-            }
+            report.add(read_celsius(&mut bus, sensor.address).await);
         }
-        report.phase = sensor.breaker.phase().name();
-        sensor.end.signal(report);
+        sensor.end.signal(report.end(sensor.breaker.phase()));
     }
 }
 
@@ -153,16 +120,8 @@ async fn main(spawner: Spawner) {
                     sensor.begin.signal(u32::from(digit - b'0'));
                 }
                 let [inside, outside] = &SENSORS;
-                let sensors = [inside.end.wait().await, outside.end.wait().await];
-                let last = mem::replace(&mut round.sensors, sensors);
-                for ((sensor, now), last) in SENSORS.iter().zip(sensors).zip(last) {
-                    if let Some(celsius) = now.celsius
-                        && now.celsius != last.celsius
-                    {
-                        info!("{}: {} degrees", sensor.name, celsius);
-                    }
-                }
-                round.transactions = HangingI2c::transactions();
+                let reports = [inside.end.wait().await, outside.end.wait().await];
+                round.end([inside.name, outside.name], reports);
                 uart.send(&round);
             }
             b'h' => {

@@ -11,12 +11,12 @@
 #![no_std]
 #![no_main]
 
-use embedded_hal::i2c::{self, ErrorKind, ErrorType, Operation};
+use embedded_hal::i2c::{ErrorType, Operation};
 use embedded_hal_async::i2c::I2c;
 use microbreaker::{Breaker, Clock, Config};
 use mps2_an385::log::Log;
+use mps2_an385::two_sensors::Fault;
 use rtic_monotonics::systick::prelude::*;
-use serde::Serialize;
 
 systick_monotonic!(Mono, 1_000);
 
@@ -56,45 +56,8 @@ impl Sensor {
     }
 }
 
-/// What a sensor's task has done so far.
-#[derive(Clone, Copy, Default, Serialize)]
-pub struct Report {
-    phase: &'static str,
-    /// The last reading.
-    celsius: Option<f32>,
-    /// Calls made, those of them that failed, and calls refused.
-    made: u32,
-    failed: u32,
-    refused: u32,
-}
-
-/// What has happened so far.
-#[derive(Default, Serialize)]
-struct Round {
-    sensors: [Report; 2],
-    /// Transactions that the bus saw.
-    transactions: u32,
-}
-
 /// Gives up each transaction on `I` that takes longer than [`LIMIT`].
 pub struct Limited<I>(I);
-
-/// Why a transaction failed.
-#[derive(Debug)]
-pub enum Fault<E> {
-    /// It took longer than the limit.
-    Late,
-    Bus(E),
-}
-
-impl<E: i2c::Error> i2c::Error for Fault<E> {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Late => ErrorKind::Other,
-            Self::Bus(error) => error.kind(),
-        }
-    }
-}
 
 impl<I: ErrorType> ErrorType for Limited<I> {
     type Error = Fault<I::Error>;
@@ -146,20 +109,21 @@ mod device {
 
 #[rtic::app(device = crate::device, peripherals = false, dispatchers = [UART0])]
 mod app {
-    use core::mem::{self, MaybeUninit};
+    use core::mem::MaybeUninit;
 
     use cortex_m::asm::wfi;
     use defmt::info;
-    use microbreaker::{CallError, hal::GuardedI2c};
+    use microbreaker::hal::GuardedI2c;
     use mps2_an385::CORE_HERTZ;
     use mps2_an385::hanging::{HangingI2c, read_celsius};
+    use mps2_an385::two_sensors::{Report, Round};
     use mps2_an385::two_wire::TwoWire;
     use mps2_an385::uart::Uart;
     use rtic_monotonics::systick::prelude::*;
     use rtic_sync::arbiter::{Arbiter, i2c::ArbiterDevice};
     use semihosting::process;
 
-    use crate::{INSIDE, Limited, Mono, OUTSIDE, PAUSE, Report, Round, Sensor};
+    use crate::{INSIDE, Limited, Mono, OUTSIDE, PAUSE, Sensor};
 
     type Bus = Arbiter<Limited<HangingI2c>>;
 
@@ -198,19 +162,11 @@ mod app {
                     if inside::spawn(readings).is_err() || outside::spawn(readings).is_err() {
                         panic!("a round has begun before the last one has ended");
                     }
-                    let sensors = [
+                    let reports = [
                         wait_for(|| cx.shared.inside.lock(Option::take)),
                         wait_for(|| cx.shared.outside.lock(Option::take)),
                     ];
-                    let last = mem::replace(&mut round.sensors, sensors);
-                    for ((sensor, now), last) in [&INSIDE, &OUTSIDE].iter().zip(sensors).zip(last) {
-                        if let Some(celsius) = now.celsius
-                            && now.celsius != last.celsius
-                        {
-                            info!("{}: {} degrees", sensor.name, celsius);
-                        }
-                    }
-                    round.transactions = HangingI2c::transactions();
+                    round.end([INSIDE.name, OUTSIDE.name], reports);
                     uart.send(&round);
                 }
                 b'h' => {
@@ -260,19 +216,8 @@ mod app {
         let report = report.get_or_insert_default();
         for _ in 0..readings {
             Mono::delay(PAUSE.millis()).await;
-            match read_celsius(&mut bus, sensor.address).await {
-                Ok(celsius) => {
-                    report.celsius = Some(celsius);
-                    report.made += 1;
-                }
-                Err(CallError::Failed(_)) => {
-                    report.failed += 1;
-                    report.made += 1;
-                }
-                Err(CallError::Rejected(_)) => report.refused += 1,
-            }
+            report.add(read_celsius(&mut bus, sensor.address).await);
         }
-        report.phase = sensor.breaker.phase().name();
-        *report
+        report.end(sensor.breaker.phase())
     }
 }
