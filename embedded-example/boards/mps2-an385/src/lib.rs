@@ -5,6 +5,7 @@
 pub mod hanging;
 pub mod log;
 pub mod register;
+pub mod ticks;
 pub mod two_sensors;
 pub mod two_wire;
 pub mod uart;

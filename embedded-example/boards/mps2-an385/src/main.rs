@@ -13,17 +13,12 @@ mod link;
 
 use core::cell::Cell;
 
-use cortex_m::asm::wfi;
-use cortex_m::peripheral::{SYST, syst::SystClkSource};
 use cortex_m_rt::{entry, exception};
 use defmt::{error, info};
 use embedded_example::{Reading, SensorWindow, TappedI2c, Thermometer, policy, waits, window};
-use microbreaker::{
-    Breaker, Clock, Config, Counters, History, Phase, Transition,
-    clock::{ManualClock, elapsed},
-};
-use mps2_an385::CORE_HERTZ;
+use microbreaker::{Breaker, Config, Counters, History, Phase, Transition, clock::ManualClock};
 use mps2_an385::register::Register;
+use mps2_an385::ticks;
 use mps2_an385::two_wire::TwoWire;
 use mps2_an385::uart::Uart;
 use semihosting::process;
@@ -85,7 +80,7 @@ struct Report {
 #[entry]
 fn main() -> ! {
     let Some(mut core) = cortex_m::Peripherals::take() else { unreachable!() };
-    start_ticking(&mut core.SYST);
+    ticks::start(&mut core.SYST, 1_000);
     link::enable();
 
     let transactions = Cell::new(0);
@@ -208,19 +203,8 @@ impl Log {
     }
 }
 
-fn start_ticking(systick: &mut SYST) {
-    systick.set_clock_source(SystClkSource::Core);
-    systick.set_reload(CORE_HERTZ / 1_000 - 1);
-    systick.clear_current();
-    systick.enable_counter();
-    systick.enable_interrupt();
-}
-
 fn pause(ticks: u32) {
-    let since = MILLIS.now();
-    while elapsed(MILLIS.now(), since) < ticks {
-        wfi();
-    }
+    ticks::pause(&MILLIS, ticks);
 }
 
 /// Advances the clock, and lights the lamp unless the sensor's breaker is closed.

@@ -28,11 +28,12 @@ use embassy_executor::Spawner;
 use embassy_sync::blocking_mutex::raw::{CriticalSectionRawMutex, NoopRawMutex};
 use embassy_sync::mutex::Mutex;
 use embassy_sync::signal::Signal;
-use embassy_time::{Duration, Instant, Timer};
+use embassy_time::{Duration, Instant, TICK_HZ, Timer};
 use microbreaker::hal::GuardedI2c;
 use microbreaker::{Breaker, Config, clock::Wrapping};
 use mps2_an385::hanging::{HangingI2c, read_celsius};
 use mps2_an385::log::Log;
+use mps2_an385::ticks;
 use mps2_an385::two_sensors::{Report, Round};
 use mps2_an385::two_wire::TwoWire;
 use mps2_an385::uart::Uart;
@@ -96,7 +97,7 @@ async fn measure(sensor: &'static Sensor, bus: &'static Bus) {
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
     let Some(mut core) = cortex_m::Peripherals::take() else { unreachable!() };
-    time::start(&mut core.SYST);
+    ticks::start(&mut core.SYST, TICK_HZ as u32);
     static BUS: StaticCell<Bus> = StaticCell::new();
     let bus = BUS.init(Mutex::new(Limited::new(HangingI2c::new(TwoWire::new()), LIMIT)));
     for sensor in &SENSORS {

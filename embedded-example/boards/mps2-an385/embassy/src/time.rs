@@ -3,12 +3,10 @@
 use core::cell::RefCell;
 use core::task::Waker;
 
-use cortex_m::peripheral::{SYST, syst::SystClkSource};
 use cortex_m_rt::exception;
 use critical_section::{CriticalSection, Mutex};
-use embassy_time_driver::{Driver, TICK_HZ, time_driver_impl};
+use embassy_time_driver::{Driver, time_driver_impl};
 use embassy_time_queue_utils::Queue;
-use mps2_an385::CORE_HERTZ;
 
 time_driver_impl!(static DRIVER: SysTickDriver = SysTickDriver(Mutex::new(RefCell::new(Time {
     now: 0,
@@ -37,14 +35,6 @@ impl Driver for SysTickDriver {
         // No alarm to set: each tick looks.
         self.with(|time| time.queue.schedule_wake(at, waker));
     }
-}
-
-pub(crate) fn start(systick: &mut SYST) {
-    systick.set_clock_source(SystClkSource::Core);
-    systick.set_reload(CORE_HERTZ / TICK_HZ as u32 - 1);
-    systick.clear_current();
-    systick.enable_counter();
-    systick.enable_interrupt();
 }
 
 #[exception]

@@ -12,15 +12,13 @@
 #![no_std]
 #![no_main]
 
-use cortex_m::asm::wfi;
-use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m_rt::{entry, exception};
 use defmt::{info, warn};
 use embedded_hal::i2c::{ErrorKind, I2c};
-use microbreaker::clock::{Clock, ManualClock, elapsed};
+use microbreaker::clock::ManualClock;
 use microbreaker::{Breaker, CallError, Config, Outcome};
-use mps2_an385::CORE_HERTZ;
 use mps2_an385::log::Log;
+use mps2_an385::ticks;
 use mps2_an385::two_wire::TwoWire;
 use mps2_an385::uart::Uart;
 use semihosting::process;
@@ -119,7 +117,7 @@ impl Board {
 
     fn round(&mut self, readings: u8) {
         for _ in 0..readings {
-            pause(PAUSE);
+            ticks::pause(&MILLIS, PAUSE);
             match self.measure() {
                 Ok(celsius) => {
                     if self.report.celsius != Some(celsius) {
@@ -145,11 +143,7 @@ impl Board {
 #[entry]
 fn main() -> ! {
     let Some(mut core) = cortex_m::Peripherals::take() else { unreachable!() };
-    core.SYST.set_clock_source(SystClkSource::Core);
-    core.SYST.set_reload(CORE_HERTZ / 1_000 - 1);
-    core.SYST.clear_current();
-    core.SYST.enable_counter();
-    core.SYST.enable_interrupt();
+    ticks::start(&mut core.SYST, 1_000);
 
     let mut board = Board { bus: TwoWire::new(), uart: Uart::new(), report: Report::default() };
     if board.configure().is_err() {
@@ -166,13 +160,6 @@ fn main() -> ! {
             b'q' => process::exit(0),
             _ => {}
         }
-    }
-}
-
-fn pause(ticks: u32) {
-    let since = MILLIS.now();
-    while elapsed(MILLIS.now(), since) < ticks {
-        wfi();
     }
 }
 
