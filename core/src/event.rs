@@ -176,7 +176,10 @@ pub struct Transition {
     /// The number of the tenure that began, modulo 2^8.
     ///
     /// Two transitions made on different threads may be reported in either order;
-    /// their generations tell which came first.
+    /// their generations tell which came first, if fewer than 128 tenures lie between them.
+    /// Tenures also begin within a phase, which
+    /// [`admission_changed`](Observer::admission_changed) reports: when an opening begins
+    /// afresh, and half-open with each probe that is given out while none is.
     pub generation: u8,
     /// The tick that the winner of the transition read just after making it.
     pub tick: u32,
@@ -186,7 +189,8 @@ pub struct Transition {
 ///
 /// The thread or interrupt handler whose operation caused an event calls the method,
 /// and holds no lock meanwhile, so the method may use the breaker. Keep it brief. A
-/// panic in it unwinds through the operation, which has already taken effect.
+/// panic in it unwinds through the operation, which has already taken effect; but a probe
+/// that nobody got a permit for gives its place back, and nobody is told.
 ///
 /// A pair of observers is an observer, and so is a reference to one.
 ///
@@ -217,11 +221,15 @@ pub trait Observer {
     /// What the breaker admits has changed within a phase, by other means than time: a
     /// probe was given out or has ended, an opening began afresh, a call was offered to a
     /// ramp. Calls through a breaker that admits all of them report nothing here.
+    /// `generation` is the number of the tenure, modulo 2^8: a new one for an opening that
+    /// began afresh, and for a probe that was given out while none was.
     ///
     /// For those who wait for a breaker, who look at its [`outlook`] again.
     ///
     /// [`outlook`]: crate::Breaker::outlook
-    fn admission_changed(&self) {}
+    fn admission_changed(&self, generation: u8) {
+        let _ = generation;
+    }
 
     /// A call ended with `outcome`. It is `stale` if its permit's tenure was over, so
     /// that the outcome changed nothing. (A call that ends just as the breaker trips
@@ -275,8 +283,8 @@ impl<O: Observer + ?Sized> Observer for &O {
         (**self).transition(transition);
     }
 
-    fn admission_changed(&self) {
-        (**self).admission_changed();
+    fn admission_changed(&self, generation: u8) {
+        (**self).admission_changed(generation);
     }
 
     fn outcome(&self, outcome: Outcome, stale: bool) {
@@ -310,9 +318,9 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.transition(transition);
     }
 
-    fn admission_changed(&self) {
-        self.0.admission_changed();
-        self.1.admission_changed();
+    fn admission_changed(&self, generation: u8) {
+        self.0.admission_changed(generation);
+        self.1.admission_changed(generation);
     }
 
     fn outcome(&self, outcome: Outcome, stale: bool) {

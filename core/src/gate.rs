@@ -248,7 +248,7 @@ impl<'a, G: Gate> Permit<'a, G> {
     ///
     /// Lock-free. A stale outcome, from a permit whose tenure is over, changes
     /// nothing. The one exception: a permit that outlives exactly a multiple of 256
-    /// transitions is mistaken for a fresh one.
+    /// generations is mistaken for a fresh one.
     #[inline]
     pub fn finish(self, outcome: Outcome) {
         let Self { gate, token, started, took } = self;

@@ -16,7 +16,7 @@ struct Told {
 }
 
 impl Observer for Told {
-    fn admission_changed(&self) {
+    fn admission_changed(&self, _: u8) {
         self.changes.set(self.changes.get() + 1);
     }
 

@@ -26,7 +26,7 @@ impl Observer for Told {
         self.tell();
     }
 
-    fn admission_changed(&self) {
+    fn admission_changed(&self, _: u8) {
         self.tell();
     }
 }

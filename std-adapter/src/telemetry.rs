@@ -31,7 +31,7 @@ use self::sequence::Sequence;
 use self::series::Series;
 use crate::clock::{SharedClock, duration};
 use crate::snapshot::Snapshot;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
 use crate::waiters::Waiters;
 
 /// What all engines of a breaker report to.
@@ -105,11 +105,19 @@ impl Telemetry {
     }
 
     fn number(&self, kind: EventKind) -> u64 {
-        let mut sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
         match kind {
-            EventKind::Transition { generation, .. } => sequence.of_transition(generation),
-            EventKind::WouldTrip => sequence.next(),
+            EventKind::Transition { generation, .. } => self.sequence().of_transition(generation),
+            EventKind::WouldTrip => self.sequence().next(),
         }
+    }
+
+    /// Notes that a tenure has begun which is no event, unless it was known.
+    pub(crate) fn tenure_began(&self, generation: u8) {
+        self.sequence().skip(generation);
+    }
+
+    fn sequence(&self) -> MutexGuard<'_, Sequence> {
+        self.sequence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn deliver(&self, event: &Event) {

@@ -132,6 +132,25 @@ fn numbers_tell_the_order_across_reloads() {
     assert!(events.is_sorted_by(|a, b| a.sequence < b.sequence));
 }
 
+/// Each probe that is given out while none is begins a tenure, of which nobody is told.
+#[test]
+fn numbers_grow_however_many_probes_come_to_nothing() {
+    let (clock, heard) = (PausedClock::new(), Heard::default());
+    let breaker = builder(&clock).build().unwrap();
+    breaker.on_event(heard.listener());
+    for probes in [100, 190, 150, 200, 30, 1_000] {
+        breaker.trip();
+        clock.advance(Duration::from_secs(30));
+        for _ in 0..probes {
+            breaker.try_acquire().unwrap().ignore();
+        }
+        breaker.try_acquire().unwrap().success();
+    }
+    let events = heard.0.lock().unwrap();
+    assert_eq!(events.len(), 18);
+    assert!(events.is_sorted_by(|a, b| a.sequence < b.sequence));
+}
+
 /// A transition inside of the telling of another is told first, and happened later.
 #[test]
 fn a_number_is_that_of_the_transition_not_of_its_telling() {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use microbreaker_std::clock::PausedClock;
-use microbreaker_std::settings::Ramp;
+use microbreaker_std::settings::{AfterProbeTimeout, Ramp};
 use microbreaker_std::{Breaker, Builder, Clock, Permit, Phase};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep, timeout};
@@ -502,4 +502,22 @@ async fn a_consumer_that_pauses_needs_no_caller_to_wake_it() {
     }
     assert_eq!(done, [(0, 0), (1, 0), (2, 0), (3, 30), (4, 30), (5, 30)]);
     producer.await.unwrap();
+}
+
+/// Nobody but those who wait comes by, so one of them must begin the ramp.
+#[tokio::test(start_paused = true)]
+async fn a_half_open_that_closes_by_its_deadline_lets_those_go_who_wait() {
+    let breaker = builder()
+        .probe_timeout(10 * SECOND)
+        .after_probe_timeout(AfterProbeTimeout::Close)
+        .ramp([10, 50], 60 * SECOND)
+        .build()
+        .unwrap();
+    breaker.trip();
+    sleep(30 * SECOND).await;
+    let _hung = breaker.try_acquire().unwrap();
+    let waiting = breaker.clone();
+    let waiter = tokio::spawn(async move { waiting.acquire(sleep).await.success() });
+    timeout(300 * SECOND, waiter).await.unwrap().unwrap();
+    assert_eq!(breaker.phase(), Phase::Closed);
 }

@@ -114,7 +114,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         let ticks = if admits { 0 } else { u32::MAX };
         let swapped = self.word.swap(state, to);
         if swapped {
-            self.observer.admission_changed();
+            self.observer.admission_changed(to.generation() as u8);
         }
         swapped.then_some(Answer { state: to, ticks })
     }

@@ -40,7 +40,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// False if the breaker was handed over: then no command has any effect.
     fn open_manually(&self, open: impl Fn(State) -> bool) -> bool {
         loop {
-            let state = self.settled();
+            let state = self.refresh(GENERATIONS).state;
             if G::HANDS_OVER && state.is_retired() {
                 return false;
             }
@@ -121,7 +121,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// False if the breaker was handed over.
     fn switch(&self, decide: impl Fn(State) -> Option<State>) -> bool {
         loop {
-            let from = self.settled();
+            let from = self.refresh(GENERATIONS).state;
             if G::HANDS_OVER && from.is_retired() {
                 return false;
             }

@@ -8,7 +8,7 @@ use crate::error::Rejected;
 use crate::event::Observer;
 use crate::gate::Permit;
 use crate::phase::Phase;
-use crate::state::State;
+use crate::state::{GENERATIONS, State};
 use crate::token::Token;
 use crate::window::Window;
 
@@ -116,10 +116,12 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// Counts a call that waits among those of which a [ramp](crate::Config::ramp) admits
     /// a share, as one that was not admitted. Changes nothing if the breaker is not on a
-    /// ramp, if the next call would be admitted, or if another call got in between. The
-    /// observer is not told: look at the [`outlook`](Self::outlook) afterwards. Lock-free.
+    /// ramp, if the next call would be admitted, or if another call got in between, but that
+    /// a half-open phase ends that is overdue: nobody else may come to begin the ramp that
+    /// follows. The observer is not told of the credit: look at the
+    /// [`outlook`](Self::outlook) afterwards. Lock-free.
     pub fn offer(&self) {
-        let state = self.settled();
+        let state = self.refresh(GENERATIONS).state;
         if let Some(Ramp { share, .. }) = self.ramp(state) {
             let credit = state.credit() + share;
             if credit < 100 {

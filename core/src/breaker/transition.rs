@@ -31,7 +31,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         let won = self.word.swap(from, to);
         if won {
             self.settle();
-            self.observer.admission_changed();
+            self.observer.admission_changed(to.generation() as u8);
         }
         won
     }
@@ -69,12 +69,11 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         if excess != 0 {
             self.entered.publish_excess(&self.word, generation, excess);
         }
-        let (from, to) = (from.phase(), to.phase());
+        let (from, to, generation) = (from.phase(), to.phase(), generation as u8);
         if from != to {
-            let generation = generation as u8;
             self.observer.transition(&Transition { from, to, cause, generation, tick });
         } else {
-            self.observer.admission_changed();
+            self.observer.admission_changed(generation);
         }
     }
 
@@ -104,7 +103,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
 /// The place that a transition `to` half-open may have given a probe, before the permit
 /// for it exists. It is dropped only if the clock or the observer panics, and then hands
-/// the place back.
+/// the place back without asking either of them: a second panic would abort.
 struct Place<'a, W: Window, C: Clock, O: Observer, G: ConfigSource> {
     breaker: &'a Breaker<W, C, O, G>,
     to: State,
@@ -112,8 +111,13 @@ struct Place<'a, W: Window, C: Clock, O: Observer, G: ConfigSource> {
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Drop for Place<'_, W, C, O, G> {
     fn drop(&mut self) {
-        if self.to.is(Phase::HalfOpen) && self.breaker.has_probe_out(self.to) {
-            self.breaker.hand_back(self.to.generation());
+        let Self { breaker, to } = self;
+        if to.is(Phase::HalfOpen) && breaker.has_probe_out(*to) {
+            breaker.word.update(|state| {
+                let is_out = state.is(Phase::HalfOpen) && breaker.has_probe_out(state);
+                let is_ours = state.generation() == to.generation() && is_out;
+                is_ours.then(|| state.with_probe_back())
+            });
         }
     }
 }

@@ -35,8 +35,9 @@ impl Observer for Watch {
         self.telemetry.tell(EventKind::Transition { from, to, generation }, cause);
     }
 
-    fn admission_changed(&self) {
+    fn admission_changed(&self, generation: u8) {
         self.telemetry.waiters.wake();
+        self.telemetry.tenure_began(generation);
     }
 
     #[inline]

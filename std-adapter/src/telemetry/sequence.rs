@@ -9,7 +9,7 @@ const REACH: u8 = 128;
 /// Numbers the events of a breaker in the order in which they happened, though threads may
 /// tell them in another.
 ///
-/// Each transition has a generation. Of those that are skipped, the numbers are kept free:
+/// Each transition has a generation. Of those that are left out, the numbers are kept free:
 /// perhaps another thread is about to tell them.
 #[derive(Debug, Default)]
 pub(crate) struct Sequence {
@@ -17,26 +17,36 @@ pub(crate) struct Sequence {
     generation: u8,
     /// The last number that was given out or kept free.
     last: u64,
-    /// The generations that were skipped and their numbers. At most as many as `REACH`.
+    /// The generations that were left out and their numbers. At most as many as `REACH`.
     free: VecDeque<(u8, u64)>,
 }
 
 impl Sequence {
     /// The number of the transition that began `generation`.
     pub(super) fn of_transition(&mut self, generation: u8) -> u64 {
+        let kept_free = self.reach(generation);
+        kept_free.unwrap_or_else(|| self.next())
+    }
+
+    /// Goes on to `generation`, which began without a transition.
+    pub(super) fn skip(&mut self, generation: u8) {
+        self.reach(generation);
+    }
+
+    /// Goes on to `generation`, or returns the number that was kept free for it.
+    fn reach(&mut self, generation: u8) -> Option<u64> {
         let ahead = generation.wrapping_sub(self.generation);
         if ahead == 0 || ahead > REACH {
-            let late = self.free.iter().position(|(skipped, _)| *skipped == generation);
-            let late = late.and_then(|late| self.free.remove(late));
-            return late.map_or_else(|| self.next(), |(_, number)| number);
+            let late = self.free.iter().position(|(left_out, _)| *left_out == generation)?;
+            return self.free.remove(late).map(|(_, number)| number);
         }
-        for skipped in 1..ahead {
+        for left_out in 1..ahead {
             let number = self.next();
-            self.free.push_back((self.generation.wrapping_add(skipped), number));
+            self.free.push_back((self.generation.wrapping_add(left_out), number));
         }
         self.generation = generation;
-        self.free.retain(|(skipped, _)| generation.wrapping_sub(*skipped) < REACH);
-        self.next()
+        self.free.retain(|(left_out, _)| generation.wrapping_sub(*left_out) < REACH);
+        None
     }
 
     /// The number after all that were given out.
@@ -78,6 +88,19 @@ mod tests {
         let mut sequence = Sequence::default();
         assert_eq!((sequence.of_transition(2), sequence.next()), (2, 3));
         assert_eq!((sequence.of_transition(1), sequence.of_transition(3)), (1, 4));
+    }
+
+    #[test]
+    fn tenures_without_a_transition_have_no_number() {
+        let mut sequence = Sequence::default();
+        assert_eq!(sequence.of_transition(1), 1);
+        for generation in 0..1_000 {
+            sequence.skip((2 + generation) as u8);
+        }
+        assert_eq!(sequence.of_transition(1_002_u32 as u8), 2);
+        // Told out of turn.
+        sequence.skip(1_005_u32 as u8);
+        assert_eq!([1_006, 1_003, 1_004_u32].map(|it| sequence.of_transition(it as u8)), [5, 3, 4]);
     }
 
     #[test]

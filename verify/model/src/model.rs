@@ -455,16 +455,18 @@ fn share_after(settings: &Settings, ticks: u64) -> Option<u32> {
     shares.get((ticks / u64::from(*step)) as usize).map(|&share| share.into())
 }
 
-// Manual control. A command replaces whatever phase it finds, so it need not first check for
-// a passed deadline. Only `half_open` does, because what it has to do depends on it.
+// Manual control. A command finds the phase that a reader would see.
 impl Model {
     /// Executes a command. A command that makes no sense in the current phase is refused
     /// with that phase.
     pub fn command(&mut self, command: Command, now: u64) -> Result<(), Phase> {
+        if command == Command::TripFor(0) {
+            // Demands nothing.
+            return Ok(());
+        }
+        self.notice_deadline(now);
         match command {
             Command::Trip => self.open(None, Cause::Manual, now),
-            // Demands nothing.
-            Command::TripFor(0) => {}
             Command::TripFor(ticks) => self.open(Some(ticks.into()), Cause::Manual, now),
             Command::HalfOpen => return self.half_open(now),
             // Begins a new tenure even if already closed.
@@ -496,7 +498,6 @@ impl Model {
     }
 
     fn half_open(&mut self, now: u64) -> Result<(), Phase> {
-        self.notice_deadline(now);
         match self.state {
             State::Closed { .. } | State::Disabled | State::MetricsOnly { .. } => {
                 Err(self.state.phase())

@@ -1,0 +1,123 @@
+//! Half-open phases that are overdue, before anybody has noticed: what is done to them is done
+//! to what they read as.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use microbreaker::clock::ManualClock;
+use microbreaker::config::AfterProbeTimeout;
+use microbreaker::{Breaker, Config, Observer, Outlook, Phase, Transition};
+
+const CONFIG: Config = Config::new().consecutive_failures(1).open_for(50);
+
+/// A breaker whose only probe is lost and overdue.
+fn overdue(config: Config, clock: &ManualClock) -> Breaker<(), &ManualClock> {
+    let breaker = Breaker::new(config, (), clock);
+    breaker.trip();
+    clock.advance(50);
+    // Never ended.
+    let _ = breaker.try_acquire().unwrap().into_token();
+    clock.advance(50);
+    breaker
+}
+
+#[test]
+fn to_trip_what_reads_as_closed_is_no_relapse() {
+    let clock = ManualClock::new(0);
+    let config = CONFIG.backoff(2, 800).after_probe_timeout(AfterProbeTimeout::Close);
+    let breaker = overdue(config, &clock);
+    assert_eq!(breaker.phase(), Phase::Closed);
+    breaker.trip();
+    assert_eq!(breaker.snapshot().retry_after, Some(50));
+    assert_eq!(breaker.snapshot().backoff_level, 0);
+}
+
+#[test]
+fn to_trip_what_reads_as_open_begins_the_opening_afresh_that_has_been_backed_off() {
+    let clock = ManualClock::new(0);
+    let breaker = overdue(CONFIG.backoff(2, 800), &clock);
+    clock.advance(20);
+    assert_eq!(breaker.snapshot().retry_after, Some(80));
+    breaker.trip();
+    assert_eq!(breaker.snapshot().retry_after, Some(100));
+    assert_eq!(breaker.snapshot().backoff_level, 1);
+}
+
+#[test]
+fn a_dry_run_of_what_reads_as_closed_has_no_backoff() {
+    let clock = ManualClock::new(0);
+    let config = CONFIG.backoff(2, 800).after_probe_timeout(AfterProbeTimeout::Close);
+    let breaker = overdue(config, &clock);
+    breaker.try_acquire().unwrap().failure();
+    clock.advance(50);
+    breaker.try_acquire().unwrap().failure();
+    assert_eq!(breaker.snapshot().backoff_level, 1);
+    clock.advance(100);
+    let _ = breaker.try_acquire().unwrap().into_token();
+    clock.advance(100);
+    assert_eq!(breaker.snapshot().backoff_level, 0);
+    breaker.metrics_only();
+    assert_eq!(breaker.snapshot().backoff_level, 0);
+}
+
+#[test]
+fn those_who_wait_find_the_ramp_of_a_half_open_that_closes_by_its_deadline() {
+    let clock = ManualClock::new(0);
+    let config = CONFIG.ramp([10], 1_000).after_probe_timeout(AfterProbeTimeout::Close);
+    let breaker = overdue(config, &clock);
+    for _ in 0..20 {
+        breaker.offer();
+    }
+    let outlook = breaker.outlook();
+    assert_eq!(outlook.changes_in, Some(1_000));
+    clock.advance(1_000);
+    assert_eq!(breaker.outlook().room, Outlook::ALL);
+}
+
+/// Panics at the first transition to half-open, and poisons its lock.
+struct Poisoned(Mutex<u32>, AtomicBool);
+
+impl Observer for Poisoned {
+    fn transition(&self, transition: &Transition) {
+        let _locked = self.0.lock().unwrap();
+        assert!(transition.to != Phase::HalfOpen || !self.1.swap(false, Ordering::Relaxed));
+    }
+
+    fn admission_changed(&self, _: u8) {
+        *self.0.lock().unwrap() += 1;
+    }
+}
+
+#[test]
+fn a_place_is_handed_back_although_the_observer_would_panic_again() {
+    let tick = AtomicU32::new(0);
+    let observer = Poisoned(Mutex::default(), true.into());
+    let breaker =
+        Breaker::observed(CONFIG.open_for(10), (), || tick.load(Ordering::Relaxed), observer);
+    breaker.trip();
+    tick.store(10, Ordering::Relaxed);
+    let acquired = AssertUnwindSafe(|| breaker.try_acquire().map(|permit| permit.into_token()));
+    assert!(catch_unwind(acquired).is_err());
+    assert_eq!((breaker.phase(), breaker.outlook().room), (Phase::HalfOpen, 1));
+}
+
+#[test]
+fn a_place_is_handed_back_although_the_clock_panics_for_good() {
+    let readings_left = AtomicU32::new(u32::MAX);
+    let tick = AtomicU32::new(0);
+    let clock = || {
+        let left = readings_left.load(Ordering::Relaxed);
+        readings_left.store(left.checked_sub(1).expect("the clock has stopped"), Ordering::Relaxed);
+        tick.load(Ordering::Relaxed)
+    };
+    let breaker = Breaker::new(CONFIG.open_for(10), (), clock);
+    breaker.trip();
+    tick.store(10, Ordering::Relaxed);
+    // One, to find that the opening is over; none for the beginning of half-open.
+    readings_left.store(1, Ordering::Relaxed);
+    let acquired = AssertUnwindSafe(|| breaker.try_acquire().map(|permit| permit.into_token()));
+    assert!(catch_unwind(acquired).is_err());
+    readings_left.store(u32::MAX, Ordering::Relaxed);
+    assert_eq!((breaker.phase(), breaker.outlook().room), (Phase::HalfOpen, 1));
+}
