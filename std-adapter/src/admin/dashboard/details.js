@@ -1,23 +1,22 @@
 // One breaker in full.
 
+// The row that was opened. It keeps the rates, wherever the row moves.
 let detailed;
+// The places that are drawn again with each answer.
+const places = {};
 
-async function showDetails(name) {
-  detailed = name;
+function showDetails(name) {
+  detailed = rows.get(name);
   say($("details-name"), name);
   $("details-settings").replaceChildren();
   $("commands").replaceChildren();
   addButtons($("commands"), command =>
     control(`breakers/${encodeURIComponent(name)}/${command}`, name, command));
   $("details-body").replaceChildren(...detailParts());
-  drawDetails();
+  drawDetails(detailed.breaker);
   $("details").showModal();
-  const answer = await fetch(`breakers/${encodeURIComponent(name)}`);
-  if (answer.ok && detailed === name) list($("details-settings"), (await answer.json()).settings);
+  soon();
 }
-
-// The places that are drawn again with each answer.
-const places = {};
 
 function detailParts() {
   const figures = element("div", "parts");
@@ -29,10 +28,21 @@ function detailParts() {
   return [places.state, places.most, places.chart, places.timeline, figures];
 }
 
-function drawDetails() {
-  const row = rows.get(detailed);
+// The breaker may have left the list, where it moves with its standing.
+async function askDetails(at) {
+  const row = detailed;
   if (!row) return;
-  const { breaker, rates } = row;
+  const answer = await fetch(`breakers/${encodeURIComponent(row.dataset.name)}`);
+  if (row !== detailed) return;
+  if (!answer.ok) return $("details").close();
+  const breaker = await answer.json();
+  row.rates.add(at, breaker.counts);
+  drawDetails(breaker);
+  list($("details-settings"), breaker.settings);
+}
+
+function drawDetails(breaker) {
+  const { rates } = detailed;
   drawState(places.state, breaker);
   const most = drawRates(places.chart, rates);
   say(places.most, `Calls a second in the last five minutes, up to ${perSecond(most)}`);
@@ -41,7 +51,8 @@ function drawDetails() {
   drawGauges(places.failed, failed(breaker));
   drawGauges(places.slow, slow(breaker));
   drawLatency(places.took, breaker);
-  list($("details-counts"), { ...breaker.counts, refused: breaker.counts.rejections, rejections: null });
+  const { rejections, ...counts } = breaker.counts;
+  list($("details-counts"), { ...counts, refused: rejections });
 }
 
 function list(place, values) {
@@ -59,7 +70,6 @@ for (const dialog of document.querySelectorAll("dialog")) {
   dialog.onclick = event => event.target === dialog && dialog.close();
 }
 $("details").onclose = () => {
-  const row = rows.get(detailed);
+  detailed?.querySelector("button").focus();
   detailed = undefined;
-  row?.querySelector("button").focus();
 };

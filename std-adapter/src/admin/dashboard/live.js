@@ -31,7 +31,7 @@ async function show() {
   if (grouped) showGroups(grouped);
   else showBreakers(list);
   drawPager(total, shown);
-  drawDetails();
+  await askDetails(list.at_unix_ms);
   offerAll(matching, in_all);
   say($("unmatched"), unmatched.length > 0 ? `Settings that apply to none of them: ${unmatched.join(", ")}` : "");
   connected(events.readyState === EventSource.OPEN);

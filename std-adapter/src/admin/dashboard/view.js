@@ -41,7 +41,7 @@ function drawView() {
   $("breakers").hidden = groups;
   $("groups").hidden = !groups;
   $("group").hidden = group === null;
-  say($("group"), group === "" ? "without a group ✕" : `in ${group}/ ✕`);
+  say($("group"), group ? `in ${group}/ ✕` : "without a group ✕");
   $("group").setAttribute("aria-label", "Leave the group");
   $("standings").hidden = groups;
   for (const button of $("standings").children) {

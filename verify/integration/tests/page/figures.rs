@@ -17,6 +17,7 @@ async fn rates_are_those_of_the_calls_that_were_made() {
     // Of these the page hears together, when the time has changed.
     scene.call("users", 60, 20, 12);
     scene.call("down", 30, 0, 1);
+    browser.run("return refresh()").await;
     scene.pass(10 * SECOND);
     let of = |name: &str, what: &str| format!("tr[data-name='{name}'] {what}");
     browser.shows(&of("users", ".calls .figure"), "6.0").await;
@@ -28,9 +29,11 @@ async fn rates_are_those_of_the_calls_that_were_made() {
                 five minutes";
     assert_eq!(label.await, said);
     let heights = "
-        const height = of => document.querySelector(`tr[data-name=users] .${of}`).getBBox().height;
-        return [height('successes'), height('failures'), height('rejections')].map(Math.round)";
-    assert_eq!(browser.run(heights).await, serde_json::json!([67, 33, 0]), "of the chart");
+        const of = outcome => document.querySelector(`tr[data-name=users] .${outcome}`).getBBox();
+        return ['successes', 'failures', 'rejections'].map(of)
+            .map(({ y, height }) => [y, height].map(Math.round))";
+    let stacked = serde_json::json!([[33, 67], [0, 33], [0, 0]]);
+    assert_eq!(browser.run(heights).await, stacked, "of the chart, from the top");
 
     // Nothing more: what is smoothed is over.
     scene.pass(10 * SECOND);

@@ -46,8 +46,10 @@ async fn the_keyboard_reaches_everything() {
     browser.press('?').await;
     assert!(browser.text("#help[open] dl").await.contains("/search by name"));
     browser.press('j').await;
+    browser.press('g').await;
     browser.press(ESCAPE).await;
     assert_eq!(focused().await, "b", "a dialog has the keys for itself");
+    browser.text("#by-breaker[aria-pressed='true']").await;
 
     browser.press('/').await;
     assert_eq!(focused().await, "matching");

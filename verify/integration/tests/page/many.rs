@@ -41,6 +41,7 @@ async fn trouble_comes_first() {
         "calm"
     ]);
     assert_eq!(browser.run(NAMES).await, order);
+    browser.text("tr[data-name='calm'] .timeline .closed:only-child").await;
     browser.shows("#standings .open", "open2").await;
     browser.shows("#standings .strained", "strained1").await;
 
@@ -87,6 +88,18 @@ async fn ten_thousand_breakers_are_shown_in_pages_and_groups() {
     );
     assert_eq!(first.len(), 50);
     browser.picture("ten-thousand").await;
+
+    // It leaves the page, and the dialog goes on.
+    browser.click("tr[data-name='tenant-04/04444'] button").await;
+    browser.click("#commands button[data-command='reset']").await;
+    browser.text("#details[open] .phase.closed").await;
+    browser.text("#breakers:not(:has([data-name='tenant-04/04444']))").await;
+    held[4_444].trip();
+    browser.text("#details[open] .phase.open").await;
+    held[4_444].disable();
+    browser.text("#details[open] .phase.disabled").await;
+    browser.click("#details [data-close]").await;
+    page("1–50 of 10,000").await;
     browser.press('n').await;
     let second = page("51–100 of 10,000").await;
     assert!(second.iter().all(|name| !first.contains(name)), "each on one page");
