@@ -10,6 +10,7 @@ use microbreaker_std::{Breaker, Registry};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let template = Breaker::builder("template").consecutive_failures(5).measure_durations();
+    let template = template.measure_latency();
     let registry = Registry::new(template.open_for(Duration::from_secs(2)))?;
     let mut upstream = Upstream::start().await?;
 

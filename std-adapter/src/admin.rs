@@ -28,11 +28,14 @@
 //! # Ok::<(), microbreaker_std::BuildError>(())
 //! ```
 
+mod dashboard;
 mod denied;
 mod history;
 mod host;
+mod listing;
 mod phase_header;
 mod refusal;
+mod standing;
 mod view;
 
 use std::fmt;
@@ -41,17 +44,15 @@ use std::time::SystemTime;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware;
+use axum::response::IntoResponse;
 use axum::response::sse::{KeepAlive, Sse};
-use axum::response::{Html, IntoResponse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::{StreamExt, stream};
 pub use microbreaker::Command;
-use microbreaker::Phase;
 use serde::Deserialize;
 
 use crate::breaker::Breaker;
@@ -64,13 +65,10 @@ use history::{History, WallClock};
 use host::Hosts;
 pub use phase_header::phase_header;
 use refusal::Refusal;
-use view::{Answer, Controlled, Listed, One, Ready, Remembered, Summary, messages, unix_ms};
+use view::{Answer, Controlled, One, Ready, Remembered, Summary, messages};
 
 /// Says whether a request may give this command to the breaker.
 type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Result<(), Denied> + Send + Sync;
-
-/// The most breakers in one answer.
-const MOST_LISTED: usize = 1_000;
 
 /// The breakers of a registry over HTTP.
 ///
@@ -98,8 +96,9 @@ const MOST_LISTED: usize = 1_000;
 /// |---|---|
 /// | `GET /dashboard` | a page that shows all breakers live |
 /// | `GET /ready` | whether the service can do its work: 200, or 503 and the breakers because of which it cannot ([`Registry::health`]) |
-/// | `GET /breakers` | breakers at a glance, by name: see below |
+/// | `GET /breakers` | breakers at a glance, by name or trouble first: see below |
 /// | `GET /breakers/{name}` | one breaker, and its settings |
+/// | `GET /groups` | groups of breakers, those with trouble first: see below |
 /// | `GET /history` | the last 1,000 events of all breakers, or those of the breakers that match |
 /// | `GET /events` | the events from now on, or from after a number, as server-sent events: `?after=7` |
 /// | `POST /breakers/{name}/{command}` | gives a [`Command`], where that is allowed |
@@ -117,10 +116,37 @@ const MOST_LISTED: usize = 1_000;
 /// The last 1,000 events since this was made are remembered, however many breakers there
 /// are. That takes at most 256 KiB and their names. `forgotten` counts the earlier ones.
 ///
-/// `GET /breakers` lists at most 1,000, or `limit`. `in_all` and `not_closed` count all, and
-/// `next` is there if there are more: ask again with that as `after`. `?matching=users/*`
-/// selects by name, `?closed=false` what is not closed. `unmatched` are the names and
-/// patterns of settings that have applied to no breaker yet, perhaps misspelt.
+/// # Lists
+///
+/// | query of `GET /breakers` | |
+/// |---|---|
+/// | `matching=users/*` | those whose names match |
+/// | `group=users` | those whose names begin with `users/`; `group=` those without a slash |
+/// | `closed=false` | those that are not closed, or with `true` those that are |
+/// | `standing=open` | those of that standing |
+/// | `order=trouble` | by standing, then by name; without it, by name |
+/// | `limit=50` | at most so many, 1 to 1,000, which is the default |
+/// | `skip=100` | without the first 100 |
+/// | `after=users/a` | those whose names come later; not with `order=trouble` |
+///
+/// The standing says how much a breaker needs attention, the most first: `open`,
+/// `half_open`, `forced_open`, `strained`, `disabled`, `metrics_only`, `closed`. A breaker is
+/// strained if it admits all calls, but has counted at least half of what a policy allows.
+///
+/// `in_all`, `not_closed` and `standings` count all in the group that match, `selected`
+/// those of them that the other conditions leave. With names in order, `next` is there if
+/// there are more: ask again with that as `after`. `unmatched` are the names and patterns of
+/// settings that have applied to no breaker yet, perhaps misspelt.
+///
+/// Each breaker comes with its `counts` since it was built, which rates follow from, the
+/// `limits` that its settings set, and its `latency`, if it keeps that
+/// ([`measure_latency`](crate::Builder::measure_latency)).
+///
+/// `GET /groups` lists the groups of breakers: how many are of each standing, and the sums of
+/// their counts. `matching`, `limit` and `skip` select. A breaker's group is what is in front
+/// of the first slash of its name.
+///
+/// # Commands to many
 ///
 /// A command to all breakers that match is given to each for which it is allowed. The
 /// answer has the `status` of each, and an `error` if it was refused. The status of the
@@ -203,12 +229,13 @@ impl Admin {
     pub fn router<S>(self) -> Router<S> {
         let hosts = self.hosts.clone();
         Router::new()
-            .route("/dashboard", get(dashboard))
+            .route("/dashboard", get(dashboard::page))
             .route("/ready", get(ready))
-            .route("/breakers", get(list))
+            .route("/breakers", get(listing::breakers))
             .route("/breakers/{name}", get(one))
             .route("/breakers/{name}/{command}", post(control))
             .route("/control/{command}", post(control_matching))
+            .route("/groups", get(listing::groups))
             .route("/history", get(history))
             .route("/events", get(events))
             .fallback(async || Refusal::no_route())
@@ -236,13 +263,6 @@ impl fmt::Debug for Admin {
     }
 }
 
-/// The page. It may not embed other sites, nor be embedded in them.
-async fn dashboard() -> impl IntoResponse {
-    const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; \
-                          script-src 'unsafe-inline'; frame-ancestors 'none'";
-    ([(CONTENT_SECURITY_POLICY, POLICY)], Html(include_str!("admin/dashboard.html")))
-}
-
 async fn ready(State(admin): State<Admin>) -> (StatusCode, Json<Ready>) {
     let health = admin.registry.health();
     let ready = health.is_ready();
@@ -262,42 +282,9 @@ struct Selection {
     matching: String,
 }
 
-#[derive(Deserialize)]
-struct Listing {
-    #[serde(default = "all")]
-    matching: String,
-    closed: Option<bool>,
-    after: Option<String>,
-    limit: Option<usize>,
-}
-
+/// The pattern that all names match.
 fn all() -> String {
     "*".to_owned()
-}
-
-async fn list(State(admin): State<Admin>, asked: Asked<Listing>) -> Result<Json<Listed>, Refusal> {
-    let Query(Listing { matching, closed, after, limit }) = asked?;
-    let mut breakers = admin.registry.that_match(&Pattern::new(&matching)?);
-    let in_all = breakers.len();
-    let is_closed = |breaker: &Breaker| breaker.phase() == Phase::Closed;
-    let not_closed = breakers.iter().filter(|breaker| !is_closed(breaker)).count();
-    breakers.retain(|breaker| {
-        let is_after = after.as_ref().is_none_or(|after| **breaker.name() > **after);
-        is_after && closed.is_none_or(|closed| closed == is_closed(breaker))
-    });
-    let limit = limit.unwrap_or(MOST_LISTED).clamp(1, MOST_LISTED);
-    let has_more = breakers.len() > limit;
-    breakers.truncate(limit);
-    Ok(Json(Listed {
-        at_unix_ms: unix_ms((admin.now)()),
-        remembered_since_unix_ms: unix_ms(admin.history.since()),
-        commands: if admin.authorise.is_some() { Command::WITHOUT_ARGUMENT } else { &[] },
-        in_all,
-        not_closed,
-        next: breakers.last().filter(|_| has_more).map(|last| last.name().to_string()),
-        unmatched: admin.registry.unmatched().iter().map(ToString::to_string).collect(),
-        breakers: breakers.iter().map(Summary::of).collect(),
-    }))
 }
 
 async fn one(State(admin): State<Admin>, name: Named<String>) -> Result<Json<One>, Refusal> {

@@ -97,6 +97,8 @@ pub use self::source::Keyed;
 #[cfg(feature = "counts")]
 pub use self::telemetry::counts::Counts;
 pub use self::telemetry::event::{Event, EventKind};
+#[cfg(feature = "latency")]
+pub use self::telemetry::latency::Latency;
 #[cfg(feature = "metrics")]
 pub use self::telemetry::series::Label;
 #[cfg(feature = "stream")]

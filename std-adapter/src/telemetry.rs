@@ -7,6 +7,8 @@
 pub(crate) mod counts;
 pub(crate) mod deferred;
 pub(crate) mod event;
+#[cfg_attr(not(feature = "latency"), path = "telemetry/off/latency.rs")]
+pub(crate) mod latency;
 pub(crate) mod listeners;
 #[cfg_attr(not(feature = "tracing"), path = "telemetry/off/log.rs")]
 pub(crate) mod log;
@@ -17,18 +19,23 @@ pub(crate) mod sequence;
 pub(crate) mod series;
 #[cfg_attr(not(feature = "stream"), path = "telemetry/off/stream.rs")]
 pub(crate) mod stream;
+#[cfg_attr(not(any(feature = "latency", feature = "metrics")), path = "telemetry/off/timer.rs")]
+pub(crate) mod timer;
 
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
-use microbreaker::{Cause, Clock};
+use microbreaker::{Cause, Clock, Outcome};
 
 use self::counts::Counters;
 use self::event::{Event, EventKind};
+use self::latency::Latencies;
 use self::listeners::{Listeners, harmless};
 use self::log::Log;
 use self::member::Member;
 use self::sequence::Sequence;
 use self::series::Series;
+use self::timer::{Stopwatch, Timer};
 use crate::clock::{SharedClock, duration};
 use crate::snapshot::Snapshot;
 use crate::sync::{Mutex, MutexGuard};
@@ -44,6 +51,9 @@ pub(crate) struct Telemetry {
     pub(crate) counters: Counters,
     pub(crate) member: Member,
     pub(crate) series: Series,
+    /// What measures how long calls take.
+    pub(crate) timer: Timer,
+    latencies: Latencies,
     pub(crate) log: Log,
     pub(crate) waiters: Waiters,
     clock: SharedClock,
@@ -68,6 +78,8 @@ impl Telemetry {
         listeners: Listeners,
         of_registry: Option<Arc<Listeners>>,
         series: Series,
+        timer: Timer,
+        latencies: Latencies,
         clock: SharedClock,
     ) -> Self {
         let (counters, member, log, sequence, breaker) = Default::default();
@@ -79,6 +91,8 @@ impl Telemetry {
             counters,
             member,
             series,
+            timer,
+            latencies,
             log,
             waiters,
             clock,
@@ -90,6 +104,29 @@ impl Telemetry {
     /// Sets the breaker that reports here.
     pub(crate) fn attach(&self, breaker: Weak<dyn Reporter>) {
         self.breaker.get_or_init(|| breaker);
+    }
+
+    /// Records how long a call took, if that is measured: `took`, if the caller knows
+    /// better than the stopwatch.
+    #[inline]
+    pub(crate) fn stop(&self, stopwatch: Stopwatch, took: Option<Duration>, outcome: Outcome) {
+        if let Some(measured) = self.timer.stop(stopwatch) {
+            self.measured(took.unwrap_or(measured), outcome);
+        }
+    }
+
+    #[cold]
+    fn measured(&self, took: Duration, outcome: Outcome) {
+        self.series.duration(&self.name, took, outcome);
+        if outcome != Outcome::Ignored {
+            self.latencies.record(self.clock.now(), took);
+        }
+    }
+
+    /// How long calls took lately, if that is kept.
+    #[cfg(feature = "latency")]
+    pub(crate) fn latency(&self) -> Option<self::latency::Latency> {
+        self.latencies.read(self.clock.now())
     }
 
     /// Reports what has just happened to the breaker.

@@ -20,7 +20,7 @@ const FEATURES: [&str; 8] = [
 ];
 
 /// The features of microbreaker-std, each of which must build alone.
-const STD_FEATURES: [&str; 15] = [
+const STD_FEATURES: [&str; 16] = [
     "axum",
     "coarse-clock",
     "counts",
@@ -28,6 +28,7 @@ const STD_FEATURES: [&str; 15] = [
     "fleet",
     "http",
     "last-good",
+    "latency",
     "metrics",
     "registry",
     "reqwest",

@@ -4,28 +4,18 @@ use std::time::{Duration, SystemTime};
 
 use axum::http::StatusCode;
 use axum::response::sse;
-use microbreaker::{Cause, Command, Phase, Tally};
+use microbreaker::{Cause, Phase, Tally};
 use serde::{Serialize, Serializer};
 
 use super::history::{Stamped, Told, unix};
 use super::refusal::Refusal;
+use super::standing::{Glance, Limits, Standing};
 use crate::breaker::Breaker;
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
+use crate::telemetry::counts::Counts;
 use crate::telemetry::event::EventKind;
-
-/// Some breakers now, and what there is beside.
-#[derive(Serialize)]
-pub(super) struct Listed {
-    pub(super) at_unix_ms: u64,
-    pub(super) remembered_since_unix_ms: u64,
-    pub(super) commands: &'static [Command],
-    pub(super) in_all: usize,
-    pub(super) not_closed: usize,
-    pub(super) next: Option<String>,
-    pub(super) unmatched: Vec<String>,
-    pub(super) breakers: Vec<Summary>,
-}
+use crate::telemetry::latency::Latency;
 
 /// A time as JSON: milliseconds since 1970.
 pub(super) fn unix_ms(at: SystemTime) -> u64 {
@@ -75,17 +65,56 @@ pub(super) struct Ready {
     pub(super) unready: Vec<Summary>,
 }
 
+/// A breaker in a list.
+#[derive(Serialize)]
+pub(super) struct Row {
+    #[serde(flatten)]
+    summary: Summary,
+    standing: Standing,
+    critical: bool,
+    counts: Counts,
+    limits: Limits,
+    latency: Option<Lately>,
+}
+
+/// How long the calls of the last minute took.
+#[derive(Serialize)]
+struct Lately {
+    calls: u64,
+    /// Nothing without calls.
+    p50_ms: Option<f64>,
+    p99_ms: Option<f64>,
+}
+
+impl Row {
+    pub(super) fn of(seen: &Glance) -> Self {
+        let Glance { breaker, snapshot, limits, standing, critical } = seen;
+        let latency = breaker.latency().map(|Latency { calls, p50, p99, .. }| {
+            let millis = |time: Duration| (calls > 0).then_some(time.as_secs_f64() * 1_000.0);
+            Lately { calls, p50_ms: millis(p50), p99_ms: millis(p99) }
+        });
+        Self {
+            summary: Summary::new(breaker.name(), snapshot),
+            standing: *standing,
+            critical: *critical,
+            counts: breaker.counts(),
+            limits: *limits,
+            latency,
+        }
+    }
+}
+
 /// A breaker, and its settings.
 #[derive(Serialize)]
 pub(super) struct One {
     #[serde(flatten)]
-    summary: Summary,
+    row: Row,
     settings: Settings,
 }
 
 impl One {
     pub(super) fn of(breaker: &Breaker) -> Self {
-        Self { summary: Summary::of(breaker), settings: breaker.settings().clone() }
+        Self { row: Row::of(&Glance::at(breaker.clone())), settings: breaker.settings() }
     }
 }
 

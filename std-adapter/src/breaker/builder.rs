@@ -12,8 +12,10 @@ use crate::error::BuildError;
 use crate::settings::{Abandoned, Backoff, Leak, Mode, Preset, ProbeTimeout, Ramp, Settings};
 use crate::telemetry::Telemetry;
 use crate::telemetry::event::Event;
+use crate::telemetry::latency::Latencies;
 use crate::telemetry::listeners::Listeners;
-use crate::telemetry::series::{Reported, Series, Timer};
+use crate::telemetry::series::{Reported, Series};
+use crate::telemetry::timer::Timer;
 
 /// Builds a [`Breaker`]: call setters, then [`build`](Self::build).
 ///
@@ -61,6 +63,7 @@ pub struct Builder {
     pub(crate) listeners: Listeners,
     pub(crate) of_registry: Option<Arc<Listeners>>,
     pub(crate) measures_durations: bool,
+    pub(crate) measures_latency: bool,
     /// The mode that an operator has set, which takes precedence over the settings.
     pub(crate) ordered: Option<Mode>,
     pub(crate) reported: Reported,
@@ -94,6 +97,7 @@ impl Builder {
             listeners: Listeners::default(),
             of_registry: None,
             measures_durations: false,
+            measures_latency: false,
             ordered: None,
             reported: Reported::default(),
         }
@@ -258,11 +262,20 @@ impl Builder {
     pub fn build(self) -> Result<Breaker, BuildError> {
         let mode = self.begins();
         let Self { name, settings, seed, clock, listeners, of_registry, .. } = self;
+        let (durations, latency) = (self.measures_durations, self.measures_latency);
         let given = clock.map(SharedClock::restarted);
-        let timer = Timer::new(self.measures_durations, given.as_ref());
+        let timer = Timer::new(durations || latency, given.as_ref());
         let clock = given.unwrap_or_else(|| SharedClock::suitable(settings.slow_after.is_some()));
-        let series = Series::new(timer, self.reported);
-        let telemetry = Telemetry::new(name.clone(), listeners, of_registry, series, clock.clone());
+        let series = Series::new(durations, self.reported);
+        let telemetry = Telemetry::new(
+            name.clone(),
+            listeners,
+            of_registry,
+            series,
+            timer,
+            Latencies::new(latency),
+            clock.clone(),
+        );
         let breaker = Breaker::new(settings, mode, seed, clock, telemetry);
         breaker.map_err(|problem| BuildError { name, problem })
     }

@@ -9,7 +9,7 @@ use crate::classify::Outcome;
 use crate::clock::millis;
 use crate::engine::versions::Grant;
 use crate::error::Rejected;
-use crate::telemetry::series::Stopwatch;
+use crate::telemetry::timer::Stopwatch;
 
 /// Permission to make one call, consumed by the call's outcome.
 ///
@@ -102,7 +102,7 @@ impl<B: Borrow<Breaker>> Permit<B> {
     /// The permit for a call that begins now.
     #[inline(always)]
     fn granted(breaker: B, grant: Grant) -> Self {
-        let stopwatch = breaker.borrow().inner().telemetry.series.start();
+        let stopwatch = breaker.borrow().inner().telemetry.timer.start();
         Self { grant: Some(grant), took: None, stopwatch, breaker }
     }
 
@@ -146,7 +146,7 @@ impl<B: Borrow<Breaker>> Permit<B> {
     pub(crate) fn complete(&mut self, outcome: microbreaker::Outcome) {
         if let Some(grant) = self.grant.take() {
             let Inner { engines, telemetry, .. } = self.breaker.borrow().inner();
-            telemetry.series.stop(self.stopwatch, &telemetry.name, self.took, outcome);
+            telemetry.stop(self.stopwatch, self.took, outcome);
             engines.end(grant, self.took.map(millis), outcome);
         }
     }

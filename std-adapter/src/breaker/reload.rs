@@ -11,7 +11,7 @@ impl Breaker {
     /// The current settings.
     #[must_use]
     pub fn settings(&self) -> Settings {
-        self.inner().engines.settings()
+        self.inner().engines.settings(Settings::clone)
     }
 
     /// Replaces the settings, for all handles of the breaker.

@@ -272,8 +272,8 @@ impl Engines {
         })
     }
 
-    pub(crate) fn settings(&self) -> Settings {
-        self.in_use().settings.clone()
+    pub(crate) fn settings<T>(&self, read: impl FnOnce(&Settings) -> T) -> T {
+        read(&self.in_use().settings)
     }
 
     /// [`acquire`](Self::acquire) from the first engine, if that has a window as most have:

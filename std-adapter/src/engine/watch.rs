@@ -23,7 +23,7 @@ impl Watch {
     }
 
     pub(super) fn measures_durations(&self) -> bool {
-        self.telemetry.series.measures_durations()
+        self.telemetry.timer.is_on()
     }
 }
 

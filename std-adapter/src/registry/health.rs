@@ -70,7 +70,7 @@ impl Registry {
     pub fn health(&self) -> Health {
         let mut unready = self.list();
         unready.retain(|breaker| {
-            breaker.settings().critical == Some(true)
+            breaker.inner().engines.settings(|settings| settings.critical == Some(true))
                 && matches!(breaker.phase(), Phase::Open | Phase::ForcedOpen)
         });
         Health { unready }

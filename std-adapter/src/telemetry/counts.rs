@@ -24,6 +24,7 @@ use crate::threads;
 /// # Ok::<(), microbreaker_std::BuildError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Counts {
     /// Calls that succeeded.

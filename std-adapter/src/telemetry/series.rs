@@ -2,7 +2,6 @@
 
 mod label;
 mod sums;
-mod timer;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError};
@@ -21,7 +20,6 @@ pub(crate) use self::label::Reported;
 #[cfg(feature = "registry")]
 pub(crate) use self::sums::Published;
 pub(crate) use self::sums::Sums;
-pub(crate) use self::timer::{Stopwatch, Timer};
 use crate::snapshot::Snapshot;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, MutexGuard};
@@ -39,8 +37,8 @@ const OUTCOMES: [&str; 3] = ["success", "failure", "ignored"];
 
 /// What a breaker reports to the recorder of `metrics`.
 pub(crate) struct Series {
-    /// What measures how long calls take.
-    timer: Timer,
+    /// Whether durations are reported.
+    has_durations: bool,
     reported: Reported,
     /// Whether it has no label of its own now, because others are busier.
     is_other: AtomicBool,
@@ -63,38 +61,17 @@ struct Last {
 }
 
 impl Series {
-    pub(crate) fn new(timer: Timer, reported: Reported) -> Self {
+    pub(crate) fn new(has_durations: bool, reported: Reported) -> Self {
         let is_other = AtomicBool::new(reported.only_if_busy);
         let (durations, last) = Default::default();
-        Self { timer, reported, is_other, durations, last }
+        Self { has_durations, reported, is_other, durations, last }
     }
 
-    pub(crate) const fn measures_durations(&self) -> bool {
-        !matches!(self.timer, Timer::Off)
-    }
-
-    #[inline]
-    pub(crate) fn start(&self) -> Stopwatch {
-        self.timer.start()
-    }
-
-    /// Records the duration of a call, which is `took` if the caller knows better
-    /// than the stopwatch.
-    #[inline]
-    pub(crate) fn stop(
-        &self,
-        stopwatch: Stopwatch,
-        name: &Arc<str>,
-        took: Option<Duration>,
-        outcome: Outcome,
-    ) {
-        if let Some(measured) = self.timer.stop(stopwatch) {
-            self.record(name, took.unwrap_or(measured), outcome);
+    /// Reports how long a call took, if durations are reported.
+    pub(crate) fn duration(&self, name: &Arc<str>, took: Duration, outcome: Outcome) {
+        if !self.has_durations {
+            return;
         }
-    }
-
-    #[cold]
-    fn record(&self, name: &Arc<str>, took: Duration, outcome: Outcome) {
         let Some(label) = self.label(name) else { return };
         let durations = &self.durations[usize::from(self.is_other.load(Ordering::Relaxed))];
         let histograms = durations.get_or_init(|| {
@@ -212,7 +189,7 @@ fn publish_counts(label: &SharedString, last: &mut Last, counters: &Counters) {
 
 impl fmt::Debug for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Series").field(&self.measures_durations()).finish()
+        f.debug_tuple("Series").field(&self.has_durations).finish()
     }
 }
 

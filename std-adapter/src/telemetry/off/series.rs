@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use microbreaker::Outcome;
 
-use crate::clock::SharedClock;
 use crate::telemetry::counts::Counters;
 use crate::telemetry::event::Event;
 
@@ -27,43 +26,13 @@ impl Labels {
     }
 }
 
-/// Measures nothing.
-#[derive(Debug)]
-pub(crate) struct Timer;
-
-impl Timer {
-    pub(crate) const fn new(_measures: bool, _: Option<&SharedClock>) -> Self {
-        Self
-    }
-}
-
-/// Measures nothing.
-#[derive(Clone, Copy)]
-pub(crate) struct Stopwatch;
-
 impl Series {
-    pub(crate) const fn new(_: Timer, _: Reported) -> Self {
+    pub(crate) const fn new(_has_durations: bool, _: Reported) -> Self {
         Self
     }
 
-    pub(crate) const fn measures_durations(&self) -> bool {
-        false
-    }
-
     #[inline]
-    pub(crate) const fn start(&self) -> Stopwatch {
-        Stopwatch
-    }
-
-    #[inline]
-    pub(crate) const fn stop(
-        &self,
-        _: Stopwatch,
-        _name: &Arc<str>,
-        _took: Option<Duration>,
-        _: Outcome,
-    ) {
-    }
+    pub(crate) const fn duration(&self, _name: &Arc<str>, _took: Duration, _: Outcome) {}
 
     pub(crate) const fn event(&self, _: &Event) {}
 

@@ -1,54 +1,28 @@
-//! The dashboard in a real browser: `cargo xtask page`.
-
-mod browser;
+//! What happens shows as it happens, and what has happened.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use axum::Router;
-use browser::Driver;
-use microbreaker_std::admin::Admin;
-use microbreaker_std::clock::PausedClock;
-use microbreaker_std::{Breaker, Phase, Registry};
+use microbreaker_std::Phase;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-const NOT_A_TAG: &str = "<img src=x onerror=document.title='run'>";
-
-/// Two breakers, `users` and one with an odd name, and the router that serves their page,
-/// where the time of day is `now`.
-fn app(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> (Registry, Router) {
-    let template = Breaker::builder("template").failure_rate(50).min_calls(4).last_calls(10);
-    let template = template.open_for(Duration::from_secs(30)).clock(PausedClock::new());
-    let registry = Registry::new(template).unwrap();
-    let _ = (registry.get("users"), registry.get(NOT_A_TAG));
-    let admin = Admin::with_wall_clock(registry.clone(), now).control(|_, _, _| Ok(()));
-    (registry, Router::new().nest("/admin", admin.router()))
-}
-
-/// The breakers, and the address of their page.
-async fn page(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> (Registry, String) {
-    let (registry, app) = app(now);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let page = format!("http://{}/admin/dashboard", listener.local_addr().unwrap());
-    tokio::spawn(axum::serve(listener, app).into_future());
-    (registry, page)
-}
-
-fn row(phase: &str) -> String {
-    format!("tr[data-name='users'][data-phase='{phase}']")
-}
+use crate::browser::Driver;
+use crate::scene::{NOT_A_TAG, Scene, row};
 
 #[tokio::test]
 #[ignore = "needs a browser: cargo xtask page"]
 async fn the_page_shows_what_happens_and_controls() {
-    let (registry, page) = page(SystemTime::now).await;
+    let scene = Scene::new();
+    let registry = &scene.registry;
     let users = registry.get("users");
+    let _ = registry.get(NOT_A_TAG);
     let driver = Driver::start();
     let browser = driver.browser().await;
-    browser.open(&page).await;
+    browser.open(&scene.serve().await).await;
     assert_eq!(browser.text(&format!("{} .phase", row("closed"))).await, "closed");
     assert_eq!(browser.text("#connection").await, "live");
     assert_eq!(browser.text("#summary").await, "2 in all, 0 not closed");
@@ -57,14 +31,19 @@ async fn the_page_shows_what_happens_and_controls() {
         let _ = users.call(|| result);
     }
     let shown = browser.text(&row("open")).await;
-    assert!(shown.contains("50 % (2 of 4)") && shown.contains("probes in 30.0 s"), "{shown}");
+    assert!(shown.contains("50 %") && shown.contains("2 of 4, opens at 50 %"), "{shown}");
+    assert!(shown.contains("next probe in 30 s"), "{shown}");
     let entry = browser.text("#log li:first-child").await;
     assert!(entry.ends_with("users: closed → open, failure rate"), "{entry}");
     browser.text(&format!("{} .timeline .closed + .open", row("open"))).await;
 
-    let button = |command| format!("tr[data-name='users'] button[data-command='{command}']");
+    let button = |command| format!("#commands button[data-command='{command}']");
+    browser.click(&format!("{} .name button", row("open"))).await;
+    assert_eq!(browser.text("#details[open] h2").await, "users");
+    browser.shows("#details-settings", "open for30s").await;
+    browser.shows("#details-counts", "successes2failures2").await;
     browser.click(&button("reset")).await;
-    browser.text(&row("closed")).await;
+    browser.text("#details .phase.closed").await;
     assert_eq!(users.phase(), Phase::Closed);
     browser.click(&button("half-open")).await;
     let refused = browser.text("#log li.lost").await;
@@ -73,13 +52,18 @@ async fn the_page_shows_what_happens_and_controls() {
         "{refused}"
     );
 
+    browser.click("#details [data-close]").await;
+
     assert_eq!(browser.text("tr:nth-child(1) .name").await, NOT_A_TAG);
+    browser.click("tr:nth-child(1) .name button").await;
+    assert_eq!(browser.text("#details[open] h2").await, NOT_A_TAG);
+    browser.click("#details [data-close]").await;
     assert_eq!(browser.text("title").await, "Circuit breakers", "a name is not run as code");
     browser.write("#matching", "u*").await;
-    browser.text("#breakers tr:first-child[data-name='users']").await;
+    browser.text("#breakers tbody tr:first-child:last-child[data-name='users']").await;
     assert_eq!(browser.text("#summary").await, "1 in all, 0 not closed");
 
-    browser.text("#every[data-matching='u*']:not([hidden])").await;
+    browser.text("#every[data-matching='u*'][data-count='1']:not([hidden])").await;
     browser.click("#every button[data-command='force-open']").await;
     browser.confirm("force-open: all 1 that match u*?").await;
     browser.text(&row("forced_open")).await;
@@ -101,13 +85,14 @@ async fn the_page_shows_what_happens_and_controls() {
 async fn the_page_shows_what_has_happened() {
     let shown = Arc::new(Mutex::new(Vec::new()));
     let clock = shown.clone();
-    let (registry, page) = page(move || {
+    let scene = Scene::new();
+    let page = scene.serve_by(move || {
         let now = SystemTime::now();
         clock.lock().unwrap().push(now);
         now
-    })
-    .await;
-    let users = registry.get("users");
+    });
+    let page = page.await;
+    let users = scene.registry.get("users");
     users.trip();
     users.half_open().unwrap();
     users.disable();
@@ -163,8 +148,9 @@ impl Server {
 #[tokio::test]
 #[ignore = "needs a browser: cargo xtask page"]
 async fn the_page_resumes_where_it_was_cut_off() {
-    let (registry, app) = app(SystemTime::now);
-    let users = registry.get("users");
+    let scene = Scene::new();
+    let app = scene.app(SystemTime::now);
+    let users = scene.registry.get("users");
     users.trip();
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let server = Server::start(address, app.clone());

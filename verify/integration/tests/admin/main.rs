@@ -1,5 +1,7 @@
 //! The admin routes, without a socket.
 
+mod listing;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -45,79 +47,6 @@ async fn answer(router: &Router, request: Request<Body>) -> (u16, Value) {
 /// The names of the breakers in `list`.
 fn names(list: &Value) -> Vec<&str> {
     list["breakers"].as_array().unwrap().iter().map(|b| b["name"].as_str().unwrap()).collect()
-}
-
-#[tokio::test]
-async fn every_breaker_is_listed_with_its_phase_and_rates() {
-    let clock = PausedClock::new();
-    let registry = registry(&clock);
-    let users = registry.get("users");
-    for result in [Ok(()), Err(()), Ok(()), Err(())] {
-        let _ = users.call(|| result);
-    }
-    clock.advance(SECOND);
-    let (status, list) = answer(&Admin::new(registry).router(), request("GET", "/breakers")).await;
-    assert_eq!((status, names(&list)), (200, vec!["users", "users/a"]));
-    assert_eq!(list["commands"], json!([]), "no command is allowed");
-    assert_eq!(
-        list["breakers"][0],
-        json!({
-            "name": "users", "phase": "open", "in_phase_for_ms": 1_000, "retry_after_ms": 29_000,
-            "tally": { "calls": 4, "failed": 2, "slow": 0, "level": 0 },
-            "failure_rate": 50.0, "slow_rate": null,
-            "consecutive_failures": 0, "backoff_level": 0,
-        })
-    );
-}
-
-#[tokio::test]
-async fn a_pattern_selects_breakers() {
-    let router = Admin::new(registry(&PausedClock::new())).router();
-    let (_, list) = answer(&router, request("GET", "/breakers?matching=users/*")).await;
-    assert_eq!(names(&list), ["users/a"]);
-}
-
-/// Otherwise each open page would make the server send everything, all the time.
-#[tokio::test]
-async fn breakers_are_listed_in_pages() {
-    let registry = registry(&PausedClock::new());
-    let held: Vec<_> = (0..2_500).map(|n| registry.get(&format!("host/{n:04}"))).collect();
-    held[7].trip();
-    held[2_400].disable();
-    let router = Admin::new(registry).router();
-    let list = async |query: &str| {
-        let (status, list) = answer(&router, request("GET", &format!("/breakers{query}"))).await;
-        assert_eq!(status, 200, "{list}");
-        assert_eq!(list["not_closed"], 2);
-        list
-    };
-    let first = list("").await;
-    assert_eq!((names(&first).len(), &first["in_all"]), (1_000, &json!(2_502)));
-    assert_eq!(names(&list("?limit=2000").await).len(), 1_000);
-
-    let (mut seen, mut after) = (Vec::new(), String::new());
-    loop {
-        let page = list(&format!("?matching=host/*&limit=700&after={after}")).await;
-        assert_eq!(page["in_all"], 2_500);
-        seen.extend(names(&page).into_iter().map(str::to_owned));
-        let Some(next) = page["next"].as_str() else { break };
-        after = next.replace('/', "%2F");
-    }
-    assert_eq!(seen.len(), 2_500);
-    assert!(seen.is_sorted_by(|a, b| a < b), "each once");
-
-    let open = list("?closed=false").await;
-    assert_eq!((names(&open), &open["next"]), (vec!["host/0007", "host/2400"], &Value::Null));
-    assert_eq!(names(&list("?closed=true&limit=1&after=host/0006").await), ["host/0008"]);
-}
-
-#[tokio::test]
-async fn settings_that_apply_to_no_breaker_are_listed() {
-    let registry = registry(&PausedClock::new());
-    let settings = registry.get("users").settings().clone();
-    registry.reload(settings.clone(), [("usres".to_owned(), settings)]).unwrap();
-    let (_, list) = answer(&Admin::new(registry).router(), request("GET", "/breakers")).await;
-    assert_eq!(list["unmatched"], json!(["usres"]));
 }
 
 #[tokio::test]

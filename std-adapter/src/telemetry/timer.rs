@@ -1,5 +1,6 @@
-//! How long calls take.
+//! How long a call takes.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use microbreaker::Clock;
@@ -31,8 +32,12 @@ impl Timer {
         }
     }
 
+    pub(crate) const fn is_on(&self) -> bool {
+        !matches!(self, Self::Off)
+    }
+
     #[inline]
-    pub(super) fn start(&self) -> Stopwatch {
+    pub(crate) fn start(&self) -> Stopwatch {
         match self {
             Self::Off => Stopwatch::Off,
             Self::Given(clock) => Stopwatch::Given(clock.now()),
@@ -41,7 +46,7 @@ impl Timer {
     }
 
     #[inline]
-    pub(super) fn stop(&self, stopwatch: Stopwatch) -> Option<Duration> {
+    pub(crate) fn stop(&self, stopwatch: Stopwatch) -> Option<Duration> {
         match (self, stopwatch) {
             (Self::Given(clock), Stopwatch::Given(tick)) => {
                 Some(duration(elapsed(clock.now(), tick)))
@@ -49,5 +54,11 @@ impl Timer {
             (Self::Precise, Stopwatch::Precise(began)) => Some(began.elapsed()),
             _ => None,
         }
+    }
+}
+
+impl fmt::Debug for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timer").field(&self.is_on()).finish()
     }
 }
