@@ -36,6 +36,9 @@ mod classify;
 pub mod clock;
 mod engine;
 mod error;
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+pub mod expanded;
 #[cfg(feature = "failover")]
 mod failover;
 #[cfg(feature = "fleet")]
@@ -108,3 +111,5 @@ pub use self::tower::{AtOnce, BreakerFuture, BreakerLayer, BreakerService};
 pub use self::window::ExactTimeWindow;
 pub use self::window::striped::Striped;
 pub use microbreaker::{Cause, IllegalTransition, Phase, Tally};
+#[cfg(feature = "macros")]
+pub use microbreaker_macros::guarded;

@@ -20,7 +20,7 @@ const FEATURES: [&str; 8] = [
 ];
 
 /// The features of microbreaker-std, each of which must build alone.
-const STD_FEATURES: [&str; 15] = [
+const STD_FEATURES: [&str; 16] = [
     "axum",
     "coarse-clock",
     "counts",
@@ -28,6 +28,7 @@ const STD_FEATURES: [&str; 15] = [
     "fleet",
     "http",
     "last-good",
+    "macros",
     "metrics",
     "registry",
     "reqwest",
@@ -37,6 +38,10 @@ const STD_FEATURES: [&str; 15] = [
     "tower",
     "tracing",
 ];
+
+/// The crates that are published.
+const PUBLISHED: [&str; 4] =
+    ["microbreaker", "microbreaker-std", "microbreaker-macros", "microbreaker-fleet"];
 
 /// Bare-metal targets, and whether they have compare-and-swap. Those without it build
 /// only with the feature `critical-section`, and the compiler error says so.
@@ -142,7 +147,8 @@ fn documentation(sh: &Shell) -> anyhow::Result<()> {
     // As on docs.rs, whose nightly compiler can show which feature enables an item;
     // a stable one can only with this set.
     let _bootstrap = sh.push_env("RUSTC_BOOTSTRAP", "1");
-    let crates = ["-p", "microbreaker", "-p", "microbreaker-std", "-p", "microbreaker-fleet"];
+    let crates = PUBLISHED.map(|name| ["-p", name]);
+    let crates = crates.as_flattened();
     Ok(cmd!(sh, "cargo doc --no-deps --all-features {crates...} --target-dir {BOOTSTRAP_TARGET}")
         .run()?)
 }
@@ -242,7 +248,7 @@ fn oldest_dependencies(sh: &Shell) -> anyhow::Result<()> {
         |line: &&str| !["default-members =", "exclude ="].iter().any(|l| line.starts_with(l));
     let lines = workspace.lines().filter(kept).map(|line| {
         if line.starts_with("members =") {
-            r#"members = ["core", "std-adapter", "fleet"]"#
+            r#"members = ["core", "std-adapter", "macros", "fleet"]"#
         } else {
             line
         }
@@ -252,7 +258,8 @@ fn oldest_dependencies(sh: &Shell) -> anyhow::Result<()> {
     cmd!(sh, "cargo generate-lockfile --quiet -Z direct-minimal-versions")
         .env("RUSTC_BOOTSTRAP", "1")
         .run()?;
-    let crates = ["-p", "microbreaker", "-p", "microbreaker-std", "-p", "microbreaker-fleet"];
+    let crates = PUBLISHED.map(|name| ["-p", name]);
+    let crates = crates.as_flattened();
     Ok(cmd!(sh, "cargo check --quiet {crates...} --lib --all-features --target-dir {built}")
         .run()?)
 }
