@@ -33,6 +33,7 @@ use crate::clock::{SharedClock, duration};
 use crate::snapshot::Snapshot;
 use crate::sync::Mutex;
 use crate::waiters::Waiters;
+use crate::waiters::asking::asks_for_check;
 
 /// What all engines of a breaker report to.
 #[derive(Debug)]
@@ -45,7 +46,10 @@ pub(crate) struct Telemetry {
     pub(crate) member: Member,
     pub(crate) series: Series,
     pub(crate) log: Log,
+    /// Those who wait to make a call.
     pub(crate) waiters: Waiters,
+    /// The checks that probe in place of users' calls.
+    pub(crate) checks: Waiters,
     clock: SharedClock,
     sequence: Mutex<Sequence>,
     /// Set once, before any other thread can have the breaker.
@@ -71,7 +75,7 @@ impl Telemetry {
         clock: SharedClock,
     ) -> Self {
         let (counters, member, log, sequence, breaker) = Default::default();
-        let waiters = Waiters::new();
+        let (waiters, checks) = (Waiters::new(), Waiters::new());
         Self {
             name,
             listeners,
@@ -81,6 +85,7 @@ impl Telemetry {
             series,
             log,
             waiters,
+            checks,
             clock,
             sequence,
             breaker,
@@ -90,6 +95,17 @@ impl Telemetry {
     /// Sets the breaker that reports here.
     pub(crate) fn attach(&self, breaker: Weak<dyn Reporter>) {
         self.breaker.get_or_init(|| breaker);
+    }
+
+    /// Lets the first of those who wait, and of the checks, look at the breaker again.
+    pub(crate) fn wake(&self) {
+        self.waiters.wake();
+        self.checks.wake();
+    }
+
+    /// Whether a probe may go out, as this thread asks for it.
+    pub(crate) fn lends_probe(&self) -> bool {
+        (self.checks.count() == 0 || asks_for_check()) && self.member.lend_probe()
     }
 
     /// Reports what has just happened to the breaker.

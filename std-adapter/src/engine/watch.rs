@@ -29,14 +29,14 @@ impl Watch {
 
 impl Observer for Watch {
     fn transition(&self, transition: &Transition) {
-        self.telemetry.waiters.wake();
+        self.telemetry.wake();
         self.telemetry.log.new_phase();
         let &Transition { from, to, cause, generation, .. } = transition;
         self.telemetry.tell(EventKind::Transition { from, to, generation }, cause);
     }
 
     fn admission_changed(&self) {
-        self.telemetry.waiters.wake();
+        self.telemetry.wake();
     }
 
     #[inline]
@@ -54,7 +54,7 @@ impl Observer for Watch {
     }
 
     fn lend_probe(&self) -> bool {
-        self.telemetry.member.lend_probe()
+        self.telemetry.lends_probe()
     }
 
     #[inline]
