@@ -52,6 +52,8 @@ mod registry;
 pub mod settings;
 #[cfg(feature = "serde")]
 mod settings_file;
+#[cfg(feature = "watch")]
+mod settings_watch;
 mod snapshot;
 #[cfg(any(feature = "tower", feature = "reqwest"))]
 mod source;
@@ -94,6 +96,8 @@ pub use self::registry::{Health, Registry};
 pub use self::settings::Settings;
 #[cfg(feature = "serde")]
 pub use self::settings_file::{SettingsFile, SettingsFileError};
+#[cfg(feature = "watch")]
+pub use self::settings_watch::{SettingsWatch, SettingsWatchError};
 pub use self::snapshot::Snapshot;
 #[cfg(all(feature = "registry", any(feature = "tower", feature = "reqwest")))]
 pub use self::source::Keyed;

@@ -20,7 +20,7 @@ const FEATURES: [&str; 8] = [
 ];
 
 /// The features of microbreaker-std, each of which must build alone.
-const STD_FEATURES: [&str; 16] = [
+const STD_FEATURES: [&str; 17] = [
     "axum",
     "coarse-clock",
     "counts",
@@ -37,6 +37,7 @@ const STD_FEATURES: [&str; 16] = [
     "tokio",
     "tower",
     "tracing",
+    "watch",
 ];
 
 /// The crates that are published.
