@@ -294,6 +294,7 @@ fn demo(sh: &Shell) -> anyhow::Result<()> {
 
 /// Runs every example. Each asserts what it shows.
 fn examples(sh: &Shell) -> anyhow::Result<()> {
+    tools::require(sh, true, |_| crate::fleet::redis_server().into_iter().collect())?;
     let crates: [(_, _, &[&str]); 3] = [
         ("microbreaker", "core", &[]),
         ("microbreaker-std", "std-adapter", &["--all-features"]),
