@@ -2,6 +2,7 @@
 
 pub(crate) mod builder;
 pub(crate) mod call;
+mod check;
 pub(crate) mod permit;
 mod publish;
 mod reload;

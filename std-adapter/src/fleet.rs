@@ -48,10 +48,11 @@ impl Breaker {
         self.inner().telemetry.member.join(probes)
     }
 
-    /// Tells those who wait in [`acquire`](Self::acquire) that there may be leave for a probe
+    /// Tells those who wait in [`acquire`](Self::acquire), and a
+    /// [check](Self::probe_with), that there may be leave for a probe
     /// now.
     pub fn leave_has_come(&self) {
-        self.inner().telemetry.waiters.wake();
+        self.inner().telemetry.wake();
     }
 
     /// What the breaker's own calls say. Changes nothing. Lock-free.

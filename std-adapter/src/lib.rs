@@ -36,6 +36,9 @@ mod classify;
 pub mod clock;
 mod engine;
 mod error;
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+pub mod expanded;
 #[cfg(feature = "failover")]
 mod failover;
 #[cfg(feature = "fleet")]
@@ -49,6 +52,8 @@ mod registry;
 pub mod settings;
 #[cfg(feature = "serde")]
 mod settings_file;
+#[cfg(feature = "watch")]
+mod settings_watch;
 mod snapshot;
 #[cfg(any(feature = "tower", feature = "reqwest"))]
 mod source;
@@ -91,6 +96,8 @@ pub use self::registry::{Health, Registry};
 pub use self::settings::Settings;
 #[cfg(feature = "serde")]
 pub use self::settings_file::{SettingsFile, SettingsFileError};
+#[cfg(feature = "watch")]
+pub use self::settings_watch::{SettingsWatch, SettingsWatchError};
 pub use self::snapshot::Snapshot;
 #[cfg(all(feature = "registry", any(feature = "tower", feature = "reqwest")))]
 pub use self::source::Keyed;
@@ -110,3 +117,5 @@ pub use self::tower::{AtOnce, BreakerFuture, BreakerLayer, BreakerService};
 pub use self::window::ExactTimeWindow;
 pub use self::window::striped::Striped;
 pub use microbreaker::{Cause, IllegalTransition, Phase, Tally};
+#[cfg(feature = "macros")]
+pub use microbreaker_macros::guarded;

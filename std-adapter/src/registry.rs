@@ -67,7 +67,7 @@ const MOST_IDLE: usize = 10_000;
 ///
 /// # Memory
 ///
-/// A breaker takes up to 2.9 KiB and, if calls are counted, another 128 bytes for each
+/// A breaker takes up to 3.1 KiB and, if calls are counted, another 128 bytes for each
 /// core. Names may come from outside, so the number of breakers that only the registry
 /// holds is bounded, by default to 10,000: see [`most_idle`](Self::most_idle).
 #[derive(Clone)]

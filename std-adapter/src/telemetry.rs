@@ -40,6 +40,7 @@ use crate::clock::{SharedClock, duration};
 use crate::snapshot::Snapshot;
 use crate::sync::{Mutex, MutexGuard};
 use crate::waiters::Waiters;
+use crate::waiters::asking::asks_for_check;
 
 /// What all engines of a breaker report to.
 #[derive(Debug)]
@@ -55,7 +56,10 @@ pub(crate) struct Telemetry {
     pub(crate) timer: Timer,
     latencies: Latencies,
     pub(crate) log: Log,
+    /// Those who wait to make a call.
     pub(crate) waiters: Waiters,
+    /// The checks that probe in place of users' calls.
+    pub(crate) checks: Waiters,
     clock: SharedClock,
     sequence: Mutex<Sequence>,
     /// Set once, before any other thread can have the breaker.
@@ -83,7 +87,7 @@ impl Telemetry {
         clock: SharedClock,
     ) -> Self {
         let (counters, member, log, sequence, breaker) = Default::default();
-        let waiters = Waiters::new();
+        let (waiters, checks) = (Waiters::new(), Waiters::new());
         Self {
             name,
             listeners,
@@ -95,6 +99,7 @@ impl Telemetry {
             latencies,
             log,
             waiters,
+            checks,
             clock,
             sequence,
             breaker,
@@ -127,6 +132,17 @@ impl Telemetry {
     #[cfg(feature = "latency")]
     pub(crate) fn latency(&self) -> Option<self::latency::Latency> {
         self.latencies.read(self.clock.now())
+    }
+
+    /// Lets the first of those who wait, and of the checks, look at the breaker again.
+    pub(crate) fn wake(&self) {
+        self.waiters.wake();
+        self.checks.wake();
+    }
+
+    /// Whether a probe may go out, as this thread asks for it.
+    pub(crate) fn lends_probe(&self) -> bool {
+        (self.checks.count() == 0 || asks_for_check()) && self.member.lend_probe()
     }
 
     /// Reports what has just happened to the breaker.

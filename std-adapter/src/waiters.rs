@@ -5,6 +5,7 @@
 //! queue when it leaves, admitted or cancelled. So there is one timer, and who looks first
 //! is served first.
 
+pub(crate) mod asking;
 pub(crate) mod front;
 
 use crate::sync::atomic::{AtomicUsize, Ordering};

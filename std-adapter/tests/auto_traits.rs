@@ -54,3 +54,10 @@ fn a_call_with_a_fallback_can_be_sent_if_its_call_can() {
     anywhere::<LastGood<u32, String>>();
     sent(&breaker.call_or_last_async(&last, 1, async { Ok::<_, ()>("Ada".to_owned()) }));
 }
+
+#[cfg(feature = "watch")]
+#[test]
+fn what_keeps_settings_up_to_date_can_be_sent_and_shared() {
+    anywhere::<microbreaker_std::SettingsWatch>();
+    anywhere::<microbreaker_std::SettingsWatchError>();
+}

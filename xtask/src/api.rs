@@ -7,9 +7,10 @@ use crate::expect;
 use crate::tools::{self, BOOTSTRAP_TARGET};
 
 /// The published crates, each with its list.
-const LISTS: [(&str, &str); 3] = [
+const LISTS: [(&str, &str); 4] = [
     ("microbreaker", "core/api.txt"),
     ("microbreaker-std", "std-adapter/api.txt"),
+    ("microbreaker-macros", "macros/api.txt"),
     ("microbreaker-fleet", "fleet/api.txt"),
 ];
 

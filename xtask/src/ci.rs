@@ -20,7 +20,7 @@ const FEATURES: [&str; 8] = [
 ];
 
 /// The features of microbreaker-std, each of which must build alone.
-const STD_FEATURES: [&str; 16] = [
+const STD_FEATURES: [&str; 18] = [
     "axum",
     "coarse-clock",
     "counts",
@@ -29,6 +29,7 @@ const STD_FEATURES: [&str; 16] = [
     "http",
     "last-good",
     "latency",
+    "macros",
     "metrics",
     "registry",
     "reqwest",
@@ -37,7 +38,12 @@ const STD_FEATURES: [&str; 16] = [
     "tokio",
     "tower",
     "tracing",
+    "watch",
 ];
+
+/// The crates that are published.
+const PUBLISHED: [&str; 4] =
+    ["microbreaker", "microbreaker-std", "microbreaker-macros", "microbreaker-fleet"];
 
 /// Bare-metal targets, and whether they have compare-and-swap. Those without it build
 /// only with the feature `critical-section`, and the compiler error says so.
@@ -143,7 +149,8 @@ fn documentation(sh: &Shell) -> anyhow::Result<()> {
     // As on docs.rs, whose nightly compiler can show which feature enables an item;
     // a stable one can only with this set.
     let _bootstrap = sh.push_env("RUSTC_BOOTSTRAP", "1");
-    let crates = ["-p", "microbreaker", "-p", "microbreaker-std", "-p", "microbreaker-fleet"];
+    let crates = PUBLISHED.map(|name| ["-p", name]);
+    let crates = crates.as_flattened();
     Ok(cmd!(sh, "cargo doc --no-deps --all-features {crates...} --target-dir {BOOTSTRAP_TARGET}")
         .run()?)
 }
@@ -243,7 +250,7 @@ fn oldest_dependencies(sh: &Shell) -> anyhow::Result<()> {
         |line: &&str| !["default-members =", "exclude ="].iter().any(|l| line.starts_with(l));
     let lines = workspace.lines().filter(kept).map(|line| {
         if line.starts_with("members =") {
-            r#"members = ["core", "std-adapter", "fleet"]"#
+            r#"members = ["core", "std-adapter", "macros", "fleet"]"#
         } else {
             line
         }
@@ -253,7 +260,8 @@ fn oldest_dependencies(sh: &Shell) -> anyhow::Result<()> {
     cmd!(sh, "cargo generate-lockfile --quiet -Z direct-minimal-versions")
         .env("RUSTC_BOOTSTRAP", "1")
         .run()?;
-    let crates = ["-p", "microbreaker", "-p", "microbreaker-std", "-p", "microbreaker-fleet"];
+    let crates = PUBLISHED.map(|name| ["-p", name]);
+    let crates = crates.as_flattened();
     Ok(cmd!(sh, "cargo check --quiet {crates...} --lib --all-features --target-dir {built}")
         .run()?)
 }
@@ -287,6 +295,7 @@ fn demo(sh: &Shell) -> anyhow::Result<()> {
 
 /// Runs every example. Each asserts what it shows.
 fn examples(sh: &Shell) -> anyhow::Result<()> {
+    tools::require(sh, true, |_| crate::fleet::redis_server().into_iter().collect())?;
     let crates: [(_, _, &[&str]); 3] = [
         ("microbreaker", "core", &[]),
         ("microbreaker-std", "std-adapter", &["--all-features"]),

@@ -10,7 +10,11 @@ use xshell::{Cmd, Shell, cmd};
 use crate::{expect, tools};
 
 /// The published crates, and the folder of each.
-const CRATES: [(&str, &str); 2] = [("microbreaker", "core"), ("microbreaker-std", "std-adapter")];
+const CRATES: [(&str, &str); 3] = [
+    ("microbreaker", "core"),
+    ("microbreaker-std", "std-adapter"),
+    ("microbreaker-macros", "macros"),
+];
 
 /// The files that each has besides its sources. In the package they must be files, not
 /// links: the licences are links in the repository.

@@ -53,7 +53,7 @@ impl Breaker {
         };
         let reloaded = inner.engines.reload(settings, mode, make);
         // Another engine may admit calls sooner.
-        inner.telemetry.waiters.wake();
+        inner.telemetry.wake();
         reloaded.map_err(|problem| BuildError { name: self.name().clone(), problem })
     }
 }

@@ -55,7 +55,7 @@ impl Breaker {
         {
             return permit;
         }
-        self.wait(sleep, || Permit::acquire_quietly(self), Front::admitted).await
+        self.wait(sleep, |_| Permit::acquire_quietly(self), Front::admitted).await
     }
 
     /// Waits until the breaker would admit a call. For consumers that leave their work
@@ -70,7 +70,10 @@ impl Breaker {
     /// The rest is as for [`acquire`](Self::acquire).
     pub async fn ready<S: Future>(&self, sleep: impl FnMut(Duration) -> S) {
         if self.waiting() > 0 || self.outlook().room != Outlook::ALL {
-            self.wait(sleep, || Some(()), Front::let_go).await;
+            // Where a check probes, there is room for no call before it closes.
+            let reserved = |outlook: &Outlook| wants_probes(outlook) && self.probes_are_reserved();
+            let take = |outlook: &_| (!reserved(outlook)).then_some(());
+            self.wait(sleep, take, Front::let_go).await;
         }
     }
 
@@ -84,25 +87,26 @@ impl Breaker {
     async fn wait<S: Future, T>(
         &self,
         sleep: impl FnMut(Duration) -> S,
-        take: impl Fn() -> Option<T>,
+        take: impl Fn(&Outlook) -> Option<T>,
         gone: fn(&mut Front, u32),
     ) -> T {
         let inner = self.inner();
         let waiters = &inner.telemetry.waiters;
         let waiting = waiters.join();
         let mut front = waiting.first().await;
-        let mut timer = Timer { sleep, running: pin!(None), ends: 0 };
+        let running = pin!(None);
+        let mut timer = Timer::new(sleep, running);
         loop {
             let now = inner.clock.now();
             let outlook = self.outlook();
             let ticks = match front.next(&outlook, now, waiters.count(), waiting.arrived()) {
-                Next::Go => match take() {
+                Next::Go => match take(&outlook) {
                     Some(taken) => {
                         gone(&mut front, now);
                         return taken;
                     }
-                    // Another caller came first, or a fleet gives no leave. It will be told
-                    // when that changes.
+                    // Another caller came first, or a fleet or a check gives no leave. It will
+                    // be told when that changes.
                     None => outlook.changes_in,
                 },
                 Next::Offer => {
@@ -112,32 +116,42 @@ impl Breaker {
                 Next::Wait(ticks) => ticks,
             };
             timer.set(now, ticks);
-            let mut changed = pin!(waiting.changed());
-            poll_fn(|context| match changed.as_mut().poll(context) {
-                Poll::Pending => timer.poll(context),
-                ready => ready,
-            })
-            .await;
+            timer.or(waiting.changed()).await;
         }
     }
 
-    fn outlook(&self) -> Outlook {
+    /// Whether users' calls are no probes, because a check probes.
+    fn probes_are_reserved(&self) -> bool {
+        self.inner().telemetry.checks.count() > 0
+    }
+
+    pub(super) fn outlook(&self) -> Outlook {
         self.inner().engines.read(Engine::outlook)
     }
 }
 
+/// Whether the breaker that has this outlook has room for probes.
+pub(super) fn wants_probes(outlook: &Outlook) -> bool {
+    let is_closed = outlook.room == Outlook::ALL || outlook.ramp_step.is_some();
+    outlook.room > 0 && !is_closed
+}
+
 /// The one timer of those who wait.
-struct Timer<'a, S, F> {
+pub(super) struct Timer<'a, S, F> {
     sleep: F,
     running: Pin<&'a mut Option<S>>,
     /// The tick at which it ends, while it is running.
     ends: u32,
 }
 
-impl<S: Future, F: FnMut(Duration) -> S> Timer<'_, S, F> {
+impl<'a, S: Future, F: FnMut(Duration) -> S> Timer<'a, S, F> {
+    pub(super) const fn new(sleep: F, running: Pin<&'a mut Option<S>>) -> Self {
+        Self { sleep, running, ends: 0 }
+    }
+
     /// Sets the timer to end in `ticks` at the latest, if they are known. Leaves one alone
     /// that ends sooner: looking too early does no harm, and another timer costs more.
-    fn set(&mut self, now: u32, ticks: Option<u32>) {
+    pub(super) fn set(&mut self, now: u32, ticks: Option<u32>) {
         let Some(ticks) = ticks else { return };
         let ends = now.wrapping_add(ticks);
         let sooner = (ends.wrapping_sub(self.ends) as i32) < 0;
@@ -145,6 +159,16 @@ impl<S: Future, F: FnMut(Duration) -> S> Timer<'_, S, F> {
             self.running.set(Some((self.sleep)(duration(ticks))));
             self.ends = ends;
         }
+    }
+
+    /// Waits until it ends, or until `other` has.
+    pub(super) async fn or(&mut self, other: impl Future<Output = ()>) {
+        let mut other = pin!(other);
+        poll_fn(|context| match other.as_mut().poll(context) {
+            Poll::Pending => self.poll(context),
+            ready => ready,
+        })
+        .await;
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {

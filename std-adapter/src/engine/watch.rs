@@ -29,14 +29,14 @@ impl Watch {
 
 impl Observer for Watch {
     fn transition(&self, transition: &Transition) {
-        self.telemetry.waiters.wake();
+        self.telemetry.wake();
         self.telemetry.log.new_phase();
         let &Transition { from, to, cause, generation, .. } = transition;
         self.telemetry.tell(EventKind::Transition { from, to, generation }, cause);
     }
 
     fn admission_changed(&self, generation: u8) {
-        self.telemetry.waiters.wake();
+        self.telemetry.wake();
         self.telemetry.tenure_began(generation);
     }
 
@@ -55,7 +55,7 @@ impl Observer for Watch {
     }
 
     fn lend_probe(&self) -> bool {
-        self.telemetry.member.lend_probe()
+        self.telemetry.lends_probe()
     }
 
     #[inline]

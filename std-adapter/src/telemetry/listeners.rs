@@ -38,7 +38,7 @@ impl Listeners {
 }
 
 /// Runs what is not ours, and ends its panic. The panic hook has reported it.
-pub(super) fn harmless(theirs: impl FnOnce()) {
+pub(crate) fn harmless(theirs: impl FnOnce()) {
     let Err(payload) = catch_unwind(AssertUnwindSafe(theirs)) else { return };
     // To drop it may panic again, with a payload for which that is true as well.
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {

@@ -51,6 +51,16 @@ impl Log {
     }
 }
 
+/// Logs that settings in a file were reloaded, or why they were not.
+#[cfg(feature = "watch")]
+pub(crate) fn settings<T, E: std::fmt::Display>(path: &std::path::Path, reloaded: &Result<T, E>) {
+    let path = path.display();
+    match reloaded {
+        Ok(_) => info!(%path, "settings of circuit breakers reloaded"),
+        Err(error) => warn!(%path, %error, "the old settings of circuit breakers hold"),
+    }
+}
+
 /// Warns of settings for a name or a pattern that may be misspelt.
 #[cfg(feature = "registry")]
 pub(crate) fn unmatched(pattern: &str) {

@@ -18,3 +18,6 @@ impl Log {
 
 #[cfg(feature = "registry")]
 pub(crate) const fn unmatched(_pattern: &str) {}
+
+#[cfg(feature = "watch")]
+pub(crate) const fn settings<T, E>(_: &std::path::Path, _: &Result<T, E>) {}
