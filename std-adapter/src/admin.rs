@@ -33,6 +33,8 @@ mod history;
 mod host;
 mod phase_header;
 mod refusal;
+#[cfg(feature = "metrics")]
+mod scrape;
 mod view;
 
 use std::fmt;
@@ -64,6 +66,8 @@ use history::{History, WallClock};
 use host::Hosts;
 pub use phase_header::phase_header;
 use refusal::Refusal;
+#[cfg(feature = "metrics")]
+pub use scrape::scrape;
 use view::{Answer, Controlled, Listed, One, Ready, Remembered, Summary, messages, unix_ms};
 
 /// Says whether a request may give this command to the breaker.

@@ -12,7 +12,7 @@ use microbreaker::Phase;
 use crate::settings::SettingError;
 
 /// `tower::BoxError`, the error of tower's own layers.
-#[cfg(feature = "tower")]
+#[cfg(any(feature = "tower", feature = "axum"))]
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A breaker refused a call. It was not made.
