@@ -79,15 +79,19 @@ fn rate() -> Answer {
 
 impl Service {
     async fn start(test: &str) -> Self {
+        Self::start_with(test, SETTINGS, "test").await
+    }
+
+    async fn start_with(test: &str, text: &str, profile: &str) -> Self {
         let hosts = [Upstream::start().await.unwrap(), Upstream::start().await.unwrap()];
         let settings = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}.toml"));
-        fs::write(&settings, SETTINGS).unwrap();
+        fs::write(&settings, text).unwrap();
         let log = File::create(settings.with_extension("log")).unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut process = Command::new(program())
             .args(hosts.iter().map(|host| host.address().to_string()))
             .env("SETTINGS", &settings)
-            .env("PROFILE", "test")
+            .env("PROFILE", profile)
             .env("LISTEN", address.to_string())
             // The hosts are on this machine.
             .env("NO_PROXY", "*")
@@ -240,6 +244,15 @@ async fn settings_are_applied_when_the_file_changes_unless_they_are_wrong() {
     write("tomorrow");
     service.until(async |service| service.log().contains("tomorrow")).await;
     assert_eq!(open_for(&service).await, "45s");
+}
+
+#[tokio::test]
+async fn its_own_settings_have_profiles() {
+    const OWN: &str = include_str!("../../std-adapter/examples/service.toml");
+    let service = Service::start_with("production", OWN, "production").await;
+    assert_eq!(service.breaker(0).await["settings"]["min_calls"], 50);
+    let service = Service::start_with("staging", OWN, "staging").await;
+    assert_eq!(service.phase(0).await, "metrics_only");
 }
 
 #[tokio::test]
