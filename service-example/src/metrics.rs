@@ -1,9 +1,9 @@
 //! What Prometheus scrapes.
 
 use axum::Router;
-use axum::routing::get;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 use microbreaker_std::Registry;
+use microbreaker_std::admin::scrape;
 
 /// The buckets for the durations of calls, in seconds, up to twice the timeout of an
 /// attempt.
@@ -18,10 +18,9 @@ pub fn scraped(registry: Registry) -> Result<Router, BuildError> {
     let durations = Matcher::Suffix("duration_seconds".to_owned());
     let builder = PrometheusBuilder::new().set_buckets_for_metric(durations, &BUCKETS)?;
     let prometheus = builder.install_recorder()?;
-    let scrape = async move || {
-        registry.publish_metrics();
+    let render = move || {
         prometheus.run_upkeep();
         prometheus.render()
     };
-    Ok(Router::new().route("/metrics", get(scrape)))
+    Ok(Router::new().route("/metrics", scrape(registry, render)))
 }

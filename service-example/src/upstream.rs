@@ -1,14 +1,18 @@
 //! An upstream that fails on demand.
 
 use std::future::pending;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use futures_util::stream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -23,6 +27,12 @@ pub enum Fault {
     Slow(Duration),
     /// It accepts requests and never answers.
     Hangs,
+    /// It answers 429 (too many requests), and to try again after these seconds.
+    TooMany(u32),
+    /// It answers 200, and breaks off in the middle of the body.
+    BreaksOff,
+    /// It answers as a server of gRPC does, with this code and no message.
+    Grpc(u32),
     /// It accepts no connections.
     Refuses,
 }
@@ -43,7 +53,7 @@ impl Upstream {
     /// # Errors
     ///
     /// If there is no free port.
-    pub async fn start() -> std::io::Result<Self> {
+    pub async fn start() -> io::Result<Self> {
         let address = crate::listen(0).await?.local_addr()?;
         let (fault, asked) = (watch::Sender::new(Fault::Refuses), Arc::default());
         let mut upstream = Self { address, fault, asked, server: None };
@@ -75,7 +85,7 @@ impl Upstream {
     /// # Errors
     ///
     /// If another program took its port while it refused connections.
-    pub async fn set(&mut self, fault: Fault) -> std::io::Result<()> {
+    pub async fn set(&mut self, fault: Fault) -> io::Result<()> {
         self.fault.send_replace(fault);
         if fault == Fault::Refuses {
             if let Some(server) = self.server.take() {
@@ -88,7 +98,7 @@ impl Upstream {
         Ok(())
     }
 
-    async fn serve(&self) -> std::io::Result<JoinHandle<()>> {
+    async fn serve(&self) -> io::Result<JoinHandle<()>> {
         let listener = crate::listen(self.address.port()).await?;
         let (fault, asked) = (self.fault.subscribe(), self.asked.clone());
         let rate = async move || {
@@ -108,21 +118,36 @@ impl Upstream {
     }
 }
 
-async fn answer(mut fault: watch::Receiver<Fault>) -> Result<&'static str, StatusCode> {
+async fn answer(mut fault: watch::Receiver<Fault>) -> Response {
+    const RATE: &str = "1.0830";
     let now = *fault.borrow_and_update();
     let work = async {
         match now {
-            Fault::None => Ok("1.0830"),
-            Fault::Errors | Fault::Refuses => Err(StatusCode::INTERNAL_SERVER_ERROR),
+            Fault::None => RATE.into_response(),
+            Fault::Errors | Fault::Refuses => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             Fault::Slow(time) => {
                 tokio::time::sleep(time).await;
-                Ok("1.0830")
+                RATE.into_response()
             }
             Fault::Hangs => pending().await,
+            Fault::TooMany(seconds) => {
+                let wait = [("retry-after", seconds.to_string())];
+                (StatusCode::TOO_MANY_REQUESTS, wait, "slow down").into_response()
+            }
+            Fault::BreaksOff => {
+                let parts = [Ok(&RATE[..3]), Err(io::ErrorKind::ConnectionReset)];
+                Body::from_stream(stream::iter(parts.map(|it| it.map_err(io::Error::from))))
+                    .into_response()
+            }
+            Fault::Grpc(code) => {
+                let head =
+                    [("content-type", "application/grpc"), ("grpc-status", &code.to_string())];
+                (head, ()).into_response()
+            }
         }
     };
     tokio::select! {
         answer = work => answer,
-        _ = fault.changed() => Err(StatusCode::SERVICE_UNAVAILABLE),
+        _ = fault.changed() => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }

@@ -35,6 +35,8 @@ mod host;
 mod listing;
 mod phase_header;
 mod refusal;
+#[cfg(feature = "metrics")]
+mod scrape;
 mod standing;
 mod view;
 
@@ -65,6 +67,8 @@ use history::{History, WallClock};
 use host::Hosts;
 pub use phase_header::phase_header;
 use refusal::Refusal;
+#[cfg(feature = "metrics")]
+pub use scrape::scrape;
 use view::{Answer, Controlled, One, Ready, Remembered, Summary, messages};
 
 /// Says whether a request may give this command to the breaker.

@@ -1,6 +1,8 @@
 //! How calls end, and classifiers that tell it by their results.
 
 #[cfg(feature = "http")]
+mod error;
+#[cfg(feature = "http")]
 pub(crate) mod grpc;
 #[cfg(feature = "http")]
 pub(crate) mod http;

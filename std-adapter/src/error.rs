@@ -11,6 +11,10 @@ use microbreaker::Phase;
 
 use crate::settings::SettingError;
 
+/// `tower::BoxError`, the error of tower's own layers.
+#[cfg(any(feature = "tower", feature = "axum"))]
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// A breaker refused a call. It was not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

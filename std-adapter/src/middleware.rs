@@ -10,8 +10,8 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use crate::body::{GuardedBody, guarded};
 use crate::breaker::Breaker;
 use crate::breaker::call::InCall;
+use crate::classify::http::HttpResponses;
 use crate::classify::response::ClassifyResponse;
-use crate::classify::{Outcome, http::HttpResponses};
 #[cfg(feature = "registry")]
 use crate::registry::Registry;
 #[cfg(feature = "registry")]
@@ -109,7 +109,8 @@ where
                 Ok(at(url, response.map(|body: GuardedBody<Body, C>| Body::wrap(body))))
             }
             Err(error) => {
-                call.end(Outcome::Failure);
+                let outcome = call.run(|| self.classify.error(&error));
+                call.end(outcome);
                 Err(error)
             }
         }

@@ -1,6 +1,8 @@
 //! Breakers by name.
 
 mod entry;
+#[cfg(feature = "serde")]
+mod file;
 mod health;
 mod idle;
 mod name;

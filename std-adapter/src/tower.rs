@@ -2,7 +2,6 @@
 
 mod judge;
 
-use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -20,15 +19,12 @@ use crate::breaker::Breaker;
 use crate::breaker::call::InCall;
 use crate::breaker::permit::Permit;
 use crate::classify::ErrorsFail;
-use crate::error::Rejected;
+use crate::error::{BoxError, Rejected};
 #[cfg(feature = "registry")]
 use crate::registry::Registry;
 #[cfg(feature = "registry")]
 use crate::source::Keyed;
 use crate::source::Source;
-
-/// `tower::BoxError`, the error of tower's own layers.
-type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Guards services with a [`Breaker`], or with one for each host, tenant or endpoint.
 ///
@@ -249,7 +245,7 @@ where
                 let permit = breaker.cloned().and_then(Permit::acquire_quietly);
                 let Some(permit) = permit else { return Poll::Ready(Err(error.into())) };
                 let judged = self.classify.judge(InCall::new(permit), Err(error));
-                Poll::Ready(judged.map(|_| ()).map_err(Into::into))
+                Poll::Ready(judged.map(|_| ()))
             }
         }
     }
@@ -324,7 +320,7 @@ where
                     ready!(call.run(|| future.poll(context)))
                 };
                 let (call, classify) = call.take().expect(AFTER_THE_END);
-                Poll::Ready(classify.judge(call, result).map_err(Into::into))
+                Poll::Ready(classify.judge(call, result))
             }
         }
     }

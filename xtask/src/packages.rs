@@ -1,6 +1,8 @@
 //! `cargo xtask packages`: packages the crates as for publishing, and builds projects
 //! outside the workspace that use the packages.
 
+mod guide;
+
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -47,7 +49,9 @@ pub(crate) fn run() -> anyhow::Result<()> {
     for (name, folder) in CRATES {
         unpack(&sh, &packaged, name, folder)?;
     }
-    let printed = sh.current_dir().join(CONSUMER).join("host/printed.txt");
+    let root = sh.current_dir();
+    guide::run(&sh, &root.join("docs/services.md"), &root.join("target/guide"))?;
+    let printed = root.join(CONSUMER).join("host/printed.txt");
     sh.change_dir(COPY);
     cmd!(sh, "cargo fmt --check -p host -p firmware").run()?;
     host(&sh, &printed)?;

@@ -106,6 +106,11 @@ impl GrpcResponses {
     fn outcome(&self, code: u32) -> Outcome {
         if self.is_failure(code) { Outcome::Failure } else { Outcome::Success }
     }
+
+    /// The outcome, if headers or trailers have a code.
+    pub(super) fn told(&self, headers: &HeaderMap) -> Option<Outcome> {
+        code(headers).map(|code| self.outcome(code))
+    }
 }
 
 impl Default for GrpcResponses {
@@ -116,15 +121,15 @@ impl Default for GrpcResponses {
 
 impl ClassifyResponse for GrpcResponses {
     fn head(&self, status: StatusCode, headers: &HeaderMap) -> ControlFlow<Outcome, Outcome> {
-        match code(headers) {
+        match self.told(headers) {
             // There is nothing but trailers, and these were they.
-            Some(code) => Break(self.outcome(code)),
+            Some(outcome) => Break(outcome),
             None => Continue(self.outcome(stands_for(status))),
         }
     }
 
     fn trailers(&self, trailers: &HeaderMap) -> Option<Outcome> {
-        code(trailers).map(|code| self.outcome(code))
+        self.told(trailers)
     }
 
     fn refusal(&self, rejected: &Rejected) -> Option<Response<()>> {

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use http::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use http::{Response, StatusCode};
 
+use super::grpc::GrpcResponses;
 use super::response::ClassifyResponse;
 use super::{Classify, Outcome};
 
@@ -18,6 +19,9 @@ use super::{Classify, Outcome};
 /// names a date, that is compared with the response's own `Date`, so no clock is read and
 /// none need agree. What a 429 means is a setting:
 /// [`too_many_requests`](Self::too_many_requests).
+///
+/// An answer with a `grpc-status` is one of gRPC, and is judged as by [`GrpcResponses::new`]:
+/// so one layer may guard hosts of both kinds.
 ///
 /// Used as a [`Classify`] it judges by status and headers. To judge a response when its
 /// body has ended, use it with `BreakerLayer::judged_at_end`.
@@ -95,7 +99,7 @@ impl HttpResponses {
             (StatusCode::TOO_MANY_REQUESTS, TooManyRequests::Failure) => (false, Outcome::Failure),
             (StatusCode::SERVICE_UNAVAILABLE, _) => (true, Outcome::Failure),
             _ if status.is_server_error() => (false, Outcome::Failure),
-            _ => (false, Outcome::Success),
+            _ => (false, GrpcResponses::new().told(headers).unwrap_or(Outcome::Success)),
         };
         if !asks_to_wait {
             return otherwise;
@@ -139,6 +143,10 @@ impl ClassifyResponse for HttpResponses {
             Outcome::Success => Continue(Outcome::Success),
             failure => Break(failure),
         }
+    }
+
+    fn trailers(&self, trailers: &HeaderMap) -> Option<Outcome> {
+        GrpcResponses::new().told(trailers)
     }
 }
 
@@ -255,6 +263,18 @@ mod tests {
             let expected = Outcome::FailureOpenFor(MINUTE);
             assert_eq!(outcome(responses, 503, &asking(long)), expected, "{long}");
         }
+    }
+
+    #[test]
+    fn a_status_of_grpc_counts_in_headers_and_in_trailers() {
+        let code =
+            |code: u32| HeaderMap::from_iter([("grpc-status".parse().unwrap(), code.into())]);
+        for (status, expected) in [(5, Outcome::Success), (14, Outcome::Failure)] {
+            assert_eq!(outcome(HttpResponses::new(), 200, &code(status)), expected);
+            assert_eq!(HttpResponses::new().trailers(&code(status)), Some(expected));
+        }
+        assert_eq!(outcome(HttpResponses::new(), 503, &code(0)), Outcome::Failure);
+        assert_eq!(HttpResponses::new().trailers(&HeaderMap::new()), None);
     }
 
     #[test]

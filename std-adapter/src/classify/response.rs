@@ -1,15 +1,16 @@
 //! What an HTTP response means, when it begins and when it ends.
 
+use std::error::Error;
 use std::ops::ControlFlow;
 
 use http::{HeaderMap, Response, StatusCode};
 
-use super::Outcome;
+use super::{Outcome, error};
 use crate::error::Rejected;
 
 /// Says what an HTTP response means for the breaker: first by its status and headers, then
-/// by its trailers. A body that ends in an error is a failure in any case, and so is a call
-/// without a response.
+/// by its trailers. A body that ends in an error is a failure in any case. Of a call that got
+/// no response, the error says how it ended.
 ///
 /// ```
 /// use http::{HeaderMap, StatusCode};
@@ -38,6 +39,18 @@ pub trait ClassifyResponse {
     fn trailers(&self, trailers: &HeaderMap) -> Option<Outcome> {
         let _ = trailers;
         None
+    }
+
+    /// How a call ended that got an error in place of a response. By default it is
+    /// [`Outcome::Unanswered`], as for a refused connection or a time limit of the caller's
+    /// own.
+    ///
+    /// With the feature `reqwest`, its errors are told apart. Those of connecting and of time
+    /// limits are unanswered. A request that cannot be sent, to `file:` for example, is
+    /// ignored. All others are failures, such as a connection that was closed in place of an
+    /// answer.
+    fn error(&self, error: &(dyn Error + 'static)) -> Outcome {
+        error::outcome(error)
     }
 
     /// What to answer to a call that the breaker refuses. By default there is no response,

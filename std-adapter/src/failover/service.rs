@@ -1,6 +1,5 @@
 //! Failover for tower.
 
-use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -14,10 +13,7 @@ use super::instance::{Admitted, Instance};
 use super::{Failover, Journey};
 use crate::breaker::call::InCall;
 use crate::classify::{Classify, ErrorsFail};
-use crate::error::Rejected;
-
-/// `tower::BoxError`, the error of tower's own layers.
-type BoxError = Box<dyn Error + Send + Sync>;
+use crate::error::{BoxError, Rejected};
 
 /// Makes the request of the next attempt, if this one may be repeated.
 type Repeat<R> = Arc<dyn Fn(&R) -> Option<R> + Send + Sync>;

@@ -11,10 +11,8 @@ use crate::breaker::call::InCall;
 use crate::breaker::permit::Permit;
 use crate::classify::Classify;
 #[cfg(feature = "http")]
-use crate::classify::Outcome;
-#[cfg(feature = "http")]
 use crate::classify::response::ClassifyResponse;
-use crate::error::Rejected;
+use crate::error::{BoxError, Rejected};
 
 /// Ends calls of a service that returns `Result<T, E>`.
 pub trait Judge<T, E> {
@@ -22,7 +20,8 @@ pub trait Judge<T, E> {
     type Response;
 
     /// Ends `call`, or leaves that to the response.
-    fn judge(&self, call: InCall<Permit>, result: Result<T, E>) -> Result<Self::Response, E>;
+    fn judge(&self, call: InCall<Permit>, result: Result<T, E>)
+    -> Result<Self::Response, BoxError>;
 
     /// What the caller gets for a call that was refused.
     fn refuse(&self, rejected: Rejected) -> Result<Self::Response, Rejected>;
@@ -33,12 +32,12 @@ pub trait Judge<T, E> {
 #[derive(Clone, Copy, Debug)]
 pub struct AtOnce<C>(pub(crate) C);
 
-impl<T, E, C: Classify<T, E>> Judge<T, E> for AtOnce<C> {
+impl<T, E: Into<BoxError>, C: Classify<T, E>> Judge<T, E> for AtOnce<C> {
     type Response = T;
 
-    fn judge(&self, mut call: InCall<Permit>, result: Result<T, E>) -> Result<T, E> {
+    fn judge(&self, mut call: InCall<Permit>, result: Result<T, E>) -> Result<T, BoxError> {
         call.finish(&self.0, &result);
-        result
+        result.map_err(Into::into)
     }
 
     fn refuse(&self, rejected: Rejected) -> Result<T, Rejected> {
@@ -52,18 +51,24 @@ impl<T, E, C: Classify<T, E>> Judge<T, E> for AtOnce<C> {
 pub struct AtEnd<C>(pub(crate) C);
 
 #[cfg(feature = "http")]
-impl<B: Body, E, C: ClassifyResponse + Clone> Judge<Response<B>, E> for AtEnd<C> {
+impl<B, E, C> Judge<Response<B>, E> for AtEnd<C>
+where
+    B: Body,
+    E: Into<BoxError>,
+    C: ClassifyResponse + Clone,
+{
     type Response = Response<GuardedBody<B, C>>;
 
     fn judge(
         &self,
         mut call: InCall<Permit>,
         result: Result<Response<B>, E>,
-    ) -> Result<Self::Response, E> {
-        match result {
+    ) -> Result<Self::Response, BoxError> {
+        match call.run(|| result.map_err(Into::into)) {
             Ok(response) => Ok(guarded(response, call, self.0.clone())),
             Err(error) => {
-                call.end(Outcome::Failure);
+                let outcome = call.run(|| self.0.error(&*error));
+                call.end(outcome);
                 Err(error)
             }
         }

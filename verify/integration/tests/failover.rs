@@ -173,6 +173,88 @@ async fn a_panic_in_the_instance_is_a_failure() {
     assert_eq!(users.instances()[0].breaker().phase(), Phase::Open);
 }
 
+/// Whatever panics for a request: the instance's clone, its readiness, its call, or the copy of
+/// the request.
+#[tokio::test]
+async fn a_panic_in_any_part_of_an_attempt_is_a_failure() {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Part {
+        Clone,
+        Ready,
+        Call,
+        Copy,
+    }
+
+    struct Panics(Part);
+
+    impl Clone for Panics {
+        fn clone(&self) -> Self {
+            assert!(self.0 != Part::Clone, "of the clone");
+            Self(self.0)
+        }
+    }
+
+    impl Service<u32> for Panics {
+        type Response = ();
+        type Error = BoxError;
+        type Future = Ready<Result<(), BoxError>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+            assert!(self.0 != Part::Ready, "of the readiness");
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: u32) -> Self::Future {
+            assert!(self.0 != Part::Call, "of the call");
+            ready(Ok(()))
+        }
+    }
+
+    for part in [Part::Clone, Part::Ready, Part::Call, Part::Copy] {
+        let breaker = Breaker::builder("a").consecutive_failures(1).open_for(SECOND).build();
+        let users = Failover::new("users", [(breaker.unwrap(), Panics(part))]).unwrap();
+        let service = users.attempts(2).service().repeating(move |n: &u32| {
+            assert!(part != Part::Copy, "of the copy");
+            Some(*n)
+        });
+        let request = tokio::spawn(async move { service.oneshot(1).await });
+        assert!(request.await.unwrap_err().is_panic());
+        assert_eq!(users.instances()[0].breaker().phase(), Phase::Open);
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_has_ended_before_the_next_one_begins() {
+    let breaker = |name| Breaker::builder(name).consecutive_failures(9).open_for(SECOND).build();
+    let in_flight = Arc::new(std::sync::OnceLock::<Failover<_>>::new());
+    let seen = in_flight.clone();
+    let upstream = service_fn(move |_: u32| {
+        let users = seen.get().unwrap();
+        let all: usize = users.instances().iter().map(Instance::in_flight).sum();
+        ready(Err::<(), BoxError>(format!("{all} in flight").into()))
+    });
+    let instances = ["a", "b", "c"]
+        .map(|name| (breaker(name).unwrap(), BoxCloneSyncService::new(upstream.clone())));
+    let users = in_flight.get_or_init(|| Failover::new("users", instances).unwrap());
+    let service = users.attempts(3).service().repeating(|n: &u32| Some(*n));
+    assert_eq!(service.oneshot(1).await.unwrap_err().to_string(), "1 in flight");
+}
+
+#[tokio::test]
+async fn a_request_is_copied_only_if_it_may_go_on() {
+    for (attempts, copied) in [(1, 0), (2, 1), (3, 2)] {
+        let (users, _) = service([("a", State::Down), ("b", State::Down), ("c", State::Down)]);
+        let copies = Arc::new(AtomicU32::new(0));
+        let counted = copies.clone();
+        let service = users.attempts(attempts).service().repeating(move |n: &u32| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Some(*n)
+        });
+        assert!(service.oneshot(1).await.is_err());
+        assert_eq!(copies.load(Ordering::Relaxed), copied, "{attempts} attempts");
+    }
+}
+
 #[tokio::test]
 async fn an_instance_that_is_added_gets_requests() {
     let (users, _) = service([("a", State::Up)]);
