@@ -41,7 +41,7 @@ fn two_readers_beside_a_wrap() {
 
 #[test]
 fn a_reading_held_up_for_a_turn() {
-    model(|| {
+    model_with(3, || {
         let counter = Counter(Arc::new(AtomicU32::new(0)));
         let clock = Arc::new((Widened::<16, _>::new(counter.clone()), counter));
         assert_eq!(clock.0.now(), 0);
