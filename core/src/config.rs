@@ -220,7 +220,12 @@ impl Config {
     }
 
     /// [`failure_rate`](Self::failure_rate) as an exact ratio: at least `part` of `whole`
-    /// calls, where `part` is 1 to `whole`. 1 of 2,000 is 0.05 percent.
+    /// calls, where `part` is 1 to `whole`. 1 of 200 is 0.5 percent.
+    ///
+    /// A ratio of less than one call of those that the window holds is met by any failure
+    /// once there are [`min_calls`](Self::min_calls): 1 of 2,000 in every
+    /// [`CountWindow`](crate::CountWindow), which holds at most 1,240 calls, and in a
+    /// [`TimeWindow<1>`](crate::TimeWindow#exactness), which holds 1,023.
     #[must_use]
     pub const fn failure_ratio(mut self, part: u32, whole: u32) -> Self {
         self.failure_rate = Some(Ratio { part, whole });
@@ -237,7 +242,8 @@ impl Config {
     }
 
     /// [`slow_rate`](Self::slow_rate) as an exact ratio: at least `part` of `whole`
-    /// calls, where `part` is 1 to `whole`.
+    /// calls, where `part` is 1 to `whole`. As with [`failure_ratio`](Self::failure_ratio),
+    /// a window must hold so many calls.
     #[must_use]
     pub const fn slow_ratio(mut self, part: u32, whole: u32) -> Self {
         self.slow_rate = Some(Ratio { part, whole });

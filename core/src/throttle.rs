@@ -109,7 +109,8 @@ impl ThrottleConfig {
         let requests = tally.calls as u64;
         let accepts = requests.saturating_sub(tally.failed as u64);
         let excess = (10 * requests).saturating_sub(self.multiplier_tenths as u64 * accepts);
-        let share = (excess << 32) / (10 * (requests + 1));
+        // Of 2^28 draws: the excess of 2^32 requests has 36 bits, and 64 are cheap.
+        let share = ((excess << 28) / (10 * (requests + 1))) << 4;
         let cap = ((self.cap as u64) << 32) / 100;
         share.min(cap) as u32
     }

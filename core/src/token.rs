@@ -78,10 +78,12 @@ impl Token {
     }
 
     /// Returns the token whose [`to_bits`](Self::to_bits) gave `bits`; `None` for an
-    /// integer that it cannot have given.
+    /// integer that it cannot have given: without the mark of a token, or of a phase in
+    /// which no permit is given.
     #[must_use]
     pub const fn from_bits(bits: u32) -> Option<Self> {
         let tenure = bits ^ Self::MARK;
-        if tenure >> Self::BITS == 0 { Some(Self(tenure)) } else { None }
+        let is_token = tenure >> Self::BITS == 0 && State::of_tenure(tenure).gives_permits();
+        if is_token { Some(Self(tenure)) } else { None }
     }
 }

@@ -1,5 +1,7 @@
 //! Clocks made of counters that are narrower or wider.
 
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+
 use microbreaker::clock::{Clock, ManualClock, Widened, Wrapping};
 use microbreaker::{Breaker, Config, Phase};
 use proptest::prelude::*;
@@ -43,6 +45,25 @@ fn a_counter_of_24_bits_does_not_end_an_opening_when_it_wraps() {
 #[test]
 fn a_clock_of_64_bits_is_read_modulo_2_to_the_32nd() {
     assert_eq!(Wrapping(|| u64::from(u32::MAX) + 6).now(), 5);
+}
+
+/// The reading is held up between its load of the latest tick and that of the counter.
+#[test]
+fn a_reading_that_is_interrupted_for_a_turn_does_not_go_back() {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    static IS_INTERRUPTED: AtomicBool = AtomicBool::new(false);
+    static CLOCK: Widened<24, fn() -> u32> = Widened::new(|| {
+        // The handler reads the clock twice a turn, which is more than it must.
+        if IS_INTERRUPTED.swap(false, Relaxed) {
+            for _ in 0..2 {
+                COUNTER.fetch_add(1 << 23, Relaxed);
+                CLOCK.now();
+            }
+        }
+        COUNTER.load(Relaxed) & 0xff_ffff
+    });
+    IS_INTERRUPTED.store(true, Relaxed);
+    assert_eq!(CLOCK.now(), 1 << 24);
 }
 
 proptest! {

@@ -1,9 +1,10 @@
 //! The leaky bucket: levels, weights, and the promises of its design.
 
 use microbreaker::{
-    Breaker, CallError, Cause, Config, CountWindow, Leak, LeakError, LeakyBucket, Outcome, Phase,
-    ShortWindow, WithSlow, clock::ManualClock, config::Field, window::Window,
+    Breaker, CallError, Cause, Config, ConfigError, CountWindow, Leak, LeakError, LeakyBucket,
+    Outcome, Phase, ShortWindow, WithSlow, clock::ManualClock, config::Field, window::Window,
 };
+use proptest::prelude::*;
 
 /// A failure weighs as much as fourteen successes.
 const LEAK: Leak = Leak::new(14, 1, 100);
@@ -168,7 +169,7 @@ fn a_leak_needs_a_bucket_and_a_bucket_a_leak() {
     let error = leaky.check::<()>().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "leaky_bucket_limit is 100, but must be 1 to 2^23 - 1, in a LeakyBucket, which needs it"
+        "leaky_bucket_limit must be 1 to 2^23 - 1, in a LeakyBucket, which needs it"
     );
     let row = Config::new().consecutive_failures(3).open_for(500);
     let error = row.check::<LeakyBucket>().unwrap_err();
@@ -275,7 +276,42 @@ fn a_design_keeps_its_promise_and_no_lower_limit_does() {
         let success = f64::ln((1.0 - normal) / (1.0 - bad));
         let ratio = if up > 1 { failure / success } else { success / failure };
         let step = f64::from(up.max(down));
-        assert!((ratio - step).abs() <= 0.5 || down == 1_024, "{leak:?}, ratio {ratio}");
+        let empties = down == limit && ratio > step;
+        assert!((ratio - step).abs() <= 0.5 || empties, "{leak:?}, ratio {ratio}");
+    }
+}
+
+fn accepted(leak: Leak) -> Result<(), ConfigError> {
+    Config::new().leaky_bucket(leak).open_for(500).check::<LeakyBucket>()
+}
+
+/// One success empties the bucket, or one failure fills it.
+#[test]
+fn a_design_of_a_low_limit_is_accepted() {
+    let designed = |normal, bad, calls| {
+        let leak = Leak::designed(normal, bad, calls);
+        assert_eq!(accepted(leak), Ok(()), "{leak:?}");
+        (leak.up(), leak.down(), leak.limit())
+    };
+    assert_eq!(designed(0.01, 1.0, 1e6), (1, 3, 3));
+    assert_eq!(designed(0.2, 1.0, 1e4), (1, 6, 6));
+    assert_eq!(designed(0.01, 0.1, 50.0), (24, 1, 24));
+}
+
+proptest! {
+    /// Or it is refused, whatever was promised.
+    #[test]
+    fn whatever_is_designed_is_accepted_and_keeps_its_promise(
+        normal in prop_oneof![0.0..1.0, (-12.0..0.0).prop_map(f64::exp)],
+        bad in prop_oneof![0.0..1.0, (-9.0..0.0).prop_map(f64::exp), Just(1.0)],
+        calls in (-1.0..30.0).prop_map(f64::exp),
+    ) {
+        let (normal, bad) = if normal < bad { (normal, bad) } else { (bad, normal) };
+        if let Ok(leak) = Leak::try_designed(normal, bad, calls) {
+            prop_assert_eq!(accepted(leak), Ok(()), "{:?}", leak);
+            let keeps = leak.calls_until_trip(normal).expect("it is designed");
+            prop_assert!(keeps >= calls, "{:?} keeps {}", leak, keeps);
+        }
     }
 }
 
@@ -353,7 +389,9 @@ fn the_steps_are_the_nearest_whole_ratio() {
             } else {
                 (success / failure, leak.down())
             };
-            assert_eq!(ratio.round(), f64::from(step), "{normal}, {bad}: {ratio}");
+            let step = f64::from(step);
+            let empties = leak.down() == leak.limit() && ratio > step;
+            assert!(ratio.round() == step || empties, "{normal}, {bad}: {ratio}");
         }
     }
 }

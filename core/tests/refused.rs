@@ -5,8 +5,8 @@
 use std::error::Error;
 
 use microbreaker::{
-    Breaker, Config, ConfigError, CountWindow, FailureWindow, Throttle, ThrottleConfig, TimeWindow,
-    WithSlow, clock::ManualClock, config::Field, window::Window,
+    Breaker, Config, ConfigError, CountWindow, FailureWindow, Leak, LeakyBucket, Throttle,
+    ThrottleConfig, TimeWindow, WithSlow, clock::ManualClock, config::Field, window::Window,
 };
 
 static CLOCK: ManualClock = ManualClock::new(0);
@@ -102,8 +102,33 @@ fn slow_after() {
     let too_long = (Field::SlowAfter, MAX_TICKS + 1, 0, MAX_TICKS);
     refused(Slow20::default, with(MAX_TICKS), with(MAX_TICKS + 1), too_long);
     let missing = (Field::SlowAfter, u32::MAX, 0, MAX_TICKS);
-    refused(Slow20::default, with(0), LAST.slow_rate(50), missing);
-    refused(Slow20::default, LAST, LAST.slow_after(5), (Field::SlowAfter, 5, 1, 0));
+    let missing = refused(Slow20::default, with(0), LAST.slow_rate(50), missing);
+    let alone = (Field::SlowAfter, 5, 1, 0);
+    let alone = refused(Slow20::default, LAST, LAST.slow_after(5), alone);
+    for error in [missing, alone] {
+        assert_eq!(
+            error.to_string(),
+            "slow_after must be 0 to 2^31 - 1 (ticks), together with slow_rate"
+        );
+    }
+}
+
+#[test]
+fn a_setting_that_needs_another() {
+    let bad = (Field::AbandonedByTime, 1, 1, 0);
+    let timed = LAST.slow_rate(50).slow_after(5).abandoned_by_time();
+    let error = refused(Slow20::default, timed, LAST.abandoned_by_time(), bad);
+    assert_eq!(error.to_string(), "abandoned_by_time needs slow_after");
+
+    let bad = (Field::ConsecutiveWithinWindow, 1, 1, 0);
+    let needs = "consecutive_within_window needs consecutive_failures, and a TimeWindow or \
+                 FailureWindow";
+    let (good, within) =
+        (LATELY.consecutive_failures(3), Config::consecutive_within_window as fn(_) -> _);
+    let error = refused(TimeWindow::<4>::new, within(good), within(LATELY), bad);
+    assert_eq!(error.to_string(), needs);
+    let error = refused(Last20::new, LAST, within(LAST.consecutive_failures(3)), bad);
+    assert_eq!(error.to_string(), needs);
 }
 
 #[test]
@@ -228,11 +253,14 @@ fn a_window_policy_without_last_calls() {
 #[test]
 fn a_window_policy_without_a_window() {
     let error = refused(no_window, ROW, LAST, (Field::LastCalls, 10, 1, 0));
-    assert_eq!(
-        error.to_string(),
-        "last_calls is 10, but must be 1 to what the window holds: 23 in a ShortWindow, \
-         (WORDS - 2) * 20 in a CountWindow; must not be set without a count-based window"
-    );
+    let no_window = "no window remembers calls: failures_in_window, failure_rate, slow_rate and a \
+                     Throttle need one that does";
+    assert_eq!(error.to_string(), no_window);
+    let rate = Config::new().leaky_bucket(Leak::new(1, 1, 1)).failure_rate(5).open_for(500);
+    assert_eq!(rate.check::<LeakyBucket>().unwrap_err().to_string(), no_window);
+    let throttle = ThrottleConfig::new(1);
+    assert_eq!(throttle.check::<()>().unwrap_err().to_string(), no_window);
+    assert_eq!(throttle.check::<FailureWindow<3>>().unwrap_err().to_string(), no_window);
 }
 
 #[test]

@@ -18,6 +18,54 @@ fn an_integer_that_was_never_a_token_does_not_become_one() {
     assert_eq!(Token::from_bits(token.to_bits()), Some(token));
 }
 
+/// Every tenure in which a permit can be given, and no other.
+#[test]
+fn an_integer_is_a_token_only_if_it_is_of_a_phase_that_gives_permits() {
+    let mark = {
+        let breaker = Breaker::new(Config::new().consecutive_failures(1).open_for(1), (), || 0);
+        breaker.try_acquire().unwrap().into_token().to_bits()
+    };
+    let is_token = |bits| Token::from_bits(mark | bits).is_some();
+    for bits in 0..1 << 16 {
+        let (phase, level, rest) = (bits & 7, bits >> 3 & 15, bits >> 15);
+        let gives_permits = match phase {
+            // Closed.
+            0 => level == 0,
+            // Half-open, disabled, a dry run.
+            2 | 4 | 5 => true,
+            _ => false,
+        };
+        assert_eq!(is_token(bits), rest == 0 && gives_permits, "{bits:#x}");
+    }
+}
+
+#[test]
+fn a_token_of_each_phase_that_gives_permits_is_one_again() {
+    let clock = ManualClock::new(0);
+    let config = Config::new().consecutive_failures(1).open_for(1).no_probe_timeout();
+    let breaker = Breaker::new(config, (), &clock);
+    let round_trip = || {
+        let permit = breaker.try_acquire().expect("this phase gives permits");
+        let token = permit.into_token();
+        assert_eq!(Token::from_bits(token.to_bits()), Some(token), "{}", breaker.phase());
+        breaker.resume(token)
+    };
+    for _ in 0..300 {
+        round_trip().failure();
+        for _ in 0..17 {
+            clock.advance(1);
+            round_trip().failure();
+        }
+        assert_eq!(breaker.snapshot().backoff_level, 15);
+        breaker.disable();
+        round_trip().success();
+        breaker.metrics_only();
+        round_trip().success();
+        breaker.reset();
+        round_trip().success();
+    }
+}
+
 #[test]
 fn a_permit_knows_whether_it_is_a_probe() {
     let clock = ManualClock::new(0);

@@ -241,6 +241,56 @@ fn halving_keeps_the_ratio_of_a_million_calls() {
     assert!((290..=310).contains(&snapshot.failure_permille().unwrap()), "{snapshot:?}");
 }
 
+/// Calls for each failure, if one of `one_of` fails at random: how many there were, and what
+/// a busy window shows.
+fn halved(one_of: u64) -> (u64, u64) {
+    let config = Config::new().failure_ratio(1, 1).min_calls(512).bucket(1_000).open_for(10);
+    let breaker = Breaker::new(config, TimeWindow::<1>::new(), &CLOCK);
+    // Marsaglia's xorshift.
+    let mut random = 0x5eed_u64;
+    let (mut failures, mut calls, mut failed) = (0, 0, 0);
+    const CALLS: u64 = 400_000;
+    for _ in 0..CALLS {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let permit = breaker.try_acquire().unwrap();
+        if (random >> 32).is_multiple_of(one_of) {
+            failures += 1;
+            permit.failure();
+        } else {
+            permit.success();
+        }
+        let tally = breaker.tally();
+        calls += u64::from(tally.calls);
+        failed += u64::from(tally.failed);
+    }
+    (CALLS / failures, calls / failed)
+}
+
+/// Even if a bucket holds but one or two failures when its counts are halved.
+#[test]
+fn halving_keeps_a_fine_ratio_but_not_the_finest() {
+    for one_of in [100, 300, 500] {
+        let (rate, shown) = halved(one_of);
+        assert!(rate.abs_diff(shown) * 10 <= rate, "1 of {rate} reads as 1 of {shown}");
+    }
+    let (rate, shown) = halved(1_000);
+    assert!(shown > rate * 3 / 2, "1 of {rate} reads as 1 of {shown}");
+}
+
+#[test]
+fn halving_never_leaves_more_failures_than_calls() {
+    let config = Config::new().failure_rate(100).min_calls(512).bucket(1_000).open_for(10);
+    let breaker = Breaker::new(config, TimeWindow::<1>::new(), &CLOCK);
+    breaker.metrics_only();
+    for _ in 0..2_000 {
+        breaker.try_acquire().unwrap().failure();
+        let tally = breaker.tally();
+        assert_eq!(tally.failed, tally.calls);
+    }
+}
+
 /// The counts are halved during a run of failures that is longer than half of them.
 #[test]
 fn halving_does_not_make_a_dry_run_report_again() {

@@ -19,11 +19,14 @@
 //! not. `WithSlow` has no loops of its own; of two time-based windows, which take long, it
 //! meets no more than a bucket that is over.
 //!
+//! `Status::command` has no loop of its own. Handing over to a successor is not among the
+//! operations.
+//!
 //! What bounds each loop:
 //!
 //! | loop | goes round again only after |
 //! |---|---|
-//! | `Word::update`, `record`, `open_manually`, `half_open`, `command`, `consistently` | another swap of the state word |
+//! | `Word::update`, `record`, `open_manually`, `half_open`, `switch`, `follow`, `outlook`, `consistently` | another swap of the state word |
 //! | `refresh`, `acquire_unhealthy`, `count_unhealthy`, `demand`, `hand_back` | the same, or its own swap |
 //! | `Entered::settle` | another thread settled the state, or made a transition |
 //! | `Ring::begin`, `Ring::head` | a step of the cursor, its own or another's |
@@ -41,7 +44,7 @@ use loom::thread::{self, ThreadId};
 use microbreaker::clock::{Clock, Widened};
 use microbreaker::window::{Kind, Window};
 use microbreaker::{
-    AfterProbeTimeout, Breaker, Config, CountWindow, FailureWindow, Gate, InFlight, Leak,
+    AfterProbeTimeout, Breaker, Config, CountWindow, Decision, FailureWindow, Gate, InFlight, Leak,
     LeakyBucket, Outcome, Permit, Phase, ShortWindow, Throttle, ThrottleConfig, TimeWindow, Token,
     WithSlow,
 };
@@ -64,7 +67,7 @@ impl Clock for Clocks {
     }
 }
 
-fn operations<W: Window>() -> [Operation<W>; 16] {
+fn operations<W: Window>() -> [Operation<W>; 20] {
     [
         |b, _| _ = b.hold(),
         |b, held| b.resume(held).success(),
@@ -82,6 +85,10 @@ fn operations<W: Window>() -> [Operation<W>; 16] {
         |b, _| _ = b.phase(),
         |b, _| _ = b.snapshot(),
         |b, _| _ = b.tally(),
+        |b, _| _ = b.outlook(),
+        |b, _| _ = b.try_acquire_quietly().map(Permit::into_token),
+        |b, _| b.offer(),
+        |b, _| _ = b.follow(Decision::OpenFor(LONG)),
     ]
 }
 

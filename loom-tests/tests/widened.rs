@@ -38,3 +38,27 @@ fn two_readers_beside_a_wrap() {
         assert_eq!(clock.0.now(), 0x1_0002);
     });
 }
+
+#[test]
+fn a_reading_held_up_for_a_turn() {
+    model_with(3, || {
+        let counter = Counter(Arc::new(AtomicU32::new(0)));
+        let clock = Arc::new((Widened::<16, _>::new(counter.clone()), counter));
+        assert_eq!(clock.0.now(), 0);
+        let held_up = |(clock, counter): &(Widened<16, Counter>, Counter)| {
+            counter.0.fetch_add(2, Ordering::AcqRel);
+            clock.now()
+        };
+        // Together with the other's two, a turn of the counter, and two readings in it.
+        let timely = |(clock, counter): &(Widened<16, Counter>, Counter)| {
+            [(); 2].map(|()| {
+                counter.0.fetch_add(0x7fff, Ordering::AcqRel);
+                clock.now()
+            })
+        };
+        let (late, [first, second]) = race(&clock, held_up, timely);
+        assert!((2..=0x1_0000).contains(&late), "not before it was asked: {late:#x}");
+        assert!((0x7fff..=0x8001).contains(&first) && second > first, "{first:#x}, {second:#x}");
+        assert_eq!(clock.0.now(), 0x1_0000, "no turn is lost");
+    });
+}

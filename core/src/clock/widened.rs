@@ -6,9 +6,9 @@ use crate::sync::{AtomicU32, Ordering, const_fn, swap};
 /// A 32-bit clock from a hardware counter of `BITS` bits, 16 to 31, that counts up and
 /// wraps to 0.
 ///
-/// 4 bytes more than the counter. A reading costs one of the counter and at most one
-/// compare-and-swap; both are repeated only if another thread or an interrupt handler
-/// publishes a later tick meanwhile. Lock-free.
+/// 4 bytes more than the counter. A reading costs one of the counter, a load, and another
+/// load or a compare-and-swap; all are repeated only if another thread or an interrupt
+/// handler publishes a later tick meanwhile. Lock-free.
 ///
 /// # Contract
 ///
@@ -63,9 +63,15 @@ impl<const BITS: u32, C: Clock> Clock for Widened<BITS, C> {
             let last = self.last.load(Ordering::Acquire);
             let ticks = self.counter.now().wrapping_sub(last) & Self::MASK;
             let now = last.wrapping_add(ticks);
-            // If the swap fails, another thread has published a later tick, and this
-            // reading of the counter may be older than that: read again.
-            if ticks == 0 || swap(&self.last, last, now) {
+            // If another reading has published a later tick, this one of the counter may
+            // be older than that, or a whole turn later: read again. Relaxed: the tick is
+            // only compared and dropped.
+            let is_latest = if ticks == 0 {
+                self.last.load(Ordering::Relaxed) == last
+            } else {
+                swap(&self.last, last, now)
+            };
+            if is_latest {
                 return now;
             }
         }

@@ -44,13 +44,13 @@ impl Config {
             within(Field::MinCalls, self.min_calls, 1, if counted { bound } else { 1 }),
             optional(Field::ConsecutiveFailures, self.consecutive_failures, MAX_CONSECUTIVE),
             optional(Field::FailuresInWindow, self.failures_in_window, bound),
-            within(
-                Field::ConsecutiveWithinWindow,
-                self.consecutive_within_window as u32,
-                0,
-                (matches!(W::KIND, Kind::Time { .. }) && self.consecutive_failures.is_some())
-                    as u32,
-            ),
+            match (W::KIND, self.consecutive_failures) {
+                (Kind::Time { .. }, Some(_)) => Ok(()),
+                _ if self.consecutive_within_window => {
+                    within(Field::ConsecutiveWithinWindow, 1, 1, 0)
+                }
+                _ => Ok(()),
+            },
             rate(Field::FailureRate, self.failure_rate, counted),
             rate(Field::SlowRate, self.slow_rate, timed),
             match (self.slow_after, self.slow_rate) {
@@ -61,7 +61,7 @@ impl Config {
             },
             self.check_leak(W::LEAKY),
             match (self.abandoned, self.slow_after) {
-                (Abandoned::ByTime, None) => within(Field::AbandonedByTime, 1, 0, 0),
+                (Abandoned::ByTime, None) => within(Field::AbandonedByTime, 1, 1, 0),
                 _ => Ok(()),
             },
             within(Field::OpenFor, self.open_for, 1, MAX_TICKS),

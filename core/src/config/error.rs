@@ -18,7 +18,7 @@ use super::Config;
 pub struct ConfigError {
     /// The field that is out of range.
     pub field: Field,
-    /// Its value.
+    /// Its value. If a number that is needed is not set, 0, or `u32::MAX` for `slow_after`.
     pub value: u32,
     /// The least allowed value.
     pub least: u32,
@@ -47,8 +47,13 @@ impl fmt::Display for ConfigError {
             write!(f, "no policy is configured: {name} {}", field.requirement())
         } else if *most == 0 && *least == 0 {
             write!(f, "{name} is {value}, but the breaker's window does not use it: leave it out")
-        } else if most < least {
-            write!(f, "{name} is {value}, but {}", field.requirement())
+        } else if let (Field::LastCalls, true) = (field, most < least) {
+            f.write_str(
+                "no window remembers calls: failures_in_window, failure_rate, slow_rate and a \
+                 Throttle need one that does",
+            )
+        } else if most < least || *value == u32::MAX && matches!(field, Field::SlowAfter) {
+            write!(f, "{name} {}", field.requirement())
         } else {
             write!(f, "{name} is {value}, but must be {least} to {most}")?;
             window.map_or(Ok(()), |window| write!(f, " in a {window}"))
@@ -110,7 +115,7 @@ fields! {
     /// [`Config::min_calls`]
     MinCalls min_calls "must be 1 to last_calls, or 512 in a TimeWindow, or 1 in a FailureWindow"
     /// [`Config::last_calls`]
-    LastCalls last_calls "must be 1 to what the window holds: 23 in a ShortWindow, (WORDS - 2) * 20 in a CountWindow; must not be set without a count-based window"
+    LastCalls last_calls "must be 1 to what the window holds: 23 in a ShortWindow, (WORDS - 2) * 20 in a CountWindow; must not be set without a count-based window; failures_in_window, failure_rate and slow_rate need a window"
     /// [`Config::bucket`]
     Bucket bucket "must be 1 or more (ticks), and all buckets of the TimeWindow together at most 2^31 - 1"
     /// [`Config::open_for`]

@@ -3,8 +3,11 @@
 //! This is arithmetic of floats for constants and for hosts; a target never runs it.
 //!
 //! The level of a bucket is a Markov chain. Where `up` or `down` is 1, the number of calls
-//! until it trips follows from one pass over the levels, in sums, products and quotients
-//! of positive numbers, so that no digits are lost to cancellation.
+//! until it trips follows from one pass over the levels. Only positive numbers are added up
+//! in it. There are two kinds of differences: the complement of a probability, and by how
+//! much a climb is longer than that of `down` levels below. Either is as exact as the larger
+//! of the two numbers, and what it is added to is no smaller than that, or nearly, so few
+//! digits are lost to cancellation.
 
 use core::fmt;
 
@@ -57,7 +60,8 @@ impl core::error::Error for LeakError {}
 impl Leak {
     /// Designs a leak that trips on average once in `calls` or more, if calls fail at the
     /// `normal` rate, and as soon as it can if they fail at the `bad` rate. Rates are
-    /// above 0 and at most 1.
+    /// above 0 and at most 1. If so few `calls` are promised that the first failure may
+    /// trip it, `limit` is `up`.
     ///
     /// Call it in a `const`: it computes with floats.
     ///
@@ -88,7 +92,9 @@ impl Leak {
         };
         let (limit, keeps) = raise(up, down, normal, MAX_LIMIT, calls);
         if calls > 0.0 && calls < f64::INFINITY && keeps >= calls {
-            Ok(Self::new(up as u32, down as u32, limit))
+            // One that a success empties is the same with a `down` of the limit.
+            let down = if (down as u32) < limit { down as u32 } else { limit };
+            Ok(Self::new(up as u32, down, limit))
         } else {
             Err(LeakError::TooManyCalls)
         }
@@ -140,8 +146,9 @@ const fn steps(normal: f64, bad: f64) -> Result<(usize, usize), LeakError> {
     if drains && fills { Ok((up, down)) } else { Err(LeakError::TooClose) }
 }
 
-/// Raises the limit of a bucket from 1 to `most`, or until it takes `enough` calls to trip
-/// it if they fail at the rate `failing`, which is above 0. Returns the limit and the calls.
+/// Raises the limit of a bucket from 1 to `most`, or until it is `up` or more and it takes
+/// `enough` calls to trip it if they fail at the rate `failing`, which is above 0. Returns
+/// the limit and the calls.
 const fn raise(up: usize, down: usize, failing: f64, most: u32, enough: f64) -> (u32, f64) {
     if down == 1 {
         raise_above_steps_of_one(up, failing, most, enough)
@@ -188,7 +195,7 @@ const fn raise_above_steps_of_one(up: usize, failing: f64, most: u32, enough: f6
     loop {
         // From level 0, calls go on until one fails, over and over until that trips.
         let calls = (1.0 + failing * above.calls) / (failing * above.trips);
-        if limit == most || calls >= enough {
+        if limit == most || limit as usize >= up && calls >= enough {
             return (limit, calls);
         }
         let leaves = 1.0 - failing + failing * above.trips;

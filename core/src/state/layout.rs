@@ -186,6 +186,16 @@ impl State {
         PHASE.get(self.0) == phase as u32
     }
 
+    /// Whether this is of a tenure in which permits are given.
+    pub(crate) const fn gives_permits(self) -> bool {
+        if self.is(Phase::Closed) {
+            // Closing forgets the level.
+            self.level() == 0
+        } else {
+            self.is(Phase::HalfOpen) || self.is(Phase::Disabled) || self.is(Phase::MetricsOnly)
+        }
+    }
+
     /// The number of the current tenure, modulo 2^8.
     pub(crate) const fn generation(self) -> u32 {
         GENERATION.get(self.0)

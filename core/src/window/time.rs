@@ -42,10 +42,19 @@ pub(crate) const MAX_COUNT: u32 = 1 << 9;
 /// # Exactness
 ///
 /// Counts are exact up to 1,023 calls in a bucket. When they would overflow, both
-/// are halved, so their ratio stays true however many calls there are: a bucket
-/// then stands for its last 500 to 1,000 calls, and recent calls in it count up
-/// to twice as much as earlier ones. When the clock wraps, the bucket before
-/// tick 0 is cut short.
+/// are halved, and what is odd is rounded to the even half. So a bucket then stands
+/// for 512 to 1,023 of its calls, recent ones more than earlier ones, however many
+/// there were. Rates of 1 of 500 and more stay true: at 100,000 calls a bucket in a
+/// `TimeWindow<10>`, 1 of 100 reads as 1 of 100, and 1 of 506 as 1 of 512. A lone
+/// failure is rounded away, so lower rates read too low: 1 of 1,013 as 1 of 1,854,
+/// and 1 of 2,022 as 1 of 5,037.
+///
+/// And a sample of 512 calls scatters. While the window has only one bucket with
+/// calls, it is the whole sample: there `failure_ratio(1, 1_000)` is met by almost
+/// any failure, whatever the rate. For fine ratios of many calls see the windows of
+/// `microbreaker-std`, which count all of them.
+///
+/// When the clock wraps, the bucket before tick 0 is cut short.
 ///
 /// # Cost
 ///

@@ -120,12 +120,17 @@ impl Bucket {
     pub(super) const fn push(self, failed: bool) -> Self {
         let (mut calls, mut failures) = (self.calls(), self.failed());
         if calls == Self::COUNT {
-            calls /= 2;
-            failures /= 2;
+            (calls, failures) = (half(calls), half(failures));
         }
         let counts = (failures + failed as u32) << Self::FAILED_SHIFT | (calls + 1);
         Self(self.0 & !(Self::COUNT << Self::FAILED_SHIFT | Self::COUNT) | counts)
     }
+}
+
+/// Half of `count`; of an odd one, the even neighbour. Always rounded down, a failure in
+/// every other half would be forgotten.
+const fn half(count: u32) -> u32 {
+    (count + (count >> 1 & 1)) / 2
 }
 
 /// How many buckets have begun at `to` since `from`. When the clock wraps, a bucket is cut
