@@ -30,6 +30,7 @@ use self::member::Member;
 use self::sequence::Sequence;
 use self::series::Series;
 use crate::clock::{SharedClock, duration};
+use crate::name::Name;
 use crate::snapshot::Snapshot;
 use crate::sync::Mutex;
 use crate::waiters::Waiters;
@@ -38,6 +39,8 @@ use crate::waiters::Waiters;
 #[derive(Debug)]
 pub(crate) struct Telemetry {
     pub(crate) name: Arc<str>,
+    /// The same, for refusals.
+    pub(crate) refused_by: Name,
     pub(crate) listeners: Listeners,
     /// Those of the registry that the breaker belongs to.
     pub(crate) of_registry: Option<Arc<Listeners>>,
@@ -73,6 +76,7 @@ impl Telemetry {
         let (counters, member, log, sequence, breaker) = Default::default();
         let waiters = Waiters::new();
         Self {
+            refused_by: Name::keep(&name),
             name,
             listeners,
             of_registry,
