@@ -239,6 +239,7 @@ impl Engine {
         match self {
             Self::Plain(core) => acquire(core).map_err(Some),
             Self::Count(core) => acquire(core).map_err(Some),
+            Self::Time(core) => acquire(core).map_err(Some),
             _ => Err(None),
         }
     }
@@ -275,6 +276,7 @@ impl Engine {
         match (self, end) {
             (Self::Plain(core), Outcome::Success) => core.end(token, started, took, end),
             (Self::Count(core), Outcome::Success) => core.end(token, started, took, end),
+            (Self::Time(core), Outcome::Success) => core.end(token, started, took, end),
             _ => self.end_any(token, started, took, end),
         }
     }
