@@ -1,9 +1,13 @@
 //! A breaker of microbreaker-std with metrics on, as a service uses it.
 
+use std::future::{poll_fn, ready};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use microbreaker_std::Breaker;
+use microbreaker_std::{Breaker, BreakerLayer, Builder};
+use tower::{Layer, Service, service_fn};
 
+use crate::peers::finish;
 use crate::{Contender, Reads, Scenario, Side, work};
 
 /// The same policy as [`LAST_100`](crate::ours::LAST_100).
@@ -12,16 +16,25 @@ pub const ADAPTER: &str = "microbreaker-std, last 100, metrics on";
 /// The same after other settings, 10,000 times.
 pub const RELOADED: &str = "microbreaker-std, last 100, metrics on, reloaded";
 
-/// The adapter's breaker, set up for `scenario`.
-pub fn handle(scenario: Scenario) -> Contender {
-    let breaker = breaker();
-    let reads = if scenario == Scenario::Open {
-        breaker.trip();
-        Reads::Coarse
-    } else {
-        Reads::Nothing
-    };
-    contender(ADAPTER, reads, breaker)
+/// A rate within 10 seconds, as most services choose it.
+pub const BY_TIME: &str = "microbreaker-std, 10 s, metrics on";
+
+/// A guarded future.
+pub const FUTURE: &str = "microbreaker-std, last 100, metrics on, future";
+
+/// A guarded service.
+pub const SERVICE: &str = "microbreaker-std, last 100, metrics on, layer";
+
+/// The adapter's breakers, set up for `scenario`.
+pub fn handles(scenario: Scenario) -> Vec<Contender> {
+    let (last_100, by_time) = (breaker(), by_time());
+    let mut reads = Reads::Nothing;
+    if scenario == Scenario::Open {
+        last_100.trip();
+        by_time.trip();
+        reads = Reads::Coarse;
+    }
+    vec![contender(ADAPTER, reads, last_100), contender(BY_TIME, Reads::Coarse, by_time)]
 }
 
 /// The adapter's breaker after many reloads.
@@ -35,10 +48,46 @@ pub fn reloaded() -> Contender {
     contender(RELOADED, Reads::Nothing, breaker)
 }
 
+/// A call of a function beside one of a future.
+pub fn futures() -> Vec<Contender> {
+    let breaker = breaker();
+    vec![
+        contender(ADAPTER, Reads::Nothing, breaker.clone()),
+        Contender::new(FUTURE, Side::Ours, Reads::Nothing, move |calls| {
+            calls.each(|ok| finish(breaker.call_async(async { work(ok) })).is_ok())
+        }),
+    ]
+}
+
+/// A service of tower's inside a layer.
+pub fn service() -> Contender {
+    let service = BreakerLayer::new(breaker()).layer(service_fn(|ok: bool| ready(work(ok))));
+    let service = Mutex::new(service);
+    let contender = Contender::new(SERVICE, Side::Ours, Reads::Nothing, move |calls| {
+        let mut service = service.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        calls.each(|ok| {
+            finish(async {
+                poll_fn(|context| service.poll_ready(context)).await.is_ok()
+                    && service.call(ok).await.is_ok()
+            })
+        })
+    });
+    contender.for_many_calls()
+}
+
 fn breaker() -> Breaker {
-    let breaker = Breaker::builder("bench").failure_rate(50).min_calls(100).last_calls(100);
-    let breaker = breaker.open_for(Duration::from_secs(3_600)).build();
-    breaker.expect("the settings are those of the core's contender")
+    let built = builder().last_calls(100).build();
+    built.expect("the settings are those of the core's contender")
+}
+
+fn by_time() -> Breaker {
+    let built = builder().within(Duration::from_secs(10)).build();
+    built.expect("a time-based window has room for the calls")
+}
+
+fn builder() -> Builder {
+    let builder = Breaker::builder("bench").failure_rate(50).min_calls(100);
+    builder.open_for(Duration::from_secs(3_600))
 }
 
 fn contender(name: &str, reads: Reads, breaker: Breaker) -> Contender {

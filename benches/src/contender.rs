@@ -98,6 +98,8 @@ pub struct Contender {
     pub reads: Reads,
     /// Whether threads can share it.
     pub shareable: bool,
+    /// Whether a run begins at once, so that its calls can be timed one by one.
+    pub starts_at_once: bool,
     run: Run,
 }
 
@@ -110,12 +112,18 @@ impl Contender {
         reads: Reads,
         run: impl Fn(Calls<'_>) -> usize + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.into(), side, reads, shareable: true, run: Box::new(run) }
+        let run = Box::new(run);
+        Self { name: name.into(), side, reads, shareable: true, starts_at_once: true, run }
     }
 
     /// The same, but threads cannot share it.
     pub fn for_one_thread(self) -> Self {
         Self { shareable: false, ..self }
+    }
+
+    /// The same, but before its calls, a run has to do what takes as long as they do.
+    pub fn for_many_calls(self) -> Self {
+        Self { starts_at_once: false, ..self }
     }
 
     /// Makes `calls`, and returns how many succeeded.

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use crate::adapter::{ADAPTER, RELOADED};
+use crate::adapter::{ADAPTER, FUTURE, RELOADED, SERVICE};
 use crate::floors::{CAS, COARSE, TWO_LOADS};
+use crate::lookups::REGISTRY;
 use crate::measure::{Measured, Median};
-use crate::ours::{EXACT_COARSE, LAST_100, LAST_100_COARSE, LAST_100_STRIPED, LAST_100_TICKED};
+use crate::ours::{
+    EXACT_COARSE, FLAPPING, LAST_100, LAST_100_COARSE, LAST_100_STRIPED, LAST_100_TICKED,
+};
 use crate::{Reads, Scenario};
 
 /// The bound of a figure.
@@ -72,7 +75,7 @@ pub struct Run {
 impl Run {
     /// The figures, without those for which something was not measured.
     pub fn figures(&self) -> Vec<Figure> {
-        use Scenario::{Failing10, Healthy, Open};
+        use Scenario::{Failing10, Flapping, Futures, Healthy, Open, Services};
         let every_core = self.cores;
         [
             self.over_floor("healthy_over_two_loads", Healthy, TWO_LOADS, 2.0),
@@ -105,6 +108,30 @@ impl Run {
                 LAST_100,
                 1.0,
             ),
+            self.over_peer_with_clock(
+                "time_window_2_threads_fastest_peer_over_ours",
+                Healthy,
+                2,
+                EXACT_COARSE,
+                20.0,
+            ),
+            self.over_peer_with_clock(
+                "refused_handle_2_threads_fastest_peer_over_ours",
+                Open,
+                2,
+                ADAPTER,
+                2.3,
+            ),
+            self.over_peer_with_clock(
+                "flapping_fastest_peer_over_ours",
+                Flapping,
+                1,
+                FLAPPING,
+                0.6,
+            ),
+            self.over("async_call_over_call", Futures, 1, FUTURE, ADAPTER, 2.0),
+            self.over_peer_with_clock("tower_fastest_peer_over_ours", Services, 1, SERVICE, 5.0),
+            self.registry("registry_get_over_map_get"),
             self.over_peer("open_coarse_fastest_peer_over_ours", Open, 1, LAST_100_COARSE, 3.0),
             self.over_peer("open_ticked_fastest_peer_over_ours", Open, 1, LAST_100_TICKED, 5.0),
         ]
@@ -138,9 +165,30 @@ impl Run {
         other: &str,
         most: f64,
     ) -> Option<Figure> {
-        let measured = self.of(Scenario::Healthy)?;
+        self.over(name, Scenario::Healthy, threads, ours, other, most)
+    }
+
+    /// A call of `ours` over one of `other`.
+    fn over(
+        &self,
+        name: &'static str,
+        scenario: Scenario,
+        threads: usize,
+        ours: &str,
+        other: &str,
+        most: f64,
+    ) -> Option<Figure> {
+        let measured = self.of(scenario)?;
         let value = measured.row(ours, threads)?.over(measured.row(other, threads)?);
         Some(Figure { name, value, target: AtMost(most), peer: None })
+    }
+
+    /// A look-up in the registry over one in the fastest map.
+    fn registry(&self, name: &'static str) -> Option<Figure> {
+        let measured = self.of(Scenario::LookUp)?;
+        let (map, row) = measured.fastest_peer(Reads::Nothing, 1)?;
+        let value = measured.row(REGISTRY, 1)?.over(row);
+        Some(Figure { name, value, target: AtMost(2.0), peer: Some(map.name.clone()) })
     }
 
     /// The throughput of two threads that share a breaker over that of one thread.
@@ -161,9 +209,33 @@ impl Run {
         ours: &str,
         least: f64,
     ) -> Option<Figure> {
+        let reads = if scenario == Scenario::Open { Reads::Precise } else { Reads::Nothing };
+        self.over_peer_that(reads, name, scenario, threads, ours, least)
+    }
+
+    /// The same, compared with those that read a clock, as `ours` does or might.
+    fn over_peer_with_clock(
+        &self,
+        name: &'static str,
+        scenario: Scenario,
+        threads: usize,
+        ours: &str,
+        least: f64,
+    ) -> Option<Figure> {
+        self.over_peer_that(Reads::Precise, name, scenario, threads, ours, least)
+    }
+
+    fn over_peer_that(
+        &self,
+        reads: Reads,
+        name: &'static str,
+        scenario: Scenario,
+        threads: usize,
+        ours: &str,
+        least: f64,
+    ) -> Option<Figure> {
         let measured = self.of(scenario)?;
         let ours = measured.row(ours, threads)?;
-        let reads = if scenario == Scenario::Open { Reads::Precise } else { Reads::Nothing };
         let (peer, row) = measured.fastest_peer(reads, threads)?;
         let value = row.over(ours);
         Some(Figure { name, value, target: AtLeast(least), peer: Some(peer.name.clone()) })

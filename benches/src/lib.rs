@@ -6,6 +6,7 @@ pub mod chart;
 mod contender;
 pub mod figures;
 pub mod floors;
+pub mod lookups;
 pub mod measure;
 pub mod ours;
 pub mod peers;
@@ -13,6 +14,7 @@ pub mod report;
 mod scenario;
 pub mod sweeps;
 mod system;
+pub mod tail;
 
 pub use contender::{Calls, Contender, Failed, Reads, Side, work};
 pub use scenario::Scenario;
@@ -20,13 +22,27 @@ pub use scenario::Scenario;
 /// All contenders, set up for `scenario`.
 pub fn contenders(scenario: Scenario) -> Vec<Contender> {
     let mut all = floors::floors();
-    if scenario == Scenario::Flapping {
-        all.push(ours::flapping());
-        all.extend(peers::flapping());
-        return all;
+    match scenario {
+        Scenario::Flapping => {
+            all.push(ours::flapping());
+            all.extend(peers::flapping());
+            return all;
+        }
+        Scenario::Futures => {
+            all.extend(adapter::futures());
+            all.extend(peers::futures());
+            return all;
+        }
+        Scenario::Services => {
+            all.push(adapter::service());
+            all.extend(peers::services());
+            return all;
+        }
+        Scenario::LookUp => return lookups::contenders(),
+        Scenario::Healthy | Scenario::Failing1 | Scenario::Failing10 | Scenario::Open => {}
     }
     all.extend(ours::breakers(scenario));
-    all.push(adapter::handle(scenario));
+    all.extend(adapter::handles(scenario));
     if scenario == Scenario::Healthy {
         all.push(adapter::reloaded());
     }

@@ -23,6 +23,9 @@ pub const LAST_100_TICKED: &str = "microbreaker, last 100, ticked clock";
 /// A window by time with a cell for each thread, and the operating system's coarse clock.
 pub const EXACT_COARSE: &str = "microbreaker, 10 s exactly, coarse clock";
 
+/// A breaker that trips at each failure.
+pub const FLAPPING: &str = "microbreaker, consecutive";
+
 /// A second, in nanoseconds.
 const SECOND: u32 = 1_000_000_000;
 /// An hour, in ticks of a millisecond.
@@ -171,7 +174,7 @@ pub fn flapping() -> Contender {
         let _ = breaker.call(|| work(phase == Phase::Closed));
         assert_eq!(breaker.phase(), phase);
     }
-    Contender::new("microbreaker, consecutive", Side::Ours, Reads::Precise, move |calls| {
+    Contender::new(FLAPPING, Side::Ours, Reads::Precise, move |calls| {
         calls.each(|ok| breaker.call(|| work(ok)).is_ok())
     })
 }

@@ -40,6 +40,21 @@ pub fn flapping() -> Vec<Contender> {
     ]
 }
 
+/// The peers that guard futures.
+pub fn futures() -> Vec<Contender> {
+    let mut all = vec![failsafe::future(), recloser::future()];
+    all.extend(breaker::contenders(Scenario::Healthy));
+    all.extend(seatbelt::contenders(Scenario::Healthy));
+    all
+}
+
+/// The peers that are layers around a service.
+pub fn services() -> Vec<Contender> {
+    let mut all = tower_resilience::contenders(Scenario::Healthy);
+    all.extend(seatbelt::contenders(Scenario::Healthy));
+    all
+}
+
 fn peer(
     name: &str,
     reads: Reads,
@@ -54,7 +69,7 @@ fn while_open(scenario: Scenario) -> Reads {
 }
 
 /// Runs a future that waits at most for another thread.
-fn finish<F: Future>(future: F) -> F::Output {
+pub(crate) fn finish<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {

@@ -58,7 +58,7 @@ fn title(measured: &Measured, threads: usize) -> String {
 /// # Errors
 ///
 /// If they cannot be written.
-pub fn write(folder: &Path, run: &Run, sweeps: &[Sweep]) -> anyhow::Result<()> {
+pub fn write(folder: &Path, run: &Run, sweeps: &[Sweep], tail: &str) -> anyhow::Result<()> {
     let mut text = String::from(
         "# What a guarded call costs\n\n\
          Written by `cargo xtask bench`. Each call is admission, a no-op call that the\n\
@@ -94,6 +94,7 @@ pub fn write(folder: &Path, run: &Run, sweeps: &[Sweep]) -> anyhow::Result<()> {
             let _ = writeln!(text, "{table}\n![{title}]({name}.svg)\n");
         }
     }
+    text.push_str(tail);
     Ok(fs::write(folder.join("performance.md"), text.trim_end().to_owned() + "\n")?)
 }
 

@@ -18,6 +18,12 @@ pub enum Scenario {
     /// Every second call fails and trips the breaker, which is half-open right after and
     /// closes with the next success.
     Flapping,
+    /// Calls of futures, closed and healthy.
+    Futures,
+    /// Requests to services inside a layer, closed and healthy.
+    Services,
+    /// Looking a breaker up by its name.
+    LookUp,
 }
 
 impl Scenario {
@@ -29,13 +35,18 @@ impl Scenario {
             Self::Failing10 => "failing10",
             Self::Open => "open",
             Self::Flapping => "flapping",
+            Self::Futures => "futures",
+            Self::Services => "services",
+            Self::LookUp => "look_up",
         }
     }
 
     /// The outcomes of the calls, to be repeated.
     pub fn pattern(self) -> Vec<bool> {
         let every = match self {
-            Self::Healthy | Self::Open => return vec![true; 1_000],
+            Self::Healthy | Self::Open | Self::Futures | Self::Services | Self::LookUp => {
+                return vec![true; 1_000];
+            }
             Self::Failing1 => 100,
             Self::Failing10 => 10,
             Self::Flapping => 2,
@@ -62,6 +73,9 @@ impl fmt::Display for Scenario {
             Self::Failing10 => "10 % failures",
             Self::Open => "open",
             Self::Flapping => "flapping",
+            Self::Futures => "futures",
+            Self::Services => "services in a layer",
+            Self::LookUp => "look-up of a breaker by name",
         })
     }
 }

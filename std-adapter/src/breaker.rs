@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use microbreaker::{Command, IllegalTransition, Phase};
 
-use crate::clock::{SharedClock, duration, millis};
+use crate::clock::{SharedClock, millis};
 use crate::engine::versions::{Engines, Version};
 use crate::engine::watch::Watch;
 use crate::error::Rejected;
@@ -196,11 +196,10 @@ impl Breaker {
     /// Reports that a call was refused.
     #[cold]
     pub(crate) fn rejected(&self, core: microbreaker::Rejected) -> Rejected {
-        let Telemetry { name, counters, log, .. } = &*self.0.telemetry;
+        let Telemetry { name, refused_by, counters, log, .. } = &*self.0.telemetry;
         counters.rejection();
         log.rejection(name, &core);
-        let retry_after = core.retry_after.map(duration);
-        Rejected { name: self.name().clone(), phase: core.phase, retry_after }
+        Rejected::new(refused_by, core.phase, core.retry_after)
     }
 }
 

@@ -21,7 +21,7 @@ use self::watch::Watch;
 use crate::clock::SharedClock;
 use crate::settings::window::WindowKind;
 use crate::settings::{BUCKETS, SettingError, Settings};
-use crate::window::ExactTimeWindow;
+use crate::window::{ByPolicy, ExactTimeWindow, Policy};
 
 pub(crate) type Core<W> = Breaker<W, SharedClock, Watch, Replaceable>;
 type Count = CountWindow<64>;
@@ -83,7 +83,7 @@ trait ForWindow {
 
     /// `window` makes the window, given the clock, and `plain` or `leaky` the engine with that window, alone
     /// or beside a bucket.
-    fn with<W: Window + Send + Sync + 'static>(
+    fn with<W: ByPolicy + Send + Sync + 'static>(
         self,
         window: impl FnOnce(SharedClock) -> W,
         plain: impl FnOnce(Core<Shared<W>>) -> Engine,
@@ -114,6 +114,7 @@ struct Windows {
 
 struct Build<'a> {
     config: Config,
+    policy: Option<Box<Policy>>,
     leaky: bool,
     clock: SharedClock,
     watch: Watch,
@@ -127,15 +128,15 @@ struct Build<'a> {
 impl ForWindow for Build<'_> {
     type Done = Result<(Engine, Windows), ConfigError>;
 
-    fn with<W: Window + Send + Sync + 'static>(
+    fn with<W: ByPolicy + Send + Sync + 'static>(
         self,
         window: impl FnOnce(SharedClock) -> W,
         plain: impl FnOnce(Core<Shared<W>>) -> Engine,
         leaky: impl FnOnce(Core<InBucket<W>>) -> Engine,
     ) -> Self::Done {
-        let Self { config, clock, watch, handover, .. } = self;
+        let Self { config, clock, watch, handover, policy, .. } = self;
         let old = self.window.and_then(|old| old.downcast().ok());
-        let beside = Shared::of(old, || window(clock.clone()));
+        let beside = Shared::of(old, || window(clock.clone())).by(policy);
         let window = beside.window();
         if self.leaky {
             let bucket = Shared::of(self.bucket, || LeakyBucket::new(()));
@@ -171,13 +172,23 @@ struct Check {
 impl ForWindow for Check {
     type Done = Result<(), ConfigError>;
 
-    fn with<W: Window + Send + Sync + 'static>(
+    fn with<W: ByPolicy + Send + Sync + 'static>(
         self,
         _: impl FnOnce(SharedClock) -> W,
         _: impl FnOnce(Core<Shared<W>>) -> Engine,
         _: impl FnOnce(Core<InBucket<W>>) -> Engine,
     ) -> Self::Done {
         if self.leaky { self.config.check::<InBucket<W>>() } else { self.config.check::<W>() }
+    }
+}
+
+impl Settings {
+    /// The policy that a window may know: not if failures in a row must be in the window, because
+    /// then each failure needs the tally.
+    fn policy(&self, config: Config) -> Option<Policy> {
+        let knows = matches!(self.window(), WindowKind::Time { .. })
+            && self.consecutive_within_window != Some(true);
+        knows.then(|| Policy::new(config, self.min_calls.unwrap_or(1)))
     }
 }
 
@@ -200,8 +211,10 @@ impl Version {
     ) -> Result<Self, SettingError> {
         let (old, handover) = from.unzip();
         let holds = old.filter(|old| settings.can_hold_window_of(&old.settings));
+        let config = settings.config(seed)?;
         let build = Build {
-            config: settings.config(seed)?,
+            config,
+            policy: settings.policy(config).map(Box::new),
             leaky: settings.leaky_bucket.is_some(),
             clock,
             handover,
@@ -226,6 +239,7 @@ impl Engine {
         match self {
             Self::Plain(core) => acquire(core).map_err(Some),
             Self::Count(core) => acquire(core).map_err(Some),
+            Self::Time(core) => acquire(core).map_err(Some),
             _ => Err(None),
         }
     }
@@ -262,6 +276,7 @@ impl Engine {
         match (self, end) {
             (Self::Plain(core), Outcome::Success) => core.end(token, started, took, end),
             (Self::Count(core), Outcome::Success) => core.end(token, started, took, end),
+            (Self::Time(core), Outcome::Success) => core.end(token, started, took, end),
             _ => self.end_any(token, started, took, end),
         }
     }

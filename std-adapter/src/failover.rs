@@ -20,6 +20,7 @@ pub use self::service::{FailoverFuture, FailoverService};
 use crate::breaker::call::InCall;
 use crate::classify::{Classify, ErrorsFail, Outcome};
 use crate::error::{BuildError, CallError, Rejected};
+use crate::name::Name;
 use crate::settings::SettingError;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
@@ -331,9 +332,10 @@ impl<T> Journey<T> {
         }
         let turn = *self.turn.get_or_insert_with(|| set.next_turn());
         choice.first(turn).map_or_else(|| choice.any(), Ok).map_err(|soonest| {
-            let name = set.name.clone();
             // Only an operator can add an instance: for a call, that is like forced open.
-            soonest.unwrap_or(Rejected { name, phase: Phase::ForcedOpen, retry_after: None })
+            soonest.unwrap_or_else(|| {
+                Rejected::new(&Name::Counted(set.name.clone()), Phase::ForcedOpen, None)
+            })
         })
     }
 

@@ -15,7 +15,7 @@
 //! match users.call(|| "42".parse::<u32>()) {
 //!     Ok(user) => println!("{user}"),
 //!     Err(CallError::Failed(error)) => println!("the call failed: {error}"),
-//!     Err(CallError::Rejected(why)) => println!("{why}"), // why.retry_after: how long
+//!     Err(CallError::Rejected(why)) => println!("{why}"), // why.retry_after(): how long
 //! }
 //! # Ok::<(), microbreaker_std::BuildError>(())
 //! ```
@@ -47,6 +47,7 @@ pub mod fleet;
 mod last_good;
 #[cfg(feature = "reqwest")]
 mod middleware;
+mod name;
 #[cfg(feature = "registry")]
 mod registry;
 pub mod settings;

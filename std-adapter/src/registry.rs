@@ -71,7 +71,8 @@ const MOST_IDLE: usize = 10_000;
 ///
 /// A breaker takes up to 3.1 KiB and, if calls are counted, another 128 bytes for each
 /// core. Names may come from outside, so the number of breakers that only the registry
-/// holds is bounded, by default to 10,000: see [`most_idle`](Self::most_idle).
+/// holds is bounded, by default to 10,000: see [`most_idle`](Self::most_idle). The names that
+/// are kept for good, for [`Rejected`](crate::Rejected), are at most 1,024 in all.
 #[derive(Clone)]
 pub struct Registry(Arc<Shared>);
 

@@ -37,6 +37,7 @@ use self::sequence::Sequence;
 use self::series::Series;
 use self::timer::{Stopwatch, Timer};
 use crate::clock::{SharedClock, duration};
+use crate::name::Name;
 use crate::snapshot::Snapshot;
 use crate::sync::{Mutex, MutexGuard};
 use crate::waiters::Waiters;
@@ -46,6 +47,8 @@ use crate::waiters::asking::asks_for_check;
 #[derive(Debug)]
 pub(crate) struct Telemetry {
     pub(crate) name: Arc<str>,
+    /// The same, for refusals.
+    pub(crate) refused_by: Name,
     pub(crate) listeners: Listeners,
     /// Those of the registry that the breaker belongs to.
     pub(crate) of_registry: Option<Arc<Listeners>>,
@@ -89,6 +92,7 @@ impl Telemetry {
         let (counters, member, log, sequence, breaker) = Default::default();
         let (waiters, checks) = (Waiters::new(), Waiters::new());
         Self {
+            refused_by: Name::keep(&name),
             name,
             listeners,
             of_registry,

@@ -262,8 +262,8 @@ where
                 // unknown.
                 let breaker = permit.breaker().clone();
                 permit.ignore();
-                let (name, phase) = (breaker.name().clone(), breaker.phase());
-                Err(Rejected { name, phase, retry_after: None })
+                let refused_by = &breaker.inner().telemetry.refused_by;
+                Err(Rejected::new(refused_by, breaker.phase(), None))
             }),
         };
         let state = match admitted {

@@ -2,6 +2,8 @@
 
 mod cell;
 mod cells;
+mod policy;
+mod shares;
 pub(crate) mod striped;
 mod tenures;
 
@@ -15,6 +17,8 @@ use microbreaker::{
 
 use self::cell::{Buckets, Count};
 use self::cells::Cells;
+pub(crate) use self::policy::{ByPolicy, Policy};
+use self::shares::Shares;
 use self::tenures::Tenures;
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
 use crate::sync::swap;
@@ -61,7 +65,9 @@ const CAPACITY: u32 = 1 << 31;
 /// # Cost
 ///
 /// A success is two loads of shared words that are hardly ever written, a reading of the
-/// clock, and a store that no other thread waits for. A failure also reads every cell.
+/// clock, and a store that no other thread waits for. A failure also has a fence, and reads
+/// every cell: with a [`Breaker`](crate::Breaker), only in a new bucket, and when its thread
+/// has used up its share of the failures that cannot open the breaker yet.
 ///
 /// For ten buckets 512 bytes, and 384 more for each further thread that has called, up to
 /// 65; the threads beyond that borrow common cells, of which there are as many as such
@@ -73,6 +79,7 @@ pub struct ExactTimeWindow<C, const BUCKETS: usize, const SLOW: bool = false, S 
     tenures: Tenures,
     /// A recent tick, if the clock has 32 bits.
     recent: AtomicU64,
+    shares: Shares,
     cells: Cells<BUCKETS>,
     clock: C,
     thread: S,
@@ -96,6 +103,7 @@ impl<C: Clock, const BUCKETS: usize, const SLOW: bool, S: Fn() -> usize>
         Self {
             tenures: Tenures::new(),
             recent: AtomicU64::new(1 << 32),
+            shares: Shares::new(),
             cells: Cells::new(),
             clock,
             thread,
@@ -170,26 +178,12 @@ impl<C: Clock, const BUCKETS: usize, const SLOW: bool, S: Fn() -> usize> Window
         reach: &Reach<impl Fn() -> u32>,
         call: Record,
     ) -> Option<Tally> {
-        let number = self.tenures.number_of(tenure)?;
-        // Before the cell is looked at: a clock may do anything.
-        let (now, bucket) = (self.now(), reach.bucket.into());
-        let thread = (self.thread)();
-        if !self.cells.with(thread, |cell| cell.record(number, bucket, now, call)) {
-            return None;
-        }
-        if !(call.failed || call.slow) {
-            return Some(Tally::default());
-        }
-        // Of the threads that pass this fence, the last one sees what all of them have
-        // counted, because it orders their stores before its loads. Without it, each of
-        // them may read the others' cells as they were before.
-        fence(Ordering::SeqCst);
-        Some(self.sum(number, bucket, now))
+        self.record_by(None, tenure, reach, call)
     }
 
     #[inline(always)]
     fn try_success(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> bool {
-        // As in `record`.
+        // As in `record_by`.
         let Some(now) = self.clock.now_64() else { return false };
         let Some(cell) = self.cells.own((self.thread)()) else { return false };
         let Some(number) = self.tenures.begun(tenure) else { return false };
@@ -203,6 +197,51 @@ impl<C: Clock, const BUCKETS: usize, const SLOW: bool, S: Fn() -> usize> Window
 
     fn begin(&self, tenure: Tenure<'_>, _: &Reach<impl Fn() -> u32>) {
         self.tenures.number_of(tenure);
+    }
+}
+
+impl<C: Clock, const BUCKETS: usize, const SLOW: bool, S: Fn() -> usize> ByPolicy
+    for ExactTimeWindow<C, BUCKETS, SLOW, S>
+{
+    fn record_by(
+        &self,
+        policy: Option<&Policy>,
+        tenure: Tenure<'_>,
+        reach: &Reach<impl Fn() -> u32>,
+        call: Record,
+    ) -> Option<Tally> {
+        let number = self.tenures.number_of(tenure)?;
+        // Before the cell is looked at: a clock may do anything.
+        let (now, bucket) = (self.now(), reach.bucket.into());
+        let adds_up = self.cells.with((self.thread)(), |cell| {
+            if !cell.record(number, bucket, now, call) {
+                return None;
+            }
+            if !(call.failed || call.slow) {
+                return Some(false);
+            }
+            // Of the threads that pass this fence, the last one sees what all of them have
+            // counted, because it orders their stores before its loads. Without it, each of
+            // them may read the others' cells, or whether they have a share, as they were
+            // before.
+            fence(Ordering::SeqCst);
+            Some(policy.is_none_or(|policy| !cell.share.take(policy.number, &self.shares)))
+        });
+        if !adds_up? {
+            return Some(Tally::default());
+        }
+        let Some(policy) = policy else { return Some(self.sum(number, bucket, now)) };
+        let turn = self.shares.revoke();
+        // A thread that passes the fence above before this one has its failure in the sum,
+        // and one that passes it after this finds its share revoked.
+        fence(Ordering::SeqCst);
+        let tally = self.sum(number, bucket, now);
+        // Not if the tenure is over, or the policy by a reload: others may count in another
+        // already.
+        if tenure.is_current() {
+            self.shares.give(turn, policy.share(tally, self.cells.count()));
+        }
+        Some(tally)
     }
 }
 

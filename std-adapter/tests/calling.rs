@@ -38,8 +38,8 @@ fn a_rejection_names_the_breaker_the_phase_and_the_wait() {
     assert_eq!(breaker.call(fail), Err(CallError::Failed("no answer")));
     clock.advance(Duration::from_millis(250));
     let rejected = breaker.call(fail).unwrap_err().rejected().cloned().unwrap();
-    assert_eq!((&*rejected.name, rejected.phase), ("users", Phase::Open));
-    assert_eq!(rejected.retry_after, Some(Duration::from_millis(750)));
+    assert_eq!((rejected.name(), rejected.phase()), ("users", Phase::Open));
+    assert_eq!(rejected.retry_after(), Some(Duration::from_millis(750)));
     assert_eq!(
         rejected.to_string(),
         "circuit breaker \"users\" refused the call: open for another 750ms"

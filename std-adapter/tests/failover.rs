@@ -59,7 +59,7 @@ fn of<const N: usize>(shares: [(&str, u32); N]) -> BTreeMap<String, u32> {
 fn rejection(service: &Failover) -> (String, Phase, Option<Duration>) {
     let refused = ask(service, &[]).unwrap_err();
     let CallError::Rejected(why) = refused else { panic!("{refused:?}") };
-    (why.name.to_string(), why.phase, why.retry_after)
+    (why.name().to_owned(), why.phase(), why.retry_after())
 }
 
 // Which instance gets a call.

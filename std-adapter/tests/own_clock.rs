@@ -41,7 +41,7 @@ fn it_trips_and_recovers() {
     fail(&breaker);
     assert_eq!(breaker.phase(), Phase::Open);
     let rejected = breaker.call(|| Ok::<_, ()>(42)).unwrap_err();
-    assert!(matches!(rejected, CallError::Rejected(why) if why.retry_after >= Some(SECOND)));
+    assert!(matches!(rejected, CallError::Rejected(why) if why.retry_after() >= Some(SECOND)));
     clock.advance(2 * SECOND);
     assert_eq!(breaker.call(|| Ok::<_, ()>(42)), Ok(42));
     assert_eq!(breaker.phase(), Phase::Closed);

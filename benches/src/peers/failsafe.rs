@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use failsafe::{CircuitBreaker, Config, FailurePolicy, StateMachine, backoff, failure_policy};
 
-use super::{HOUR, peer, while_open};
+use super::{HOUR, finish, peer, while_open};
 use crate::{Contender, Failed, Reads, Scenario, work};
 
 /// Failures in a row; and its default policy, a moving average over 30 seconds or
@@ -32,6 +32,17 @@ fn contender<P: FailurePolicy + Send + 'static>(
         }
     }
     peer(name, reads, move |calls| calls.each(|ok| breaker.call(|| work(ok)).is_ok()))
+}
+
+/// See [`super::futures`].
+pub(super) fn future() -> Contender {
+    let policy = failure_policy::consecutive_failures(5, backoff::constant(HOUR));
+    let breaker = Config::new().failure_policy(policy).build();
+    peer("failsafe, consecutive", Reads::Nothing, move |calls| {
+        calls.each(|ok| {
+            finish(failsafe::futures::CircuitBreaker::call(&breaker, async { work(ok) })).is_ok()
+        })
+    })
 }
 
 /// See [`super::flapping`].

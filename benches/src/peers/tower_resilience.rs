@@ -29,6 +29,7 @@ pub(super) fn contenders(scenario: Scenario) -> Vec<Contender> {
             })
         })
     });
+    let contender = contender.for_many_calls();
     // While it is open, threads that contend wait for a timer of tokio's.
     vec![if scenario == Scenario::Open { contender.for_one_thread() } else { contender }]
 }

@@ -105,6 +105,7 @@ impl Breaker {
         match &version.engine {
             Engine::Plain(core) => self.call_core(core, version, f, classify),
             Engine::Count(core) => self.call_core(core, version, f, classify),
+            Engine::Time(core) => self.call_core(core, version, f, classify),
             _ => self.call_otherwise(f, classify),
         }
     }

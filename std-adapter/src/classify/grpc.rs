@@ -7,6 +7,7 @@ use http::{Response, StatusCode};
 
 use super::Outcome;
 use super::response::ClassifyResponse;
+use crate::clock::millis;
 use crate::error::Rejected;
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -138,9 +139,8 @@ impl ClassifyResponse for GrpcResponses {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(STATUS, UNAVAILABLE.into());
         headers.insert(MESSAGE, message(&rejected.to_string()));
-        if let Some(wait) = rejected.retry_after {
-            let millis = wait.as_nanos().div_ceil(1_000_000);
-            headers.insert(PUSHBACK, u32::try_from(millis).unwrap_or(u32::MAX).into());
+        if let Some(wait) = rejected.retry_after() {
+            headers.insert(PUSHBACK, millis(wait).into());
         }
         Some(response)
     }
@@ -178,7 +178,7 @@ fn message(text: &str) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use crate::name::Name;
 
     use microbreaker::Phase;
 
@@ -219,16 +219,13 @@ mod tests {
 
     #[test]
     fn a_refusal_is_unavailable_whatever_the_name() {
-        let refused = Rejected {
-            name: "users\r\n50%é".into(),
-            phase: Phase::Open,
-            retry_after: Some(Duration::from_micros(1_500)),
-        };
+        let name = Name::keep(&"users\r\n50%é".into());
+        let refused = Rejected::new(&name, Phase::Open, Some(2));
         let response = GrpcResponses::new().refusal(&refused).unwrap();
         assert_eq!([&response.headers()[STATUS], &response.headers()[PUSHBACK]], ["14", "2"]);
         let text = response.headers()[MESSAGE].to_str().unwrap();
         assert!(text.contains(r#""users\r\n50%25%C3%A9" refused"#), "{text}");
-        let unknown = Rejected { retry_after: None, ..refused };
+        let unknown = Rejected::new(&name, Phase::Open, None);
         let response = GrpcResponses::new().refusal(&unknown).unwrap();
         assert!(!response.headers().contains_key(PUSHBACK));
     }

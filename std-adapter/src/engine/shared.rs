@@ -5,17 +5,25 @@ use std::sync::Arc;
 use microbreaker::window::{Kind, Reach, Record, Tenure, Window};
 use microbreaker::{LeakyBucket, Tally};
 
+use crate::window::{ByPolicy, Policy};
+
 /// A window, perhaps of a predecessor.
 pub(crate) struct Shared<W> {
     window: Arc<W>,
     is_new: bool,
+    policy: Option<Box<Policy>>,
 }
 
 impl<W> Shared<W> {
     /// That of a predecessor, or a new one.
     pub(super) fn of(old: Option<Arc<W>>, new: impl FnOnce() -> W) -> Self {
         let is_new = old.is_none();
-        Self { window: old.unwrap_or_else(|| Arc::new(new())), is_new }
+        Self { window: old.unwrap_or_else(|| Arc::new(new())), is_new, policy: None }
+    }
+
+    /// The same in an engine whose policy the window may know.
+    pub(super) fn by(self, policy: Option<Box<Policy>>) -> Self {
+        Self { policy, ..self }
     }
 
     pub(super) fn window(&self) -> Arc<W> {
@@ -23,7 +31,7 @@ impl<W> Shared<W> {
     }
 }
 
-impl<W: Window> Window for Shared<W> {
+impl<W: ByPolicy> Window for Shared<W> {
     const KIND: Kind = W::KIND;
     const NAME: &'static str = W::NAME;
     const SLOW: bool = W::SLOW;
@@ -36,7 +44,7 @@ impl<W: Window> Window for Shared<W> {
         reach: &Reach<impl Fn() -> u32>,
         call: Record,
     ) -> Option<Tally> {
-        self.window.record(tenure, reach, call)
+        self.window.record_by(self.policy.as_deref(), tenure, reach, call)
     }
 
     #[inline]
@@ -71,7 +79,7 @@ pub(crate) struct InBucket<W> {
     pub(super) beside: Shared<W>,
 }
 
-impl<W: Window> Window for InBucket<W> {
+impl<W: ByPolicy> Window for InBucket<W> {
     const KIND: Kind = W::KIND;
     const NAME: &'static str = W::NAME;
     const SLOW: bool = W::SLOW;

@@ -130,7 +130,7 @@ impl Version {
     /// have.
     #[inline]
     pub(crate) const fn is_direct(&self) -> bool {
-        !self.timed && matches!(self.engine, Engine::Plain(_) | Engine::Count(_))
+        !self.timed && matches!(self.engine, Engine::Plain(_) | Engine::Count(_) | Engine::Time(_))
     }
 
     /// Ends the call of `grant`.

@@ -32,7 +32,7 @@ impl Rejected {
 /// the breaker's name.
 impl IntoResponse for Rejected {
     fn into_response(self) -> Response {
-        let wait = self.retry_after.map(|wait| wait.as_nanos().div_ceil(1_000_000_000));
+        let wait = self.retry_after().map(|wait| wait.as_nanos().div_ceil(1_000_000_000));
         let headers = wait.map(|seconds| [(RETRY_AFTER, seconds.to_string())]);
         (StatusCode::SERVICE_UNAVAILABLE, headers, "temporarily unavailable\n").into_response()
     }

@@ -82,8 +82,9 @@ impl<'a, T> Choice<'a, T> {
         }
         match soonest {
             // They opened after `first` had seen them closed.
-            Some((best, Rejected { phase: Phase::Open | Phase::HalfOpen, .. }))
-                if self.most_open < self.instances.len() =>
+            Some((best, rejected))
+                if matches!(rejected.phase(), Phase::Open | Phase::HalfOpen)
+                    && self.most_open < self.instances.len() =>
             {
                 Ok(best.admit_anyway())
             }
@@ -153,12 +154,12 @@ impl<'a, T> Choice<'a, T> {
 
 /// How soon it is worth asking again after this refusal, as something to compare.
 fn wait(rejected: &Rejected) -> (bool, Duration, bool) {
-    match rejected.phase {
+    match rejected.phase() {
         // One that closes gradually may admit the next call.
         Phase::Closed => (false, Duration::ZERO, false),
         phase => {
-            let (unknown, wait) = (rejected.retry_after.is_none(), rejected.retry_after);
-            (unknown, wait.unwrap_or_default(), phase == Phase::ForcedOpen)
+            let wait = rejected.retry_after();
+            (wait.is_none(), wait.unwrap_or_default(), phase == Phase::ForcedOpen)
         }
     }
 }

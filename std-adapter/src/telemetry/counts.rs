@@ -68,8 +68,9 @@ impl Sum for Counts {
     }
 }
 
-/// Counters that threads need not share: as many threads as there are cores have their
-/// own, the others share a second set. Reading them sums them up.
+/// Counters that threads need not share: a thread for each core and one more have their own,
+/// as often there are workers and the thread that began them; the others share a second set.
+/// Reading them sums them up.
 #[derive(Clone, Debug)]
 pub(crate) struct Counters {
     /// Each is written by one thread.
@@ -91,8 +92,9 @@ struct Line {
 
 impl Default for Counters {
     fn default() -> Self {
-        let lines = || (0..threads::cores()).map(|_| Line::default()).collect();
-        Self { own: lines(), shared: lines() }
+        let lines = |count| (0..count).map(|_| Line::default()).collect();
+        let cores = threads::cores();
+        Self { own: lines(cores + 1), shared: lines(cores) }
     }
 }
 

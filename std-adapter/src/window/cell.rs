@@ -4,6 +4,7 @@ use std::array;
 
 use microbreaker::window::Record;
 
+use super::shares::Share;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The counts of one thread: others only read them.
@@ -20,6 +21,7 @@ pub(super) struct Cell<const BUCKETS: usize> {
     /// The first tick of the bucket in which it last counted.
     start: AtomicU64,
     counts: [Counted<BUCKETS>; 3],
+    pub(super) share: Share,
 }
 
 /// What is counted, each by itself: a call is one of the first two, and may be slow.
@@ -102,6 +104,7 @@ impl<const BUCKETS: usize> Cell<BUCKETS> {
             tenure: AtomicU64::new(0),
             start: AtomicU64::new(0),
             counts: array::from_fn(|_| Counted::new()),
+            share: Share::new(),
         }
     }
 
@@ -139,6 +142,7 @@ impl<const BUCKETS: usize> Cell<BUCKETS> {
         if !is_new && buckets.newest <= begun {
             return;
         }
+        self.share.end();
         let after = if is_new { 0 } else { begun + 1 };
         for bucket in buckets.oldest().max(after)..=buckets.newest {
             for count in &self.counts {

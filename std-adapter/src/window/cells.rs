@@ -89,15 +89,19 @@ impl<const BUCKETS: usize> Cells<BUCKETS> {
         &self,
         count: impl Fn(&Cell<BUCKETS>) -> Result<u64, E>,
     ) -> Result<u64, E> {
+        self.iter().map(count).sum()
+    }
+
+    /// How many cells there are.
+    pub(super) fn count(&self) -> u32 {
+        self.iter().count() as u32
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Cell<BUCKETS>> {
         let groups = self.groups.iter().filter_map(OnceBox::get);
         let others = groups.flatten().filter_map(OnceBox::get);
-        let mut common = self.common.get();
-        let common = std::iter::from_fn(|| {
-            let this = common?;
-            common = this.next.get();
-            Some(&this.cell)
-        });
-        let cells = std::iter::once(&self.first).chain(others).chain(common);
-        cells.map(count).sum()
+        let common = std::iter::successors(self.common.get(), |common| common.next.get());
+        let common = common.map(|common| &common.cell);
+        std::iter::once(&self.first).chain(others).chain(common)
     }
 }

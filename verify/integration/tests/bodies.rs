@@ -205,7 +205,7 @@ async fn a_refused_request_is_not_sent() {
     let refused = bench.client.get("http://127.0.0.1:1").send().await.unwrap_err();
     let reqwest_middleware::Error::Middleware(refused) = refused else { panic!("{refused}") };
     let refused = refused.downcast_ref::<Rejected>().unwrap();
-    assert_eq!((&*refused.name, refused.phase), ("users", Phase::ForcedOpen));
+    assert_eq!((refused.name(), refused.phase()), ("users", Phase::ForcedOpen));
     assert_eq!(bench.counted(), [0, 0, 0]);
 }
 

@@ -125,7 +125,7 @@ async fn a_refused_request_fails_with_the_rejection_of_the_soonest() {
     users.instances()[0].breaker().trip_for(3 * SECOND);
     users.instances()[1].breaker().trip_for(2 * SECOND);
     let error = users.service().oneshot(1).await.unwrap_err();
-    assert_eq!(error.downcast_ref::<Rejected>().unwrap().retry_after, Some(2 * SECOND));
+    assert_eq!(error.downcast_ref::<Rejected>().unwrap().retry_after(), Some(2 * SECOND));
     let calls = |it: &Instance<Upstream>| it.callee().calls.load(Ordering::Relaxed);
     assert_eq!(users.instances().iter().map(calls).sum::<u32>(), 0);
 }

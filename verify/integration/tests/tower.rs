@@ -444,7 +444,7 @@ fn each_host_has_a_breaker_in_one_layer() {
     let (registry, mut service) = by_host();
     assert!(ask_host(&mut service, ("a", Err("down"))).is_err());
     let refused = ask_host(&mut service, ("a", Ok(1))).unwrap_err();
-    assert_eq!(&*refused.downcast_ref::<Rejected>().unwrap().name, "a");
+    assert_eq!(refused.downcast_ref::<Rejected>().unwrap().name(), "a");
     // The refused one keeps no place.
     assert_eq!(ask_host(&mut service.clone(), ("b", Ok(2))).unwrap(), 2);
     assert_eq!(registry.get("a").phase(), Phase::Open);

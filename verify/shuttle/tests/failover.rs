@@ -182,7 +182,7 @@ fn the_last_instance_goes_beside_a_call() {
         let remove: Thread = Box::new(|service| drop(service.remove("a").unwrap()));
         let caller: Thread = Box::new(|service| match call(service, all_up) {
             Ok(_) => {}
-            Err(CallError::Rejected(why)) => assert_eq!(why.phase, Phase::ForcedOpen),
+            Err(CallError::Rejected(why)) => assert_eq!(why.phase(), Phase::ForcedOpen),
             Err(CallError::Failed(())) => panic!("it is up"),
         });
         let after = |service: &Service| assert!(call(service, all_up).is_err());

@@ -176,8 +176,8 @@ fn finish(permit: Permit, random: &mut Random, calls: &mut Vec<Call>) {
 
 fn refused(breaker: &Breaker, rejected: &microbreaker_std::Rejected, calls: &mut Vec<Call>) {
     let admits = [Phase::Disabled, Phase::MetricsOnly];
-    assert!(!admits.contains(&rejected.phase), "refused by {rejected:?}");
-    assert!(rejected.retry_after.is_none_or(|wait| wait <= LONGEST), "{rejected:?}");
+    assert!(!admits.contains(&rejected.phase()), "refused by {rejected:?}");
+    assert!(rejected.retry_after().is_none_or(|wait| wait <= LONGEST), "{rejected:?}");
     calls.push((breaker.name().clone(), 3));
 }
 

@@ -313,7 +313,7 @@ impl Worker {
                 step
             }
             Step::Acquire(_) => {
-                let answer = held().try_acquire_owned().map_err(|rejected| rejected.phase);
+                let answer = held().try_acquire_owned().map_err(|rejected| rejected.phase());
                 Step::Acquire(answer.map(|permit| self.permit = Some(permit)))
             }
             Step::Finish(outcome) => {
