@@ -146,6 +146,8 @@ type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Result<(), Denied> + Send 
 /// `limits` that its settings set, and its `latency`, if it keeps that
 /// ([`measure_latency`](crate::Builder::measure_latency)).
 ///
+/// Each answer looks at all breakers that match, so it takes the longer the more there are.
+///
 /// `GET /groups` lists the groups of breakers: how many are of each standing, and the sums of
 /// their counts. `matching`, `limit` and `skip` select. A breaker's group is what is in front
 /// of the first slash of its name.

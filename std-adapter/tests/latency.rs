@@ -61,8 +61,8 @@ fn calls_of_the_last_half_minute_count_and_those_before_the_last_minute_do_not()
 fn the_clock_may_wrap() {
     let clock = PausedClock::new();
     let breaker = builder(&clock).measure_latency().build().unwrap();
-    clock.advance(Duration::from_millis(u64::from(u32::MAX) - 10_000));
-    for _ in 0..100 {
+    clock.advance(Duration::from_millis((1 << 32) - 200_000));
+    for _ in 0..300 {
         call(&breaker, SECOND, Outcome::Success);
         clock.advance(SECOND);
     }
@@ -86,7 +86,8 @@ fn the_breakers_clock_measures_and_only_where_it_is_asked_to() {
 #[test]
 fn more_than_can_be_counted_is_the_most() {
     let breaker = builder(&PausedClock::new()).measure_latency().build().unwrap();
-    call(&breaker, Duration::MAX, Outcome::Success);
+    // Twice as many microseconds, and some more.
+    call(&breaker, 8_590 * SECOND, Outcome::Success);
     let longest = breaker.latency().unwrap().p50;
     assert_eq!(longest, Duration::from_micros(u32::MAX.into()));
 }
