@@ -4,7 +4,7 @@
 //! A task that is never woken is a deadlock, which shuttle reports.
 #![cfg(shuttle)]
 
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn, ready};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -78,6 +78,14 @@ impl<F: Future> Wait<F> {
 
     fn end(self) -> F::Output {
         block_on(self.0)
+    }
+
+    /// Goes on until the breaker has closed.
+    fn until_closed(mut self, breaker: &Breaker) {
+        block_on(poll_fn(|context| {
+            _ = self.0.as_mut().poll(context);
+            if breaker.phase() == Phase::Closed { Poll::Ready(()) } else { Poll::Pending }
+        }));
     }
 }
 
@@ -232,6 +240,58 @@ fn one_that_comes_to_a_ramp_is_offered_to_it() {
                 }
                 assert!(wait.poll().is_pending());
             });
+        });
+    });
+}
+
+#[test]
+fn no_call_is_a_probe_beside_a_check() {
+    model(|| {
+        let breaker = refusing(|builder| builder.probes(2));
+        race(|threads| {
+            let closes = |wait: Wait<_>| wait.until_closed(&breaker);
+            threads.wait(breaker.probe_with(never, || ready(Ok::<_, ()>(()))), closes);
+            threads.wait(breaker.acquire(never), |wait| {
+                let permit = wait.end();
+                assert_eq!(breaker.phase(), Phase::Closed, "it is a probe");
+                permit.ignore();
+            });
+            threads.start(|| breaker.half_open().unwrap());
+            threads.start(|| {
+                if let Ok(permit) = breaker.try_acquire() {
+                    assert_eq!(breaker.phase(), Phase::Closed, "it is a probe");
+                    permit.ignore();
+                }
+            });
+        });
+    });
+}
+
+#[test]
+fn one_that_waits_goes_on_when_a_check_is_dropped() {
+    model(|| {
+        let breaker = refusing(|builder| builder);
+        race(|threads| {
+            let hangs = pending::<Result<(), ()>>;
+            threads.wait(breaker.probe_with(never, hangs), |mut wait| _ = wait.poll());
+            threads.wait(breaker.acquire(never), |wait| wait.end().success());
+            threads.start(|| breaker.half_open().unwrap());
+        });
+        assert_eq!((breaker.waiting(), breaker.phase()), (0, Phase::Closed));
+    });
+}
+
+#[test]
+fn a_check_that_stands_by_takes_the_place_of_one_that_is_dropped() {
+    model(|| {
+        let breaker = refusing(|builder| builder);
+        race(|threads| {
+            let hangs = pending::<Result<(), ()>>;
+            let works = || ready(Ok::<_, ()>(()));
+            let closes = |wait: Wait<_>| wait.until_closed(&breaker);
+            threads.wait(breaker.probe_with(never, hangs), |mut wait| _ = wait.poll());
+            threads.wait(breaker.probe_with(never, works), closes);
+            threads.start(|| breaker.half_open().unwrap());
         });
     });
 }
