@@ -10,8 +10,8 @@ use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::WatchStream;
 
 use crate::record::{
-    Action, MOST_ORDERS, Order, Proposal, Report, Slot, StoreError, StoredOrder, Verdict, View,
-    Wish,
+    Action, COUNTS, MOST_ORDERS, Order, Proposal, Report, Slot, StoreError, StoredOrder, Verdict,
+    View, Wish,
 };
 use crate::store::{Hints, Reply, Request, Store, StoreFuture};
 
@@ -44,7 +44,19 @@ struct Kept {
     /// When something was last decided or said.
     touched: u64,
     slots: HashMap<String, Written>,
+    pool: Pool,
     leases: Vec<Lease>,
+}
+
+/// The slots together, so that nobody has to read them all.
+#[derive(Default)]
+struct Pool {
+    /// Of the slots of this epoch.
+    sums: [u64; COUNTS],
+    /// When one of the slots may have ended.
+    due: u64,
+    /// When a slot was written last.
+    written: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -196,19 +208,46 @@ impl Kept {
 
     fn decide(&mut self, open_for: Option<Duration>, version: u64, now: u64) {
         self.epoch = version;
+        // None of the slots is of this epoch.
+        self.pool.due = 0;
         self.opening = open_for.map(|time| Opening { began: now, lasts: millis(time) });
         self.leases.clear();
     }
 
     fn write(&mut self, request: &Request, slot: Option<Slot>, now: u64) {
-        self.slots.retain(|_, written| within(now, written.at, written.lifetime));
-        let Some(slot) = slot else { return };
-        let late = |written: &Written| written.sequence >= request.sequence;
-        if !self.slots.get(&request.instance).is_some_and(late) {
-            let lifetime = millis(request.lifetime);
-            let written = Written { slot, sequence: request.sequence, at: now, lifetime };
-            self.slots.insert(request.instance.clone(), written);
+        let lifetime = millis(request.lifetime);
+        // Or if the clock was set back.
+        if now >= self.pool.due || now < self.pool.written {
+            self.sum_up(now, lifetime);
         }
+        let Some(slot) = slot else { return };
+        let before = self.slots.get(&request.instance);
+        if before.is_some_and(|written| written.sequence >= request.sequence) {
+            return;
+        }
+        let (before, epoch) = (before.map(|written| written.slot), self.epoch);
+        let of_epoch = |slot: &Slot| slot.epoch == epoch;
+        let [less, more] = [before, Some(slot)]
+            .map(|slot| slot.filter(of_epoch).unwrap_or_default().counts().map(u64::from));
+        let sums = self.pool.sums.iter_mut().zip(less.iter().zip(more));
+        sums.for_each(|(sum, (less, more))| *sum = *sum - less + more);
+        self.pool.due = self.pool.due.min(now.saturating_add(lifetime));
+        self.pool.written = now;
+        let written = Written { slot, sequence: request.sequence, at: now, lifetime };
+        self.slots.insert(request.instance.clone(), written);
+    }
+
+    /// Drops the slots that have ended, and adds up the others. Where slots end one after the
+    /// other, not at each end, but four times an interval at most.
+    fn sum_up(&mut self, now: u64, lifetime: u64) {
+        self.slots.retain(|_, written| within(now, written.at, written.lifetime));
+        let mut sums = [0; COUNTS];
+        for Written { slot, .. } in self.slots.values().filter(|it| it.slot.epoch == self.epoch) {
+            sums.iter_mut().zip(slot.counts()).for_each(|(sum, count)| *sum += u64::from(count));
+        }
+        let ends = self.slots.values().map(|it| it.at.saturating_add(it.lifetime));
+        let due = ends.min().unwrap_or(u64::MAX).max(now.saturating_add(lifetime / 12));
+        self.pool = Pool { sums, due, written: now };
     }
 
     /// Deals with leases that are handed back, or whose probes have ended.
@@ -247,10 +286,9 @@ impl Kept {
             None => Verdict::None,
         };
         let leases = self.leases.iter().filter(|lease| within(now, lease.at, lease.time));
-        let mut view = View { epoch: self.epoch, verdict, ..View::default() };
-        view.leases = leases.filter(|lease| !lease.used).count() as u32;
-        self.slots.values().for_each(|written| view.add(&written.slot));
-        view
+        let leases = leases.filter(|lease| !lease.used).count() as u32;
+        let (epoch, instances) = (self.epoch, self.slots.len() as u32);
+        View { epoch, verdict, instances, leases, ..View::default() }.with_sums(self.pool.sums)
     }
 }
 

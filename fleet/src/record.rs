@@ -34,7 +34,25 @@ pub struct Slot {
     pub probes_failed: u32,
 }
 
+/// How many counts a slot has.
+pub(crate) const COUNTS: usize = 9;
+
 impl Slot {
+    /// Its counts, in the order of its record. A later version may append some.
+    pub(crate) fn counts(&self) -> [u32; COUNTS] {
+        [
+            self.calls,
+            self.failed,
+            self.slow,
+            self.level,
+            self.row,
+            self.has_traffic.into(),
+            self.sees_failing.into(),
+            self.probes_succeeded,
+            self.probes_failed,
+        ]
+    }
+
     /// Whether there is nothing in it that the fleet could want to know.
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self { epoch: self.epoch, ..Self::default() }
@@ -70,22 +88,22 @@ pub struct View {
 }
 
 impl View {
-    /// Adds the slot of an instance.
-    pub(crate) fn add(&mut self, slot: &Slot) {
-        self.instances += 1;
-        if slot.epoch != self.epoch {
-            return;
-        }
-        self.with_traffic += u32::from(slot.has_traffic);
-        self.failing += u32::from(slot.sees_failing);
-        let sum = |total: &mut u32, more: u32| *total = total.saturating_add(more);
-        sum(&mut self.tally.calls, slot.calls);
-        sum(&mut self.tally.failed, slot.failed);
-        sum(&mut self.tally.slow, slot.slow);
-        sum(&mut self.tally.level, slot.level);
-        sum(&mut self.row, slot.row);
-        sum(&mut self.probes_succeeded, slot.probes_succeeded);
-        sum(&mut self.probes_failed, slot.probes_failed);
+    /// With these sums of the counts of slots.
+    pub(crate) fn with_sums(self, sums: [u64; COUNTS]) -> Self {
+        let [
+            calls,
+            failed,
+            slow,
+            level,
+            row,
+            with_traffic,
+            failing,
+            probes_succeeded,
+            probes_failed,
+        ] = sums.map(|sum| u32::try_from(sum).unwrap_or(u32::MAX));
+        let mut tally = self.tally;
+        (tally.calls, tally.failed, tally.slow, tally.level) = (calls, failed, slow, level);
+        Self { tally, row, with_traffic, failing, probes_succeeded, probes_failed, ..self }
     }
 }
 

@@ -1,5 +1,7 @@
 //! A store on Redis or Valkey.
 
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::time::Duration;
@@ -78,7 +80,7 @@ impl RedisStore {
     pub fn acl(prefix: &str) -> String {
         format!(
             "resetkeys ~{{{prefix}}}:* resetchannels &{{{prefix}}}:hints -@all +ping +eval +evalsha \
-             +script|load +time +get +set +del +pexpire +hget +hgetall +hset +hdel +hlen +hexists \
+             +script|load +time +get +set +del +pexpire +hmget +hgetall +hset +hdel +hlen +hexists \
              +zadd +zrangebyscore +zremrangebyrank +publish +subscribe +unsubscribe"
         )
     }
@@ -146,48 +148,18 @@ impl RedisStore {
 
 /// A view, or none if something else was found.
 fn read_view(numbers: &[u64]) -> View {
-    let &[
-        epoch,
-        kind,
-        left,
-        instances,
-        leases,
-        granted,
-        calls,
-        failed,
-        slow,
-        level,
-        row,
-        with_traffic,
-        failing,
-        probes_succeeded,
-        probes_failed,
-    ] = numbers
-    else {
+    let &[epoch, kind, left, instances, leases, granted, ref sums @ ..] = numbers else {
         return View::default();
     };
+    let Ok(sums) = sums.try_into() else { return View::default() };
     let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-    let mut view = View {
-        epoch,
-        verdict: match kind {
-            1 => Verdict::Open(Duration::from_millis(left)),
-            2 => Verdict::Closed,
-            _ => Verdict::None,
-        },
-        instances: count(instances),
-        with_traffic: count(with_traffic),
-        failing: count(failing),
-        row: count(row),
-        probes_succeeded: count(probes_succeeded),
-        probes_failed: count(probes_failed),
-        leases: count(leases),
-        granted: count(granted),
-        ..View::default()
+    let verdict = match kind {
+        1 => Verdict::Open(Duration::from_millis(left)),
+        2 => Verdict::Closed,
+        _ => Verdict::None,
     };
-    let tally = &mut view.tally;
-    (tally.calls, tally.failed) = (count(calls), count(failed));
-    (tally.slow, tally.level) = (count(slow), count(level));
-    view
+    let [instances, leases, granted] = [instances, leases, granted].map(count);
+    View { epoch, verdict, instances, leases, granted, ..View::default() }.with_sums(sums)
 }
 
 fn millis(time: Duration) -> u64 {

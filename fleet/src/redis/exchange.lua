@@ -52,26 +52,56 @@ local function report(n)
     redis.call('ZADD', KEYS[2], text(epoch), name)
   end
 
-  -- Of each instance, the slot that it said last.
-  local all = {}
-  local written = redis.call('HGETALL', slots)
-  for i = 1, #written, 2 do
+  -- Of each instance, the slot that it said last: format, sequence, time, lifetime, epoch,
+  -- counts. Beside them their sums, so that nobody has to read them all: format, epoch, when a
+  -- slot may have ended, when one was written last, how many there are, sums. A later
+  -- version may append counts, but what these mean stays.
+  local function numbers(line)
     local fields = {}
-    for field in string.gmatch(written[i + 1], '%d+') do fields[#fields + 1] = number(field) end
-    if #fields >= 4 and within(fields[3], fields[4]) then
-      all[written[i]] = fields
-    else
-      redis.call('HDEL', slots, written[i])
-    end
+    for field in string.gmatch(line or '', '%d+') do fields[#fields + 1] = number(field) end
+    return fields
   end
-  local before = all[instance]
-  if slot ~= '' and not (before and before[2] >= sequence) then
+  local function add(sums, slot, sign)
+    if slot[1] ~= 1 or slot[5] ~= epoch then return end
+    for i = 6, #slot do sums[i] = math.max(0, (sums[i] or 0) + sign * slot[i]) end
+  end
+  local both = redis.call('HMGET', slots, 'sums', instance)
+  local sums, before = numbers(both[1]), numbers(both[2])
+  local changed = false
+  local good = sums[1] == 1 and #sums >= 14 and sums[2] == epoch
+  -- Or if the clock was set back.
+  if not good or now >= sums[3] or now < sums[4] then
+    -- Where slots end one after the other, not at each end, but four times an interval.
+    sums = { 1, epoch, math.huge, now, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    local written = redis.call('HGETALL', slots)
+    for i = 1, #written, 2 do
+      local fields = numbers(written[i + 1])
+      if written[i] == 'sums' then
+        changed = true
+      elseif #fields >= 5 and within(fields[3], fields[4]) then
+        sums[3] = math.min(sums[3], fields[3] + fields[4])
+        sums[5] = sums[5] + 1
+        add(sums, fields, 1)
+      else
+        redis.call('HDEL', slots, written[i])
+      end
+    end
+    sums[3] = math.max(sums[3], now + math.floor(lifetime / 12))
+    before = numbers(redis.call('HMGET', slots, instance)[1])
+  end
+  if slot ~= '' and not (before[2] and before[2] >= sequence) then
     local line = '1 ' .. text(sequence) .. ' ' .. text(now) .. ' ' .. text(lifetime) .. ' ' .. slot
+    if before[2] then add(sums, before, -1) else sums[5] = sums[5] + 1 end
+    add(sums, numbers(line), 1)
+    sums[3], sums[4] = math.min(sums[3], now + lifetime), now
     redis.call('HSET', slots, instance, line)
     redis.call('PEXPIRE', slots, text(math.max(lifetime, 1)))
-    local fields = {}
-    for field in string.gmatch(line, '%d+') do fields[#fields + 1] = number(field) end
-    all[instance] = fields
+    changed = true
+  end
+  if changed then
+    local texts = {}
+    for i = 1, #sums do texts[i] = text(math.min(sums[i], 2 ^ 53)) end
+    redis.call('HSET', slots, 'sums', table.concat(texts, ' '))
   end
 
   -- Leases that are handed back, or whose probes have ended. In an opening, the latter stay.
@@ -113,15 +143,6 @@ local function report(n)
   end
   redis.call('PEXPIRE', key, text(remembered))
 
-  -- The sums of the slots of this epoch.
-  local instances, sums = 0, { 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-  for _, fields in pairs(all) do
-    instances = instances + 1
-    -- A later version may append fields, but what these mean stays.
-    if fields[1] == 1 and fields[5] == epoch then
-      for i = 1, 9 do sums[i] = sums[i] + (fields[5 + i] or 0) end
-    end
-  end
   local kind, left = 0, 0
   if kept.began then
     kind = 1
@@ -129,7 +150,7 @@ local function report(n)
   elseif epoch > 0 then
     kind = 2
   end
-  return { epoch, kind, left, instances, live + granted, granted, unpack(sums) }
+  return { epoch, kind, left, sums[5], live + granted, granted, unpack(sums, 6, 14) }
 end
 
 local views = {}

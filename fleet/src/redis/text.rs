@@ -41,20 +41,9 @@ fn unescaped(text: &str) -> Option<String> {
 /// The part of a slot's record that the instance says. The script puts the format, the
 /// sequence number, its own time and the lifetime before it.
 pub(super) fn slot_record(slot: &Slot) -> String {
-    let &Slot { epoch, calls, failed, slow, level, row, has_traffic, sees_failing, .. } = slot;
-    let numbers = [
-        epoch,
-        calls.into(),
-        failed.into(),
-        slow.into(),
-        level.into(),
-        row.into(),
-        has_traffic.into(),
-        sees_failing.into(),
-        slot.probes_succeeded.into(),
-        slot.probes_failed.into(),
-    ];
-    numbers.map(|number| number.to_string()).join(" ")
+    let counts = slot.counts().map(u64::from);
+    let numbers = [slot.epoch].into_iter().chain(counts);
+    numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(" ")
 }
 
 /// The part of an order's record that does not come from the script.
