@@ -19,7 +19,7 @@ type Check = fn(&Core, &Path, &str) -> anyhow::Result<String>;
 /// The programs, named like their packages, and the cores that each runs on.
 const PROGRAMS: [(&str, &[Core], Check); 4] = [
     ("suite", &[M0, M3, M4F, M33, RISCV, RISCV_WITHOUT_A, RISCV_64], passed),
-    ("operations", &[M0, M3, RISCV, RISCV_WITHOUT_A], operations::check),
+    ("operations", &[M0, M3, M4F, RISCV, RISCV_WITHOUT_A, RISCV_64], operations::check),
     ("preempted", &[M0, M3, RISCV, RISCV_WITHOUT_A], passed),
     ("harts", &[HARTS], passed),
 ];
