@@ -4,7 +4,7 @@
 pub(crate) fn main() {
     let arch = std::env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets CARGO_CFG_TARGET_ARCH");
     // Arm's `link.x` includes `memory.x` itself.
-    if arch == "riscv32" {
+    if arch.starts_with("riscv") {
         println!("cargo:rustc-link-arg=-Tmemory.x");
     }
     println!("cargo:rustc-link-arg=-Tlink.x");

@@ -41,6 +41,8 @@ pub(crate) struct Qemu {
 pub(crate) const QEMU_ARM: Qemu =
     Qemu { program: "qemu-system-arm", packages: &["qemu-system-arm"] };
 const QEMU_RISCV: Qemu = Qemu { program: "qemu-system-riscv32", packages: &["qemu-system-misc"] };
+const QEMU_RISCV_64: Qemu =
+    Qemu { program: "qemu-system-riscv64", packages: &["qemu-system-misc"] };
 
 pub(crate) const M0: Core = Core {
     name: "m0",
@@ -58,6 +60,14 @@ pub(crate) const M3: Core = Core {
     has_cas: true,
     qemu: QEMU_ARM,
     machine: &["-machine", "mps2-an385", "-icount", "shift=10"],
+};
+
+pub(crate) const M4F: Core = Core {
+    name: "m4f",
+    title: "Cortex-M4F",
+    target: "thumbv7em-none-eabihf",
+    machine: &["-machine", "mps2-an386", "-icount", "shift=10"],
+    ..M3
 };
 
 pub(crate) const M33: Core = Core {
@@ -83,6 +93,14 @@ pub(crate) const RISCV_WITHOUT_A: Core = Core {
     target: "riscv32imc-unknown-none-elf",
     has_cas: false,
     machine: &["-machine", "virt", "-cpu", "lowrisc-ibex", "-bios", "none", "-icount", "shift=0"],
+    ..RISCV
+};
+
+pub(crate) const RISCV_64: Core = Core {
+    name: "riscv64",
+    title: "RISC-V 64 (IMAC)",
+    target: "riscv64imac-unknown-none-elf",
+    qemu: QEMU_RISCV_64,
     ..RISCV
 };
 

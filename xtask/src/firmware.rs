@@ -12,6 +12,7 @@ mod recovery;
 mod socket;
 mod story;
 mod two_sensors;
+mod uplink;
 
 use xshell::{Shell, cmd};
 
@@ -25,7 +26,7 @@ const PACKAGE: &str = "mps2-an385";
 /// Options of `cargo xtask firmware`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Run this example: thermometer, embassy, rtic or recovery
+    /// Run this example: thermometer, embassy, rtic, recovery or uplink
     #[arg(default_value = "thermometer")]
     pub(crate) example: String,
     /// Instead, test the breaker itself on every kind of core, run the other examples, and

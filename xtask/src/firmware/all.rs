@@ -9,7 +9,7 @@ use anyhow::bail;
 use xshell::Shell;
 
 use super::{example, operations};
-use crate::cores::{Core, HARTS, M0, M3, M33, RISCV, RISCV_WITHOUT_A};
+use crate::cores::{Core, HARTS, M0, M3, M4F, M33, RISCV, RISCV_64, RISCV_WITHOUT_A};
 use crate::tools;
 
 /// Checks a program that ended without an error, given what it printed, and returns the
@@ -18,8 +18,8 @@ type Check = fn(&Core, &Path, &str) -> anyhow::Result<String>;
 
 /// The programs, named like their packages, and the cores that each runs on.
 const PROGRAMS: [(&str, &[Core], Check); 4] = [
-    ("suite", &[M0, M3, M33, RISCV, RISCV_WITHOUT_A], passed),
-    ("operations", &[M0, M3, RISCV, RISCV_WITHOUT_A], operations::check),
+    ("suite", &[M0, M3, M4F, M33, RISCV, RISCV_WITHOUT_A, RISCV_64], passed),
+    ("operations", &[M0, M3, M4F, RISCV, RISCV_WITHOUT_A, RISCV_64], operations::check),
     ("preempted", &[M0, M3, RISCV, RISCV_WITHOUT_A], passed),
     ("harts", &[HARTS], passed),
 ];

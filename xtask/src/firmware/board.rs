@@ -1,5 +1,6 @@
 //! The emulated board, and what can be done to it from outside.
 
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Child;
 use std::thread::{self, JoinHandle};
@@ -41,12 +42,16 @@ impl Drop for Process {
     }
 }
 
-/// The board and its sensors.
+/// The board's Ethernet port.
+const ETHERNET: &str = "ethernet";
+
+/// The board, its sensors, and the other ends of its cables.
 pub(super) struct Board {
     process: Process,
     deadline: Instant,
     qmp: Qmp,
     uart: Socket,
+    ethernet: Socket,
     log: JoinHandle<anyhow::Result<String>>,
 }
 
@@ -54,7 +59,7 @@ impl Board {
     /// Loads the firmware, without starting it. Prints its log if `shows_log`.
     pub(super) fn boot(elf: &Path, sensors: &[Sensor], shows_log: bool) -> anyhow::Result<Self> {
         let deadline = Instant::now() + TIME_LIMIT;
-        let (qmp, uart) = (Listener::new()?, Listener::new()?);
+        let [qmp, uart, ethernet] = [Listener::new()?, Listener::new()?, Listener::new()?];
         let devices: Vec<_> = sensors
             .iter()
             .map(|sensor| format!("tmp105,id={},address={}", sensor.id, sensor.address))
@@ -64,12 +69,15 @@ impl Board {
         machine.extend(devices.iter().flat_map(|device| ["-device", device]));
         machine.extend(["-chardev", &qmp_device, "-mon", "chardev=qmp,mode=control"]);
         machine.extend(["-chardev", &uart_device, "-serial", "chardev:uart"]);
+        let nic = ethernet.nic(ETHERNET)?;
+        machine.extend(["-nic", &nic]);
         let mut process = Process(QEMU_ARM.start(&machine, elf)?);
         let frames = process.0.stdout.take().context("QEMU has no output")?;
         let log = log::follow(elf, frames, shows_log)?;
         let qmp = Qmp::new(qmp.accept(&mut process.0, deadline)?)?;
         let uart = uart.accept(&mut process.0, deadline)?;
-        Ok(Self { process, deadline, qmp, uart, log })
+        let ethernet = ethernet.accept(&mut process.0, deadline)?;
+        Ok(Self { process, deadline, qmp, uart, ethernet, log })
     }
 
     /// Starts the firmware.
@@ -92,6 +100,16 @@ impl Board {
     pub(super) fn plug_in(&mut self, sensor: Sensor) -> anyhow::Result<()> {
         self.qmp.set(sensor.id, "address", json!(sensor.address))?;
         self.qmp.set(sensor.id, "realized", json!(true))
+    }
+
+    /// Cuts or restores the link of the Ethernet port.
+    pub(super) fn link(&mut self, up: bool) -> anyhow::Result<()> {
+        self.qmp.execute("set_link", &json!({ "name": ETHERNET, "up": up }))
+    }
+
+    /// The other end of the Ethernet port's cable.
+    pub(super) fn ethernet(&self) -> anyhow::Result<TcpStream> {
+        self.ethernet.stream()
     }
 
     /// Sends a command of one byte to the firmware.

@@ -8,9 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use object::elf::FileHeader32;
-use object::read::elf::ElfFile;
-use object::{Architecture, Endianness, Object, ObjectSection, ObjectSymbol};
+use object::{Architecture, File, Object, ObjectSection, ObjectSymbol};
 use object::{RelocationTarget, SymbolKind};
 use rustc_demangle::demangle;
 
@@ -28,7 +26,7 @@ struct Function {
 impl Functions {
     pub(super) fn of(program: &Path) -> anyhow::Result<Self> {
         let data = fs::read(program)?;
-        let elf = ElfFile::<FileHeader32<Endianness>>::parse(&*data)?;
+        let elf = File::parse(&*data)?;
         let text = elf.section_by_name(".text").context("there is no .text")?;
         let (start, code) = (text.address(), text.data()?);
         let arm = elf.architecture() == Architecture::Arm;

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use xshell::Shell;
 
 use super::board::{Board, SENSOR, Sensor};
-use super::{BOARD, PACKAGE, recovery, story, two_sensors};
+use super::{BOARD, PACKAGE, recovery, story, two_sensors, uplink};
 use crate::cores::M3;
 use crate::expect;
 
@@ -23,7 +23,7 @@ pub(super) struct Example {
 }
 
 /// Two of them are one application, with one log.
-pub(super) const EXAMPLES: [Example; 4] = [
+pub(super) const EXAMPLES: [Example; 5] = [
     Example {
         name: "thermometer",
         package: PACKAGE,
@@ -55,6 +55,14 @@ pub(super) const EXAMPLES: [Example; 4] = [
         sensors: &[SENSOR],
         tell: recovery::tell,
         log: "recovery.log",
+    },
+    Example {
+        name: "uplink",
+        package: "uplink",
+        program: "uplink",
+        sensors: &[SENSOR],
+        tell: uplink::tell,
+        log: "uplink.log",
     },
 ];
 

@@ -1,4 +1,4 @@
-//! Lines to and from a character device of QEMU, with a deadline.
+//! Connections from QEMU's devices, and lines to and from them, with a deadline.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
-/// Waits for a character device to connect. The host listens, not QEMU, so that the
+/// Waits for a device to connect. The host listens, not QEMU, so that the
 /// operating system can choose a free port.
 pub(super) struct Listener(TcpListener);
 
@@ -24,6 +24,11 @@ impl Listener {
     pub(super) fn chardev(&self, id: &str) -> anyhow::Result<String> {
         let address = self.0.local_addr()?;
         Ok(format!("socket,id={id},host={},port={},server=off", address.ip(), address.port()))
+    }
+
+    /// QEMU's definition of a network interface whose cable, named `id`, ends here.
+    pub(super) fn nic(&self, id: &str) -> anyhow::Result<String> {
+        Ok(format!("socket,id={id},connect={}", self.0.local_addr()?))
     }
 
     /// Waits until `qemu` connects.
@@ -46,13 +51,18 @@ impl Listener {
     }
 }
 
-/// A connection to a character device.
+/// A connection to a device.
 pub(super) struct Socket {
     stream: BufReader<TcpStream>,
     deadline: Instant,
 }
 
 impl Socket {
+    /// The connection, for what is not lines.
+    pub(super) fn stream(&self) -> anyhow::Result<TcpStream> {
+        Ok(self.stream.get_ref().try_clone()?)
+    }
+
     pub(super) fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         self.stream.get_mut().write_all(bytes).context("QEMU does not listen")
     }

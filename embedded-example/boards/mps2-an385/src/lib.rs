@@ -3,6 +3,7 @@
 #![no_std]
 
 pub mod hanging;
+pub mod lan9118;
 pub mod log;
 pub mod register;
 pub mod ticks;

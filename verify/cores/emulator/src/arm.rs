@@ -8,7 +8,7 @@ pub use cortex_m_rt::entry;
 /// The virtual time of an instruction, under QEMU's `-icount shift=10`.
 const NANOSECONDS: u32 = 1 << 10;
 
-/// The clock rates of QEMU's boards: `mps2-an505`, `mps2-an385` and `microbit`.
+/// The clock rates of QEMU's boards: `mps2-an505`, `mps2-an385` and `-an386`, `microbit`.
 const MEGAHERTZ: u32 = match () {
     () if cfg!(secure) => 20,
     () if cfg!(target_has_atomic = "32") => 25,

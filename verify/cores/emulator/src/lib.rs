@@ -8,7 +8,7 @@
 #[cfg(target_arch = "arm")]
 mod arm;
 mod interrupt;
-#[cfg(target_arch = "riscv32")]
+#[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
 mod riscv;
 
 use core::panic::PanicInfo;
@@ -17,7 +17,7 @@ use semihosting::{eprintln, process};
 
 #[cfg(target_arch = "arm")]
 use arm as core_local;
-#[cfg(target_arch = "riscv32")]
+#[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
 use riscv as core_local;
 
 pub use core_local::entry;

@@ -1,10 +1,16 @@
-//! Firmware that guards a sensor with a breaker in a `static`.
+//! Firmware that guards a sensor with a breaker in a `static`: calls, futures, a bus and a
+//! stream.
 
 #![no_std]
 #![no_main]
 
+#[cfg(feature = "full")]
+mod guards;
+
 use core::panic::PanicInfo;
+use core::pin::pin;
 use core::sync::atomic::{AtomicU32, Ordering};
+use core::task::{Context, Waker};
 
 // Linked for its implementation of `critical-section`.
 use cortex_m as _;
@@ -39,9 +45,17 @@ fn read() -> Result<u32, ()> {
     }
 }
 
+/// Stands for an executor.
+fn poll(future: impl Future) {
+    let _ = pin!(future).poll(&mut Context::from_waker(Waker::noop()));
+}
+
 #[cortex_m_rt::entry]
 fn main() -> ! {
     loop {
+        poll(SENSOR.call_async(async { read() }));
+        #[cfg(feature = "full")]
+        poll(guards::read());
         if SENSOR.call(read).is_err() {
             MILLIS.store(MILLIS.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         }

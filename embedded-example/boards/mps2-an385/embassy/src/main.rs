@@ -10,7 +10,9 @@
 //!
 //! The time limit is inside the permit, so that running out of it is a failure; around it,
 //! it would drop the call, which counts as nothing. And it is inside the mutex, so that a
-//! sensor that hangs costs the other one a wait, but not its own time limit.
+//! sensor that hangs costs the other one a wait, but not its own time limit. The other one's
+//! limit is the shorter: with the limits outside the mutex, it would run out of time with
+//! each wait, and its breaker would open.
 //!
 //! A digit on the UART starts a round: each task takes that many readings, and there is one
 //! report. `h` makes the first sensor hang in each transaction, `l` makes it stop, and `q`
@@ -42,9 +44,6 @@ use static_cell::StaticCell;
 
 use limited::Limited;
 
-/// How long a transaction may take.
-const LIMIT: Duration = Duration::from_millis(20);
-
 /// The pause before a reading.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -65,19 +64,29 @@ type Bus = Mutex<NoopRawMutex, Limited<HangingI2c>>;
 struct Sensor {
     name: &'static str,
     address: u8,
+    /// How long a transaction may take.
+    limit: Duration,
     breaker: Breaker<(), Clock, Log, &'static Config>,
     /// A round begins, of so many readings.
     begin: Signal<CriticalSectionRawMutex, u32>,
     end: Signal<CriticalSectionRawMutex, Report>,
 }
 
-static SENSORS: [Sensor; 2] = [Sensor::new("inside", 0x48), Sensor::new("outside", 0x49)];
+static SENSORS: [Sensor; 2] = [
+    Sensor::new("inside", 0x48, Duration::from_millis(50)),
+    Sensor::new("outside", 0x49, Duration::from_millis(5)),
+];
+
+fn limit_of(address: u8) -> Duration {
+    let sensor = SENSORS.iter().find(|sensor| sensor.address == address);
+    sensor.map_or(Duration::MIN, |sensor| sensor.limit)
+}
 
 impl Sensor {
-    const fn new(name: &'static str, address: u8) -> Self {
+    const fn new(name: &'static str, address: u8, limit: Duration) -> Self {
         let clock = Wrapping((|| Instant::now().as_ticks()) as fn() -> u64);
         let breaker = Breaker::in_flash(&POLICY, (), clock, Log(name));
-        Self { name, address, breaker, begin: Signal::new(), end: Signal::new() }
+        Self { name, address, limit, breaker, begin: Signal::new(), end: Signal::new() }
     }
 }
 
@@ -99,7 +108,7 @@ async fn main(spawner: Spawner) {
     let Some(mut core) = cortex_m::Peripherals::take() else { unreachable!() };
     ticks::start(&mut core.SYST, TICK_HZ as u32);
     static BUS: StaticCell<Bus> = StaticCell::new();
-    let bus = BUS.init(Mutex::new(Limited::new(HangingI2c::new(TwoWire::new()), LIMIT)));
+    let bus = BUS.init(Mutex::new(Limited::new(HangingI2c::new(TwoWire::new()), limit_of)));
     for sensor in &SENSORS {
         match measure(sensor, bus) {
             Ok(task) => spawner.spawn(task),

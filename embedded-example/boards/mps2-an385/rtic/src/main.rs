@@ -7,6 +7,9 @@
 //! task -> GuardedI2c -> ArbiterDevice -> Limited -> bus
 //!         the permit    the mutex        the limit
 //! ```
+//!
+//! The limits are inside the mutex, so that a sensor that hangs costs the other one a wait,
+//! but not its own limit, which is the shorter.
 
 #![no_std]
 #![no_main]
@@ -19,9 +22,6 @@ use mps2_an385::two_sensors::Fault;
 use rtic_monotonics::systick::prelude::*;
 
 systick_monotonic!(Mono, 1_000);
-
-/// How long a transaction may take.
-const LIMIT: u32 = 20;
 
 /// The pause before a reading.
 const PAUSE: u32 = 5;
@@ -43,20 +43,27 @@ impl Clock for Millis {
 struct Sensor {
     name: &'static str,
     address: u8,
+    /// How long a transaction may take, in ticks.
+    limit: u32,
     breaker: Breaker<(), Millis, Log, &'static Config>,
 }
 
-static INSIDE: Sensor = Sensor::new("inside", 0x48);
-static OUTSIDE: Sensor = Sensor::new("outside", 0x49);
+static INSIDE: Sensor = Sensor::new("inside", 0x48, 50);
+static OUTSIDE: Sensor = Sensor::new("outside", 0x49, 5);
+
+fn limit_of(address: u8) -> u32 {
+    let sensor = [&INSIDE, &OUTSIDE].into_iter().find(|sensor| sensor.address == address);
+    sensor.map_or(0, |sensor| sensor.limit)
+}
 
 impl Sensor {
-    const fn new(name: &'static str, address: u8) -> Self {
+    const fn new(name: &'static str, address: u8, limit: u32) -> Self {
         let breaker = Breaker::in_flash(&POLICY, (), Millis, Log(name));
-        Self { name, address, breaker }
+        Self { name, address, limit, breaker }
     }
 }
 
-/// Gives up each transaction on `I` that takes longer than [`LIMIT`].
+/// Gives up each transaction on `I` that takes longer than the limit of its target.
 pub struct Limited<I>(I);
 
 impl<I: ErrorType> ErrorType for Limited<I> {
@@ -69,7 +76,8 @@ impl<I: I2c> I2c for Limited<I> {
         address: u8,
         operations: &mut [Operation<'_>],
     ) -> Result<(), Self::Error> {
-        match Mono::timeout_after(LIMIT.millis(), self.0.transaction(address, operations)).await {
+        let transaction = self.0.transaction(address, operations);
+        match Mono::timeout_after(limit_of(address).millis(), transaction).await {
             Ok(result) => result.map_err(Fault::Bus),
             Err(_) => Err(Fault::Late),
         }
