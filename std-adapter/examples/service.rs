@@ -15,14 +15,15 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use microbreaker_std::admin::{Admin, scrape};
 use microbreaker_std::{Failover, HttpResponses, LastGood, Registry, Rejected, SettingsFile};
 use microbreaker_std::{TooManyRequests::Wait, clock::MonotonicClock};
-use std::{env, fs, mem, sync::Arc, time::Duration};
+use std::{env, fs, sync::Arc, time::Duration};
 use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     tracing_subscriber::fmt().init();
-    let registry = Registry::of(settings()?)?;
-    tokio::spawn(follow(registry.clone(), settings()?));
+    let path = env::var("SETTINGS").unwrap_or("std-adapter/examples/service.toml".to_owned());
+    let registry = Registry::of(settings(&fs::read_to_string(&path)?)?)?;
+    let _watch = registry.watch(path, settings, |_| {})?;
     let client = reqwest::Client::builder().timeout(Duration::from_secs(1)).build()?;
     let hosts = env::args().skip(1).map(|host| {
         let (breaker, client) = (registry.get(&host), client.clone());
@@ -54,18 +55,7 @@ async fn ask(request: reqwest::RequestBuilder) -> Result<Answer, BoxError> {
     Ok((response.status(), response.headers().clone(), response.bytes().await?))
 }
 
-fn settings() -> Result<SettingsFile, BoxError> {
-    let path = env::var("SETTINGS").unwrap_or("std-adapter/examples/service.toml".to_owned());
-    let file = SettingsFile::read(toml::Deserializer::parse(&fs::read_to_string(path)?)?)?;
+fn settings(text: &str) -> Result<SettingsFile, BoxError> {
+    let file = SettingsFile::read(toml::Deserializer::parse(text)?)?;
     Ok(file.in_profile(env::var("PROFILE").ok().as_deref())?)
-}
-
-async fn follow(registry: Registry, mut applied: SettingsFile) {
-    loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let Ok(new) = settings().inspect_err(|error| tracing::error!("{error}")) else { continue };
-        if mem::replace(&mut applied, new.clone()) != new {
-            tracing::info!("reloaded: {:?}", registry.reload(new.defaults, new.breakers));
-        }
-    }
 }
