@@ -17,7 +17,7 @@ pub(crate) fn expand(options: &Options, function: &Function) -> Result<TokenStre
 
     // A handle of its own if the body may move, or change, what the breaker is in.
     let owned = function.arguments().filter(|argument| !argument.is_shared);
-    let names: Vec<_> = owned.filter_map(|it| it.name).map(|name| name.to_string()).collect();
+    let names: Vec<_> = owned.flat_map(|it| it.bound).collect();
     let handle = if mentions(quote!(#by), &names) { quote!(.clone()) } else { quote!() };
     // Spanned, so that an error about its type points at it.
     let borrowed = quote_spanned! { by.span()=> &#by };
@@ -31,6 +31,7 @@ pub(crate) fn expand(options: &Options, function: &Function) -> Result<TokenStre
         None => quote!(#krate::ErrorsFail),
     };
     let call = if signature.asyncness.is_some() {
+        let statements = body.stream();
         quote! {
             #breaker.call_async_classified(
                 async move {
@@ -38,7 +39,7 @@ pub(crate) fn expand(options: &Options, function: &Function) -> Result<TokenStre
                     if false {
                         return #krate::expanded::absent::<#of_body>();
                     }
-                    #body
+                    #statements
                 },
                 #classify,
             ).await

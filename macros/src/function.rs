@@ -3,10 +3,11 @@
 use proc_macro2::{Group, TokenStream};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned as _;
+use syn::visit::{Visit, visit_pat_ident};
 use syn::visit_mut::{VisitMut, visit_type_mut};
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, Ident, Pat, PathArguments, ReceiverKind, Result,
-    ReturnType, Safety, Signature, Token, Type, Visibility, parse_quote,
+    Attribute, Error, FnArg, GenericArgument, Ident, Pat, PatIdent, PathArguments, ReceiverKind,
+    Result, ReturnType, Safety, Signature, Token, Type, Visibility, parse_quote,
 };
 
 /// A function. Its body is left as it was written.
@@ -21,6 +22,8 @@ pub(crate) struct Function {
 pub(crate) struct Argument<'a> {
     /// `None` for a pattern.
     pub(crate) name: Option<TokenStream>,
+    /// All names that it binds.
+    pub(crate) bound: Vec<String>,
     /// Whether it is a reference other than `&mut`, and so can be used in several places.
     pub(crate) is_shared: bool,
     pub(crate) is_mut_reference: bool,
@@ -93,7 +96,7 @@ impl Function {
 
 impl<'a> Argument<'a> {
     fn of(source: &'a FnArg) -> Self {
-        let (name, reference) = match source {
+        let (name, bound, reference) = match source {
             FnArg::Receiver(receiver) => {
                 let reference = match &receiver.kind {
                     ReceiverKind::Reference(_, _, mutability) => Some(mutability.is_some()),
@@ -101,12 +104,16 @@ impl<'a> Argument<'a> {
                     _ => None,
                 };
                 let token = receiver.self_token;
-                (Some(quote::quote!(#token)), reference)
+                (Some(quote::quote!(#token)), vec!["self".to_owned()], reference)
             }
-            FnArg::Typed(typed) => (name(&typed.pat), mutability(&typed.ty)),
+            FnArg::Typed(typed) => {
+                let mut bound = Bound::default();
+                bound.visit_pat(&typed.pat);
+                (name(&typed.pat), bound.0, mutability(&typed.ty))
+            }
         };
         let (is_shared, is_mut_reference) = (reference == Some(false), reference == Some(true));
-        Self { name, is_shared, is_mut_reference, source }
+        Self { name, bound, is_shared, is_mut_reference, source }
     }
 }
 
@@ -117,6 +124,17 @@ fn name(pattern: &Pat) -> Option<TokenStream> {
             Some(quote::quote!(#name))
         }
         _ => None,
+    }
+}
+
+/// The names that a pattern binds.
+#[derive(Default)]
+struct Bound(Vec<String>);
+
+impl<'ast> Visit<'ast> for Bound {
+    fn visit_pat_ident(&mut self, node: &'ast PatIdent) {
+        self.0.push(node.ident.to_string());
+        visit_pat_ident(self, node);
     }
 }
 

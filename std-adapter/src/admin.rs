@@ -269,11 +269,15 @@ impl fmt::Debug for Admin {
     }
 }
 
+/// A probe asks often, and reads little.
+const MOST_UNREADY: usize = 100;
+
 async fn ready(State(admin): State<Admin>) -> (StatusCode, Json<Ready>) {
     let health = admin.registry.health();
     let ready = health.is_ready();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Ready { ready, unready: health.unready().iter().map(Summary::of).collect() }))
+    let (unready, count) = (health.unready().iter().take(MOST_UNREADY), health.unready().len());
+    (status, Json(Ready { ready, unready: unready.map(Summary::of).collect(), count }))
 }
 
 /// The query of an address.

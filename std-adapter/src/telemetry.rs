@@ -144,9 +144,14 @@ impl Telemetry {
         self.checks.wake();
     }
 
+    /// Whether a check probes in place of users' calls.
+    pub(crate) fn is_checked(&self) -> bool {
+        self.checks.count() > 0
+    }
+
     /// Whether a probe may go out, as this thread asks for it.
     pub(crate) fn lends_probe(&self) -> bool {
-        (self.checks.count() == 0 || asks_for_check()) && self.member.lend_probe()
+        (!self.is_checked() || asks_for_check()) && self.member.lend_probe()
     }
 
     /// Reports what has just happened to the breaker.

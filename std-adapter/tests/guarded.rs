@@ -1,7 +1,7 @@
 //! Functions under the attribute `guarded`.
 #![cfg(feature = "macros")]
 // The expansion trips no lint that users have switched on.
-#![deny(clippy::all, clippy::pedantic)]
+#![deny(clippy::all, clippy::pedantic, unused_braces)]
 
 use std::cell::Cell;
 use std::fmt::{self, Display};
@@ -470,4 +470,31 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
+}
+
+/// As axum hands over what handlers share.
+struct State<T>(T);
+
+#[derive(Clone)]
+struct App {
+    users: Breaker,
+}
+
+#[guarded(by = app.users)]
+fn give_back(State(app): State<App>) -> Result<App, Error> {
+    Ok(app)
+}
+
+#[rustfmt::skip]
+#[guarded(by = app.users)]
+async fn give_back_later(State(app): State<App>) -> Result<App, Error> { Ok(app) }
+
+#[test]
+fn the_breaker_may_be_in_what_a_pattern_binds_and_the_body_moves() {
+    let app = App { users: breaker() };
+    assert!(give_back(State(app.clone())).is_ok());
+    assert!(now(give_back_later(State(app.clone()))).is_ok());
+    app.users.trip();
+    assert_eq!(give_back(State(app.clone())).map(drop), Err(Error::Rejected));
+    assert_eq!(now(give_back_later(State(app))).map(drop), Err(Error::Rejected));
 }

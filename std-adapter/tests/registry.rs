@@ -1,8 +1,11 @@
 //! Breakers by name.
 #![cfg(feature = "registry")]
 
+use std::future::{Future, pending};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use microbreaker_std::clock::PausedClock;
@@ -555,4 +558,29 @@ fn the_service_is_unready_while_a_critical_breaker_is_open_and_ready_for_its_pro
     assert!(!registry.health().is_ready());
     main.disable();
     assert!(registry.health().is_ready(), "it admits every call");
+}
+
+#[test]
+fn while_only_a_check_may_probe_the_service_is_not_ready() {
+    let clock = PausedClock::new();
+    let template = Breaker::builder("template").consecutive_failures(1).clock(clock.clone());
+    let second = Duration::from_secs(1);
+    let registry = Registry::new(template.open_for(second)).unwrap();
+    let critical = Settings { critical: Some(true), ..Settings::default() };
+    registry.override_settings("*", critical).unwrap();
+    let database = registry.get("data\nbase");
+    {
+        let check = pin!(database.probe_with(|_| pending::<()>(), pending::<Result<(), ()>>));
+        assert!(check.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    // Dropped, it leaves probes to requests.
+    database.trip();
+    clock.advance(second);
+    assert!(registry.health().is_ready());
+
+    let mut check = pin!(database.probe_with(|_| pending::<()>(), pending::<Result<(), ()>>));
+    assert!(check.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(database.try_acquire().is_err());
+    assert!(!registry.health().is_ready());
+    assert_eq!(registry.health().to_string(), "not ready: data\\nbase is half_open for another 1s");
 }

@@ -62,7 +62,10 @@ impl Summary {
 #[derive(Serialize)]
 pub(super) struct Ready {
     pub(super) ready: bool,
+    /// The first of them.
     pub(super) unready: Vec<Summary>,
+    /// How many there are.
+    pub(super) count: usize,
 }
 
 /// A breaker in a list.

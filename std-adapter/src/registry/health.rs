@@ -14,13 +14,13 @@ pub struct Health {
 }
 
 impl Health {
-    /// Whether no critical breaker is open.
+    /// Whether no critical breaker makes the service unready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.unready.is_empty()
     }
 
-    /// The critical breakers that are open, sorted by name.
+    /// The critical breakers that make the service unready, sorted by name.
     #[must_use]
     pub fn unready(&self) -> &[Breaker] {
         &self.unready
@@ -34,7 +34,7 @@ impl fmt::Display for Health {
         for (i, breaker) in self.unready.iter().enumerate() {
             let snapshot = breaker.snapshot();
             let before = if i == 0 { ": " } else { ", " };
-            write!(f, "{before}{} is {}", breaker.name(), snapshot.phase)?;
+            write!(f, "{before}{} is {}", breaker.name().escape_debug(), snapshot.phase)?;
             if let Some(wait) = snapshot.retry_after {
                 write!(f, " for another {wait:?}")?;
             }
@@ -49,7 +49,8 @@ impl Registry {
     ///
     /// A half-open breaker does not make it unready, and neither does one whose opening is
     /// over. An unready service gets no requests, so no request would be the probe that
-    /// closes the breaker.
+    /// closes the breaker. If a [check](Breaker::probe_with) probes in place of requests, the
+    /// service is unready until that has closed the breaker.
     ///
     /// ```
     /// use microbreaker_std::{Breaker, Registry, Settings};
@@ -71,8 +72,17 @@ impl Registry {
         let mut unready = self.list();
         unready.retain(|breaker| {
             breaker.inner().engines.settings(|settings| settings.critical == Some(true))
-                && matches!(breaker.phase(), Phase::Open | Phase::ForcedOpen)
+                && refuses_all(breaker)
         });
         Health { unready }
+    }
+}
+
+/// Whether no request would be admitted, not even as a probe.
+fn refuses_all(breaker: &Breaker) -> bool {
+    match breaker.phase() {
+        Phase::Open | Phase::ForcedOpen => true,
+        Phase::HalfOpen => breaker.inner().telemetry.is_checked(),
+        _ => false,
     }
 }

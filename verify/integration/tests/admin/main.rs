@@ -636,11 +636,15 @@ async fn readiness_is_a_status_and_names_the_critical_breakers_that_are_open() {
     let clock = PausedClock::new();
     let registry = registry(&clock);
     let critical = Settings { critical: Some(true), ..Settings::default() };
-    registry.override_settings("users", critical).unwrap();
+    registry.override_settings("users", critical.clone()).unwrap();
     let router = Admin::new(registry.clone()).router();
     registry.get("users/a").trip();
     let ready = answer(&router, request("GET", "/ready")).await;
-    assert_eq!(ready, (200, json!({ "ready": true, "unready": [] })), "users/a is not critical");
+    assert_eq!(
+        ready,
+        (200, json!({ "ready": true, "unready": [], "count": 0 })),
+        "users/a is not critical"
+    );
     registry.get("users").trip();
     let (status, body) = answer(&router, request("GET", "/ready")).await;
     assert_eq!(
@@ -648,4 +652,10 @@ async fn readiness_is_a_status_and_names_the_critical_breakers_that_are_open() {
         (503, &json!(false), &json!("users"))
     );
     assert_eq!(body["unready"][0]["retry_after_ms"], 30_000);
+
+    registry.override_settings("*", critical).unwrap();
+    (0..1_000).for_each(|n| registry.get(&format!("host {n}")).trip());
+    let (_, body) = answer(&router, request("GET", "/ready")).await;
+    assert_eq!(body["count"], 1_002);
+    assert_eq!(body["unready"].as_array().unwrap().len(), 100);
 }
