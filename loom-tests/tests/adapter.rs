@@ -213,3 +213,37 @@ fn a_sum_of_stripes_by_time_beside_calls() {
         assert_eq!(breaker.tally(), Tally { calls: 2, failed: 1, slow: 0, level: 0 });
     });
 }
+
+/// A call on a ramp may note the tenure before the thread that closed the breaker tells of it.
+#[test]
+fn numbers_of_events_tell_the_order_beside_calls_on_a_ramp() {
+    model_with(2, || {
+        let builder = Breaker::builder("users").consecutive_failures(1).open_for(SECOND);
+        let breaker = Arc::new(builder.ramp([99], SECOND).clock(Still).build().unwrap());
+        let heard = Heard::default();
+        breaker.on_event(heard.listener());
+        breaker.trip();
+        breaker.half_open().unwrap();
+        let probe = breaker.try_acquire_owned().unwrap();
+        race(
+            &breaker,
+            |_| probe.success(),
+            |b| {
+                for _ in 0..2 {
+                    if let Ok(permit) = b.try_acquire() {
+                        permit.failure();
+                    }
+                }
+            },
+        );
+        let mut events = heard.0.lock().unwrap().clone();
+        events.sort_by_key(|event| event.sequence);
+        let mut phase = Phase::Closed;
+        for event in &*events {
+            let EventKind::Transition { from, to, .. } = event.kind else { panic!("no dry run") };
+            let told: Vec<_> = events.iter().map(|e| (e.sequence, e.kind)).collect();
+            assert_eq!(from, phase, "{told:?}");
+            phase = to;
+        }
+    });
+}

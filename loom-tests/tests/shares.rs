@@ -98,3 +98,39 @@ fn failures_after_a_reload_beside_one_of_before() {
         assert_eq!(breaker.phase(), Phase::Open);
     });
 }
+
+/// Of two threads that have the same common cell, the first has yet to give it back.
+#[test]
+fn a_failure_in_a_common_cell_beside_a_slow_call_that_adds_up() {
+    model_with(2, || {
+        let settings = Settings {
+            failure_rate: Some(50),
+            slow_rate: Some(100),
+            slow_after: Some(Duration::from_secs(1)),
+            min_calls: Some(1),
+            within: Some(Duration::from_secs(10)),
+            open_for: Some(Duration::from_secs(10)),
+            ..Settings::default()
+        };
+        let breaker = Breaker::builder("users").settings(settings).clock(Still).build().unwrap();
+        let breaker = Arc::new(breaker);
+        for _ in 0..4 {
+            breaker.try_acquire().unwrap().success();
+        }
+        // Number 1: the next have common cells.
+        race(&breaker, |b| b.try_acquire().unwrap().success(), |_| ());
+        fail(&breaker);
+        breaker.reset();
+        race3(
+            &breaker,
+            |b| {
+                if let Ok(permit) = b.try_acquire() {
+                    permit.took(Duration::from_secs(2)).success();
+                }
+            },
+            fail,
+            |_| (),
+        );
+        assert_eq!(breaker.phase(), Phase::Open, "{:?}", breaker.snapshot());
+    });
+}

@@ -213,32 +213,39 @@ impl<C: Clock, const BUCKETS: usize, const SLOW: bool, S: Fn() -> usize> ByPolic
         let number = self.tenures.number_of(tenure)?;
         // Before the cell is looked at: a clock may do anything.
         let (now, bucket) = (self.now(), reach.bucket.into());
-        let adds_up = self.cells.with((self.thread)(), |cell| {
+        // `Err` with what is known without adding up.
+        let turn = self.cells.with((self.thread)(), |cell| {
             if !cell.record(number, bucket, now, call) {
-                return None;
+                return Err(None);
             }
             if !(call.failed || call.slow) {
-                return Some(false);
+                return Err(Some(Tally::default()));
             }
             // Of the threads that pass this fence, the last one sees what all of them have
             // counted, because it orders their stores before its loads. Without it, each of
             // them may read the others' cells, or whether they have a share, as they were
             // before.
             fence(Ordering::SeqCst);
-            Some(policy.is_none_or(|policy| !cell.share.take(policy.number, &self.shares)))
+            let Some(policy) = policy else { return Ok(None) };
+            if cell.share.take(policy.number, &self.shares) {
+                return Err(Some(Tally::default()));
+            }
+            // While the cell is this thread's: the next one takes it for one that knows the
+            // policy, and must not find a share of before.
+            Ok(Some((policy, self.shares.revoke())))
         });
-        if !adds_up? {
-            return Some(Tally::default());
-        }
-        let Some(policy) = policy else { return Some(self.sum(number, bucket, now)) };
-        let turn = self.shares.revoke();
+        let (policy, turn) = match turn {
+            Ok(Some(both)) => both,
+            Ok(None) => return Some(self.sum(number, bucket, now)),
+            Err(known) => return known,
+        };
         // A thread that passes the fence above before this one has its failure in the sum,
         // and one that passes it after this finds its share revoked.
         fence(Ordering::SeqCst);
         let tally = self.sum(number, bucket, now);
         // Not if the tenure is over, or the policy by a reload: others may count in another
         // already.
-        if tenure.is_current() {
+        if tenure.is_current() && self.tenures.begun(tenure) == Some(number) {
             self.shares.give(turn, policy.share(tally, self.cells.count()));
         }
         Some(tally)

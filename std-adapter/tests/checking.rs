@@ -3,13 +3,13 @@
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use microbreaker_std::settings::Ramp;
-use microbreaker_std::{Breaker, Builder, Clock, Phase};
+use microbreaker_std::settings::{Abandoned, Ramp};
+use microbreaker_std::{Breaker, Builder, Clock, EventKind, Phase};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -351,5 +351,41 @@ async fn a_reload_keeps_the_check() {
     assert_eq!(breaker.phase(), Phase::HalfOpen);
     assert!(!admits(&breaker));
     drop(probing);
+    assert!(admits(&breaker));
+}
+
+/// It runs on the thread that asks for the check.
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_asks_is_no_check() {
+    let breaker = builder().probes(2).build().unwrap();
+    let admitted = Arc::new(Mutex::new(Vec::new()));
+    let (user, told) = (breaker.clone(), admitted.clone());
+    breaker.on_event(move |event| {
+        if matches!(event.kind, EventKind::Transition { to: Phase::HalfOpen, .. }) {
+            told.lock().unwrap().push(admits(&user));
+        }
+    });
+    let check = Check::default();
+    let _task = check.spawn(&breaker);
+    settle().await;
+    breaker.trip();
+    sleep(35 * SECOND).await;
+    assert_eq!(*admitted.lock().unwrap(), [false]);
+    assert_eq!(breaker.phase(), Phase::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_is_dropped_says_nothing_whatever_abandoned_calls_count_as() {
+    let breaker = builder().abandoned(Abandoned::Failed).no_probe_timeout().build().unwrap();
+    let checked = breaker.clone();
+    let never = pending::<Result<(), ()>>;
+    let task = tokio::spawn(async move { checked.probe_with(sleep, never).await });
+    settle().await;
+    breaker.trip();
+    sleep(31 * SECOND).await;
+    assert_eq!(breaker.phase(), Phase::HalfOpen);
+    task.abort();
+    settle().await;
+    assert_eq!(breaker.phase(), Phase::HalfOpen);
     assert!(admits(&breaker));
 }

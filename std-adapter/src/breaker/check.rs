@@ -12,6 +12,7 @@ use crate::breaker::call::InCall;
 use crate::breaker::permit::Permit;
 use crate::breaker::{Breaker, Inner};
 use crate::classify::Outcome;
+use crate::telemetry::deferred::Deferred;
 use crate::waiters::asking::for_check;
 use crate::waiters::{Waiters, Waiting};
 
@@ -79,8 +80,8 @@ impl Breaker {
                 timer.or(checking.changed()).await;
                 continue;
             };
-            let mut call = InCall::new(permit);
-            let result = call.run_async(async { check().await });
+            let mut call = Check(Some(InCall::new(permit)));
+            let result = call.0.as_mut().expect("it ends below").run_async(async { check().await });
             let outcome = match self.during_tenure(result, &checking, &mut timer).await {
                 Some(Ok(_)) => Outcome::Success,
                 Some(Err(_)) => Outcome::Failure,
@@ -92,6 +93,8 @@ impl Breaker {
 
     /// A probe for a check, if the breaker that has this outlook wants one.
     fn probe(&self, outlook: &Outlook) -> Option<Permit<&Self>> {
+        // Listeners may ask, too, and are no check.
+        let _events = Deferred::begin();
         wants_probes(outlook).then(|| for_check(|| Permit::acquire_quietly(self))).flatten()
     }
 
@@ -118,6 +121,26 @@ impl Breaker {
             if let Some(result) = ended.await {
                 return Some(result);
             }
+        }
+    }
+}
+
+/// A check that runs. Dropped, it says nothing, whatever an abandoned call counts as.
+struct Check<'a>(Option<InCall<Permit<&'a Breaker>>>);
+
+impl Check<'_> {
+    fn end(&mut self, outcome: Outcome) {
+        if let Some(mut call) = self.0.take() {
+            call.end(outcome);
+        }
+    }
+}
+
+impl Drop for Check<'_> {
+    fn drop(&mut self) {
+        // A panic of the check is a failure.
+        if !std::thread::panicking() {
+            self.end(Outcome::Ignored);
         }
     }
 }

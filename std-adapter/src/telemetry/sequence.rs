@@ -28,9 +28,13 @@ impl Sequence {
         kept_free.unwrap_or_else(|| self.next())
     }
 
-    /// Goes on to `generation`, which began without a transition.
+    /// Goes on to `generation`. Its number is kept free: perhaps it began with a transition
+    /// that another thread is about to tell.
     pub(super) fn skip(&mut self, generation: u8) {
-        self.reach(generation);
+        if (1..=REACH).contains(&generation.wrapping_sub(self.generation)) {
+            let number = self.of_transition(generation);
+            self.free.push_back((generation, number));
+        }
     }
 
     /// Goes on to `generation`, or returns the number that was kept free for it.
@@ -91,16 +95,21 @@ mod tests {
     }
 
     #[test]
-    fn tenures_without_a_transition_have_no_number() {
+    fn numbers_grow_however_many_tenures_begin_without_a_transition() {
         let mut sequence = Sequence::default();
         assert_eq!(sequence.of_transition(1), 1);
-        for generation in 0..1_000 {
-            sequence.skip((2 + generation) as u8);
-        }
-        assert_eq!(sequence.of_transition(1_002_u32 as u8), 2);
-        // Told out of turn.
-        sequence.skip(1_005_u32 as u8);
-        assert_eq!([1_006, 1_003, 1_004_u32].map(|it| sequence.of_transition(it as u8)), [5, 3, 4]);
+        (2..=1_001_u32).for_each(|generation| sequence.skip(generation as u8));
+        assert_eq!(sequence.of_transition(1_002_u32 as u8), 1_002);
+    }
+
+    #[test]
+    fn a_tenure_that_is_noted_before_its_transition_is_told_keeps_its_number() {
+        let mut sequence = Sequence::default();
+        sequence.skip(1);
+        assert_eq!((sequence.of_transition(2), sequence.of_transition(1)), (2, 1));
+        assert_eq!(sequence.of_transition(4), 4);
+        sequence.skip(3);
+        assert_eq!(sequence.of_transition(3), 3);
     }
 
     #[test]

@@ -9,7 +9,8 @@ use crate::sync::swap;
 const GENERATION: u32 = 8;
 
 /// Numbers the tenures for which a window is used. A breaker's generation repeats after 256
-/// transitions, which may all be within one window's time; numbers never do, and later ones are greater.
+/// tenures, which may all be within one window's time; numbers never do, and later ones are
+/// greater.
 pub(super) struct Tenures {
     /// `number (56) | generation (8)`: what is called a number elsewhere.
     word: AtomicU64,
