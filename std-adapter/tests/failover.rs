@@ -546,3 +546,59 @@ fn instances_that_are_added_at_once_are_all_there() {
     });
     assert_eq!(service.instances().len(), 101);
 }
+
+#[test]
+fn a_single_instance_that_closes_gradually_is_not_refused_if_it_may_not_be_left_out() {
+    let clock = PausedClock::new();
+    let a = builder("a", &clock).ramp([10, 50], SECOND).build().unwrap();
+    let service = Failover::new("users", [a.clone()]).unwrap().most_open(50);
+    a.trip();
+    assert_eq!(asked(&service), "a", "although it is open");
+    clock.advance(SECOND);
+    a.try_acquire().unwrap().success();
+    assert_eq!(shares(&service, 100), of([("a", 100)]));
+}
+
+#[test]
+fn four_instances_that_all_close_gradually_serve_every_call() {
+    let clock = PausedClock::new();
+    let all =
+        ["a", "b", "c", "d"].map(|name| builder(name, &clock).ramp([10], SECOND).build().unwrap());
+    let service = Failover::new("users", all.clone()).unwrap().most_open(0);
+    all.iter().for_each(Breaker::trip);
+    clock.advance(SECOND);
+    all.iter().for_each(|breaker| breaker.try_acquire().unwrap().success());
+    assert_eq!(shares(&service, 1_000).values().sum::<u32>(), 1_000);
+}
+
+#[cfg(feature = "counts")]
+#[test]
+fn what_another_instance_serves_is_no_rejection() {
+    let (service, clock) = service(["a", "b"]);
+    let [a, b] = ["a", "b"].map(|name| instance(&service, name));
+    a.trip();
+    clock.advance(SECOND);
+    let _probe = a.try_acquire().unwrap();
+    assert_eq!(shares(&service, 100), of([("b", 100)]));
+    assert_eq!((a.counts().rejections, b.counts().rejections), (0, 0));
+
+    b.trip();
+    assert_eq!(shares(&service.most_open(0), 100).values().sum::<u32>(), 100);
+    assert_eq!((a.counts().rejections, b.counts().rejections), (0, 0));
+
+    assert!(service.call(|_| Ok::<_, ()>(())).is_err());
+    assert_eq!((a.counts().rejections, b.counts().rejections), (1, 1));
+}
+
+#[test]
+fn an_instance_that_is_removed_and_added_again_during_a_call_is_not_asked_twice() {
+    let (service, _) = service(["a"]);
+    let mut asked = 0;
+    let result = service.attempts(5).call(|instance| {
+        asked += 1;
+        service.remove("a");
+        service.add(instance.breaker().clone()).unwrap();
+        Err::<(), ()>(())
+    });
+    assert_eq!((result.is_err(), asked), (true, 1));
+}

@@ -95,7 +95,12 @@ impl<B: Borrow<Breaker>> Permit<B> {
 
     /// Asks for a permit. That the breaker refuses is not reported.
     pub(crate) fn acquire_quietly(breaker: B) -> Option<Self> {
-        let grant = breaker.borrow().inner().engines.acquire_quietly().ok()?;
+        let engines = &breaker.borrow().inner().engines;
+        let grant = match engines.acquire_at_once() {
+            Ok(grant) => grant,
+            Err(Some(_)) => return None,
+            Err(None) => engines.acquire_quietly().ok()?,
+        };
         Some(Self::granted(breaker, grant))
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use microbreaker::Phase;
 
 use super::instance::{Admitted, Instance};
+use crate::breaker::Breaker;
 use crate::error::Rejected;
 
 /// One choice among instances.
@@ -45,7 +46,7 @@ type Candidate<'a, T> = (&'a Instance<T>, bool);
 impl<'a, T> Choice<'a, T> {
     /// An instance that is due for a probe.
     pub(super) fn due(&self) -> Option<Admitted<T>> {
-        self.standing(Standing::Due).find_map(|instance| instance.admit().ok())
+        self.standing(Standing::Due).find_map(Instance::admit)
     }
 
     /// The instance for a first attempt that is no probe. `turn` is the place of the call in
@@ -69,27 +70,25 @@ impl<'a, T> Choice<'a, T> {
     ///
     /// The refusal of the one that may be asked the soonest; `None` if there is no instance.
     pub(super) fn any(&self) -> Result<Admitted<T>, Option<Rejected>> {
-        let mut soonest: Option<(&Instance<T>, Rejected)> = None;
+        // They close gradually, or opened after `first` had seen them closed.
+        if self.most_open < self.instances.len()
+            && let Some(best) = self.instances.iter().min_by_key(|it| soonest(it.breaker()))
+            && best.breaker().phase() != Phase::ForcedOpen
+        {
+            return Ok(best.admit_anyway());
+        }
+        let mut refusal: Option<Rejected> = None;
         for instance in self.instances {
-            match instance.admit() {
+            match instance.admit_or_refuse() {
                 Ok(admitted) => return Ok(admitted),
                 Err(rejected) => {
-                    if soonest.as_ref().is_none_or(|(_, best)| wait(&rejected) < wait(best)) {
-                        soonest = Some((instance, rejected));
+                    if refusal.as_ref().is_none_or(|best| wait(&rejected) < wait(best)) {
+                        refusal = Some(rejected);
                     }
                 }
             }
         }
-        match soonest {
-            // They opened after `first` had seen them closed.
-            Some((best, rejected))
-                if matches!(rejected.phase(), Phase::Open | Phase::HalfOpen)
-                    && self.most_open < self.instances.len() =>
-            {
-                Ok(best.admit_anyway())
-            }
-            soonest => Err(soonest.map(|(_, rejected)| rejected)),
-        }
+        Err(refusal)
     }
 
     /// The instances that were not tried and are in this standing.
@@ -132,9 +131,8 @@ impl<'a, T> Choice<'a, T> {
         candidates: impl Iterator<Item = Candidate<'a, T>> + Clone,
     ) -> Option<Admitted<T>> {
         let count = candidates.clone().count();
-        let ask = |(instance, anyway): Candidate<'a, T>| match instance.admit() {
-            Ok(admitted) => Some(admitted),
-            Err(_) => anyway.then(|| instance.admit_anyway()),
+        let ask = |(instance, anyway): Candidate<'a, T>| {
+            instance.admit().or_else(|| anyway.then(|| instance.admit_anyway()))
         };
         let first = turn.checked_rem(count)?;
         if self.least_in_flight {
@@ -152,14 +150,22 @@ impl<'a, T> Choice<'a, T> {
     }
 }
 
-/// How soon it is worth asking again after this refusal, as something to compare.
-fn wait(rejected: &Rejected) -> (bool, Duration, bool) {
-    match rejected.phase() {
+/// How soon it is worth asking a breaker again, as something to compare.
+type Wait = (bool, Duration, bool);
+
+fn wait(rejected: &Rejected) -> Wait {
+    wait_in(rejected.phase(), rejected.retry_after())
+}
+
+fn soonest(breaker: &Breaker) -> Wait {
+    let snapshot = breaker.snapshot();
+    wait_in(snapshot.phase, snapshot.retry_after)
+}
+
+fn wait_in(phase: Phase, wait: Option<Duration>) -> Wait {
+    match phase {
         // One that closes gradually may admit the next call.
         Phase::Closed => (false, Duration::ZERO, false),
-        phase => {
-            let wait = rejected.retry_after();
-            (wait.is_none(), wait.unwrap_or_default(), phase == Phase::ForcedOpen)
-        }
+        phase => (wait.is_none(), wait.unwrap_or_default(), phase == Phase::ForcedOpen),
     }
 }

@@ -1,6 +1,7 @@
 //! One instance, and leave to call it.
 
 use std::fmt;
+use std::ptr;
 use std::sync::Arc;
 
 use crate::breaker::Breaker;
@@ -50,12 +51,20 @@ impl<T> Instance<T> {
         self.0.in_flight.load(Ordering::Relaxed)
     }
 
+    /// Whether they have the same breaker. One that was removed and added again is the same.
     pub(super) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        ptr::eq(self.breaker().inner(), other.breaker().inner())
     }
 
-    /// Asks the breaker for leave to make a call.
-    pub(super) fn admit(&self) -> Result<Admitted<T>, Rejected> {
+    /// Asks the breaker for leave to make a call. A refusal is counted nowhere, because
+    /// another instance may make the call.
+    pub(super) fn admit(&self) -> Option<Admitted<T>> {
+        let permit = Permit::acquire_quietly(self.0.breaker.clone())?;
+        Some(Admitted::new(Some(permit), self.clone()))
+    }
+
+    /// The same for a call that nobody makes if this instance refuses it.
+    pub(super) fn admit_or_refuse(&self) -> Result<Admitted<T>, Rejected> {
         let permit = self.0.breaker.try_acquire_owned()?;
         Ok(Admitted::new(Some(permit), self.clone()))
     }
