@@ -20,7 +20,8 @@ use crate::source::Source;
 
 /// Guards the requests of a reqwest client, as a middleware of
 /// [`reqwest-middleware`](reqwest_middleware). Responses are judged when their bodies have
-/// ended, so read them; a body that is dropped before that abandons the call.
+/// ended. Of a body that is dropped before that, the status counts, unless the call is slow by
+/// then, or of gRPC: that abandons it.
 ///
 /// ```
 /// use microbreaker_std::{Breaker, BreakerMiddleware};
@@ -58,6 +59,9 @@ type Host = fn(&Request) -> Cow<'_, str>;
 impl BreakerMiddleware<HttpResponses, Keyed<Host>> {
     /// Guards each request with the breaker of its host, and of its port unless that is the
     /// scheme's default: `"users.internal"`, `"users.internal:8080"`.
+    ///
+    /// reqwest follows redirects inside, unseen: the failures of the host that a request is
+    /// redirected to count for the host that it was sent to.
     #[must_use]
     pub const fn for_each_host(registry: Registry) -> Self {
         Self { source: Keyed { registry, key: host }, classify: HttpResponses::new() }
@@ -75,7 +79,8 @@ fn host(request: &Request) -> Cow<'_, str> {
 }
 
 impl<C, K> BreakerMiddleware<C, K> {
-    /// Sets the classifier, which says what a response means.
+    /// Sets the classifier, which says what a response means: by its head, its trailers and
+    /// whether it has arrived.
     pub fn classified<D: ClassifyResponse>(self, classify: D) -> BreakerMiddleware<D, K> {
         BreakerMiddleware { source: self.source, classify }
     }
