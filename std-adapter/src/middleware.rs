@@ -7,6 +7,8 @@ use http::{Extensions, Response as HttpResponse};
 use reqwest::{Body, Request, Response, ResponseBuilderExt, Url};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
+#[cfg(feature = "registry")]
+use crate::authority::NO_AUTHORITY;
 use crate::body::{GuardedBody, guarded};
 use crate::breaker::Breaker;
 use crate::breaker::call::InCall;
@@ -59,6 +61,7 @@ type Host = fn(&Request) -> Cow<'_, str>;
 impl BreakerMiddleware<HttpResponses, Keyed<Host>> {
     /// Guards each request with the breaker of its host, and of its port unless that is the
     /// scheme's default: `"users.internal"`, `"users.internal:8080"`.
+    /// A request without a host, to `file:` for example, has the breaker `"no authority"`.
     ///
     /// reqwest follows redirects inside, unseen: the failures of the host that a request is
     /// redirected to count for the host that it was sent to.
@@ -71,7 +74,7 @@ impl BreakerMiddleware<HttpResponses, Keyed<Host>> {
 #[cfg(feature = "registry")]
 fn host(request: &Request) -> Cow<'_, str> {
     let url = request.url();
-    let host = url.host_str().unwrap_or_default();
+    let host = url.host_str().unwrap_or(NO_AUTHORITY);
     match url.port() {
         Some(port) => format!("{host}:{port}").into(),
         None => host.into(),

@@ -305,6 +305,16 @@ async fn a_client_with_a_breaker_for_each_host() {
     assert_eq!(registry.find(&hosts[1]).unwrap().phase(), Phase::Closed);
 }
 
+#[tokio::test]
+async fn requests_without_a_host_share_a_breaker() {
+    let template = Breaker::builder("template").consecutive_failures(1).open_for(SECOND);
+    let registry = Registry::new(template).unwrap();
+    let client = guarded(BreakerMiddleware::for_each_host(registry.clone()));
+    let request = Request::new(Method::GET, "file:///etc/hosts".parse().unwrap());
+    assert!(client.execute(request).await.is_err());
+    assert!(registry.find("no authority").is_some() && registry.find("").is_none());
+}
+
 /// The layer does the same on any tower service, here reqwest's own.
 #[tokio::test]
 async fn the_layer_judges_at_the_end_too() {
