@@ -345,10 +345,10 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         ended
     }
 
-    /// Whether a call that began at tick `started` was slow. `took` replaces the clock
+    /// Whether a call that began at tick `started` is slow by now. `took` replaces the clock
     /// if the caller measured the duration.
     #[inline]
-    fn is_slow(&self, started: u32, took: Option<u32>) -> bool {
+    pub fn is_slow(&self, started: u32, took: Option<u32>) -> bool {
         W::SLOW && {
             let took = took.unwrap_or_else(|| elapsed(self.clock.now(), started));
             self.config().is_slow(took)

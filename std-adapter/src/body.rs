@@ -15,11 +15,13 @@ use crate::classify::response::ClassifyResponse;
 
 pin_project! {
     /// A body that ends its call when it ends itself: as the classifier says at its end or
-    /// its trailers, as a failure at an error or a panic. Dropped before that, it abandons
-    /// the call, see [`abandoned`](crate::Builder::abandoned). Passes everything on
-    /// unchanged.
+    /// its trailers, as a failure at an error, or when it is dropped after a panic. Dropped
+    /// before its end, it ends the call as the head said if the classifier
+    /// [counts that](ClassifyResponse::counts_unread) and the call is not slow by then.
+    /// Otherwise it abandons the call, see [`abandoned`](crate::Builder::abandoned). Passes
+    /// everything on unchanged.
     #[derive(Debug)]
-    #[must_use = "a body that is dropped before its end abandons the call"]
+    #[must_use = "the call lasts until its body has ended or is dropped"]
     pub struct GuardedBody<B: Body, C> {
         // `None`: the call was refused, and nothing follows.
         #[pin]
@@ -30,8 +32,14 @@ pin_project! {
     impl<B: Body, C> PinnedDrop for GuardedBody<B, C> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
+            let (Some(inner), Some(ends)) = (this.inner.as_pin_mut(), &*this.ends) else { return };
+            // After a panic it may say anything; dropping the call makes that a failure.
+            if ends.call.has_panicked() {
+                return;
+            }
             // It may have ended since it was last asked.
-            if this.inner.as_pin_mut().is_some_and(|inner| inner.is_end_stream()) {
+            let is_over = inner.is_end_stream();
+            if is_over || (ends.counts_unread && !ends.call.admission().is_slow()) {
                 end(this.ends);
             }
         }
@@ -45,6 +53,8 @@ struct Ends<C> {
     classify: C,
     /// How the call ends if nothing goes wrong and no trailers say otherwise.
     outcome: Outcome,
+    /// Whether it ends like that also if the caller drops the body, in time.
+    counts_unread: bool,
 }
 
 /// Ends the call, unless it has ended.
@@ -70,7 +80,10 @@ pub(crate) fn guarded<B: Body, C: ClassifyResponse>(
             call.end(outcome);
             None
         }
-        Continue(outcome) => Some(Ends { call, classify, outcome }),
+        Continue(outcome) => {
+            let counts_unread = call.run(|| classify.counts_unread(head.status, &head.headers));
+            Some(Ends { call, classify, outcome, counts_unread })
+        }
     };
     Response::from_parts(head, GuardedBody { inner: Some(inner), ends })
 }

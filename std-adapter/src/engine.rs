@@ -308,6 +308,11 @@ impl Engine {
         each!(self, core => core.abandoned(token, started, took))
     }
 
+    #[cfg(any(all(feature = "http", feature = "tower"), feature = "reqwest"))]
+    pub(crate) fn is_slow(&self, started: u32, took: Option<u32>) -> bool {
+        each!(self, core => core.is_slow(started, took))
+    }
+
     pub(crate) fn hand_over(&self) -> Option<Handover> {
         each!(self, core => core.hand_over())
     }

@@ -7,6 +7,8 @@ use http::{Extensions, Response as HttpResponse};
 use reqwest::{Body, Request, Response, ResponseBuilderExt, Url};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
+#[cfg(feature = "registry")]
+use crate::authority::NO_AUTHORITY;
 use crate::body::{GuardedBody, guarded};
 use crate::breaker::Breaker;
 use crate::breaker::call::InCall;
@@ -20,7 +22,8 @@ use crate::source::Source;
 
 /// Guards the requests of a reqwest client, as a middleware of
 /// [`reqwest-middleware`](reqwest_middleware). Responses are judged when their bodies have
-/// ended, so read them; a body that is dropped before that abandons the call.
+/// ended. Of a body that is dropped before that, the status counts, unless the call is slow by
+/// then, or of gRPC: that abandons it.
 ///
 /// ```
 /// use microbreaker_std::{Breaker, BreakerMiddleware};
@@ -58,6 +61,10 @@ type Host = fn(&Request) -> Cow<'_, str>;
 impl BreakerMiddleware<HttpResponses, Keyed<Host>> {
     /// Guards each request with the breaker of its host, and of its port unless that is the
     /// scheme's default: `"users.internal"`, `"users.internal:8080"`.
+    /// A request without a host, to `file:` for example, has the breaker `"no authority"`.
+    ///
+    /// reqwest follows redirects inside, unseen: the failures of the host that a request is
+    /// redirected to count for the host that it was sent to.
     #[must_use]
     pub const fn for_each_host(registry: Registry) -> Self {
         Self { source: Keyed { registry, key: host }, classify: HttpResponses::new() }
@@ -67,7 +74,7 @@ impl BreakerMiddleware<HttpResponses, Keyed<Host>> {
 #[cfg(feature = "registry")]
 fn host(request: &Request) -> Cow<'_, str> {
     let url = request.url();
-    let host = url.host_str().unwrap_or_default();
+    let host = url.host_str().unwrap_or(NO_AUTHORITY);
     match url.port() {
         Some(port) => format!("{host}:{port}").into(),
         None => host.into(),
@@ -75,7 +82,8 @@ fn host(request: &Request) -> Cow<'_, str> {
 }
 
 impl<C, K> BreakerMiddleware<C, K> {
-    /// Sets the classifier, which says what a response means.
+    /// Sets the classifier, which says what a response means: by its head, its trailers and
+    /// whether it has arrived.
     pub fn classified<D: ClassifyResponse>(self, classify: D) -> BreakerMiddleware<D, K> {
         BreakerMiddleware { source: self.source, classify }
     }

@@ -138,9 +138,10 @@ impl<C, K> BreakerLayer<C, K> {
     /// [`HttpResponses`](crate::HttpResponses) or [`GrpcResponses`](crate::GrpcResponses).
     /// A body that breaks off is a failure, and the time of the call lasts until its end.
     ///
-    /// A caller that drops the body before its end abandons the call, unless it was known
-    /// to have failed. For callers that want nothing but the status, use
-    /// [`classified`](Self::classified).
+    /// A caller that drops the body before its end, because it wants nothing but the status
+    /// for example, ends the call as the head said. It abandons the call if that is slow by
+    /// then, and if the classifier does not
+    /// [count it](crate::ClassifyResponse::counts_unread), as with gRPC.
     #[cfg(feature = "http")]
     pub fn judged_at_end<D>(self, classify: D) -> BreakerLayer<AtEnd<D>, K> {
         BreakerLayer { source: self.source, classify: AtEnd(classify) }

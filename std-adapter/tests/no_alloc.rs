@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::future::{Future, ready};
 use std::ops::Range;
 use std::pin::pin;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use microbreaker_std::{Breaker, Builder};
@@ -66,6 +66,37 @@ fn no_choice_of_an_instance_allocates() {
     assert_eq!(allocations(calls), 0, "one of three is open");
     users.instances().iter().for_each(|instance| instance.breaker().trip());
     assert_eq!(allocations(|| drop(users.call(|_| Ok::<_, ()>(())))), 0, "all are open");
+}
+
+/// A refusal does: it becomes a boxed error.
+#[cfg(all(feature = "failover", feature = "registry", feature = "tower"))]
+#[test]
+fn no_admitted_request_allocates() {
+    use std::borrow::Cow;
+    use std::convert::Infallible;
+
+    use microbreaker_std::{BreakerLayer, Failover, Registry};
+    use tower::{Layer, ServiceExt, service_fn};
+
+    fn host<'a>(request: &'a &str) -> Cow<'a, str> {
+        Cow::Borrowed(request)
+    }
+
+    let upstream = service_fn(|request: &'static str| ready(Ok::<_, Infallible>(request.len())));
+    let keyed = BreakerLayer::keyed(Registry::new(builder().last_calls(1_000)).unwrap(), host);
+    let keyed = keyed.layer(upstream);
+    let instance = builder().last_calls(1_000).build().unwrap();
+    let failover = Failover::new("users", [(instance, upstream)]).unwrap().service();
+    let requests = || {
+        for host in ["a", "users.internal:8080"] {
+            let mut context = Context::from_waker(Waker::noop());
+            let answer = pin!(keyed.clone().oneshot(host)).poll(&mut context);
+            assert!(matches!(answer, Poll::Ready(Ok(len)) if len == host.len()));
+            let answer = pin!(failover.clone().oneshot(host)).poll(&mut context);
+            assert!(matches!(answer, Poll::Ready(Ok(len)) if len == host.len()));
+        }
+    };
+    assert_eq!(allocations(requests), 0);
 }
 
 /// Some breakers leak their state on every transition, or log outcomes without bound.

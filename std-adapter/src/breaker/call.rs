@@ -273,6 +273,17 @@ impl<A: Admission> InCall<A> {
         poll_fn(|context| self.run(|| future.as_mut().poll(context))).await
     }
 
+    /// Whether a panic has ended what it ran last.
+    #[cfg(any(all(feature = "http", feature = "tower"), feature = "reqwest"))]
+    pub(crate) const fn has_panicked(&self) -> bool {
+        self.running
+    }
+
+    #[cfg(any(all(feature = "http", feature = "tower"), feature = "reqwest"))]
+    pub(crate) const fn admission(&self) -> &A {
+        &self.admission
+    }
+
     /// Ends the call as `classify` says, and returns what that was.
     #[inline]
     pub(crate) fn finish<T, E>(

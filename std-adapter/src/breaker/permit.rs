@@ -147,6 +147,12 @@ impl<B: Borrow<Breaker>> Permit<B> {
         self.complete(outcome.in_ticks());
     }
 
+    /// Whether the call is slow by now.
+    #[cfg(any(all(feature = "http", feature = "tower"), feature = "reqwest"))]
+    pub(crate) fn is_slow(&self) -> bool {
+        self.grant.is_some_and(|grant| self.breaker().inner().engines.is_slow(grant))
+    }
+
     #[inline]
     pub(crate) fn complete(&mut self, outcome: microbreaker::Outcome) {
         if let Some(grant) = self.grant.take() {

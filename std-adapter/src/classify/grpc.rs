@@ -114,6 +114,13 @@ impl GrpcResponses {
     }
 }
 
+/// Whether the headers announce a response of gRPC.
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+    const KIND: &[u8] = b"application/grpc";
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.as_bytes().get(..KIND.len()));
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case(KIND))
+}
+
 impl Default for GrpcResponses {
     fn default() -> Self {
         Self::new()

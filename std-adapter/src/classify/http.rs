@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use http::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use http::{Response, StatusCode};
 
-use super::grpc::GrpcResponses;
+use super::grpc::{GrpcResponses, is_grpc};
 use super::response::ClassifyResponse;
 use super::{Classify, Outcome};
 
@@ -145,6 +145,11 @@ impl ClassifyResponse for HttpResponses {
         }
     }
 
+    /// Many callers look at the status alone. Only gRPC says in its trailers how a call ended.
+    fn counts_unread(&self, _: StatusCode, headers: &HeaderMap) -> bool {
+        !is_grpc(headers)
+    }
+
     fn trailers(&self, trailers: &HeaderMap) -> Option<Outcome> {
         GrpcResponses::new().told(trailers)
     }
@@ -195,6 +200,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use http::header::CONTENT_TYPE;
+
     use super::*;
 
     const MINUTE: Duration = Duration::from_secs(60);
@@ -275,6 +282,19 @@ mod tests {
         }
         assert_eq!(outcome(HttpResponses::new(), 503, &code(0)), Outcome::Failure);
         assert_eq!(HttpResponses::new().trailers(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn the_head_says_enough_unless_it_announces_a_status_in_the_trailers() {
+        let enough = |kind: &str| {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind.parse().unwrap())]);
+            HttpResponses::new().counts_unread(StatusCode::OK, &headers)
+        };
+        assert!(enough("text/html") && enough("application/json") && enough("application"));
+        assert!(HttpResponses::new().counts_unread(StatusCode::NOT_FOUND, &HeaderMap::new()));
+        for grpc in ["application/grpc", "application/grpc+proto", "Application/GRPC"] {
+            assert!(!enough(grpc), "{grpc}");
+        }
     }
 
     #[test]

@@ -35,6 +35,14 @@ pub trait ClassifyResponse {
     /// it will have ended if the body arrives and no trailers say otherwise.
     fn head(&self, status: StatusCode, headers: &HeaderMap) -> ControlFlow<Outcome, Outcome>;
 
+    /// Whether status and headers say enough about a response whose body the caller drops
+    /// before its end. If so, the call ends as [`head`](Self::head) said, unless it is slow by
+    /// then. Otherwise, and by default, it is abandoned.
+    fn counts_unread(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+        let _ = (status, headers);
+        false
+    }
+
     /// How the call ended by its trailers, if they say. By default they do not.
     fn trailers(&self, trailers: &HeaderMap) -> Option<Outcome> {
         let _ = trailers;

@@ -344,6 +344,12 @@ impl Engines {
         self.read(|engine| engine.abandoned(grant.token, grant.started(), grant.took(took)))
     }
 
+    /// Whether the call of `grant` is slow by now.
+    #[cfg(any(all(feature = "http", feature = "tower"), feature = "reqwest"))]
+    pub(crate) fn is_slow(&self, grant: Grant) -> bool {
+        self.read(|engine| engine.is_slow(grant.started(), grant.took(None)))
+    }
+
     /// Gives `command` to the engine in use.
     pub(crate) fn command(&self, command: Command) -> Result<(), IllegalTransition> {
         self.ask_unless_retired(|engine| engine.status().command(command))

@@ -50,6 +50,9 @@ const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 const PART_OF_CHUNKS: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n";
 const CHUNKS: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
 const ERROR: &str = "HTTP/1.1 500 A\r\ncontent-length: 10\r\n\r\nabc";
+const NOT_FOUND: &str = "HTTP/1.1 404 A\r\ncontent-length: 10\r\n\r\nabc";
+const GRPC: &str =
+    "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ncontent-length: 10\r\n\r\nabc";
 
 struct Bench {
     clock: PausedClock,
@@ -143,6 +146,41 @@ async fn a_body_known_to_be_over_need_not_be_read() {
     assert_eq!(bench.counted(), [2, 0, 0]);
 }
 
+/// A body that panics, and then is over.
+#[derive(Default)]
+struct Panics(bool);
+
+impl http_body::Body for Panics {
+    type Data = &'static [u8];
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<std::io::Result<http_body::Frame<Self::Data>>>> {
+        self.0 = true;
+        panic!("on purpose");
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_panics_is_a_failure() {
+    let bench = bench(Abandoned::Ignored);
+    let upstream = tower::service_fn(|()| {
+        ready(Ok::<_, tower::BoxError>(http::Response::new(Panics::default())))
+    });
+    let layer = BreakerLayer::new(bench.breaker.clone());
+    let service = layer.judged_at_end(HttpResponses::new()).layer(upstream);
+    let mut response = service.oneshot(()).await.unwrap();
+    let read = tokio::spawn(async move { response.frame().await.is_some() });
+    assert!(read.await.unwrap_err().is_panic());
+    assert_eq!(bench.counted(), [1, 1, 0]);
+}
+
 /// A body whose end arrives when nobody asks.
 struct EndsUnasked(Rc<Cell<bool>>);
 
@@ -164,7 +202,7 @@ impl http_body::Body for EndsUnasked {
 
 #[tokio::test]
 async fn a_body_that_ended_unasked_is_not_abandoned() {
-    for (has_ended, counted) in [(true, [1, 0, 0]), (false, [1, 1, 0])] {
+    for (has_ended, counted) in [(true, [1, 0, 0]), (false, [1, 1, 1])] {
         let bench = bench(Abandoned::Failed);
         let end = Rc::new(Cell::new(false));
         let body = Cell::new(Some(EndsUnasked(end.clone())));
@@ -174,6 +212,7 @@ async fn a_body_that_ended_unasked_is_not_abandoned() {
         let layer = BreakerLayer::new(bench.breaker.clone());
         let mut service = layer.judged_at_end(HttpResponses::new()).layer(upstream);
         let response = service.ready().await.unwrap().call(()).await.unwrap();
+        bench.clock.advance(if has_ended { SECOND } else { 5 * SECOND });
         end.set(has_ended);
         drop(response);
         assert_eq!(bench.counted(), counted);
@@ -184,6 +223,48 @@ async fn a_body_that_ended_unasked_is_not_abandoned() {
 async fn a_failure_by_its_status_needs_no_body() {
     let bench = bench(Abandoned::Ignored);
     drop(bench.get(ERROR, Then::Hang).await);
+    assert_eq!(bench.counted(), [1, 1, 0]);
+}
+
+#[tokio::test]
+async fn an_answer_in_time_needs_no_body_either() {
+    for abandoned in [Abandoned::Ignored, Abandoned::Failed, Abandoned::ByTime] {
+        let bench = bench(abandoned);
+        drop(bench.get(PART, Then::Hang).await);
+        assert_eq!(bench.counted(), [1, 0, 0], "{abandoned:?}");
+        let mut response = bench.get(NOT_FOUND, Then::Hang).await;
+        assert_eq!(response.chunk().await.unwrap().unwrap(), "abc");
+        drop(response);
+        assert_eq!(bench.counted(), [2, 0, 0], "{abandoned:?}");
+    }
+}
+
+#[tokio::test]
+async fn callers_that_look_at_the_status_alone_count_all_calls() {
+    let Bench { breaker, client, .. } = bench(Abandoned::Ignored);
+    for n in 0..40 {
+        let text = if n % 20 == 0 { ERROR } else { PART };
+        let sent = client.post(answer(text, Then::Hang).await).send().await.unwrap();
+        assert_eq!(sent.error_for_status().is_err(), n % 20 == 0);
+    }
+    let tally = breaker.snapshot().tally;
+    assert_eq!((tally.calls, tally.failed), (40, 2));
+}
+
+#[tokio::test]
+async fn unread_answers_close_a_half_open_breaker() {
+    let Bench { breaker, client, .. } = bench(Abandoned::Ignored);
+    breaker.trip();
+    breaker.half_open().unwrap();
+    drop(client.get(answer(NOT_FOUND, Then::Hang).await).send().await.unwrap());
+    assert_eq!(breaker.phase(), Phase::Closed);
+}
+
+/// What it is, the trailers would have said.
+#[tokio::test]
+async fn a_call_of_grpc_that_is_left_is_abandoned() {
+    let bench = bench(Abandoned::Failed);
+    drop(bench.get(GRPC, Then::Hang).await);
     assert_eq!(bench.counted(), [1, 1, 0]);
 }
 
@@ -222,6 +303,16 @@ async fn a_client_with_a_breaker_for_each_host() {
     let hosts = [bad, good].map(|url| url["http://".len()..].trim_end_matches("/users").to_owned());
     assert_eq!(registry.find(&hosts[0]).unwrap().phase(), Phase::Open);
     assert_eq!(registry.find(&hosts[1]).unwrap().phase(), Phase::Closed);
+}
+
+#[tokio::test]
+async fn requests_without_a_host_share_a_breaker() {
+    let template = Breaker::builder("template").consecutive_failures(1).open_for(SECOND);
+    let registry = Registry::new(template).unwrap();
+    let client = guarded(BreakerMiddleware::for_each_host(registry.clone()));
+    let request = Request::new(Method::GET, "file:///etc/hosts".parse().unwrap());
+    assert!(client.execute(request).await.is_err());
+    assert!(registry.find("no authority").is_some() && registry.find("").is_none());
 }
 
 /// The layer does the same on any tower service, here reqwest's own.
