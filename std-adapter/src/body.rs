@@ -16,10 +16,10 @@ use crate::classify::response::ClassifyResponse;
 pin_project! {
     /// A body that ends its call when it ends itself: as the classifier says at its end or
     /// its trailers, as a failure at an error, or when it is dropped after a panic. Dropped
-    /// before its end, it ends the call as the head said if the classifier
-    /// [counts that](ClassifyResponse::counts_unread) and the call is not slow by then.
-    /// Otherwise it abandons the call, see [`abandoned`](crate::Builder::abandoned). Passes
-    /// everything on unchanged.
+    /// before its end, by a caller that does not wait for more of it, it ends the call as the
+    /// head said if the classifier [counts that](ClassifyResponse::counts_unread) and the call
+    /// is not slow by then. Otherwise it abandons the call, see
+    /// [`abandoned`](crate::Builder::abandoned). Passes everything on unchanged.
     #[derive(Debug)]
     #[must_use = "the call lasts until its body has ended or is dropped"]
     pub struct GuardedBody<B: Body, C> {
@@ -39,7 +39,8 @@ pin_project! {
             }
             // It may have ended since it was last asked.
             let is_over = inner.is_end_stream();
-            if is_over || (ends.counts_unread && !ends.call.admission().is_slow()) {
+            let is_unwanted = ends.counts_unread && !ends.is_awaited;
+            if is_over || (is_unwanted && !ends.call.admission().is_slow()) {
                 end(this.ends);
             }
         }
@@ -55,6 +56,8 @@ struct Ends<C> {
     outcome: Outcome,
     /// Whether it ends like that also if the caller drops the body, in time.
     counts_unread: bool,
+    /// Whether the caller waits for more of it.
+    is_awaited: bool,
 }
 
 /// Ends the call, unless it has ended.
@@ -82,7 +85,7 @@ pub(crate) fn guarded<B: Body, C: ClassifyResponse>(
         }
         Continue(outcome) => {
             let counts_unread = call.run(|| classify.counts_unread(head.status, &head.headers));
-            Some(Ends { call, classify, outcome, counts_unread })
+            Some(Ends { call, classify, outcome, counts_unread, is_awaited: false })
         }
     };
     Response::from_parts(head, GuardedBody { inner: Some(inner), ends })
@@ -105,7 +108,9 @@ impl<B: Body, C: ClassifyResponse> Body for GuardedBody<B, C> {
         let mut this = self.project();
         let Some(mut inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Ready(None) };
         let Some(ends) = this.ends else { return inner.poll_frame(context) };
-        let frame = ready!(ends.call.run(|| inner.as_mut().poll_frame(context)));
+        let frame = ends.call.run(|| inner.as_mut().poll_frame(context));
+        ends.is_awaited = frame.is_pending();
+        let frame = ready!(frame);
         let is_over = match &frame {
             None => true,
             Some(Err(_)) => {

@@ -37,7 +37,8 @@ pub trait ClassifyResponse {
 
     /// Whether status and headers say enough about a response whose body the caller drops
     /// before its end. If so, the call ends as [`head`](Self::head) said, unless it is slow by
-    /// then. Otherwise, and by default, it is abandoned.
+    /// then, or the caller was waiting for more of the body. Otherwise, and by default, it is
+    /// abandoned.
     fn counts_unread(&self, status: StatusCode, headers: &HeaderMap) -> bool {
         let _ = (status, headers);
         false

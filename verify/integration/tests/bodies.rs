@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use microbreaker_std::clock::PausedClock;
 use microbreaker_std::settings::Abandoned;
@@ -130,6 +131,19 @@ async fn a_caller_that_leaves_a_hanging_body_abandons_the_call() {
         assert_eq!(response.chunk().await.unwrap().unwrap(), "abc");
         bench.clock.advance(5 * SECOND);
         assert_eq!(bench.counted(), [0, 0, 0]);
+        drop(response);
+        assert_eq!(bench.counted(), counted, "{abandoned:?}");
+    }
+}
+
+/// However short the wait: there is no `slow_after` that would tell.
+#[tokio::test]
+async fn a_caller_that_leaves_while_it_waits_for_more_abandons_the_call() {
+    for (abandoned, counted) in [(Abandoned::Ignored, [0, 0, 0]), (Abandoned::Failed, [1, 1, 0])] {
+        let bench = bench(abandoned);
+        let mut response = bench.get(PART, Then::Hang).await;
+        assert_eq!(response.chunk().await.unwrap().unwrap(), "abc");
+        assert!(response.chunk().now_or_never().is_none());
         drop(response);
         assert_eq!(bench.counted(), counted, "{abandoned:?}");
     }
