@@ -55,6 +55,8 @@ fn run<F: Fn() + Sync + Send + 'static>(
         Some(bound) => bound.to_string(),
         None => "unbounded".into(),
     };
+    // The longest model takes more steps than loom allows by default.
+    builder.max_branches = 20_000;
     let limit = builder.max_duration;
     let count = Arc::new(std::sync::atomic::AtomicU32::new(0));
     let start = Instant::now();
