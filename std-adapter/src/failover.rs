@@ -69,7 +69,8 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 /// # Progress and cost
 ///
 /// Choosing takes no lock, and does not allocate unless `most_open` is exceeded or a call
-/// fails. It reads the phase of every instance, and writes one word that all callers share.
+/// fails. It reads the phase of every instance, and writes words that all callers share: the
+/// rotation, the calls in progress of the instance, and counts of references.
 /// Adding and removing instances is lock-free too, and copies the list of them.
 pub struct Failover<T = ()> {
     set: Arc<Set<T>>,

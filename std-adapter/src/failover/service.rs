@@ -66,7 +66,8 @@ impl<S> Failover<S> {
 }
 
 impl<S, R, C> FailoverService<S, R, C> {
-    /// Sets the classifier, which says what a response or an error means.
+    /// Sets the classifier, which says what a response or an error means. It sees the head of
+    /// a response: what breaks off later counts for nobody.
     pub fn classified<D>(self, classify: D) -> FailoverService<S, R, D> {
         FailoverService { failover: self.failover, classify, repeat: self.repeat }
     }
