@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::future::{Future, ready};
 use std::ops::Range;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use microbreaker_std::{Breaker, Builder};
@@ -91,9 +91,9 @@ fn no_admitted_request_allocates() {
         for host in ["a", "users.internal:8080"] {
             let mut context = Context::from_waker(Waker::noop());
             let answer = pin!(keyed.clone().oneshot(host)).poll(&mut context);
-            assert!(matches!(answer, Poll::Ready(Ok(len)) if len == host.len()));
+            assert!(matches!(answer, std::task::Poll::Ready(Ok(len)) if len == host.len()));
             let answer = pin!(failover.clone().oneshot(host)).poll(&mut context);
-            assert!(matches!(answer, Poll::Ready(Ok(len)) if len == host.len()));
+            assert!(matches!(answer, std::task::Poll::Ready(Ok(len)) if len == host.len()));
         }
     };
     assert_eq!(allocations(requests), 0);
