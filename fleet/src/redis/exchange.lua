@@ -72,7 +72,7 @@ local function report(n)
   -- Or if the clock was set back.
   if not good or now >= sums[3] or now < sums[4] then
     -- Where slots end one after the other, not at each end, but four times an interval.
-    sums = { 1, epoch, math.huge, now, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    sums, before = { 1, epoch, math.huge, now, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, {}
     local written = redis.call('HGETALL', slots)
     for i = 1, #written, 2 do
       local fields = numbers(written[i + 1])
@@ -82,12 +82,12 @@ local function report(n)
         sums[3] = math.min(sums[3], fields[3] + fields[4])
         sums[5] = sums[5] + 1
         add(sums, fields, 1)
+        if written[i] == instance then before = fields end
       else
         redis.call('HDEL', slots, written[i])
       end
     end
     sums[3] = math.max(sums[3], now + math.floor(lifetime / 12))
-    before = numbers(redis.call('HMGET', slots, instance)[1])
   end
   if slot ~= '' and not (before[2] and before[2] >= sequence) then
     local line = '1 ' .. text(sequence) .. ' ' .. text(now) .. ' ' .. text(lifetime) .. ' ' .. slot
