@@ -13,8 +13,8 @@ use crate::clock::duration;
 use crate::name::Name;
 use crate::settings::SettingError;
 
-/// `tower::BoxError`, the error of tower's own layers.
-#[cfg(any(feature = "tower", feature = "axum"))]
+/// Any error: `tower::BoxError`, for one.
+#[cfg(any(feature = "axum", feature = "tower", feature = "watch"))]
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A breaker refused a call. It was not made.

@@ -17,13 +17,11 @@ use notify::RecommendedWatcher;
 use self::place::Place;
 use self::settled::{Look, Settled};
 use crate::engine::reload::Reloaded;
+use crate::error::BoxError;
 use crate::registry::Registry;
 use crate::settings_file::SettingsFile;
 use crate::telemetry::listeners::harmless;
 use crate::telemetry::log;
-
-/// What may go wrong while a file is read.
-type Problem = Box<dyn Error + Send + Sync>;
 
 /// The settings of a registry follow a file for as long as this lives.
 ///
@@ -133,7 +131,7 @@ struct Follower<R, T> {
 
 impl<R, T> Follower<R, T>
 where
-    R: Fn(&str) -> Result<SettingsFile, Problem>,
+    R: Fn(&str) -> Result<SettingsFile, BoxError>,
     T: Fn(Result<Vec<(Arc<str>, Reloaded)>, SettingsWatchError>),
 {
     fn follow(
@@ -167,7 +165,7 @@ where
         &self,
         content: &Result<String, String>,
     ) -> Result<Vec<(Arc<str>, Reloaded)>, SettingsWatchError> {
-        let reload = || -> Result<_, Problem> {
+        let reload = || -> Result<_, BoxError> {
             let text = content.as_ref().map_err(String::as_str)?;
             let SettingsFile { defaults, breakers, .. } = (self.read)(text)?;
             Ok(self.registry.reload(defaults, breakers)?)

@@ -173,7 +173,7 @@ impl Telemetry {
         }
     }
 
-    /// Notes that a tenure has begun which is no event, unless it was known.
+    /// Notes that this tenure has begun, whether or not an event tells so.
     pub(crate) fn tenure_began(&self, generation: u8) {
         self.sequence().skip(generation);
     }

@@ -274,7 +274,6 @@ impl<A: Admission> InCall<A> {
     }
 
     /// Whether a panic has ended what it ran last.
-    #[cfg(any(all(feature = "http", feature = "tower"), feature = "reqwest"))]
     pub(crate) const fn has_panicked(&self) -> bool {
         self.running
     }

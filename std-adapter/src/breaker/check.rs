@@ -80,14 +80,14 @@ impl Breaker {
                 timer.or(checking.changed()).await;
                 continue;
             };
-            let mut call = Check(Some(InCall::new(permit)));
-            let result = call.0.as_mut().expect("it ends below").run_async(async { check().await });
+            let mut call = Check(InCall::new(permit));
+            let result = call.0.run_async(async { check().await });
             let outcome = match self.during_tenure(result, &checking, &mut timer).await {
                 Some(Ok(_)) => Outcome::Success,
                 Some(Err(_)) => Outcome::Failure,
                 None => Outcome::Ignored,
             };
-            call.end(outcome);
+            call.0.end(outcome);
         }
     }
 
@@ -126,21 +126,13 @@ impl Breaker {
 }
 
 /// A check that runs. Dropped, it says nothing, whatever an abandoned call counts as.
-struct Check<'a>(Option<InCall<Permit<&'a Breaker>>>);
-
-impl Check<'_> {
-    fn end(&mut self, outcome: Outcome) {
-        if let Some(mut call) = self.0.take() {
-            call.end(outcome);
-        }
-    }
-}
+struct Check<'a>(InCall<Permit<&'a Breaker>>);
 
 impl Drop for Check<'_> {
     fn drop(&mut self) {
-        // A panic of the check is a failure.
-        if !std::thread::panicking() {
-            self.end(Outcome::Ignored);
+        // Its panic is a failure. If it has ended, this changes nothing.
+        if !self.0.has_panicked() {
+            self.0.end(Outcome::Ignored);
         }
     }
 }

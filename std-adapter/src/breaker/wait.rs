@@ -71,7 +71,8 @@ impl Breaker {
     pub async fn ready<S: Future>(&self, sleep: impl FnMut(Duration) -> S) {
         if self.waiting() > 0 || self.outlook().room != Outlook::ALL {
             // Where a check probes, there is room for no call before it closes.
-            let reserved = |outlook: &Outlook| wants_probes(outlook) && self.probes_are_reserved();
+            let telemetry = &self.inner().telemetry;
+            let reserved = |outlook: &Outlook| wants_probes(outlook) && telemetry.is_checked();
             let take = |outlook: &_| (!reserved(outlook)).then_some(());
             self.wait(sleep, take, Front::let_go).await;
         }
@@ -118,11 +119,6 @@ impl Breaker {
             timer.set(now, ticks);
             timer.or(waiting.changed()).await;
         }
-    }
-
-    /// Whether users' calls are no probes, because a check probes.
-    fn probes_are_reserved(&self) -> bool {
-        self.inner().telemetry.checks.count() > 0
     }
 
     pub(super) fn outlook(&self) -> Outlook {

@@ -63,8 +63,8 @@ impl<'a, T> Choice<'a, T> {
         serving.or_else(|| self.in_turn(turn, self.anyway().into_iter()))
     }
 
-    /// Any instance that admits the call, all being asked; or else the best of them, if that
-    /// many may not be left out.
+    /// For a call that those have refused whose turn it was: the best instance, if that many
+    /// may not be left out; or else any that admits the call, all being asked.
     ///
     /// # Errors
     ///

@@ -24,8 +24,19 @@ pub(crate) struct Sequence {
 impl Sequence {
     /// The number of the transition that began `generation`.
     pub(super) fn of_transition(&mut self, generation: u8) -> u64 {
-        let kept_free = self.reach(generation);
-        kept_free.unwrap_or_else(|| self.next())
+        let ahead = generation.wrapping_sub(self.generation);
+        if ahead == 0 || ahead > REACH {
+            let late = self.free.iter().position(|(left_out, _)| *left_out == generation);
+            let late = late.and_then(|late| self.free.remove(late));
+            return late.map_or_else(|| self.next(), |(_, number)| number);
+        }
+        for left_out in 1..ahead {
+            let number = self.next();
+            self.free.push_back((self.generation.wrapping_add(left_out), number));
+        }
+        self.generation = generation;
+        self.free.retain(|(left_out, _)| generation.wrapping_sub(*left_out) < REACH);
+        self.next()
     }
 
     /// Goes on to `generation`. Its number is kept free: perhaps it began with a transition
@@ -35,22 +46,6 @@ impl Sequence {
             let number = self.of_transition(generation);
             self.free.push_back((generation, number));
         }
-    }
-
-    /// Goes on to `generation`, or returns the number that was kept free for it.
-    fn reach(&mut self, generation: u8) -> Option<u64> {
-        let ahead = generation.wrapping_sub(self.generation);
-        if ahead == 0 || ahead > REACH {
-            let late = self.free.iter().position(|(left_out, _)| *left_out == generation)?;
-            return self.free.remove(late).map(|(_, number)| number);
-        }
-        for left_out in 1..ahead {
-            let number = self.next();
-            self.free.push_back((self.generation.wrapping_add(left_out), number));
-        }
-        self.generation = generation;
-        self.free.retain(|(left_out, _)| generation.wrapping_sub(*left_out) < REACH);
-        None
     }
 
     /// The number after all that were given out.
