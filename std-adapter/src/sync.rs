@@ -8,6 +8,8 @@
 mod fair;
 #[cfg(any(loom, shuttle))]
 mod twins;
+#[cfg(all(shuttle, feature = "axum"))]
+pub(crate) mod watch;
 
 #[cfg(shuttle)]
 pub(crate) use fair::{FairMutex, FairMutexGuard, Notify};
@@ -25,7 +27,7 @@ pub(crate) use shuttle::sync::{
 pub(crate) use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic};
 // Tasks get the lock in the order in which they asked for it.
 #[cfg(not(shuttle))]
-pub(crate) use tokio::sync::{Mutex as FairMutex, MutexGuard as FairMutexGuard, Notify};
+pub(crate) use tokio::sync::{Mutex as FairMutex, MutexGuard as FairMutexGuard, Notify, watch};
 #[cfg(any(loom, shuttle))]
 pub(crate) use twins::{Hint, OnceBox, Swapped, Taken, thread_number};
 

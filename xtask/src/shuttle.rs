@@ -19,7 +19,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let models = models::build(&shell, "shuttle", "microbreaker-shuttle", "target/shuttle")?;
     // The others run every schedule that they define.
     let is_random = |model: &&Model| {
-        let files = ["failover::", "linearizable::", "moving_clock::", "waiters::"];
+        let files = ["failover::", "history::", "linearizable::", "moving_clock::", "waiters::"];
         files.iter().any(|file| model.to_string().starts_with(file))
     };
     let random = models.iter().filter(is_random);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::{Stream, stream};
-use tokio::sync::watch::{self, Receiver, Sender};
 
 use crate::registry::Registry;
+use crate::sync::watch::{Receiver, Sender};
 use crate::telemetry::event::Event;
 
 /// Shows the time of day.
@@ -28,7 +28,7 @@ pub(super) struct History(Arc<Sender<Past>>);
 
 impl History {
     pub(super) fn of(registry: &Registry, now: WallClock) -> Self {
-        let history = Self(Arc::new(watch::Sender::new(Past::new(now()))));
+        let history = Self(Arc::new(Sender::new(Past::new(now()))));
         let recorder = history.clone();
         registry.on_event(move |event| {
             let event = Stamped { at: now(), event: event.clone() };

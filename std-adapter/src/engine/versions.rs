@@ -12,7 +12,6 @@
 //! once no thread remembers it.
 
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use microbreaker::handover::Late;
@@ -20,6 +19,7 @@ use microbreaker::{Command, IllegalTransition, Outcome, Rejected, Token};
 
 use super::{Engine, Windows};
 use crate::settings::{Mode, Settings, mode};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Hint, Mutex, MutexGuard, Swapped, Taken};
 
 /// The engine in use, of the versions that a breaker has had.
