@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::adapter::{ADAPTER, FUTURE, RELOADED, SERVICE};
+use crate::adapter::{ADAPTER, BY_TIME, FUTURE, RELOADED, SERVICE};
 use crate::floors::{CAS, COARSE, TWO_LOADS};
 use crate::lookups::REGISTRY;
 use crate::measure::{Measured, Median};
@@ -72,68 +72,142 @@ pub struct Run {
     pub cores: usize,
 }
 
+/// What a call takes.
+#[derive(Clone, Copy)]
+enum Cost {
+    /// With the contender of this name.
+    Of(&'static str),
+    /// With the fastest peer that threads can share and that reads a clock, or reads none.
+    Peer(Reads),
+}
+use Cost::{Of, Peer};
+
 impl Run {
     /// The figures, without those for which something was not measured.
     pub fn figures(&self) -> Vec<Figure> {
-        use Scenario::{Failing10, Flapping, Futures, Healthy, Open, Services};
-        let every_core = self.cores;
+        use Reads::{Nothing, Precise};
+        use Scenario::{Failing10, Flapping, Futures, Healthy, LookUp, Open, Services};
+        let all = self.cores;
+        let figure = |name, (scenario, threads), cost, over, target| {
+            self.figure(name, scenario, threads, cost, over, target)
+        };
+        let healthy = (Healthy, 1);
+        let healthy_2 = (Healthy, 2);
+        let failing = (Failing10, 1);
+        let contended = (Failing10, all);
+        let open = (Open, 1);
         [
-            self.over_floor("healthy_over_two_loads", Healthy, TWO_LOADS, 2.0),
-            self.healthy("healthy_adapter_over_core", 1, ADAPTER, LAST_100, 2.0),
-            self.healthy("reloaded_10000_over_fresh", 1, RELOADED, ADAPTER, 1.1),
-            self.healthy("time_window_healthy_over_coarse_clock", 1, EXACT_COARSE, COARSE, 2.0),
-            self.healthy(
+            figure("healthy_over_two_loads", healthy, Of(LAST_100), Of(TWO_LOADS), AtMost(2.0)),
+            figure("healthy_adapter_over_core", healthy, Of(ADAPTER), Of(LAST_100), AtMost(1.3)),
+            figure("reloaded_10000_over_fresh", healthy, Of(RELOADED), Of(ADAPTER), AtMost(1.1)),
+            figure(
+                "time_window_healthy_over_coarse_clock",
+                healthy,
+                Of(EXACT_COARSE),
+                Of(COARSE),
+                AtMost(2.0),
+            ),
+            figure(
                 "time_window_healthy_2_threads_over_coarse_clock",
-                2,
-                EXACT_COARSE,
-                COARSE,
-                2.0,
+                healthy_2,
+                Of(EXACT_COARSE),
+                Of(COARSE),
+                AtMost(2.0),
             ),
-            self.over_peer("healthy_fastest_peer_over_ours", Healthy, 1, LAST_100, 10.0),
-            self.over_peer("healthy_2_threads_fastest_peer_over_ours", Healthy, 2, LAST_100, 30.0),
-            self.scaling("healthy_scaling_2_threads"),
-            self.over_floor("failing10_over_cas", Failing10, CAS, 2.0),
-            self.over_peer("failing10_fastest_peer_over_ours", Failing10, 1, LAST_100, 1.5),
-            self.over_peer(
-                "contended_fastest_peer_over_ours",
-                Failing10,
-                every_core,
-                LAST_100_STRIPED,
-                4.0,
-            ),
-            self.over_peer(
-                "contended_unstriped_fastest_peer_over_ours",
-                Failing10,
-                every_core,
-                LAST_100,
-                1.0,
-            ),
-            self.over_peer_with_clock(
+            figure(
                 "time_window_2_threads_fastest_peer_over_ours",
-                Healthy,
-                2,
-                EXACT_COARSE,
-                20.0,
+                healthy_2,
+                Peer(Precise),
+                Of(EXACT_COARSE),
+                AtLeast(20.0),
             ),
-            self.over_peer_with_clock(
+            figure(
+                "healthy_fastest_peer_over_ours",
+                healthy,
+                Peer(Nothing),
+                Of(LAST_100),
+                AtLeast(10.0),
+            ),
+            figure(
+                "healthy_2_threads_fastest_peer_over_ours",
+                healthy_2,
+                Peer(Nothing),
+                Of(LAST_100),
+                AtLeast(30.0),
+            ),
+            self.scaling("healthy_scaling_2_threads"),
+            figure("failing10_over_cas", failing, Of(LAST_100), Of(CAS), AtMost(2.0)),
+            figure(
+                "failing10_fastest_peer_over_ours",
+                failing,
+                Peer(Nothing),
+                Of(LAST_100),
+                AtLeast(1.5),
+            ),
+            figure(
+                "contended_fastest_peer_over_ours",
+                contended,
+                Peer(Nothing),
+                Of(BY_TIME),
+                AtLeast(5.0),
+            ),
+            figure(
+                "contended_by_count_fastest_peer_over_ours",
+                contended,
+                Peer(Nothing),
+                Of(LAST_100),
+                AtLeast(1.0),
+            ),
+            figure(
+                "contended_by_count_striped_fastest_peer_over_ours",
+                contended,
+                Peer(Nothing),
+                Of(LAST_100_STRIPED),
+                AtLeast(4.0),
+            ),
+            figure(
                 "refused_handle_2_threads_fastest_peer_over_ours",
-                Open,
-                2,
-                ADAPTER,
-                2.3,
+                (Open, 2),
+                Peer(Precise),
+                Of(ADAPTER),
+                AtLeast(2.3),
             ),
-            self.over_peer_with_clock(
+            figure(
                 "flapping_fastest_peer_over_ours",
-                Flapping,
-                1,
-                FLAPPING,
-                0.6,
+                (Flapping, 1),
+                Peer(Precise),
+                Of(FLAPPING),
+                AtLeast(0.6),
             ),
-            self.over("async_call_over_call", Futures, 1, FUTURE, ADAPTER, 2.0),
-            self.over_peer_with_clock("tower_fastest_peer_over_ours", Services, 1, SERVICE, 5.0),
-            self.registry("registry_get_over_map_get"),
-            self.over_peer("open_coarse_fastest_peer_over_ours", Open, 1, LAST_100_COARSE, 3.0),
-            self.over_peer("open_ticked_fastest_peer_over_ours", Open, 1, LAST_100_TICKED, 5.0),
+            figure("async_call_over_call", (Futures, 1), Of(FUTURE), Of(ADAPTER), AtMost(2.0)),
+            figure(
+                "tower_fastest_peer_over_ours",
+                (Services, 1),
+                Peer(Precise),
+                Of(SERVICE),
+                AtLeast(5.0),
+            ),
+            figure(
+                "registry_get_over_map_get",
+                (LookUp, 1),
+                Of(REGISTRY),
+                Peer(Nothing),
+                AtMost(2.0),
+            ),
+            figure(
+                "open_coarse_fastest_peer_over_ours",
+                open,
+                Peer(Precise),
+                Of(LAST_100_COARSE),
+                AtLeast(3.0),
+            ),
+            figure(
+                "open_ticked_fastest_peer_over_ours",
+                open,
+                Peer(Precise),
+                Of(LAST_100_TICKED),
+                AtLeast(5.0),
+            ),
         ]
         .into_iter()
         .flatten()
@@ -144,51 +218,28 @@ impl Run {
         self.scenarios.iter().find(|measured| measured.scenario == scenario)
     }
 
-    fn over_floor(
-        &self,
-        name: &'static str,
-        scenario: Scenario,
-        floor: &str,
-        most: f64,
-    ) -> Option<Figure> {
-        let measured = self.of(scenario)?;
-        let value = measured.row(LAST_100, 1)?.over(measured.row(floor, 1)?);
-        Some(Figure { name, value, target: AtMost(most), peer: None })
-    }
-
-    /// A healthy call of `ours` over one of `other`.
-    fn healthy(
-        &self,
-        name: &'static str,
-        threads: usize,
-        ours: &str,
-        other: &str,
-        most: f64,
-    ) -> Option<Figure> {
-        self.over(name, Scenario::Healthy, threads, ours, other, most)
-    }
-
-    /// A call of `ours` over one of `other`.
-    fn over(
+    /// What a call takes, over what another does.
+    fn figure(
         &self,
         name: &'static str,
         scenario: Scenario,
         threads: usize,
-        ours: &str,
-        other: &str,
-        most: f64,
+        cost: Cost,
+        over: Cost,
+        target: Target,
     ) -> Option<Figure> {
         let measured = self.of(scenario)?;
-        let value = measured.row(ours, threads)?.over(measured.row(other, threads)?);
-        Some(Figure { name, value, target: AtMost(most), peer: None })
-    }
-
-    /// A look-up in the registry over one in the fastest map.
-    fn registry(&self, name: &'static str) -> Option<Figure> {
-        let measured = self.of(Scenario::LookUp)?;
-        let (map, row) = measured.fastest_peer(Reads::Nothing, 1)?;
-        let value = measured.row(REGISTRY, 1)?.over(row);
-        Some(Figure { name, value, target: AtMost(2.0), peer: Some(map.name.clone()) })
+        let mut peer = None;
+        let mut row = |cost| match cost {
+            Of(name) => measured.row(name, threads),
+            Peer(reads) => {
+                let (fastest, row) = measured.fastest_peer(reads, threads)?;
+                peer = Some(fastest.name.clone());
+                Some(row)
+            }
+        };
+        let value = row(cost)?.over(row(over)?);
+        Some(Figure { name, value, target, peer })
     }
 
     /// The throughput of two threads that share a breaker over that of one thread.
@@ -197,47 +248,5 @@ impl Run {
         let once = measured.row(LAST_100, 1)?.over(measured.row(LAST_100, 2)?);
         let value = Median { median: 2.0 * once.median, ..once };
         Some(Figure { name, value, target: AtLeast(1.8), peer: None })
-    }
-
-    /// The fastest peer that threads can share over `ours`. While open, peers must read
-    /// a clock; otherwise only those that read none are compared.
-    fn over_peer(
-        &self,
-        name: &'static str,
-        scenario: Scenario,
-        threads: usize,
-        ours: &str,
-        least: f64,
-    ) -> Option<Figure> {
-        let reads = if scenario == Scenario::Open { Reads::Precise } else { Reads::Nothing };
-        self.over_peer_that(reads, name, scenario, threads, ours, least)
-    }
-
-    /// The same, compared with those that read a clock, as `ours` does or might.
-    fn over_peer_with_clock(
-        &self,
-        name: &'static str,
-        scenario: Scenario,
-        threads: usize,
-        ours: &str,
-        least: f64,
-    ) -> Option<Figure> {
-        self.over_peer_that(Reads::Precise, name, scenario, threads, ours, least)
-    }
-
-    fn over_peer_that(
-        &self,
-        reads: Reads,
-        name: &'static str,
-        scenario: Scenario,
-        threads: usize,
-        ours: &str,
-        least: f64,
-    ) -> Option<Figure> {
-        let measured = self.of(scenario)?;
-        let ours = measured.row(ours, threads)?;
-        let (peer, row) = measured.fastest_peer(reads, threads)?;
-        let value = row.over(ours);
-        Some(Figure { name, value, target: AtLeast(least), peer: Some(peer.name.clone()) })
     }
 }
