@@ -6,6 +6,16 @@ use core::fmt;
 use crate::phase::Phase;
 
 /// A call was refused and never made.
+///
+/// ```
+/// use microbreaker::{Breaker, Config, clock::ManualClock};
+///
+/// let config = Config::new().consecutive_failures(1).open_for(100);
+/// let sensor = Breaker::new(config, (), ManualClock::new(0));
+/// sensor.trip();
+/// let rejected = sensor.try_acquire().unwrap_err();
+/// assert_eq!(rejected.retry_after, Some(100), "ticks");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

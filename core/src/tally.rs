@@ -1,6 +1,17 @@
 //! Counts of outcomes, and the record that is added to them.
 
 /// What a window holds: counts of outcomes.
+///
+/// ```
+/// use microbreaker::{Breaker, Config, CountWindow, clock::ManualClock};
+///
+/// let config = Config::new().failure_rate(50).min_calls(4).last_calls(10).open_for(100);
+/// let sensor = Breaker::new(config, CountWindow::<3>::new(), ManualClock::new(0));
+/// let _ = sensor.call(|| Ok::<_, ()>(21));
+/// let _ = sensor.call(|| Err::<u8, _>("no answer"));
+/// let tally = sensor.tally();
+/// assert_eq!((tally.calls, tally.failed), (2, 1));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -49,6 +49,15 @@ pub struct Throttle<W: Window, C: Clock, O: Observer = ()> {
 }
 
 /// Configures a [`Throttle`]: how soon and how often it refuses.
+///
+/// ```
+/// use microbreaker::{CountWindow, Gate, Throttle, ThrottleConfig, clock::ManualClock};
+///
+/// // From a third of failures on, and never more than 80 of 100 calls.
+/// const CONFIG: ThrottleConfig = ThrottleConfig::new(7).multiplier_tenths(15).cap(80).last_calls(50);
+/// let radio = Throttle::new(CONFIG, CountWindow::<5>::new(), ManualClock::new(0));
+/// assert!(radio.try_acquire().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -7,6 +7,18 @@ use microbreaker::Clock;
 /// Milliseconds since the clock was made, wrapping every 49.7 days.
 ///
 /// Precise: each reading is one [`Instant::now`].
+///
+/// ```
+/// use microbreaker_std::Breaker;
+/// use microbreaker_std::clock::MonotonicClock;
+/// use std::time::Duration;
+///
+/// let builder = Breaker::builder("users").slow_rate(50).slow_after(Duration::from_millis(2));
+/// let builder = builder.last_calls(100).open_for(Duration::from_secs(1));
+/// let users = builder.clock(MonotonicClock::new()).build()?;
+/// # assert!(users.try_acquire().is_ok());
+/// # Ok::<(), microbreaker_std::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct MonotonicClock {
     start: Instant,

@@ -47,6 +47,19 @@ pub struct Event {
 }
 
 /// What happened to a breaker.
+///
+/// ```
+/// use microbreaker_std::{Breaker, EventKind, Phase};
+/// use std::time::Duration;
+///
+/// let builder = Breaker::builder("users").consecutive_failures(3);
+/// let builder = builder.open_for(Duration::from_secs(1)).on_event(|event| match event.kind {
+///     EventKind::Transition { to: Phase::Open, .. } => eprintln!("{} is down", event.name),
+///     _ => {}
+/// });
+/// # builder.build()?.trip();
+/// # Ok::<(), microbreaker_std::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// The breaker went from one phase to another.
