@@ -56,3 +56,28 @@ fn a_call_of_a_permit_that_unwinds_counts_as_failed() {
     assert!(catch_unwind(AssertUnwindSafe(unwinding)).is_err());
     assert_eq!(breaker.tally(), Tally { calls: 1, failed: 1, slow: 0, level: 0 });
 }
+
+#[test]
+fn an_error_tells_whether_the_call_was_made() {
+    let breaker = Breaker::new(CONFIG, WithSlow::<ShortWindow>::default(), ManualClock::new(0));
+    let failed = breaker.call(|| Err::<(), _>("no answer")).unwrap_err();
+    assert!(!failed.is_rejected() && failed.rejected().is_none());
+    assert_eq!(failed.into_failed(), Some("no answer"));
+    breaker.trip();
+    let refused = breaker.call(|| Err::<(), _>("no answer")).unwrap_err();
+    assert!(refused.is_rejected() && refused.rejected().is_some());
+    assert_eq!(refused.into_failed(), None);
+}
+
+#[test]
+fn a_permit_may_end_as_one_that_says_nothing() {
+    let counted = Breaker::observed(
+        CONFIG,
+        WithSlow::<ShortWindow>::default(),
+        ManualClock::new(0),
+        microbreaker::Counters::new(),
+    );
+    counted.try_acquire().unwrap().ignore();
+    assert_eq!(counted.observer().counts().ignored, 1);
+    assert_eq!(counted.tally(), Tally::default());
+}
