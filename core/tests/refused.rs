@@ -164,6 +164,11 @@ fn backoff_factor() {
     let with = |factor| ROW.backoff(factor, 1_000);
     refused(no_window, with(2), with(1), (Field::BackoffFactor, 1, 2, u32::MAX));
     assert_eq!(with(u32::MAX).check::<()>(), Ok(()));
+    let ratio = |part, whole| ROW.backoff_ratio(part, whole, 500);
+    let factor = Field::BackoffFactor;
+    refused(no_window, ratio(3, 2), ratio(3, 0), (factor, 0, 1, 65_534));
+    refused(no_window, ratio(3, 2), ratio(65_536, 2), (factor, 65_536, 3, 65_535));
+    refused(no_window, ratio(65_535, 65_534), ratio(65_536, 65_535), (factor, 65_535, 1, 65_534));
 }
 
 #[test]

@@ -23,7 +23,6 @@ impl Config {
         }
         // The most calls or failures that can be counted.
         let bound = match W::KIND {
-            Kind::None if in_window => 0,
             Kind::None => self.min_calls,
             Kind::Count { .. } => self.last_calls,
             Kind::Time { capacity, .. } => capacity,
