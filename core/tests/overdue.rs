@@ -102,6 +102,11 @@ fn a_place_is_handed_back_although_the_observer_would_panic_again() {
     assert_eq!((breaker.phase(), breaker.outlook().room), (Phase::HalfOpen, 1));
 }
 
+/// Is told the tick of each transition.
+struct Told;
+
+impl Observer for Told {}
+
 #[test]
 fn a_place_is_handed_back_although_the_clock_panics_for_good() {
     let readings_left = AtomicU32::new(u32::MAX);
@@ -111,10 +116,10 @@ fn a_place_is_handed_back_although_the_clock_panics_for_good() {
         readings_left.store(left.checked_sub(1).expect("the clock has stopped"), Ordering::Relaxed);
         tick.load(Ordering::Relaxed)
     };
-    let breaker = Breaker::new(CONFIG.open_for(10), (), clock);
+    let breaker = Breaker::observed(CONFIG.open_for(10), (), clock, Told);
     breaker.trip();
     tick.store(10, Ordering::Relaxed);
-    // One, to find that the opening is over; none for the beginning of half-open.
+    // One, to find that the opening is over; none for the tick that the observer is told.
     readings_left.store(1, Ordering::Relaxed);
     let acquired = AssertUnwindSafe(|| breaker.try_acquire().map(|permit| permit.into_token()));
     assert!(catch_unwind(acquired).is_err());

@@ -1,7 +1,7 @@
 //! Acquiring: which calls are admitted.
 
 use super::Breaker;
-use super::time::Answer;
+use super::time::Look;
 use crate::clock::Clock;
 use crate::config::ConfigSource;
 use crate::error::Rejected;
@@ -11,6 +11,16 @@ use crate::phase::Phase;
 use crate::state::{GENERATIONS, State};
 use crate::token::Token;
 use crate::window::Window;
+
+/// The answer to a request for permission: two plain words, so that it is returned in
+/// registers.
+#[derive(Clone, Copy)]
+pub(super) struct Answer {
+    pub(super) state: State,
+    /// 0 if the call is admitted, else the ticks until it is worth asking again, `u32::MAX`
+    /// if unknown.
+    pub(super) ticks: u32,
+}
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Asks for permission to make one call.
@@ -54,8 +64,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     #[cold]
     pub(super) fn acquire_unhealthy(&self) -> Answer {
         loop {
-            let Answer { state, ticks } = self.refresh(GENERATIONS);
-            let due = state.is(Phase::Open) && ticks == 0;
+            let Look { state, left, reading } = self.refresh(GENERATIONS);
+            let due = state.is(Phase::Open) && left == 0;
             if due || state.is(Phase::HalfOpen) && self.has_room_for_probe(state) {
                 let Some(lent) = Lent::by(&self.observer) else {
                     // Another state may need no leave.
@@ -67,7 +77,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                 };
                 let first = self.config().has_one_probe();
                 let probing = state.with_probe_out(self.config().judges_by_rate(), first);
-                if self.transit(state, probing, Cause::OpeningOver) {
+                if self.transit_as_of(reading, state, probing, Cause::OpeningOver) {
                     lent.keep();
                     return Answer { state: probing, ticks: 0 };
                 }
@@ -86,9 +96,9 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
                     None => continue,
                 }
             }
-            // `ticks` is valid only if a second load finds the state unchanged.
+            // `left` is valid only if a second load finds the state unchanged.
             if self.word.load() == state {
-                return Answer { state, ticks };
+                return Answer { state, ticks: left };
             }
         }
     }

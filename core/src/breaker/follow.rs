@@ -1,7 +1,6 @@
 //! Following what several breakers of the same callee have decided together.
 
 use super::Breaker;
-use super::time::Answer;
 use crate::clock::Clock;
 use crate::command::Decision;
 use crate::config::ConfigSource;
@@ -30,7 +29,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// ```
     pub fn follow(&self, decision: Decision) -> bool {
         loop {
-            let Answer { state, .. } = self.refresh(GENERATIONS);
+            let state = self.refresh(GENERATIONS).state;
             let followed = match (decision, state.phase()) {
                 (Decision::OpenFor(ticks @ 1..), Phase::Open) => {
                     if self.ticks_left(state) > 0 {

@@ -1,7 +1,7 @@
 //! For callers that wait: what a breaker admits now, and when that may change.
 
 use super::Breaker;
-use super::time::Answer;
+use super::acquire::Answer;
 use crate::clock::Clock;
 use crate::config::ConfigSource;
 use crate::error::Rejected;

@@ -1,12 +1,13 @@
 //! Ending calls: recording outcomes, and the transitions they cause.
 
 use super::Breaker;
+use super::time::Look;
 use crate::clock::Clock;
 use crate::config::{ConfigSource, Verdict};
 use crate::event::{Cause, Causes, Observer};
 use crate::footprint::FLASH_IS_SCARCE;
 use crate::phase::Phase;
-use crate::state::State;
+use crate::state::{Reading, State};
 use crate::tally::{Record, Tally};
 use crate::window::{MAX_COUNT, Tenure, Window};
 
@@ -67,28 +68,31 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     #[inline(never)]
     fn count_unhealthy(&self, generation: u32, call: Record) -> Ended {
-        while let Some(state) = self.current(generation) {
-            if G::MANUAL_PHASES && state.is(Phase::Disabled) {
-                return Ended::Counted;
-            }
-            if G::MANUAL_PHASES && state.is(Phase::MetricsOnly) {
-                return self.record_dry_run(generation, call, false);
+        loop {
+            let Look { state, reading, .. } = self.refresh(generation);
+            if !self.counts_in(state, generation) {
+                return self.uncounted(false);
             }
             if !state.is(Phase::HalfOpen) {
+                if G::MANUAL_PHASES && state.is(Phase::Disabled) {
+                    return Ended::Counted;
+                }
+                if G::MANUAL_PHASES && state.is(Phase::MetricsOnly) {
+                    return self.record_dry_run(generation, call, false);
+                }
                 return self.record(generation, call);
             }
-            if self.finish_probe(state, call) {
+            if self.finish_probe(reading, state, call) {
                 return Ended::Counted;
             }
         }
-        self.uncounted(false)
     }
 
     /// Ends a call of `generation` whose outcome is already in the window, where its
     /// predecessor has recorded it.
     #[cold]
     pub(super) fn count_recorded(&self, generation: u32, call: Record, demanded: bool) -> Ended {
-        let Some(state) = self.current(generation) else {
+        let Some((state, _)) = self.current(generation) else {
             return self.uncounted(true);
         };
         let tally = self.window.tally(self.tenure(generation), &self.reach());
@@ -111,7 +115,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Ends a call of `generation` that demands an opening of `ticks`.
     #[cold]
     pub(super) fn demand(&self, generation: u32, slow: bool, ticks: u32) -> Ended {
-        while let Some(state) = self.current(generation) {
+        while let Some((state, _)) = self.current(generation) {
             if G::MANUAL_PHASES && state.is(Phase::MetricsOnly) {
                 let call = Record { failed: true, slow, weight: 1 };
                 return self.record_dry_run(generation, call, true);
@@ -127,23 +131,30 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Ends a call of `generation` without counting it; a probe gives its place back.
     #[cold]
     pub(super) fn hand_back(&self, generation: u32) -> Ended {
-        while let Some(state) = self.current(generation) {
+        while let Some((state, reading)) = self.current(generation) {
             let probing = state.is(Phase::HalfOpen) && self.has_probe_out(state);
-            if !probing || self.progress(state, state.with_probe_back()) {
+            if !probing || self.progress(reading, state, state.with_probe_back()) {
                 return Ended::Counted;
             }
         }
         self.uncounted(false)
     }
 
-    /// Returns the settled state if calls of `generation` still count in it.
-    fn current(&self, generation: u32) -> Option<State> {
-        let state = self.refresh(generation).state;
+    /// Returns the settled state if calls of `generation` still count in it, and what was
+    /// read after it.
+    fn current(&self, generation: u32) -> Option<(State, Reading)> {
+        let Look { state, reading, .. } = self.refresh(generation);
+        self.counts_in(state, generation).then_some((state, reading))
+    }
+
+    /// Whether calls of `generation` still count in `state`.
+    #[inline]
+    fn counts_in(&self, state: State, generation: u32) -> bool {
         let refuses = state.is(Phase::Open)
             || G::MANUAL_PHASES && state.is(Phase::ForcedOpen)
             // Its generation may be that of a permit which the successor has given.
             || G::HANDS_OVER && state.is_retired();
-        (state.generation() == generation && !refuses).then_some(state)
+        state.generation() == generation && !refuses
     }
 
     /// Whether a probe is out. While the permit of a probe ends, this is false only if
@@ -259,17 +270,17 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// Counts a finished probe, and closes or reopens if that decides it. Returns false
     /// if the state is no longer `state`.
-    fn finish_probe(&self, state: State, call: Record) -> bool {
+    fn finish_probe(&self, reading: Reading, state: State, call: Record) -> bool {
         if !self.has_probe_out(state) {
             return true;
         }
         let by_rate = self.config().judges_by_rate();
         let finished = state.with_probe_finished(by_rate, call);
         let (next, cause) = match self.config().judge(finished.probes(by_rate)) {
-            Verdict::Undecided => return self.progress(state, finished),
+            Verdict::Undecided => return self.progress(reading, state, finished),
             Verdict::Close => (self.closing(state), Cause::ProbesSucceeded),
             Verdict::Reopen => (finished.reopen(by_rate), Cause::ProbesFailed),
         };
-        self.transit(state, next, cause)
+        self.transit_as_of(reading, state, next, cause)
     }
 }

@@ -6,17 +6,16 @@ use crate::config::{AfterProbeTimeout, ConfigSource};
 use crate::event::{Cause, Observer};
 use crate::footprint::shared_in_flash;
 use crate::phase::Phase;
-use crate::state::{GENERATIONS, State};
+use crate::state::{GENERATIONS, Reading, State};
 use crate::window::Window;
 
-/// The answer to a request for permission: two plain words, so that it is returned in
-/// registers.
+/// A state, and what was read to judge it.
 #[derive(Clone, Copy)]
-pub(super) struct Answer {
+pub(super) struct Look {
     pub(super) state: State,
-    /// Ticks until `state` ends by itself, `u32::MAX` if unknown. As the answer to a
-    /// caller: 0 if the call is admitted, else the ticks until it is worth asking again.
-    pub(super) ticks: u32,
+    /// Ticks until `state` ends by itself, `u32::MAX` if unknown.
+    pub(super) left: u32,
+    pub(super) reading: Reading,
 }
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
@@ -29,20 +28,22 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         /// generation is current.
         ///
         /// Valid only if a second load finds the state unchanged.
-        pub(super) fn refresh(&self, generation: u32) -> Answer {
+        pub(super) fn refresh(&self, generation: u32) -> Look {
             loop {
                 let state = self.settled();
-                let mut ticks = u32::MAX;
+                let mut look = Look { state, left: u32::MAX, reading: Reading::NONE };
                 if (state.is(Phase::Open) || state.is(Phase::HalfOpen))
                     && (generation == GENERATIONS || generation == state.generation())
                 {
-                    ticks = self.ticks_left(state);
-                    if ticks == 0 && state.is(Phase::HalfOpen) {
+                    let (tick, now) = self.read();
+                    look.left = self.ticks_left_at(state, tick, now);
+                    look.reading = Reading::of(tick, now);
+                    if look.left == 0 && state.is(Phase::HalfOpen) {
                         self.expire(state);
                         continue;
                     }
                 }
-                return Answer { state, ticks };
+                return look;
             }
         }
     }
@@ -53,7 +54,14 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Valid only if a second load finds the state unchanged.
     #[inline(always)]
     pub(super) fn ticks_left(&self, state: State) -> u32 {
-        let (since, ticks) = self.time_in_phase(state);
+        let (tick, now) = self.read();
+        self.ticks_left_at(state, tick, now)
+    }
+
+    /// [`ticks_left`](Self::ticks_left) by what [`read`](Self::read) returned.
+    #[inline(always)]
+    fn ticks_left_at(&self, state: State, tick: u32, now: u32) -> u32 {
+        let (since, ticks) = self.time_in_phase_at(state, tick, now);
         let length = self.length(state, since);
         if length == u32::MAX { length } else { length.saturating_sub(ticks) }
     }
@@ -120,10 +128,24 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 
     /// The tick from which the phase counts, and the ticks since then.
+    ///
+    /// Valid only if a second load finds the state unchanged.
     #[inline]
     pub(super) fn time_in_phase(&self, state: State) -> (u32, u32) {
-        let tick = self.entered.tick();
-        let ticks = elapsed(self.clock.now(), tick);
+        let (tick, now) = self.read();
+        self.time_in_phase_at(state, tick, now)
+    }
+
+    /// The tick that a settled phase counts from, and then the clock.
+    #[inline(always)]
+    fn read(&self) -> (u32, u32) {
+        (self.entered.tick(), self.clock.now())
+    }
+
+    /// [`time_in_phase`](Self::time_in_phase) by what [`read`](Self::read) returned.
+    #[inline(always)]
+    fn time_in_phase_at(&self, state: State, tick: u32, now: u32) -> (u32, u32) {
+        let ticks = elapsed(now, tick);
         let overdue = match state.overdue() {
             // Without a longest stay, only a probe can have been overdue.
             Some(_) if self.config().longest_stay().is_none() => Some(true),

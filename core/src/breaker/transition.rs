@@ -7,30 +7,44 @@ use crate::clock::Clock;
 use crate::config::ConfigSource;
 use crate::event::{Cause, Observer, Transition};
 use crate::phase::Phase;
-use crate::state::{Kept, Length, State};
+use crate::state::{Kept, Length, Reading, State};
 use crate::window::Window;
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Swaps `from` for `to`, a new tenure. The winner settles it and tells the observer.
-    #[inline(never)]
+    #[inline]
     #[must_use]
     pub(super) fn transit(&self, from: State, to: State, cause: Cause) -> bool {
+        self.transit_as_of(Reading::NONE, from, to, cause)
+    }
+
+    /// [`transit`](Self::transit) of a thread that took `reading` after it had loaded `from`.
+    #[inline(never)]
+    #[must_use]
+    pub(super) fn transit_as_of(
+        &self,
+        reading: Reading,
+        from: State,
+        to: State,
+        cause: Cause,
+    ) -> bool {
         let won = self.word.swap(from, to);
         if won {
             let place = Place { breaker: self, to };
-            self.entered(from, to, cause, 0);
+            self.entered(reading, from, to, cause, 0);
             mem::forget(place);
         }
         won
     }
 
     /// Swaps `from` for `to`, both half-open, after a probe has ended. The winner sets the
-    /// tick again, which moves the deadline.
+    /// tick again, which moves the deadline. The thread took `reading` after it had loaded
+    /// `from`.
     #[must_use]
-    pub(super) fn progress(&self, from: State, to: State) -> bool {
+    pub(super) fn progress(&self, reading: Reading, from: State, to: State) -> bool {
         let won = self.word.swap(from, to);
         if won {
-            self.settle();
+            self.settle_as_of(reading, to);
             self.observer.admission_changed(to.generation() as u8);
         }
         won
@@ -54,7 +68,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         let to = apparent.open_for(length);
         let won = self.word.swap(from, to);
         if won {
-            self.entered(from, to, cause, excess);
+            self.entered(Reading::NONE, from, to, cause, excess);
         }
         won
     }
@@ -62,9 +76,9 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// Completes a transition that this thread has won: settles the state, publishes
     /// `excess`, the number of ticks by which the opening's explicit length was rounded
     /// up, and tells the observer.
-    fn entered(&self, from: State, to: State, cause: Cause, excess: u32) {
+    fn entered(&self, reading: Reading, from: State, to: State, cause: Cause, excess: u32) {
         let generation = to.generation();
-        self.settle();
+        self.settle_as_of(reading, to);
         let tick = if self.observer.needs_ticks() { self.clock.now() } else { 0 };
         if excess != 0 {
             self.entered.publish_excess(&self.word, generation, excess);
@@ -87,17 +101,29 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         if state.is_settled() { state } else { self.settle() }
     }
 
+    /// Settles `state`, which this thread has just swapped in, if another has not done so.
+    fn settle_as_of(&self, reading: Reading, state: State) {
+        let begin = |state| self.begin_unless_open(state);
+        if !self.entered.settle_as_of(reading, &self.word, state, begin, self.kept()) {
+            self.settle();
+        }
+    }
+
     fn settle(&self) -> State {
-        // The window must begin before any thread can leave the tenure. Not when open:
-        // the window then still shows what tripped the breaker.
-        let begin = |state: State| {
-            if !state.is(Phase::Open) {
-                self.begin(state.generation());
-            }
-        };
-        let kept =
-            Kept { excess: G::EXPLICIT_LENGTHS, stay: self.config().longest_stay().is_some() };
-        self.entered.settle(&self.word, || self.clock.now(), begin, kept)
+        let begin = |state| self.begin_unless_open(state);
+        self.entered.settle(&self.word, || self.clock.now(), begin, self.kept())
+    }
+
+    /// The window must begin before any thread can leave the tenure. Not when open: the
+    /// window then still shows what tripped the breaker.
+    fn begin_unless_open(&self, state: State) {
+        if !state.is(Phase::Open) {
+            self.begin(state.generation());
+        }
+    }
+
+    fn kept(&self) -> Kept {
+        Kept { excess: G::EXPLICIT_LENGTHS, stay: self.config().longest_stay().is_some() }
     }
 }
 

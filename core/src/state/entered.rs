@@ -12,22 +12,31 @@
 //!           a generation (8) | 1 | the tick at which the stay began (23)
 //! ```
 //!
+//! To settle a phase, a thread loads the tick, reads the clock, checks that the
+//! generation is still unsettled, swaps the tick, and marks the state:
+//! - Anybody can do that after the swap that published the phase (`settle`). The check
+//!   is a swap of its own.
+//! - The winner may have read tick and clock before that swap, to decide on it. Then
+//!   that swap was the check, and the phase counts from this [`Reading`]
+//!   (`settle_as_of`). But it may have slept in between, so an opening or a ramp, which
+//!   that would cut short, is settled in the first way.
+//!
 //! A thread may sleep between any two steps and wake generations later. Its
 //! compare-and-swap must then fail or do no harm:
-//! - `tick` is swapped from the value seen *before* checking that the
-//!   generation is still unsettled. If a later phase has begun, the value has
+//! - `tick` is swapped from the value seen *before* the check, to a clock read before
+//!   it. If a later phase has begun, the value has
 //!   changed, unless that phase began at the very same tick; then the sleeper
 //!   writes the same tick too, because a thread that sees a tick also sees the
 //!   clock it was read from. A sleeper of the same generation may move the tick
 //!   on, to one it read before the generation was settled, so never beyond that
 //!   moment.
-//! - `excess` is tagged. Settling sets it to 0 in every generation, so a tag from
+//! - `excess` is tagged. Settling sets it to 0 wherever it will be read, so a tag from
 //!   256 generations ago is never met; then the winner, which alone knows the
 //!   excess, publishes it. Until then the length is the rounded one.
 
 use super::{GENERATIONS, State, Word};
 use crate::clock::STEP_BACK;
-use crate::footprint::shared_in_flash;
+use crate::footprint::{FLASH_IS_SCARCE, shared_in_flash};
 use crate::phase::Phase;
 use crate::sync::{AtomicU32, Ordering, const_fn, swap};
 
@@ -46,8 +55,12 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    const fn any(self) -> bool {
-        self.excess || self.stay
+    /// Whether the word must be set when `state` is settled: because it will be read, or
+    /// because an old word could be taken for a stay that goes on. Setting it more often
+    /// does no harm, and takes less code.
+    const fn needs(self, state: State) -> bool {
+        let is_read = state.is(Phase::Open) && state.explicit_length().is_some();
+        self.stay || self.excess && (is_read || FLASH_IS_SCARCE)
     }
 
     /// The next value of the word when `state` is settled at `now`.
@@ -61,6 +74,36 @@ impl Kept {
         let goes_on = word & STAY != 0 && tenures <= 1;
         let began = if goes_on { word } else { now };
         tagged(generation, STAY | (began % STAY))
+    }
+}
+
+/// The tick, and then the clock, as a thread read them before it swapped the state. Empty
+/// where flash is scarce: there, every transition is settled in the same way.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading {
+    #[cfg(not(target_os = "none"))]
+    words: Option<(u32, u32)>,
+}
+
+impl Reading {
+    pub(crate) const NONE: Self = Self {
+        #[cfg(not(target_os = "none"))]
+        words: None,
+    };
+
+    pub(crate) const fn of(tick: u32, now: u32) -> Self {
+        _ = (tick, now);
+        Self {
+            #[cfg(not(target_os = "none"))]
+            words: Some((tick, now)),
+        }
+    }
+
+    const fn words(self) -> Option<(u32, u32)> {
+        #[cfg(not(target_os = "none"))]
+        return self.words;
+        #[cfg(target_os = "none")]
+        None
     }
 }
 
@@ -126,6 +169,30 @@ impl Entered {
         if ticks >= STAY - STEP_BACK { 0 } else { ticks }
     }
 
+    /// Settles `state`, which this thread has just swapped in, as of the `reading` that it
+    /// took before that swap. Like [`settle`](Self::settle), it calls `begin` first. Returns
+    /// false if the state is left to `settle`.
+    ///
+    /// Wait-free.
+    #[inline]
+    pub(crate) fn settle_as_of(
+        &self,
+        reading: Reading,
+        word: &Word,
+        state: State,
+        begin: impl Fn(State),
+        kept: Kept,
+    ) -> bool {
+        let Some((tick, now)) = reading.words() else { return false };
+        if !state.may_count_from_earlier() || kept.needs(state) {
+            return false;
+        }
+        begin(state);
+        // Whoever settles a later tenure has seen the swap to `state`, so its clock is not
+        // before `now`: the tick has changed, or it is `now` already.
+        swap(&self.tick, tick, now) && word.swap(state, state.settled())
+    }
+
     shared_in_flash! {
         elsewhere cold, inline(never);
 
@@ -151,7 +218,7 @@ impl Entered {
                 // began before the swap of the state below, so that swap fails. It
                 // cannot have begun after: its own swap would then acquire the release
                 // of the one below, so what it writes would come after this load.
-                let excess = if kept.any() { self.excess.load(Ordering::Relaxed) } else { 0 };
+                let excess = if kept.needs(state) { self.excess.load(Ordering::Relaxed) } else { 0 };
                 // The clock is read after the words and before the check, so the tick
                 // was read in this generation or is thrown away. The check is a swap:
                 // a load could be older than the clock's tick.
@@ -159,7 +226,7 @@ impl Entered {
                 begin(state);
                 if word.swap(state, state)
                     && swap(&self.tick, tick, now)
-                    && (!kept.any() || swap(&self.excess, excess, kept.next(state, excess, now)))
+                    && (!kept.needs(state) || swap(&self.excess, excess, kept.next(state, excess, now)))
                     && word.swap(state, state.settled())
                 {
                     return state.settled();

@@ -206,6 +206,12 @@ impl State {
         self.0 & UNSETTLED.mask() == 0
     }
 
+    /// Whether this may count from a tick that was read before it was swapped in: a thread
+    /// that sleeps in between must not cut short an opening or a ramp.
+    pub(crate) const fn may_count_from_earlier(self) -> bool {
+        self.is(Phase::HalfOpen) || self.is(Phase::Closed) && !self.is_ramping()
+    }
+
     /// Whether every call is admitted and recorded, and can trip the breaker: the
     /// only check on the healthy path.
     pub(crate) const fn is_closed(self) -> bool {
