@@ -68,24 +68,20 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     #[inline(never)]
     fn count_unhealthy(&self, generation: u32, call: Record) -> Ended {
-        loop {
-            let Look { state, reading, .. } = self.refresh(generation);
-            if !self.counts_in(state, generation) {
-                return self.uncounted(false);
-            }
-            if !state.is(Phase::HalfOpen) {
-                if G::MANUAL_PHASES && state.is(Phase::Disabled) {
+        while let Some((state, reading)) = self.current(generation) {
+            if state.is(Phase::HalfOpen) {
+                if self.finish_probe(reading, state, call) {
                     return Ended::Counted;
                 }
-                if G::MANUAL_PHASES && state.is(Phase::MetricsOnly) {
-                    return self.record_dry_run(generation, call, false);
-                }
+            } else if G::MANUAL_PHASES && state.is(Phase::Disabled) {
+                return Ended::Counted;
+            } else if G::MANUAL_PHASES && state.is(Phase::MetricsOnly) {
+                return self.record_dry_run(generation, call, false);
+            } else {
                 return self.record(generation, call);
             }
-            if self.finish_probe(reading, state, call) {
-                return Ended::Counted;
-            }
         }
+        self.uncounted(false)
     }
 
     /// Ends a call of `generation` whose outcome is already in the window, where its
@@ -142,19 +138,14 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// Returns the settled state if calls of `generation` still count in it, and what was
     /// read after it.
+    #[inline(always)]
     fn current(&self, generation: u32) -> Option<(State, Reading)> {
         let Look { state, reading, .. } = self.refresh(generation);
-        self.counts_in(state, generation).then_some((state, reading))
-    }
-
-    /// Whether calls of `generation` still count in `state`.
-    #[inline]
-    fn counts_in(&self, state: State, generation: u32) -> bool {
         let refuses = state.is(Phase::Open)
             || G::MANUAL_PHASES && state.is(Phase::ForcedOpen)
             // Its generation may be that of a permit which the successor has given.
             || G::HANDS_OVER && state.is_retired();
-        state.generation() == generation && !refuses
+        (state.generation() == generation && !refuses).then_some((state, reading))
     }
 
     /// Whether a probe is out. While the permit of a probe ends, this is false only if
