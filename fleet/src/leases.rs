@@ -1,17 +1,22 @@
 //! Leave for probes, in process: all that a call can reach of a fleet. There is no way from
 //! here to the store.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use microbreaker_std::Breaker;
 use microbreaker_std::clock::{Clock, millis};
-use microbreaker_std::fleet::{ProbeEnd, Probes};
+use microbreaker_std::fleet::{Heard, ProbeEnd, Probes, StoreHealth, exchanged};
 use tokio::sync::Notify;
+
+use crate::record::{Verdict, View};
 
 /// What all breakers of an instance know of their connection to the fleet.
 pub(crate) struct Link {
     clock: Arc<dyn Clock + Send + Sync>,
+    /// Guards the connection to the store.
+    pub(crate) connection: Breaker,
     /// The tick of the last successful exchange.
     heard: AtomicU32,
     /// The process that made it. A fork has leases that are not its own.
@@ -22,6 +27,10 @@ pub(crate) struct Link {
     jitter: u32,
     /// The tick of the last exchange that was asked for because a call had failed.
     early: AtomicU32,
+    /// Exchanges by their end, and how many microseconds the last that succeeded took.
+    succeeded: AtomicU64,
+    failed: AtomicU64,
+    took: AtomicU64,
     /// Asks the background task for an exchange.
     pub(crate) wake: Notify,
 }
@@ -29,17 +38,23 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) fn new(
         clock: Arc<dyn Clock + Send + Sync>,
+        connection: Breaker,
         silence: Duration,
         jitter: Duration,
     ) -> Self {
         let clock_now = clock.now();
+        let (succeeded, failed, took) = Default::default();
         Self {
             clock,
+            connection,
             heard: clock_now.into(),
             process: std::process::id().into(),
             silence: millis(silence),
             jitter: millis(jitter),
             early: clock_now.wrapping_sub(millis(silence)).into(),
+            succeeded,
+            failed,
+            took,
             wake: Notify::new(),
         }
     }
@@ -72,20 +87,71 @@ impl Link {
         }
     }
 
+    /// Counts an exchange that has ended.
+    pub(crate) fn exchanged(&self, took: Duration, succeeded: bool) {
+        let count = if succeeded { &self.succeeded } else { &self.failed };
+        count.fetch_add(1, Ordering::Relaxed);
+        if succeeded {
+            self.took.store(took.as_micros() as u64, Ordering::Relaxed);
+        }
+        exchanged(took, succeeded);
+    }
+
+    fn health(&self) -> StoreHealth {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let succeeded = read(&self.succeeded);
+        StoreHealth {
+            phase: self.connection.phase(),
+            age: Duration::from_millis(self.age().into()),
+            succeeded,
+            failed: read(&self.failed),
+            round_trip: (succeeded > 0).then(|| Duration::from_micros(read(&self.took))),
+        }
+    }
+
     fn is_of(&self, process: u32) -> bool {
         self.process.load(Ordering::Relaxed) == process
     }
 }
 
-/// The leases of a breaker, in one word.
+/// The leases of a breaker, in one word, and what the fleet has said of it.
 pub(crate) struct Leases {
     link: Arc<Link>,
     stock: Stock,
+    /// No call looks at it.
+    told: Mutex<Option<Told>>,
+}
+
+/// What the fleet has said.
+#[derive(Clone, Copy)]
+pub(crate) struct Told {
+    pub(crate) view: View,
+    /// The tick of the exchange in which it did.
+    pub(crate) at: u32,
 }
 
 impl Leases {
     pub(crate) fn new(link: Arc<Link>) -> Self {
-        Self { link, stock: Stock::default() }
+        let (stock, told) = Default::default();
+        Self { link, stock, told }
+    }
+
+    /// What the fleet has said last, however long ago.
+    pub(crate) fn told(&self) -> Option<Told> {
+        *self.tell()
+    }
+
+    /// What it has said within three intervals.
+    pub(crate) fn recent(&self) -> Option<Told> {
+        self.told().filter(|told| self.age_of(told) <= self.link.silence)
+    }
+
+    pub(crate) fn tell(&self) -> MutexGuard<'_, Option<Told>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn age_of(&self, told: &Told) -> u32 {
+        self.link.now().wrapping_sub(told.at)
     }
 
     fn lend_in(&self, process: u32) -> bool {
@@ -143,6 +209,22 @@ impl Probes for Leases {
     fn ended(&self, end: ProbeEnd) {
         self.stock.update(|held| held.ended(end));
         self.link.wake.notify_one();
+    }
+
+    fn heard(&self) -> Option<Heard> {
+        let mut heard = Heard::nothing(self.link.health());
+        if let Some(told) = self.recent() {
+            let (view, held) = (told.view, self.held());
+            heard.age = Some(Duration::from_millis(self.age_of(&told).into()));
+            heard.is_open = matches!(view.verdict, Verdict::Open(_));
+            heard.instances = view.instances;
+            heard.working = view.with_traffic.saturating_sub(view.failing);
+            heard.failing = view.failing;
+            heard.held = held.free + held.out;
+            // Those that were granted since were not there when it was said.
+            heard.leases = view.leases.max(heard.held);
+        }
+        Some(heard)
     }
 }
 
@@ -240,7 +322,9 @@ mod tests {
 
     fn leases() -> (PausedClock, Leases) {
         let clock = PausedClock::new();
-        let link = Link::new(Arc::new(clock.clone()), 3 * SECOND, 2 * SECOND);
+        let connection = Breaker::builder("store").consecutive_failures(3).open_for(SECOND);
+        let connection = connection.build().unwrap();
+        let link = Link::new(Arc::new(clock.clone()), connection, 3 * SECOND, 2 * SECOND);
         (clock, Leases::new(Arc::new(link)))
     }
 

@@ -250,9 +250,13 @@ fn an_idle_breaker_is_not_reported() {
     }
     assert!(instances[0].call(Outcome::Success));
     exchange(&instances);
-    world.pass(4 * SECOND);
-    exchange(&instances);
     assert_eq!(instances[0].fleet.status("idle 7").unwrap().view.unwrap().instances, 0);
+    for _ in 0..4 {
+        world.pass(SECOND);
+        exchange(&instances);
+    }
+    assert_eq!(instances[0].fleet.status("idle 7").unwrap().view, None, "it is not asked again");
+    assert!(instances[0].fleet.status("users").unwrap().view.is_some());
 }
 
 fn order(pattern: &str, action: Action, lasts: Option<Duration>) -> Order {

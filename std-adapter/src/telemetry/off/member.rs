@@ -2,12 +2,18 @@
 
 use microbreaker::Outcome;
 
+use crate::telemetry::heard::Heard;
+
 #[derive(Debug, Default)]
 pub(crate) struct Member;
 
 impl Member {
     #[inline]
     pub(crate) const fn outcome(&self, _: Outcome) {}
+
+    pub(crate) const fn heard(&self) -> Option<Heard> {
+        None
+    }
 
     #[inline]
     pub(crate) const fn lend_probe(&self) -> bool {

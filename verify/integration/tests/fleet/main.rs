@@ -1,0 +1,6 @@
+//! What people see of a fleet: series, logs, events, and the admin routes.
+
+mod logged;
+mod measured;
+#[path = "../../../../fleet/tests/rig/mod.rs"]
+mod rig;
