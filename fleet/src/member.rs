@@ -11,8 +11,8 @@ use crate::decide::{self, Next, Quorum};
 use crate::leases::{Leases, Link, Told};
 use crate::record::{Action, Proposal, Report, Slot, StoredOrder, Verdict, View, Wish};
 
-/// How often a slot is renewed without a change of the window before the instance counts as
-/// idle: a minute at the default interval.
+/// How often a slot is renewed without a call before the instance counts as idle: a minute
+/// at the default interval.
 const RENEWALS: u32 = 60;
 /// For how many exchanges a lease may lie unused before another instance gets its chance.
 const UNUSED: u32 = 2;
@@ -122,7 +122,8 @@ impl Member {
             self.epoch,
         );
         (slot.probes_succeeded, slot.probes_failed) = (self.succeeded, self.failed);
-        self.repeated = if slot == self.said { self.repeated.saturating_add(1) } else { 0 };
+        let has_news = slot != self.said || succeeds;
+        self.repeated = if has_news { 0 } else { self.repeated.saturating_add(1) };
         if self.repeated == 0 || !slot.is_empty() && self.repeated < RENEWALS {
             report.slot = Some(slot);
         }
