@@ -15,7 +15,7 @@ use microbreaker_std::{Breaker, BuildError, Registry};
 use wildmatch::WildMatch;
 
 use crate::decide::Quorum;
-use crate::leases::Link;
+use crate::link::Link;
 use crate::member::{Member, Terms};
 use crate::record::{Action, Order, Report, StoreError, StoredOrder, View};
 use crate::store::{Hints, Reply, Request, Store};

@@ -8,7 +8,8 @@ use microbreaker_std::settings::{Mode, ProbeTimeout};
 use microbreaker_std::{Breaker, Phase, Settings, Snapshot};
 
 use crate::decide::{self, Next, Quorum};
-use crate::leases::{Leases, Link, Told};
+use crate::leases::{Leases, Told};
+use crate::link::Link;
 use crate::record::{Action, Proposal, Report, Slot, StoredOrder, Verdict, View, Wish};
 
 /// How often a slot is renewed without a call before the instance counts as idle: a minute
