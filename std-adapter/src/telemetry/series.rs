@@ -1,5 +1,7 @@
 //! Metrics, by way of the facade `metrics`.
 
+#[cfg(feature = "fleet")]
+mod exchanges;
 mod fleet;
 mod label;
 mod sums;
@@ -15,7 +17,7 @@ use metrics::{
 use microbreaker::{Cause, Outcome};
 
 #[cfg(feature = "fleet")]
-pub(crate) use self::fleet::exchanged;
+pub(crate) use self::exchanges::exchanged;
 pub use self::label::Label;
 #[cfg(feature = "registry")]
 pub(crate) use self::label::Labels;

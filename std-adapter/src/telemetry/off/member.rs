@@ -2,6 +2,7 @@
 
 use microbreaker::Outcome;
 
+#[cfg(any(feature = "axum", feature = "metrics"))]
 use crate::telemetry::heard::Heard;
 
 #[derive(Debug, Default)]
@@ -11,6 +12,7 @@ impl Member {
     #[inline]
     pub(crate) const fn outcome(&self, _: Outcome) {}
 
+    #[cfg(any(feature = "axum", feature = "metrics"))]
     pub(crate) const fn heard(&self) -> Option<Heard> {
         None
     }

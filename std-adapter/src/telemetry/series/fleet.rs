@@ -1,12 +1,8 @@
-//! The series of a fleet: gauges of each breaker that is in one, and what goes on between
-//! this process and the store.
+//! The gauges of breakers that are in a fleet.
 
 use std::time::Duration;
 
-use metrics::{
-    SharedString, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
-    histogram,
-};
+use metrics::{SharedString, Unit, describe_gauge, gauge};
 
 use crate::telemetry::heard::Heard;
 
@@ -14,8 +10,6 @@ const OPEN: &str = "microbreaker_fleet_open";
 const INSTANCES: &str = "microbreaker_fleet_instances";
 const LEASES: &str = "microbreaker_fleet_leases";
 const AGE: &str = "microbreaker_fleet_age_seconds";
-const EXCHANGES: &str = "microbreaker_fleet_exchanges_total";
-const EXCHANGE_DURATION: &str = "microbreaker_fleet_exchange_duration_seconds";
 
 /// What was heard of one breaker, or the most of several.
 #[derive(Clone, Copy, Default)]
@@ -61,21 +55,6 @@ pub(super) fn publish(label: &SharedString, gauges: &Gauges) {
     by(LEASES, "held", &[("here", here), ("elsewhere", elsewhere)]);
     gauge!(OPEN, "breaker" => label.clone()).set(u32::from(is_open));
     gauge!(AGE, "breaker" => label.clone()).set(age.map_or(f64::NAN, |age| age.as_secs_f64()));
-}
-
-/// Counts an exchange with the store as it ends: there are one or two a second.
-#[cfg(feature = "fleet")]
-pub(crate) fn exchanged(took: Duration, succeeded: bool) {
-    describe_counter!(EXCHANGES, "Exchanges of this process with its fleet's store, by outcome.");
-    describe_histogram!(EXCHANGE_DURATION, Unit::Seconds, "How long exchanges took, by outcome.");
-    let outcomes = [("success", succeeded), ("failure", !succeeded)];
-    for (outcome, is_this) in outcomes {
-        // To Prometheus a counter that begins at one has not increased.
-        counter!(EXCHANGES, "outcome" => outcome).increment(u64::from(is_this));
-        if is_this {
-            histogram!(EXCHANGE_DURATION, "outcome" => outcome).record(took);
-        }
-    }
 }
 
 pub(super) fn describe() {
