@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
+use metrics_exporter_prometheus::PrometheusBuilder;
 use microbreaker_fleet::{Fleet, MemoryStore};
 use microbreaker_std::clock::TokioClock;
 use tracing::Level;
@@ -55,9 +56,10 @@ fn an_opening_by_the_fleet_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_goes_and_comes_back_is_logged_once_each() {
-    let log = Log::default();
+async fn a_store_that_goes_and_comes_back_is_logged_once_each_and_counted() {
+    let (log, recorder) = (Log::default(), PrometheusBuilder::new().build_recorder());
     let _default = set_default(log.subscriber());
+    let _recorded = metrics::set_default_local_recorder(&recorder);
     let store = Flaky::new(MemoryStore::new());
     let fleet = Fleet::join(store.clone(), "a").clock(TokioClock::new());
     let background = fleet.clone();
@@ -74,4 +76,12 @@ async fn a_store_that_goes_and_comes_back_is_logged_once_each() {
     assert!(gone.starts_with("WARN circuit breaker opened breaker=microbreaker-fleet store"));
     assert!(back.starts_with("INFO circuit breaker changed breaker=microbreaker-fleet store"));
     assert!(back.contains("to=closed"), "{back}");
+    let text = recorder.handle().render();
+    let of_store = r#"microbreaker_transitions_total{breaker="microbreaker-fleet store","#;
+    for how in [
+        r#"from="closed",to="open",cause="consecutive_failures"} 1"#,
+        r#"from="half_open",to="closed",cause="probes_succeeded"} 1"#,
+    ] {
+        assert!(text.contains(&format!("{of_store}{how}")), "{text}");
+    }
 }
