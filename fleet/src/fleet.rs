@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use microbreaker_std::clock::{Clock, MonotonicClock};
 use microbreaker_std::settings::Mode;
@@ -15,7 +15,7 @@ use microbreaker_std::{Breaker, BuildError, Registry};
 use wildmatch::WildMatch;
 
 use crate::decide::Quorum;
-use crate::leases::Link;
+use crate::link::Link;
 use crate::member::{Member, Terms};
 use crate::record::{Action, Order, Report, StoreError, StoredOrder, View};
 use crate::store::{Hints, Reply, Request, Store};
@@ -75,8 +75,6 @@ struct Shared {
     quorum: Quorum,
     clock: Arc<dyn Clock + Send + Sync>,
     link: Arc<Link>,
-    /// Guards the connection to the store.
-    connection: Breaker,
     state: Mutex<State>,
     /// One exchange at a time.
     exchanging: tokio::sync::Mutex<()>,
@@ -105,7 +103,8 @@ struct Joined {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
-    /// What the fleet has said last; `None` if that is more than three intervals ago.
+    /// What the fleet has said of it last; `None` if that is more than three intervals ago,
+    /// because the breaker is idle here, or the store is away.
     pub view: Option<View>,
     /// How long ago the last exchange was.
     pub age: Duration,
@@ -140,7 +139,6 @@ impl Fleet {
         let process = std::process::id();
         let instance = instance(&identity, process);
         let jitter = interval.mul_f64(f64::from(draw(&instance, 0) % 1_000) / 500.0);
-        let link = Link::new(clock.clone(), interval * TOO_OLD, jitter);
         let connection = Breaker::builder("microbreaker-fleet store")
             .consecutive_failures(3)
             .open_for(interval)
@@ -148,6 +146,7 @@ impl Fleet {
             .clock(SharedClock(clock.clone()))
             .build()
             .expect("its settings are constants, but for a positive interval");
+        let link = Link::new(clock.clone(), connection, interval * TOO_OLD, jitter);
         let state = State {
             process,
             instance,
@@ -165,7 +164,6 @@ impl Fleet {
             quorum,
             clock,
             link: Arc::new(link),
-            connection,
             state: Mutex::new(state),
             exchanging: tokio::sync::Mutex::default(),
         }))
@@ -265,7 +263,7 @@ impl Fleet {
         let member = &state.members.get(name)?.member;
         let held = member.leases.held();
         Some(Status {
-            view: member.view.filter(|_| !self.0.link.is_silent()),
+            view: member.leases.recent().map(|told| told.view),
             age: Duration::from_millis(self.0.link.age().into()),
             leases: held.free + held.out,
             order: state.order_for(name).cloned(),
@@ -275,7 +273,7 @@ impl Fleet {
     /// The breaker that guards the connection to the store: its phase is the store's health.
     #[must_use]
     pub fn connection(&self) -> &Breaker {
-        &self.0.connection
+        &self.0.link.connection
     }
 
     /// Exchanges once in each interval, and at once when there is a hint or a probe has
@@ -339,7 +337,7 @@ impl Fleet {
 
     /// Exchanges with the store through its breaker.
     async fn exchange_guarded(&self) -> Result<(), StoreError> {
-        let permit = match self.0.connection.try_acquire() {
+        let permit = match self.connection().try_acquire() {
             Ok(permit) => permit,
             Err(rejected) => return Err(StoreError::new(rejected.to_string())),
         };
@@ -372,10 +370,13 @@ impl Fleet {
         let terms = self.0.terms(again);
         let process = std::process::id();
         let request = self.state().request(&self.0, process, &terms);
+        let mut trip = RoundTrip { link: &self.0.link, began: Instant::now(), succeeded: false };
         let reply = self.0.store.exchange(&request).await?;
         if reply.views.len() != request.reports.len() {
             return Err(StoreError::new("it answered something else than it was asked"));
         }
+        trip.succeeded = true;
+        drop(trip);
         let mut state = self.state();
         let again = state.hear(&self.0, &request.reports, reply, &terms);
         self.0.link.heard(terms.now, process);
@@ -415,6 +416,19 @@ impl Drop for GivenUp<'_> {
         if let Some(permit) = self.0.take() {
             permit.failure();
         }
+    }
+}
+
+/// An exchange that is under way. Counted at its end, also if it is given up.
+struct RoundTrip<'a> {
+    link: &'a Link,
+    began: Instant,
+    succeeded: bool,
+}
+
+impl Drop for RoundTrip<'_> {
+    fn drop(&mut self) {
+        self.link.exchanged(self.began.elapsed(), self.succeeded);
     }
 }
 

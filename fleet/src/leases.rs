@@ -1,91 +1,53 @@
 //! Leave for probes, in process: all that a call can reach of a fleet. There is no way from
 //! here to the store.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use microbreaker_std::clock::{Clock, millis};
-use microbreaker_std::fleet::{ProbeEnd, Probes};
-use tokio::sync::Notify;
+use microbreaker_std::fleet::{Heard, ProbeEnd, Probes};
 
-/// What all breakers of an instance know of their connection to the fleet.
-pub(crate) struct Link {
-    clock: Arc<dyn Clock + Send + Sync>,
-    /// The tick of the last successful exchange.
-    heard: AtomicU32,
-    /// The process that made it. A fork has leases that are not its own.
-    process: AtomicU32,
-    /// After this many ticks without an exchange, an instance is on its own.
-    silence: u32,
-    /// How many ticks later its probes begin, so that the instances do not probe as one.
-    jitter: u32,
-    /// The tick of the last exchange that was asked for because a call had failed.
-    early: AtomicU32,
-    /// Asks the background task for an exchange.
-    pub(crate) wake: Notify,
-}
+use crate::link::Link;
+use crate::record::{Verdict, View};
 
-impl Link {
-    pub(crate) fn new(
-        clock: Arc<dyn Clock + Send + Sync>,
-        silence: Duration,
-        jitter: Duration,
-    ) -> Self {
-        let clock_now = clock.now();
-        Self {
-            clock,
-            heard: clock_now.into(),
-            process: std::process::id().into(),
-            silence: millis(silence),
-            jitter: millis(jitter),
-            early: clock_now.wrapping_sub(millis(silence)).into(),
-            wake: Notify::new(),
-        }
-    }
-
-    pub(crate) fn now(&self) -> u32 {
-        self.clock.now()
-    }
-
-    pub(crate) fn heard(&self, at: u32, process: u32) {
-        self.heard.store(at, Ordering::Relaxed);
-        self.process.store(process, Ordering::Relaxed);
-    }
-
-    /// How long ago the last exchange was.
-    pub(crate) fn age(&self) -> u32 {
-        self.now().wrapping_sub(self.heard.load(Ordering::Relaxed))
-    }
-
-    pub(crate) fn is_silent(&self) -> bool {
-        self.age() > self.silence
-    }
-
-    /// Asks for an exchange because a call has failed: about once in an interval, so that
-    /// failures do not multiply the exchanges.
-    fn hurry(&self) {
-        let (now, early) = (self.now(), self.early.load(Ordering::Relaxed));
-        if now.wrapping_sub(early) >= self.silence / 3 {
-            self.early.store(now, Ordering::Relaxed);
-            self.wake.notify_one();
-        }
-    }
-
-    fn is_of(&self, process: u32) -> bool {
-        self.process.load(Ordering::Relaxed) == process
-    }
-}
-
-/// The leases of a breaker, in one word.
+/// The leases of a breaker, in one word, and what the fleet has said of it.
 pub(crate) struct Leases {
     link: Arc<Link>,
     stock: Stock,
+    /// No call looks at it.
+    told: Mutex<Option<Told>>,
+}
+
+/// What the fleet has said.
+#[derive(Clone, Copy)]
+pub(crate) struct Told {
+    pub(crate) view: View,
+    /// The tick of the exchange in which it did.
+    pub(crate) at: u32,
 }
 
 impl Leases {
     pub(crate) fn new(link: Arc<Link>) -> Self {
-        Self { link, stock: Stock::default() }
+        let (stock, told) = Default::default();
+        Self { link, stock, told }
+    }
+
+    /// What the fleet has said last, however long ago.
+    pub(crate) fn told(&self) -> Option<Told> {
+        *self.tell()
+    }
+
+    /// What it has said within three intervals.
+    pub(crate) fn recent(&self) -> Option<Told> {
+        self.told().filter(|told| self.age_of(told) <= self.link.silence)
+    }
+
+    pub(crate) fn tell(&self) -> MutexGuard<'_, Option<Told>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn age_of(&self, told: &Told) -> u32 {
+        self.link.now().wrapping_sub(told.at)
     }
 
     fn lend_in(&self, process: u32) -> bool {
@@ -143,6 +105,22 @@ impl Probes for Leases {
     fn ended(&self, end: ProbeEnd) {
         self.stock.update(|held| held.ended(end));
         self.link.wake.notify_one();
+    }
+
+    fn heard(&self) -> Option<Heard> {
+        let mut heard = Heard::nothing(self.link.health());
+        if let Some(told) = self.recent() {
+            let (view, held) = (told.view, self.held());
+            heard.age = Some(Duration::from_millis(self.age_of(&told).into()));
+            heard.is_open = matches!(view.verdict, Verdict::Open(_));
+            heard.instances = view.instances;
+            heard.working = view.with_traffic.saturating_sub(view.failing);
+            heard.failing = view.failing;
+            heard.held = held.free + held.out;
+            // Those that were granted since were not there when it was said.
+            heard.leases = view.leases.max(heard.held);
+        }
+        Some(heard)
     }
 }
 
@@ -232,6 +210,7 @@ impl Stock {
 
 #[cfg(test)]
 mod tests {
+    use microbreaker_std::Breaker;
     use microbreaker_std::clock::PausedClock;
 
     use super::*;
@@ -240,7 +219,9 @@ mod tests {
 
     fn leases() -> (PausedClock, Leases) {
         let clock = PausedClock::new();
-        let link = Link::new(Arc::new(clock.clone()), 3 * SECOND, 2 * SECOND);
+        let connection = Breaker::builder("store").consecutive_failures(3).open_for(SECOND);
+        let connection = connection.build().unwrap();
+        let link = Link::new(Arc::new(clock.clone()), connection, 3 * SECOND, 2 * SECOND);
         (clock, Leases::new(Arc::new(link)))
     }
 

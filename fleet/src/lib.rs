@@ -5,6 +5,7 @@
 mod decide;
 mod fleet;
 mod leases;
+mod link;
 mod member;
 mod memory;
 mod record;

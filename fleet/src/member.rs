@@ -8,11 +8,12 @@ use microbreaker_std::settings::{Mode, ProbeTimeout};
 use microbreaker_std::{Breaker, Phase, Settings, Snapshot};
 
 use crate::decide::{self, Next, Quorum};
-use crate::leases::{Leases, Link};
+use crate::leases::{Leases, Told};
+use crate::link::Link;
 use crate::record::{Action, Proposal, Report, Slot, StoredOrder, Verdict, View, Wish};
 
-/// How often a slot is renewed without a change of the window before the instance counts as
-/// idle: a minute at the default interval.
+/// How often a slot is renewed without a call before the instance counts as idle: a minute
+/// at the default interval.
 const RENEWALS: u32 = 60;
 /// For how many exchanges a lease may lie unused before another instance gets its chance.
 const UNUSED: u32 = 2;
@@ -55,9 +56,6 @@ pub(crate) struct Member {
     restores: bool,
     /// Whether it must hear of the fleet, although it has nothing to say.
     pub(crate) curious: bool,
-    pub(crate) view: Option<View>,
-    /// The tick of the exchange in which it heard that.
-    heard: u32,
     /// The version of the last order that it has carried out.
     ordered: u64,
     /// The mode that an order has put it into.
@@ -77,6 +75,7 @@ impl Member {
     }
 
     fn with(leases: Arc<Leases>) -> Self {
+        *leases.tell() = None;
         Self {
             leases,
             epoch: 0,
@@ -93,8 +92,6 @@ impl Member {
             unused: 0,
             restores: false,
             curious: true,
-            view: None,
-            heard: 0,
             ordered: 0,
             mode: None,
             is_new: true,
@@ -126,7 +123,8 @@ impl Member {
             self.epoch,
         );
         (slot.probes_succeeded, slot.probes_failed) = (self.succeeded, self.failed);
-        self.repeated = if slot == self.said { self.repeated.saturating_add(1) } else { 0 };
+        let has_news = slot != self.said || succeeds;
+        self.repeated = if has_news { 0 } else { self.repeated.saturating_add(1) };
         if self.repeated == 0 || !slot.is_empty() && self.repeated < RENEWALS {
             report.slot = Some(slot);
         }
@@ -138,9 +136,9 @@ impl Member {
         report.handed_back = ended.unanswered;
         report.wish = self.wish(&mut report.handed_back, settings, &now, terms.interval);
         // Only by what it has just heard: this is the exchange that follows at once.
-        let is_fresh = terms.now.wrapping_sub(self.heard) < millis(terms.interval) / 2;
-        let fresh = self.view.filter(|_| is_fresh);
-        report.proposal = fresh.and_then(|view| self.proposal(&view, settings, &now, terms));
+        let is_fresh = |told: &Told| terms.now.wrapping_sub(told.at) < millis(terms.interval) / 2;
+        let fresh = self.leases.told().filter(is_fresh);
+        report.proposal = fresh.and_then(|it| self.proposal(&it.view, settings, &now, terms));
         let waits = now.phase != Phase::Closed || self.is_open();
         let speaks = report.slot.is_some() || report.used > 0 || report.handed_back > 0;
         let asks = report.wish.is_some() || report.proposal.is_some();
@@ -159,7 +157,7 @@ impl Member {
     }
 
     fn is_open(&self) -> bool {
-        self.view.is_some_and(|view| matches!(view.verdict, Verdict::Open(_)))
+        self.leases.told().is_some_and(|told| matches!(told.view.verdict, Verdict::Open(_)))
     }
 
     /// Which leases to ask for: ahead of need, so that a probe finds one.
@@ -282,7 +280,7 @@ impl Member {
             }
         }
         self.restores = view.verdict == Verdict::None && self.adopted && self.is_open();
-        (self.view, self.heard) = (Some(view), terms.now);
+        *self.leases.tell() = Some(Told { view, at: terms.now });
         self.restores
             || self.next(&breaker.settings(), &view, terms).is_some()
             || self.said.epoch != self.epoch && !self.said.is_empty()
@@ -298,7 +296,7 @@ impl Member {
 
     /// Forgets what the fleet has said: it is too old.
     pub(crate) fn drop_view(&mut self) {
-        self.view = None;
+        *self.leases.tell() = None;
         self.curious = true;
         self.repeated = RENEWALS;
         self.said = Slot::default();

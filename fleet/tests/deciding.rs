@@ -250,9 +250,42 @@ fn an_idle_breaker_is_not_reported() {
     }
     assert!(instances[0].call(Outcome::Success));
     exchange(&instances);
-    world.pass(4 * SECOND);
-    exchange(&instances);
     assert_eq!(instances[0].fleet.status("idle 7").unwrap().view.unwrap().instances, 0);
+    for _ in 0..4 {
+        world.pass(SECOND);
+        exchange(&instances);
+    }
+    assert_eq!(instances[0].fleet.status("idle 7").unwrap().view, None, "it is not asked again");
+    assert!(instances[0].fleet.status("users").unwrap().view.is_some());
+}
+
+/// Or after a quiet hour two whose own path is broken would be a quorum.
+#[test]
+fn one_that_goes_on_calling_keeps_its_say_although_its_window_does_not_change() {
+    let world = World::new();
+    let instances = world.instances(10);
+    meet(&world, &instances);
+    for _ in 0..200 {
+        assert!(instances[2..].iter().all(|instance| instance.call(Outcome::Success)));
+        exchange(&instances);
+        world.pass(SECOND);
+    }
+    let view = instances[2].view();
+    assert_eq!((view.instances, view.with_traffic), (8, 8), "two of them are idle");
+}
+
+#[test]
+fn one_that_has_ceased_to_call_has_no_say_after_a_minute() {
+    let world = World::new();
+    let instances = world.instances(2);
+    meet(&world, &instances);
+    assert!(instances[0].call(Outcome::Success));
+    for _ in 0..70 {
+        assert!(instances[1].call(Outcome::Success));
+        exchange(&instances);
+        world.pass(SECOND);
+    }
+    assert_eq!(instances[1].view().with_traffic, 1);
 }
 
 fn order(pattern: &str, action: Action, lasts: Option<Duration>) -> Order {

@@ -2,16 +2,15 @@
 
 mod rig;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use microbreaker_fleet::{
-    Fleet, Hints, MemoryStore, Order, Proposal, Reply, Report, Request, Slot, Store, StoreError,
-    StoreFuture, Verdict, Wish,
+    Fleet, MemoryStore, Proposal, Report, Request, Slot, Store, Verdict, Wish,
 };
 use microbreaker_std::clock::PausedClock;
 use microbreaker_std::{Outcome, Phase, Registry};
+use rig::flaky::Flaky;
 use rig::{SECOND, World, exchange, meet, now, open, template};
 
 #[test]
@@ -335,44 +334,6 @@ fn in_an_opening_a_probe_that_has_ended_leaves_no_room_for_another() {
     assert_eq!(after(3, 0, 1), 1);
     world.pass(10 * SECOND);
     assert_eq!(after(4, 0, 0), 2, "its result stays when its lease would have ended");
-}
-
-/// A store that can be switched off: it refuses, or it hangs.
-#[derive(Clone)]
-struct Flaky {
-    store: MemoryStore,
-    refuses: Arc<AtomicBool>,
-    hangs: Arc<AtomicBool>,
-    asked: Arc<AtomicU64>,
-}
-
-impl Flaky {
-    fn new(store: MemoryStore) -> Self {
-        Self { store, refuses: Arc::default(), hangs: Arc::default(), asked: Arc::default() }
-    }
-}
-
-impl Store for Flaky {
-    fn exchange<'a>(&'a self, request: &'a Request) -> StoreFuture<'a, Reply> {
-        Box::pin(async move {
-            self.asked.fetch_add(1, Ordering::Relaxed);
-            if self.refuses.load(Ordering::Relaxed) {
-                return Err(StoreError::new("connection refused"));
-            }
-            if self.hangs.load(Ordering::Relaxed) {
-                std::future::pending::<()>().await;
-            }
-            self.store.exchange(request).await
-        })
-    }
-
-    fn order<'a>(&'a self, order: &'a Order) -> StoreFuture<'a, ()> {
-        self.store.order(order)
-    }
-
-    fn hints(&self) -> Hints {
-        self.store.hints()
-    }
 }
 
 #[test]

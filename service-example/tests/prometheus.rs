@@ -4,21 +4,27 @@
 //!
 //! The test is alone in its file because a process has only one recorder.
 
+#[path = "../../fleet/tests/rig/flaky.rs"]
+mod flaky;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use flaky::Flaky;
+use microbreaker_fleet::{Fleet, MemoryStore};
 use microbreaker_service_example::upstream::{Fault, Upstream};
 use microbreaker_service_example::{metrics, service};
 use microbreaker_std::clock::PausedClock;
-use microbreaker_std::{Breaker, Registry};
+use microbreaker_std::{Breaker, Clock as _, Registry};
 use reqwest::{Client, Url};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -32,6 +38,8 @@ const MINUTE: u64 = 60;
 /// When it begins, in seconds since 1970.
 const START: u64 = 1_700_000_000;
 const GOES_BAD: u64 = START + 10 * MINUTE;
+/// Long enough after the one before for each alert to fire.
+const LOSES_STORE: u64 = GOES_BAD + 16 * MINUTE;
 const RECOVERS: u64 = GOES_BAD + 20 * MINUTE;
 const END: u64 = RECOVERS + 60 * MINUTE;
 
@@ -44,6 +52,7 @@ async fn get(app: &Router, path: &str) -> String {
 
 /// Scrapes a service while its upstream goes bad and recovers, as OpenMetrics with timestamps.
 /// While it is bad, a dry run would trip, and somebody forces a breaker open and forgets it.
+/// Another instance of its fleet notices nothing, until the store is away.
 async fn scrapes() -> String {
     let clock = PausedClock::new();
     let template = Breaker::builder("template")
@@ -55,7 +64,17 @@ async fn scrapes() -> String {
         .open_for(2 * Duration::from_secs(STEP))
         .measure_durations()
         .clock(clock.clone());
-    let registry = Registry::new(template).unwrap();
+    let (registry, other) = (Registry::new(template.clone()).unwrap(), Registry::new(template));
+    let other = other.unwrap();
+    let ticks = clock.clone();
+    let store = Flaky::new(MemoryStore::with_clock(move || ticks.now().into()));
+    let join = |registry: &Registry, name: &str| {
+        let fleet = Fleet::join(store.clone(), name).interval(Duration::from_secs(STEP));
+        let fleet = fleet.clock(clock.clone());
+        fleet.registry(registry, "shared").unwrap();
+        (fleet, registry.get("shared"))
+    };
+    let instances = [join(&registry, "a"), join(&other, "b")];
     let [rates, dry, forgotten] = ["rates", "dry", "forgotten"].map(|name| registry.get(name));
     dry.metrics_only();
     let mut upstream = Upstream::start().await.unwrap();
@@ -73,8 +92,15 @@ async fn scrapes() -> String {
                 rates.trip();
                 late.success();
             }
-            RECOVERS => upstream.set(Fault::None).await.unwrap(),
+            LOSES_STORE => store.refuses.store(true, Ordering::Relaxed),
+            RECOVERS => {
+                upstream.set(Fault::None).await.unwrap();
+                store.refuses.store(false, Ordering::Relaxed);
+            }
             _ => {}
+        }
+        for (fleet, _) in &instances {
+            let _ = fleet.exchange().await;
         }
         for line in get(&app, "/metrics").await.lines().filter(|it| !it.starts_with('#')) {
             if !line.is_empty() {
@@ -85,6 +111,9 @@ async fn scrapes() -> String {
         for _ in 0..4 {
             get(&app, "/rate").await;
             let _ = dry.call(|| if is_bad { Err(()) } else { Ok(()) });
+            let [(_, here), (_, there)] = &instances;
+            let _ = here.call(|| if is_bad { Err(()) } else { Ok(()) });
+            let _ = there.call(|| Ok::<_, ()>(()));
         }
         clock.advance(Duration::from_secs(STEP));
     }
@@ -210,11 +239,11 @@ async fn every_query_returns_data_and_every_alert_fires_when_it_should() {
     let variable = &dashboard["templating"]["list"][1];
     assert_eq!(variable["query"]["query"], "label_values(microbreaker_state, breaker)");
     let names = prometheus.data("label/breaker/values", &[of_series]).await;
-    assert_eq!(names, serde_json::json!(["dry", "forgotten", "rates"]));
+    assert_eq!(names, serde_json::json!(["dry", "forgotten", "rates", "shared"]));
     let queries = queries(&dashboard);
     assert!(queries.len() > 10, "{queries:?}");
     for query in queries {
-        let asked = query.replace("$breaker", "(dry|forgotten|rates)");
+        let asked = query.replace("$breaker", "(dry|forgotten|rates|shared)");
         let asked = asked.replace("$__rate_interval", "1m");
         assert_ne!(prometheus.count(&asked, bad).await, 0, "no data in the dashboard: {asked}");
     }

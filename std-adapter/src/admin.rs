@@ -30,6 +30,7 @@
 
 mod dashboard;
 mod denied;
+mod fleet;
 mod history;
 mod host;
 mod listing;
@@ -144,7 +145,11 @@ type Authorise = dyn Fn(&Parts, &Breaker, Command) -> Result<(), Denied> + Send 
 ///
 /// Each breaker comes with its `counts` since it was built, which rates follow from, the
 /// `limits` that its settings set, and its `latency`, if it keeps that
-/// ([`measure_latency`](crate::Builder::measure_latency)).
+/// ([`measure_latency`](crate::Builder::measure_latency)). One that has joined a fleet comes
+/// with what this instance has heard of the others: `fleet.failing` of `fleet.instances` see
+/// the service failing, `fleet.leases` are leave for probes, of which `fleet.leases_here` are
+/// this instance's, `fleet.age_ms` says how long ago that was heard, and `fleet.store` how
+/// the exchanges with the store go.
 ///
 /// Each answer looks at all breakers that match, so it takes the longer the more there are.
 ///

@@ -12,7 +12,9 @@ use crate::breaker::Breaker;
 use crate::clock::millis;
 use crate::settings::Settings;
 
+pub use crate::telemetry::heard::{Heard, StoreHealth};
 pub use crate::telemetry::member::{ProbeEnd, Probes};
+use crate::telemetry::series;
 
 /// What a breaker knows by its own calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +82,12 @@ impl Breaker {
     pub fn follow_close(&self) -> bool {
         self.inner().engines.follow(Decision::Close)
     }
+}
+
+/// Reports to the recorder of `metrics`, if that feature is on, that an exchange with the
+/// fleet's store has ended.
+pub fn exchanged(took: Duration, succeeded: bool) {
+    series::exchanged(took, succeeded);
 }
 
 impl Settings {

@@ -7,6 +7,11 @@
 pub(crate) mod counts;
 pub(crate) mod deferred;
 pub(crate) mod event;
+#[cfg_attr(
+    not(feature = "fleet"),
+    allow(dead_code, unreachable_pub, reason = "nothing is heard then")
+)]
+pub(crate) mod heard;
 #[cfg_attr(not(feature = "latency"), path = "telemetry/off/latency.rs")]
 pub(crate) mod latency;
 pub(crate) mod listeners;

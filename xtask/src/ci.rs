@@ -232,7 +232,9 @@ fn std_features(sh: &Shell) -> anyhow::Result<()> {
 fn fleet(sh: &Shell) -> anyhow::Result<()> {
     tools::require(sh, true, |_| crate::fleet::redis_server().into_iter().collect())?;
     cmd!(sh, "cargo test -p microbreaker-fleet --all-features").run()?;
-    crate::fleet::run(sh, &crate::fleet::Options { quick: true })
+    let options = crate::fleet::Options { quick: true, simulate: false, full: false };
+    crate::fleet::run(sh, &options)?;
+    crate::fleet::run(sh, &crate::fleet::Options { quick: false, simulate: true, full: false })
 }
 
 fn alerts(sh: &Shell) -> anyhow::Result<()> {

@@ -9,12 +9,23 @@ pub(crate) struct Options {
     /// Ten processes and twenty rounds of probes instead of fifty and a thousand
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Simulates fleets of up to 1,000 instances on a virtual clock instead
+    #[arg(long, conflicts_with = "quick")]
+    pub(crate) simulate: bool,
+    /// With --simulate: up to 10,000 instances, and draws verify/fleet/results/growth.svg
+    #[arg(long, requires = "simulate")]
+    pub(crate) full: bool,
 }
 
 /// Prints a line `figure NAME VALUE` for each figure.
 pub(crate) fn run(sh: &Shell, options: &Options) -> anyhow::Result<()> {
     tools::require(sh, true, |_| redis_server().into_iter().collect())?;
-    let extent: &[&str] = if options.quick { &["--quick"] } else { &[] };
+    let extent: &[&str] = match (options.simulate, options.full, options.quick) {
+        (true, true, _) => &["simulate", "--full"],
+        (true, false, _) => &["simulate"],
+        (false, _, true) => &["--quick"],
+        (false, _, false) => &[],
+    };
     Ok(cmd!(sh, "cargo run --release --quiet -p microbreaker-fleet-trials -- {extent...}").run()?)
 }
 

@@ -1,6 +1,8 @@
 //! Instances of a fleet on a virtual clock, in one process.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod flaky;
+
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;

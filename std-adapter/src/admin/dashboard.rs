@@ -17,6 +17,7 @@ const PAGE: &str = concat!(
     include_str!("dashboard/limits.js"),
     include_str!("dashboard/log.js"),
     include_str!("dashboard/control.js"),
+    include_str!("dashboard/fleet.js"),
     include_str!("dashboard/rows.js"),
     include_str!("dashboard/groups.js"),
     include_str!("dashboard/details.js"),

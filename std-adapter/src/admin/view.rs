@@ -7,6 +7,7 @@ use axum::response::sse;
 use microbreaker::{Cause, Phase, Tally};
 use serde::{Serialize, Serializer};
 
+use super::fleet::Fleet;
 use super::history::{Stamped, Told, unix};
 use super::refusal::Refusal;
 use super::standing::{Glance, Limits, Standing};
@@ -78,6 +79,9 @@ pub(super) struct Row {
     counts: Counts,
     limits: Limits,
     latency: Option<Lately>,
+    /// Only if it is in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fleet: Option<Fleet>,
 }
 
 /// How long the calls of the last minute took.
@@ -103,6 +107,7 @@ impl Row {
             counts: breaker.counts(),
             limits: *limits,
             latency,
+            fleet: breaker.inner().telemetry.member.heard().map(Fleet::from),
         }
     }
 }

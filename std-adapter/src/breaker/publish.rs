@@ -80,8 +80,21 @@ impl Breaker {
     /// | `microbreaker_stale_calls_total` | those among them that ended after their phase |
     /// | `microbreaker_rejections_total` | calls that were refused |
     ///
+    /// A breaker that has joined a fleet has these as well, as this instance has heard it
+    /// last:
+    ///
+    /// | series | |
+    /// |---|---|
+    /// | `microbreaker_fleet_instances{sees}` | the instances that have a say, by what they see the service do: `working`, `failing`, or `nothing`, for want of calls since the last decision |
+    /// | `microbreaker_fleet_open` | 1 while the fleet has decided to open |
+    /// | `microbreaker_fleet_leases{held}` | leases for probes, by who holds them: `here`, `elsewhere` |
+    /// | `microbreaker_fleet_age_seconds` | how long ago that was heard; `NaN` if more than three intervals, and then all the others are 0 |
+    ///
     /// `microbreaker_transitions_total{from,to,cause}` and, in a dry run,
-    /// `microbreaker_would_trip_total{cause}` are counted as they happen.
+    /// `microbreaker_would_trip_total{cause}` are counted as they happen, and so are, for
+    /// the process as a whole, exchanges with its fleet's store:
+    /// `microbreaker_fleet_exchanges_total{outcome}` and the histogram
+    /// `microbreaker_fleet_exchange_duration_seconds{outcome}`.
     ///
     /// Install the recorder before the first transition and the first call of this
     /// method: what it has missed is not reported again.
@@ -92,7 +105,8 @@ impl Breaker {
 
     pub(crate) fn publish(&self, sums: &mut Sums) {
         let telemetry = &self.inner().telemetry;
-        let snapshot = self.snapshot();
-        telemetry.series.publish(&telemetry.name, &snapshot, &telemetry.counters, sums);
+        let (snapshot, heard) = (self.snapshot(), telemetry.member.heard());
+        let counters = &telemetry.counters;
+        telemetry.series.publish(&telemetry.name, &snapshot, heard.as_ref(), counters, sums);
     }
 }

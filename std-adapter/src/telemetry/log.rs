@@ -19,13 +19,20 @@ impl Log {
         self.rejection_logged.store(false, Ordering::Relaxed);
     }
 
-    /// Logs that a breaker opened, or in a dry run would have, as a warning, and
-    /// the rest as information.
+    /// Logs that a breaker opened, or in a dry run would have, as a warning, and the rest
+    /// as information. That it is being probed, or stays open because probes failed, says
+    /// nothing new: while a service is down, this is logged for debugging only.
     pub(crate) fn event(&self, event: &Event) {
         let Event { name, kind, cause, snapshot, .. } = event;
         let cause = cause.name();
         let (calls, failed) = (snapshot.tally.calls, snapshot.tally.failed);
         match kind {
+            EventKind::Transition { to: to @ Phase::HalfOpen, from, .. }
+            | EventKind::Transition {
+                to: to @ Phase::Open, from: from @ Phase::HalfOpen, ..
+            } => {
+                debug!(breaker = %name, %from, %to, cause, "circuit breaker changed");
+            }
             EventKind::Transition { from, to: to @ (Phase::Open | Phase::ForcedOpen), .. } => {
                 let retry_after = snapshot.retry_after.map(tracing::field::debug);
                 warn!(breaker = %name, %from, %to, cause, calls, failed, retry_after, "circuit breaker opened");

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use microbreaker::Outcome;
 
 use crate::classify::UNANSWERED;
+use crate::telemetry::heard::Heard;
 
 /// Gives leave for probes. The calls that probe ask it, so nothing here may wait.
 pub trait Probes: Send + Sync {
@@ -19,6 +20,11 @@ pub trait Probes: Send + Sync {
 
     /// A probe has ended whose result still counts.
     fn ended(&self, end: ProbeEnd);
+
+    /// What has been heard of the other instances, to be shown. No call asks for it.
+    fn heard(&self) -> Option<Heard> {
+        None
+    }
 }
 
 /// How a probe ended.
@@ -111,6 +117,12 @@ impl Member {
                 probes.failing();
             }
         }
+    }
+
+    /// What it has heard of its fleet, if it is in one.
+    #[cfg(any(feature = "axum", feature = "metrics"))]
+    pub(crate) fn heard(&self) -> Option<Heard> {
+        self.probes.get()?.heard()
     }
 
     pub(crate) fn lend_probe(&self) -> bool {

@@ -1,5 +1,8 @@
 //! Metrics, by way of the facade `metrics`.
 
+#[cfg(feature = "fleet")]
+mod exchanges;
+mod fleet;
 mod label;
 mod sums;
 
@@ -13,10 +16,13 @@ use metrics::{
 };
 use microbreaker::{Cause, Outcome};
 
+#[cfg(feature = "fleet")]
+pub(crate) use self::exchanges::exchanged;
 pub use self::label::Label;
 #[cfg(feature = "registry")]
 pub(crate) use self::label::Labels;
 pub(crate) use self::label::Reported;
+use self::sums::Gauges;
 #[cfg(feature = "registry")]
 pub(crate) use self::sums::Published;
 pub(crate) use self::sums::Sums;
@@ -25,6 +31,7 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::telemetry::counts::{Counters, Counts};
 use crate::telemetry::event::{Event, EventKind};
+use crate::telemetry::heard::Heard;
 
 const CALLS: &str = "microbreaker_calls_total";
 const STALE: &str = "microbreaker_stale_calls_total";
@@ -56,6 +63,8 @@ struct Last {
     /// it may still have the counts of an earlier breaker of the same name, which these
     /// continue.
     counts: Option<Counts>,
+    /// Whether gauges of a fleet were, under its own label.
+    of_fleet: bool,
     /// Whether the breaker is gone, and has no gauges any more.
     is_withdrawn: bool,
 }
@@ -107,6 +116,7 @@ impl Series {
         &self,
         name: &Arc<str>,
         snapshot: &Snapshot,
+        heard: Option<&Heard>,
         counters: &Counters,
         sums: &mut Sums,
     ) {
@@ -114,10 +124,12 @@ impl Series {
         // Locked until all is published: what is withdrawn later stays withdrawn.
         let mut last = self.last();
         if !last.is_withdrawn {
+            let gauges = Gauges::new(snapshot, heard);
             if self.is_alone() {
-                sums::publish(&label, &snapshot.into());
+                sums::publish(&label, &gauges);
+                last.of_fleet |= heard.is_some();
             } else {
-                sums.add(&label, &snapshot.into());
+                sums.add(&label, &gauges);
             }
         }
         publish_counts(&label, &mut last, counters);
@@ -129,7 +141,7 @@ impl Series {
         let mut last = self.last();
         if let (Some(_), Some(label)) = (last.counts, self.label(name)) {
             if self.is_alone() && !last.is_withdrawn {
-                sums::withdraw(&label);
+                sums::withdraw(&label, last.of_fleet);
             }
             publish_counts(&label, &mut last, counters);
         }
@@ -147,7 +159,7 @@ impl Series {
     pub(crate) fn set_busy(&self, name: &Arc<str>, is_busy: bool) {
         let last = self.last();
         if self.is_alone() && !is_busy && last.counts.is_some() && !last.is_withdrawn {
-            sums::withdraw(&SharedString::from_shared(name.clone()));
+            sums::withdraw(&SharedString::from_shared(name.clone()), last.of_fleet);
         }
         self.is_other.store(!is_busy, Ordering::Relaxed);
     }

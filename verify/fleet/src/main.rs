@@ -1,9 +1,13 @@
 //! Many processes behind breakers of one fleet, one server, and an upstream that fails:
 //! `cargo xtask fleet` runs this and prints its figures.
 
+mod chart;
 mod cost;
+mod growth;
 mod instance;
+mod price;
 mod server;
+mod simulation;
 mod trial;
 mod upstream;
 
@@ -25,6 +29,11 @@ async fn main() -> anyhow::Result<()> {
         && mode == "instance"
     {
         return instance::run(rest).await;
+    }
+    if let [mode, rest @ ..] = &*arguments
+        && mode == "simulate"
+    {
+        return growth::run(rest).await;
     }
     tokio::task::LocalSet::new().run_until(conduct(&arguments)).await
 }

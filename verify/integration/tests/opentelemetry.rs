@@ -63,7 +63,7 @@ fn transitions_are_events_of_the_span_in_which_the_call_was_made() {
         [
             "the one that failed: circuit breaker opened: \
              WARN users closed open consecutive_failures",
-            "the probe: circuit breaker changed: INFO users open half_open opening_over",
+            "the probe: circuit breaker changed: DEBUG users open half_open opening_over",
             "the probe: circuit breaker changed: INFO users half_open closed probes_succeeded",
         ]
     );

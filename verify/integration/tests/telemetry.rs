@@ -6,18 +6,22 @@ use std::time::Duration;
 
 use metrics::with_local_recorder;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use microbreaker_fleet::{Fleet, MemoryStore};
 use microbreaker_std::Breaker;
 
 const ALERTS: &str = include_str!("../../../std-adapter/telemetry/alerts.yml");
 const DASHBOARD: &str = include_str!("../../../std-adapter/telemetry/dashboard.json");
 
-/// A scrape of a breaker with everything measured.
+/// A scrape of a breaker with everything measured, in a fleet.
 fn scrape() -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
     with_local_recorder(&recorder, || {
         let breaker = Breaker::builder("users").consecutive_failures(1);
         let breaker = breaker.open_for(Duration::from_secs(1)).measure_durations();
         let breaker = breaker.build().unwrap();
+        let fleet = Fleet::join(MemoryStore::new(), "a");
+        assert!(fleet.breaker(&breaker));
+        futures_util::FutureExt::now_or_never(fleet.exchange()).unwrap().unwrap();
         breaker.metrics_only();
         let _ = breaker.call(|| Err::<(), _>(()));
         breaker.publish_metrics();

@@ -63,7 +63,7 @@ fn transitions_and_the_first_rejection_in_each_phase_are_logged() {
             "WARN circuit breaker opened breaker=users from=closed to=open \
              cause=\"consecutive_failures\" calls=1 failed=1 retry_after=1s",
             "DEBUG circuit breaker refuses calls breaker=users phase=open retry_after=1s",
-            "INFO circuit breaker changed breaker=users from=open to=half_open cause=\"opening_over\"",
+            "DEBUG circuit breaker changed breaker=users from=open to=half_open cause=\"opening_over\"",
             "INFO circuit breaker changed breaker=users from=half_open to=closed \
              cause=\"probes_succeeded\"",
             "WARN circuit breaker opened breaker=users from=closed to=forced_open cause=\"manual\" \
@@ -71,6 +71,25 @@ fn transitions_and_the_first_rejection_in_each_phase_are_logged() {
             "DEBUG circuit breaker refuses calls breaker=users phase=forced_open",
         ]
     );
+}
+
+/// Or the log of a service that is down for hours would say so every few seconds.
+#[test]
+fn while_probes_keep_failing_only_the_first_opening_is_a_warning() {
+    let second = Duration::from_secs(1);
+    let clock = PausedClock::new();
+    let breaker = Breaker::builder("users").consecutive_failures(1).open_for(second);
+    let breaker = breaker.clock(clock.clone()).build().unwrap();
+    let log = logged(|| {
+        for _ in 0..100 {
+            let _ = breaker.call(|| Err::<(), _>(()));
+            clock.advance(second);
+        }
+        breaker.call(|| Ok::<_, ()>(())).unwrap();
+    });
+    let seen: Vec<_> = log.iter().filter(|line| !line.starts_with("DEBUG")).collect();
+    assert_eq!(seen.len(), 2, "{seen:#?}");
+    assert!(seen[0].starts_with("WARN") && seen[1].contains("to=closed"), "{seen:#?}");
 }
 
 #[test]

@@ -51,6 +51,7 @@ function drawDetails(breaker) {
   drawGauges(places.failed, failed(breaker));
   drawGauges(places.slow, slow(breaker));
   drawLatency(places.took, breaker);
+  drawFleet($("details-fleet"), breaker.fleet);
   const { rejections, ...counts } = breaker.counts;
   list($("details-counts"), { ...counts, refused: rejections });
 }

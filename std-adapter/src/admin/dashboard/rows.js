@@ -56,7 +56,7 @@ function showBreaker(breaker, at) {
   return row;
 }
 
-function drawState(place, { phase, standing, in_phase_for_ms: since, retry_after_ms: wait, backoff_level: level }) {
+function drawState(place, { phase, standing, in_phase_for_ms: since, retry_after_ms: wait, backoff_level: level, fleet }) {
   const parts = [element("span", `phase ${standing}`, words(phase)), element("small", "", since < 1_000 ? "just now" : `for ${time(since)}`)];
   if (standing === "strained") parts.push(element("small", "is strained", "near its limit"));
   if (wait !== null) {
@@ -65,6 +65,7 @@ function drawState(place, { phase, standing, in_phase_for_ms: since, retry_after
     parts.push(element("small", "next", `next probe in ${time(wait)}`), bar);
     if (level > 0) parts.push(element("small", "", `${level} failed ${level === 1 ? "recovery" : "recoveries"}`));
   }
+  if (fleet) parts.push(...fleetNotes(fleet).map(note => element("small", "fleet", note)));
   place.replaceChildren(...parts);
 }
 

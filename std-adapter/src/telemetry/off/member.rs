@@ -2,12 +2,20 @@
 
 use microbreaker::Outcome;
 
+#[cfg(any(feature = "axum", feature = "metrics"))]
+use crate::telemetry::heard::Heard;
+
 #[derive(Debug, Default)]
 pub(crate) struct Member;
 
 impl Member {
     #[inline]
     pub(crate) const fn outcome(&self, _: Outcome) {}
+
+    #[cfg(any(feature = "axum", feature = "metrics"))]
+    pub(crate) const fn heard(&self) -> Option<Heard> {
+        None
+    }
 
     #[inline]
     pub(crate) const fn lend_probe(&self) -> bool {

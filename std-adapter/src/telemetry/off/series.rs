@@ -38,3 +38,6 @@ impl Series {
 
     pub(crate) const fn withdraw(&self, _name: &Arc<str>, _: &Counters) {}
 }
+
+#[cfg(feature = "fleet")]
+pub(crate) const fn exchanged(_took: Duration, _succeeded: bool) {}

@@ -6,8 +6,9 @@ use std::time::Duration;
 use metrics::{SharedString, Unit, describe_gauge, gauge};
 use microbreaker::{Cause, Phase};
 
-use super::would_trip;
+use super::{fleet, would_trip};
 use crate::snapshot::Snapshot;
+use crate::telemetry::heard::Heard;
 
 const STATE: &str = "microbreaker_state";
 const PHASE_SECONDS: &str = "microbreaker_phase_seconds";
@@ -32,10 +33,12 @@ pub(super) struct Gauges {
     retry_after: Duration,
     failure_rate: Option<f64>,
     slow_rate: Option<f64>,
+    /// Of those that are in a fleet.
+    of_fleet: Option<fleet::Gauges>,
 }
 
-impl From<&Snapshot> for Gauges {
-    fn from(snapshot: &Snapshot) -> Self {
+impl Gauges {
+    pub(super) fn new(snapshot: &Snapshot, heard: Option<&Heard>) -> Self {
         let mut in_phase = [0; Phase::ALL.len()];
         for (count, &phase) in in_phase.iter_mut().zip(Phase::ALL) {
             *count = u32::from(phase == snapshot.phase);
@@ -46,11 +49,10 @@ impl From<&Snapshot> for Gauges {
             retry_after: snapshot.retry_after.unwrap_or_default(),
             failure_rate: snapshot.failure_rate,
             slow_rate: snapshot.slow_rate,
+            of_fleet: heard.map(Into::into),
         }
     }
-}
 
-impl Gauges {
     fn add(&mut self, other: &Self) {
         for (count, more) in self.in_phase.iter_mut().zip(other.in_phase) {
             *count += more;
@@ -61,6 +63,9 @@ impl Gauges {
         self.retry_after = self.retry_after.max(other.retry_after);
         self.failure_rate = larger(self.failure_rate, other.failure_rate);
         self.slow_rate = larger(self.slow_rate, other.slow_rate);
+        if let Some(other) = &other.of_fleet {
+            self.of_fleet.get_or_insert_default().add(other);
+        }
     }
 }
 
@@ -83,8 +88,9 @@ pub(crate) struct Published(Sums);
 impl Published {
     /// Publishes `sums`, and withdraws those that are no longer among them.
     pub(crate) fn replace(&mut self, sums: Sums) {
-        let gone = self.0.0.keys().filter(|label| !sums.0.contains_key(*label));
-        gone.for_each(withdraw);
+        for (label, gauges) in self.0.0.iter().filter(|(label, _)| !sums.0.contains_key(*label)) {
+            withdraw(label, gauges.of_fleet.is_some());
+        }
         sums.0.iter().for_each(|(label, gauges)| publish(label, gauges));
         self.0 = sums;
     }
@@ -106,14 +112,19 @@ pub(super) fn publish(label: &SharedString, gauges: &Gauges) {
     each(RETRY_AFTER).set(gauges.retry_after);
     each(FAILURE_RATIO).set(ratio(gauges.failure_rate));
     each(SLOW_RATIO).set(ratio(gauges.slow_rate));
+    if let Some(of_fleet) = &gauges.of_fleet {
+        fleet::publish(label, of_fleet);
+    }
 }
 
-/// Publishes that no breaker is behind the label.
-pub(super) fn withdraw(label: &SharedString) {
-    publish(label, &Gauges::default());
+/// Publishes that no breaker is behind the label: nor one of a fleet, if there was one.
+pub(super) fn withdraw(label: &SharedString, of_fleet: bool) {
+    let of_fleet = of_fleet.then(fleet::Gauges::default);
+    publish(label, &Gauges { of_fleet, ..Gauges::default() });
 }
 
 pub(super) fn describe() {
+    fleet::describe();
     describe_gauge!(STATE, "How many circuit breakers of that label are in the phase.");
     describe_gauge!(PHASE_SECONDS, Unit::Seconds, "How long it has been in its phase.");
     describe_gauge!(RETRY_AFTER, Unit::Seconds, "How long it is open; 0 if it is not.");

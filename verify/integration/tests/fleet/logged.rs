@@ -1,0 +1,87 @@
+//! What a fleet logs: its store's coming and going, and openings by others.
+
+use std::io::{self, Write};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use metrics_exporter_prometheus::PrometheusBuilder;
+use microbreaker_fleet::{Fleet, MemoryStore};
+use microbreaker_std::clock::TokioClock;
+use tracing::Level;
+use tracing::subscriber::{set_default, with_default};
+
+use crate::rig::flaky::Flaky;
+use crate::rig::{SECOND, World, open};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// What a service logs as a rule: not what is for debugging.
+    fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
+        let writer = self.clone();
+        tracing_subscriber::fmt()
+            .with_max_level(Level::INFO)
+            .with_ansi(false)
+            .without_time()
+            .with_target(false)
+            .with_writer(move || writer.clone())
+            .finish()
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(|line| line.trim().to_owned()).collect()
+    }
+}
+
+#[test]
+fn an_opening_by_the_fleet_says_so() {
+    let log = Log::default();
+    let world = World::new();
+    let instances = world.instances(3);
+    with_default(log.subscriber(), || open(&world, &instances));
+    let by_others = log.lines().iter().filter(|it| it.contains(r#"cause="fleet""#)).count();
+    assert_eq!(by_others, 3, "{:#?}", log.lines());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_goes_and_comes_back_is_logged_once_each_and_counted() {
+    let (log, recorder) = (Log::default(), PrometheusBuilder::new().build_recorder());
+    let _default = set_default(log.subscriber());
+    let _recorded = metrics::set_default_local_recorder(&recorder);
+    let store = Flaky::new(MemoryStore::new());
+    let fleet = Fleet::join(store.clone(), "a").clock(TokioClock::new());
+    let background = fleet.clone();
+    tokio::spawn(async move { background.run(tokio::time::sleep).await });
+    tokio::time::sleep(10 * SECOND).await;
+    assert_eq!(log.lines(), [""; 0]);
+    store.refuses.store(true, Ordering::Relaxed);
+    // An hour.
+    tokio::time::sleep(3_600 * SECOND).await;
+    store.refuses.store(false, Ordering::Relaxed);
+    tokio::time::sleep(10 * SECOND).await;
+    let lines = log.lines();
+    let [gone, back] = &*lines else { panic!("{lines:#?}") };
+    assert!(gone.starts_with("WARN circuit breaker opened breaker=microbreaker-fleet store"));
+    assert!(back.starts_with("INFO circuit breaker changed breaker=microbreaker-fleet store"));
+    assert!(back.contains("to=closed"), "{back}");
+    let text = recorder.handle().render();
+    let of_store = r#"microbreaker_transitions_total{breaker="microbreaker-fleet store","#;
+    for how in [
+        r#"from="closed",to="open",cause="consecutive_failures"} 1"#,
+        r#"from="half_open",to="closed",cause="probes_succeeded"} 1"#,
+    ] {
+        assert!(text.contains(&format!("{of_store}{how}")), "{text}");
+    }
+}
