@@ -20,7 +20,7 @@ impl Clock for Counter {
 
 #[test]
 fn two_readers_beside_a_wrap() {
-    model(|| {
+    model_with(3, || {
         let counter = Counter(Arc::new(AtomicU32::new(0xfffe)));
         let clock = Arc::new((Widened::<16, _>::new(counter.clone()), counter));
         assert_eq!(clock.0.now(), 0xfffe);
