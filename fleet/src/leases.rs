@@ -2,7 +2,7 @@
 //! here to the store.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use microbreaker_std::clock::{Clock, millis};
@@ -81,11 +81,18 @@ impl Link {
 pub(crate) struct Leases {
     link: Arc<Link>,
     stock: Stock,
+    /// Whether there is nobody who could give leave, although there is a fleet.
+    alone: AtomicBool,
 }
 
 impl Leases {
     pub(crate) fn new(link: Arc<Link>) -> Self {
-        Self { link, stock: Stock::default() }
+        Self { link, stock: Stock::default(), alone: AtomicBool::new(false) }
+    }
+
+    /// Whether a probe needs leave.
+    pub(crate) fn leave_needed(&self, needed: bool) {
+        self.alone.store(!needed, Ordering::Relaxed);
     }
 
     fn lend_in(&self, process: u32) -> bool {
@@ -94,7 +101,7 @@ impl Leases {
             // As the local breaker that it is, once it is this instance's turn.
             return link.age() > link.silence.saturating_add(link.jitter);
         }
-        let lent = self.stock.lend(link.now());
+        let lent = self.alone.load(Ordering::Relaxed) || self.stock.lend(link.now());
         if !lent {
             link.wake.notify_one();
         }

@@ -244,9 +244,15 @@ impl Member {
         &mut self,
         breaker: &Breaker,
         report: &Report,
-        view: View,
+        view: Option<View>,
         terms: &Terms,
     ) -> bool {
+        self.leases.leave_needed(view.is_some());
+        let Some(view) = view else {
+            self.drop_view();
+            breaker.leave_has_come();
+            return false;
+        };
         self.curious = false;
         if view.epoch != self.followed {
             let recent = self.succeeds;

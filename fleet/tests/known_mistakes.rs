@@ -223,7 +223,7 @@ fn ask(
         reports: vec![report],
         seen: 0,
     };
-    now(store.exchange(&request)).unwrap().views[0]
+    now(store.exchange(&request)).unwrap().views[0].unwrap()
 }
 
 fn report(slot: Option<Slot>) -> Report {
