@@ -121,11 +121,6 @@ async fn a_server_that_cannot_write_is_an_error_and_no_empty_fleet() {
     for (broken, mended, says) in [
         ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "OOM"),
         ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "read only"),
-        (
-            "CONFIG SET min-replicas-to-write 1",
-            "CONFIG SET min-replicas-to-write 0",
-            "good replicas",
-        ),
     ] {
         let _: String = server.command(broken);
         let error = instance.fleet.exchange().await.unwrap_err().to_string();
