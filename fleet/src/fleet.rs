@@ -143,7 +143,8 @@ impl Fleet {
         let link = Link::new(clock.clone(), interval * TOO_OLD, jitter);
         let connection = Breaker::builder("microbreaker-fleet store")
             .consecutive_failures(3)
-            .open_for(interval)
+            // Over before the next regular exchange, which finds a store that is back.
+            .open_for(interval / 2)
             .jitter(20)
             .clock(SharedClock(clock.clone()))
             .build()

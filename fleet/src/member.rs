@@ -11,8 +11,8 @@ use crate::decide::{self, Next, Quorum};
 use crate::leases::{Leases, Link};
 use crate::record::{Action, Proposal, Report, Slot, StoredOrder, Verdict, View, Wish};
 
-/// How often a slot is renewed without a change of the window before the instance counts as
-/// idle: a minute at the default interval.
+/// How often a slot is renewed without a change of the window or a success before the
+/// instance counts as idle: a minute at the default interval.
 const RENEWALS: u32 = 60;
 /// For how many exchanges a lease may lie unused before another instance gets its chance.
 const UNUSED: u32 = 2;
@@ -126,7 +126,9 @@ impl Member {
             self.epoch,
         );
         (slot.probes_succeeded, slot.probes_failed) = (self.succeeded, self.failed);
-        self.repeated = if slot == self.said { self.repeated.saturating_add(1) } else { 0 };
+        // Calls may go on without a change of what they say.
+        let is_same = slot == self.said && !self.succeeds;
+        self.repeated = if is_same { self.repeated.saturating_add(1) } else { 0 };
         if self.repeated == 0 || !slot.is_empty() && self.repeated < RENEWALS {
             report.slot = Some(slot);
         }
