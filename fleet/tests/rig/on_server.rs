@@ -1,4 +1,5 @@
 //! Instances of a fleet on a real server.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::time::Duration;
 

@@ -17,8 +17,10 @@ pub(crate) struct Server {
     options: Vec<String>,
 }
 
+/// One that leaves room for the port that the nodes of a cluster use among themselves.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    std::iter::repeat_with(free).find(|&port| port < 55_536).unwrap()
 }
 
 impl Server {

@@ -48,7 +48,7 @@ impl Extent {
         let setup = Setup {
             pause: Duration::from_millis(20),
             open_for: Duration::from_millis(500),
-            interval: Duration::from_millis(250),
+            interval: Duration::from_millis(400),
             ..Setup::default()
         };
         Self {
@@ -70,7 +70,6 @@ fn main() -> anyhow::Result<()> {
         return instance::run(orders);
     }
     let quick = arguments.iter().any(|argument| argument == "--quick");
-    if std::env::var("ONLYFAULTS").is_ok() { let rt = tokio::runtime::Builder::new_current_thread().enable_all().build()?; return rt.block_on(tokio::task::LocalSet::new().run_until(async move { let e = if quick {Extent::quick()} else {Extent::full()}; let mut f = Figures::default(); faults::faults(&mut f, e.faulty.0, &e.faulty.1).await?; f.end() })); }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(tokio::task::LocalSet::new().run_until(conduct(quick)))
 }

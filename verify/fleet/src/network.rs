@@ -12,7 +12,7 @@ const UPSTREAM: &str = "198.18.119.4/30";
 
 pub(crate) struct Network {
     pub(crate) name: String,
-    /// The end of the link to the store that is in this network.
+    /// Our end of the link to the store.
     link: String,
 }
 
@@ -39,16 +39,19 @@ impl Network {
             ip(&format!("-n {name} addr add 198.18.{theirs}/30 dev {inside}"))?;
             ip(&format!("-n {name} link set {inside} up"))?;
         }
-        // While a link is down, nothing for it goes anywhere else.
+        // While a link is cut, nothing for it goes anywhere else.
         for addresses in [STORE, UPSTREAM] {
             ip(&format!("route add blackhole {addresses} metric 4000"))?;
         }
         Ok(network)
     }
 
-    /// Cuts the link to the store, or joins it again.
+    /// Cuts the link to the store, or joins it again: nobody has its address any more, so
+    /// what is sent there gets lost. Both ends of the link stay up, because the kernel takes
+    /// up to a second to notice that one is up again.
     pub(crate) fn cut(&self, cut: bool) -> anyhow::Result<()> {
-        ip(&format!("link set {} {}", self.link, if cut { "down" } else { "up" }))
+        let change = if cut { "del" } else { "add" };
+        ip(&format!("addr {change} {}/30 dev {}", Self::STORE, self.link))
     }
 }
 

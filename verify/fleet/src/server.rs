@@ -41,7 +41,8 @@ impl Server {
             .output()
             .context("faketime is not there: install its package")?;
         // jemalloc reads the clock before faketime is ready, so the C library's own comes first.
-        let preloaded = format!("libc_malloc_debug.so.0:{}", str::from_utf8(&output.stdout)?.trim());
+        let preloaded =
+            format!("libc_malloc_debug.so.0:{}", str::from_utf8(&output.stdout)?.trim());
         let file = std::env::temp_dir().join(format!("microbreaker-clock-{port}"));
         fs::write(&file, "+0")?;
         Self::start_on(port, Some(Clock { preloaded, file })).await

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::instance::{Orders, Setup};
 use crate::network::Network;
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, Way};
 use crate::server::Server;
 use crate::upstream::Upstream;
 
@@ -21,9 +21,9 @@ pub(crate) struct Fleet {
     pub(crate) upstream: Upstream,
     pub(crate) server: Server,
     /// The ways to the server, of which the instances take one by turns.
-    pub(crate) ways: Vec<Proxy>,
+    ways: Vec<Proxy>,
     /// In which those are that take the second way.
-    pub(crate) network: Option<Network>,
+    network: Option<Network>,
     pub(crate) setup: Setup,
     instances: Vec<Instance>,
     started: u32,
@@ -107,6 +107,20 @@ impl Fleet {
         let questions = process.stdin.take().context("it is piped")?;
         let lines = BufReader::new(process.stdout.take().context("it is piped")?).lines();
         Ok(Instance { name, process, fork: None, questions, lines })
+    }
+
+    pub(crate) fn set_ways(&self, way: Way) -> anyhow::Result<()> {
+        self.ways.iter().for_each(|proxy| proxy.set(way));
+        Ok(())
+    }
+
+    /// Cuts the second way, or joins it again.
+    pub(crate) fn cut(&self, cut: bool) -> anyhow::Result<()> {
+        if let Some(network) = &self.network {
+            return network.cut(cut);
+        }
+        self.ways[1].set(if cut { Way::Cut } else { Way::Open });
+        Ok(())
     }
 
     /// Lets each make calls, and hear of the fleet.
