@@ -1,9 +1,9 @@
 //! The way to the server: one connection, which is dropped as soon as it has let a request
-//! down. A manager that decides by the kind of error which connections are lost keeps those
-//! that cannot tell: cut without a word, refused for a wrong password, to a server that has
-//! become a replica.
+//! down, for whatever reason. What decides by the kind of error keeps connections that cannot
+//! tell: those that were cut without a word, refused for a wrong password, or lead to a server
+//! that has become a replica.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -97,8 +97,13 @@ impl Server {
         (kept, node)
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(super) fn pretend_to_be_a_fork(&self) {
+        self.state().kept.as_mut().expect("a request was answered").process += 1;
     }
 }
 

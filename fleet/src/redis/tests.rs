@@ -86,3 +86,19 @@ async fn instances_of_this_version_and_of_a_later_one_add_up() {
     assert!(sums().ends_with(" 1 2"), "the sums were made anew");
     assert!(server.command::<bool>("HEXISTS {p}:slots:users c"));
 }
+
+#[tokio::test]
+async fn a_fork_makes_a_connection_of_its_own() {
+    let server = Server::start();
+    let store = RedisStore::new(&server.url(), "p").unwrap();
+    let connections = store.server.answered();
+    store.exchange(&request(1, 1)).await.unwrap();
+    store.server.pretend_to_be_a_fork();
+    let mut later = connections.clone();
+    later.mark_unchanged();
+    store.exchange(&request(2, 1)).await.unwrap();
+    assert!(later.has_changed().unwrap(), "it uses that of its parent");
+    later.mark_unchanged();
+    store.exchange(&request(3, 1)).await.unwrap();
+    assert!(!later.has_changed().unwrap());
+}
