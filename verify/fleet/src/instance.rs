@@ -240,20 +240,26 @@ async fn answer_questions(
 }
 
 /// What one in a thousand guarded calls takes at least, in thousandths of what it takes with a
-/// breaker that is in no fleet: both by turns, so that what else this machine does concerns
-/// both.
+/// breaker that is in no fleet: both by turns, and each at the best of several times, because
+/// what else this machine does only ever adds.
 fn p999_over_local(users: &Breaker) -> anyhow::Result<u64> {
+    const TIMES: usize = 5;
+    const CALLS: usize = 40_000;
     let local = Breaker::builder("local").consecutive_failures(5).open_for(Duration::from_secs(5));
     let breakers = [users, &local.build()?];
-    let mut took = [const { Vec::new() }; 2];
-    for n in 0..200_000 {
-        let start = Instant::now();
-        let _ = std::hint::black_box(breakers[n % 2].call(|| Ok::<_, ()>(())));
-        took[n % 2].push(start.elapsed().as_nanos() as u64);
+    let mut best = [u64::MAX; 2];
+    for _ in 0..TIMES {
+        let mut took = [const { Vec::new() }; 2];
+        for n in 0..2 * CALLS {
+            let start = Instant::now();
+            let _ = std::hint::black_box(breakers[n % 2].call(|| Ok::<_, ()>(())));
+            took[n % 2].push(start.elapsed().as_nanos() as u64);
+        }
+        for (best, took) in best.iter_mut().zip(&mut took) {
+            took.sort_unstable();
+            *best = (*best).min(took[CALLS * 999 / 1_000]);
+        }
     }
-    let [member, local] = took.map(|mut took| {
-        took.sort_unstable();
-        took[took.len() * 999 / 1_000]
-    });
+    let [member, local] = best;
     Ok(member * 1_000 / local.max(1))
 }
