@@ -184,6 +184,9 @@ impl Fleet {
     /// Exchanges once in `interval`, which is jittered by a tenth: by default a second, at
     /// least 10 ms and at most an hour.
     ///
+    /// A request that takes longer is given up, and its connection with it. Making one takes a
+    /// few ways to the store and back, over TLS some ten.
+    ///
     /// # Panics
     ///
     /// If the interval is out of this range, or if the fleet has been cloned or joined.

@@ -16,7 +16,6 @@ pub(super) struct Certificates {
     own: Option<ClientTlsConfig>,
 }
 
-#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 impl RedisStore {
     /// Trusts the certificates of `roots`, as PEM, instead of those that the system trusts.
     ///
