@@ -80,7 +80,7 @@ fn start_node(n: usize, folder: &std::path::Path) -> Server {
         "--cluster-config-file",
         &file,
         "--cluster-node-timeout",
-        "1000",
+        "2000",
         "--masterauth",
         PASSWORD,
         "--repl-diskless-sync-delay",

@@ -17,10 +17,12 @@ pub(crate) struct Server {
     options: Vec<String>,
 }
 
-/// One that leaves room for the port that the nodes of a cluster use among themselves.
+/// One of which the other is free too that the nodes of a cluster use among themselves.
 pub(crate) fn free_port() -> u16 {
-    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    std::iter::repeat_with(free).find(|&port| port < 55_536).unwrap()
+    let bind = |port| TcpListener::bind(("127.0.0.1", port));
+    let free = || bind(0).unwrap().local_addr().unwrap().port();
+    let has_other = |port: &u16| port.checked_add(10_000).is_some_and(|other| bind(other).is_ok());
+    std::iter::repeat_with(free).find(has_other).unwrap()
 }
 
 impl Server {
