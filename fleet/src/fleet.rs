@@ -141,7 +141,8 @@ impl Fleet {
         let jitter = interval.mul_f64(f64::from(draw(&instance, 0) % 1_000) / 500.0);
         let connection = Breaker::builder("microbreaker-fleet store")
             .consecutive_failures(3)
-            .open_for(interval)
+            // Over before the next regular exchange, which finds a store that is back.
+            .open_for(interval / 2)
             .jitter(20)
             .clock(SharedClock(clock.clone()))
             .build()
@@ -180,6 +181,9 @@ impl Fleet {
 
     /// Exchanges once in `interval`, which is jittered by a tenth: by default a second, at
     /// least 10 ms and at most an hour.
+    ///
+    /// A request that takes longer is given up, and its connection with it. Making one takes a
+    /// few ways to the store and back, over TLS some ten.
     ///
     /// # Panics
     ///

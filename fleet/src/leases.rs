@@ -1,7 +1,7 @@
 //! Leave for probes, in process: all that a call can reach of a fleet. There is no way from
 //! here to the store.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ use crate::record::{Verdict, View};
 pub(crate) struct Leases {
     link: Arc<Link>,
     stock: Stock,
+    /// Whether there is nobody who could give leave, although there is a fleet.
+    alone: AtomicBool,
     /// No call looks at it.
     told: Mutex<Option<Told>>,
 }
@@ -29,7 +31,7 @@ pub(crate) struct Told {
 impl Leases {
     pub(crate) fn new(link: Arc<Link>) -> Self {
         let (stock, told) = Default::default();
-        Self { link, stock, told }
+        Self { link, stock, alone: AtomicBool::new(false), told }
     }
 
     /// What the fleet has said last, however long ago.
@@ -50,13 +52,18 @@ impl Leases {
         self.link.now().wrapping_sub(told.at)
     }
 
+    /// Whether a probe needs leave.
+    pub(crate) fn leave_needed(&self, needed: bool) {
+        self.alone.store(!needed, Ordering::Relaxed);
+    }
+
     fn lend_in(&self, process: u32) -> bool {
         let link = &*self.link;
         if link.is_silent() || !link.is_of(process) {
             // As the local breaker that it is, once it is this instance's turn.
             return link.age() > link.silence.saturating_add(link.jitter);
         }
-        let lent = self.stock.lend(link.now());
+        let lent = self.alone.load(Ordering::Relaxed) || self.stock.lend(link.now());
         if !lent {
             link.wake.notify_one();
         }

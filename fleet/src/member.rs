@@ -12,8 +12,8 @@ use crate::leases::{Leases, Told};
 use crate::link::Link;
 use crate::record::{Action, Proposal, Report, Slot, StoredOrder, Verdict, View, Wish};
 
-/// How often a slot is renewed without a call before the instance counts as idle: a minute
-/// at the default interval.
+/// How often a slot is renewed without a change of the window or a success before the
+/// instance counts as idle: a minute at the default interval.
 const RENEWALS: u32 = 60;
 /// For how many exchanges a lease may lie unused before another instance gets its chance.
 const UNUSED: u32 = 2;
@@ -123,6 +123,7 @@ impl Member {
             self.epoch,
         );
         (slot.probes_succeeded, slot.probes_failed) = (self.succeeded, self.failed);
+        // Calls may go on without a change of what they say.
         let has_news = slot != self.said || succeeds;
         self.repeated = if has_news { 0 } else { self.repeated.saturating_add(1) };
         if self.repeated == 0 || !slot.is_empty() && self.repeated < RENEWALS {
@@ -242,9 +243,15 @@ impl Member {
         &mut self,
         breaker: &Breaker,
         report: &Report,
-        view: View,
+        view: Option<View>,
         terms: &Terms,
     ) -> bool {
+        self.leases.leave_needed(view.is_some());
+        let Some(view) = view else {
+            self.drop_view();
+            breaker.leave_has_come();
+            return false;
+        };
         self.curious = false;
         if view.epoch != self.followed {
             let recent = self.succeeds;

@@ -132,7 +132,8 @@ impl MemoryStore {
         contents
             .orders
             .retain(|_, given| given.lasts.is_none_or(|time| within(now, given.at, time)));
-        let views = request.reports.iter().map(|report| contents.report(request, report, now));
+        let views = request.reports.iter();
+        let views = views.map(|report| Some(contents.report(request, report, now)));
         let views = views.collect();
         let version = contents.version;
         // Larger than what we ever gave: we have been wiped since.

@@ -1,16 +1,19 @@
 //! A store on Redis or Valkey.
 
+mod server;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, RedisError, Script};
 
+use self::server::Server;
 use self::text::{escaped, order_record, read_order, slot_record};
 use crate::memory::REMEMBERED;
 use crate::record::{MOST_ORDERS, Order, StoreError, StoredOrder, Verdict, View};
@@ -21,35 +24,33 @@ const ORDERS_REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How long to wait before subscribing to the hints again.
 const SUBSCRIBE_AGAIN: Duration = Duration::from_secs(1);
 
-/// A store on a Redis or Valkey server, 6.2 or later.
+/// A store on a Redis server, 6.2 or later, on Valkey, or on a cluster of either.
 ///
-/// It connects when it is first used, and again whenever the connection is lost. Needs
-/// tokio. An exchange is one script, so all keys of a fleet have one hash tag, its prefix:
-/// in a cluster they are on one node. Every key expires.
+/// It connects when it is first used, and anew after each request that has failed or was
+/// given up. Each clone has a connection of its own. Needs tokio. An exchange is one script,
+/// so all keys of a fleet have one hash tag, its prefix: in a cluster they are on one node.
+/// Every key expires.
 ///
 /// The user needs the commands and keys of [`acl`](Self::acl) and no others.
 #[derive(Clone)]
 pub struct RedisStore {
-    client: Client,
-    connection: ConnectionManager,
+    server: Server,
+    #[cfg(feature = "tls")]
+    certificates: tls::Certificates,
     prefix: String,
     exchange: Script,
     order: Script,
 }
 
 impl RedisStore {
-    /// A store on the server of `url`, such as `redis://user:password@host:6379/0`. All its
-    /// keys begin with `prefix` in braces: 1 to 64 letters, digits, `-`, `_`, `.`, `:` or
-    /// `/`.
+    /// A store on the server of `url`, such as `redis://user:password@host:6379/0`; with the
+    /// feature `tls`, also `rediss://user:password@host:6379/0`. All its keys begin with
+    /// `prefix` in braces: 1 to 64 letters, digits, `-`, `_`, `.`, `:` or `/`.
     ///
     /// # Errors
     ///
     /// If the URL cannot be parsed, or the prefix is none. Whether there is a server shows
     /// when it is used.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
     pub fn new(url: &str, prefix: &str) -> Result<Self, StoreError> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:/".contains(c);
         if prefix.is_empty() || prefix.len() > 64 || !prefix.chars().all(allowed) {
@@ -58,21 +59,31 @@ impl RedisStore {
                 "the prefix is {prefix:?}, but must be {allowed}"
             )));
         }
-        let client = Client::open(url).map_err(failed)?;
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(1)
-            .set_connection_timeout(Some(Duration::from_secs(2)))
-            // The background task gives up sooner.
-            .set_response_timeout(Some(Duration::from_secs(10)));
-        let connection =
-            ConnectionManager::new_lazy_with_config(client.clone(), config).map_err(failed)?;
-        Ok(Self {
-            client,
-            connection,
+        let store = Self {
+            server: Server::of(Vec::new()),
+            #[cfg(feature = "tls")]
+            certificates: tls::Certificates::default(),
             prefix: format!("{{{prefix}}}"),
             exchange: Script::new(include_str!("redis/exchange.lua")),
             order: Script::new(include_str!("redis/order.lua")),
-        })
+        };
+        store.or(url)
+    }
+
+    /// Asks the server of `url` too when those of before cannot be reached: another node of
+    /// a cluster, from which it finds the one that has the keys. A fleet that meets on one
+    /// server at a time, such as those that a proxy or a name stands for, needs none.
+    ///
+    /// # Errors
+    ///
+    /// If the URL cannot be parsed.
+    pub fn or(mut self, url: &str) -> Result<Self, StoreError> {
+        let node = Client::open(url).map_err(failed)?;
+        #[cfg(feature = "tls")]
+        let node = self.certificates.for_node(&node)?;
+        let nodes = self.server.nodes().iter().cloned().chain([node]);
+        self.server = Server::of(nodes.collect());
+        Ok(self)
     }
 
     /// The rules that give a user what this store needs and nothing else, for `ACL SETUSER`.
@@ -114,8 +125,7 @@ impl RedisStore {
             call.arg(opening.map(|time| millis(time).to_string()).unwrap_or_default());
         }
         type Answer = (u64, u64, Vec<Vec<u64>>, Vec<Vec<u8>>, Vec<(Vec<u8>, Vec<u8>)>);
-        let mut connection = self.connection.clone();
-        let answer: Answer = call.invoke_async(&mut connection).await.map_err(failed)?;
+        let answer: Answer = self.server.invoke(&call).await.map_err(failed)?;
         let (version, now, views, changed, orders) = answer;
         let orders = orders.iter().filter_map(|(pattern, record)| {
             read_order(str::from_utf8(pattern).ok()?, str::from_utf8(record).ok()?, now)
@@ -136,8 +146,7 @@ impl RedisStore {
         call.arg(order.lasts.map(|time| millis(time).to_string()).unwrap_or_default());
         call.arg(order_record(order)).arg(millis(ORDERS_REMEMBERED)).arg(self.key("hints"));
         call.arg(MOST_ORDERS);
-        let mut connection = self.connection.clone();
-        let taken: u32 = call.invoke_async(&mut connection).await.map_err(failed)?;
+        let taken: u32 = self.server.invoke(&call).await.map_err(failed)?;
         if taken == 1 {
             Ok(())
         } else {
@@ -146,12 +155,12 @@ impl RedisStore {
     }
 }
 
-/// A view, or none if something else was found.
-fn read_view(numbers: &[u64]) -> View {
+/// A view, or none if there is something else under the keys.
+fn read_view(numbers: &[u64]) -> Option<View> {
     let &[epoch, kind, left, instances, leases, granted, ref sums @ ..] = numbers else {
-        return View::default();
+        return None;
     };
-    let Ok(sums) = sums.try_into() else { return View::default() };
+    let sums = sums.try_into().ok()?;
     let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     let verdict = match kind {
         1 => Verdict::Open(Duration::from_millis(left)),
@@ -159,7 +168,7 @@ fn read_view(numbers: &[u64]) -> View {
         _ => Verdict::None,
     };
     let [instances, leases, granted] = [instances, leases, granted].map(count);
-    View { epoch, verdict, instances, leases, granted, ..View::default() }.with_sums(sums)
+    Some(View { epoch, verdict, instances, leases, granted, ..View::default() }.with_sums(sums))
 }
 
 fn millis(time: Duration) -> u64 {
@@ -182,24 +191,27 @@ impl Store for RedisStore {
     }
 
     fn hints(&self) -> Hints {
-        let (client, channel) = (self.client.clone(), self.key("hints"));
-        let subscriptions =
-            stream::unfold((client, channel, false), |(client, channel, again)| async move {
-                if again {
-                    tokio::time::sleep(SUBSCRIBE_AGAIN).await;
-                }
-                let subscription = async {
-                    let mut subscription = client.get_async_pubsub().await?;
-                    subscription.subscribe(&channel).await?;
-                    Ok::<_, RedisError>(subscription.into_on_message().map(|_| ()))
-                };
-                let messages = match subscription.await {
-                    // What was decided before it was there is a hint too.
-                    Ok(messages) => stream::once(async {}).chain(messages).left_stream(),
-                    Err(_) => stream::empty().right_stream(),
-                };
-                Some((messages, (client, channel, true)))
-            });
+        let state = (self.server.answered(), self.key("hints"), false);
+        let subscriptions = stream::unfold(state, |(mut answered, channel, again)| async move {
+            if again {
+                tokio::time::sleep(SUBSCRIBE_AGAIN).await;
+            }
+            let node = answered.wait_for(Option::is_some).await.ok()?.clone()?;
+            let subscription = async {
+                let mut subscription = node.get_async_pubsub().await?;
+                subscription.subscribe(&channel).await?;
+                Ok::<_, RedisError>(subscription.into_on_message().map(|_| ()))
+            };
+            let messages = match subscription.await {
+                // What was decided before it was there is a hint too.
+                Ok(messages) => stream::once(async {}).chain(messages).left_stream(),
+                Err(_) => stream::empty().right_stream(),
+            };
+            // One that was cut is silent. That a request has needed a new connection tells.
+            let mut other = answered.clone();
+            let cut = async move { _ = other.changed().await };
+            Some((messages.take_until(cut), (answered, channel, true)))
+        });
         Box::pin(subscriptions.flatten())
     }
 }

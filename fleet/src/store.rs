@@ -35,8 +35,9 @@ pub struct Request {
 /// The answer to a [`Request`].
 #[derive(Clone, Debug, Default)]
 pub struct Reply {
-    /// A view for each report, in their order.
-    pub views: Vec<View>,
+    /// A view for each report, in their order; `None` if the store cannot say anything of
+    /// that breaker. Then it is a local one.
+    pub views: Vec<Option<View>>,
     /// The names of breakers about which something was decided since the version `seen`.
     pub changed: Vec<String>,
     /// The version of the fleet, which grows with each decision and order.

@@ -449,3 +449,24 @@ fn a_fleet_is_shared_between_threads() {
     assert::<MemoryStore>();
     let _: u32 = MonotonicClock::new().now();
 }
+
+#[test]
+fn an_instance_whose_calls_go_on_succeeding_keeps_counting() {
+    let world = World::new();
+    let instances = world.instances(10);
+    meet(&world, &instances);
+    let with_traffic_after = |minutes: usize, calling: &[rig::Instance]| {
+        for _ in 0..minutes * 60 {
+            calling.iter().for_each(|instance| assert!(instance.call(Outcome::Success)));
+            exchange(&instances);
+            world.pass(SECOND);
+        }
+        let new = world.instance("new");
+        drop(new.users());
+        new.exchange();
+        new.view().with_traffic
+    };
+    assert_eq!(with_traffic_after(2, &instances), 10);
+    // One that is idle costs nothing.
+    assert_eq!(with_traffic_after(2, &instances[1..]), 9);
+}

@@ -2,6 +2,8 @@
 #![cfg(feature = "redis")]
 
 mod rig {
+    pub(crate) mod on_server;
+    pub(crate) mod proxy;
     pub(crate) mod server;
 }
 
@@ -9,72 +11,18 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use microbreaker_fleet::{
-    Action, Fleet, MemoryStore, Order, Proposal, RedisStore, Report, Request, Slot, Store, Verdict,
-    View, Wish,
+    Action, MemoryStore, Proposal, RedisStore, Report, Request, Slot, Store, Verdict, View, Wish,
 };
+use microbreaker_std::Phase;
 use microbreaker_std::clock::PausedClock;
 use microbreaker_std::settings::Mode;
-use microbreaker_std::{Breaker, Phase, Registry};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
+use rig::on_server::{Instance, SECOND, order, until_it_answers, works};
+use rig::proxy::Proxy;
 use rig::server::Server;
 use tokio_stream::StreamExt as _;
-
-const SECOND: Duration = Duration::from_secs(1);
-
-struct Instance {
-    registry: Registry,
-    fleet: Fleet,
-}
-
-impl Instance {
-    fn new(store: RedisStore, clock: &PausedClock) -> Self {
-        let template = Breaker::builder("template").consecutive_failures(4).open_for(10 * SECOND);
-        let registry = Registry::new(template.clock(clock.clone())).unwrap();
-        let fleet = Fleet::join(store, "a").clock(clock.clone());
-        fleet.registry(&registry, "*").unwrap();
-        Self { registry, fleet }
-    }
-
-    async fn exchange(&self) {
-        self.fleet.exchange().await.unwrap();
-    }
-}
-
-/// Opens, probes once and closes, all together.
-async fn works(store: &RedisStore, name: &str) {
-    let clock = PausedClock::new();
-    let instances = [(); 3].map(|()| Instance::new(store.clone(), &clock));
-    for instance in &instances {
-        drop(instance.registry.get(name));
-        instance.exchange().await;
-    }
-    clock.advance(SECOND);
-    for instance in &instances[..2] {
-        for _ in 0..2 {
-            instance.registry.get(name).try_acquire().unwrap().failure();
-        }
-        instance.exchange().await;
-    }
-    let all = async |phase| {
-        for instance in &instances {
-            instance.exchange().await;
-            assert_eq!(instance.registry.get(name).phase(), phase);
-        }
-    };
-    all(Phase::Open).await;
-    clock.advance(10 * SECOND);
-    all(Phase::HalfOpen).await;
-    let permits = instances.iter().filter_map(|it| it.registry.get(name).try_acquire_owned().ok());
-    let mut permits: Vec<_> = permits.collect();
-    assert_eq!(permits.len(), 1);
-    permits.pop().unwrap().success();
-    for instance in &instances {
-        instance.exchange().await;
-    }
-    all(Phase::Closed).await;
-}
 
 #[tokio::test]
 async fn a_user_with_the_documented_rules_can_do_all_and_nothing_else() {
@@ -129,12 +77,7 @@ async fn a_server_that_was_killed_comes_back_and_knows_nothing() {
     assert!(instance.fleet.exchange().await.is_err());
     assert!(instance.registry.get("users").try_acquire().is_ok());
     server.restart();
-    let back = async || (instance.fleet.exchange().await).is_ok();
-    let mut tries = 0;
-    while !back().await {
-        tries += 1;
-        assert!(tries < 5, "a connection that never comes back");
-    }
+    until_it_answers(&instance).await;
     works(&store, "users").await;
 }
 
@@ -149,6 +92,69 @@ async fn a_wrong_password_is_an_error_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_password_that_is_put_right_is_enough() {
+    let server = Server::start();
+    let store = RedisStore::new(&server.url_of("fleet", "pass"), "p").unwrap();
+    let instance = Instance::new(store.clone(), &PausedClock::new());
+    let acl = RedisStore::acl("p");
+    for password in ["wrong", "pass", "wrong", "pass"] {
+        let _: String = server.command(&format!("ACL SETUSER fleet reset on >{password} {acl}"));
+        // Who has come in before would be let stay.
+        let _: u32 = server.command("CLIENT KILL USER fleet");
+        if password == "wrong" {
+            assert!(instance.fleet.exchange().await.is_err());
+            assert!(instance.registry.get("users").try_acquire().is_ok());
+        } else {
+            until_it_answers(&instance).await;
+            works(&store, "users").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_write_is_an_error_and_no_empty_fleet() {
+    let server = Server::start();
+    let store = RedisStore::new(&server.url(), "p").unwrap();
+    let instance = Instance::new(store.clone(), &PausedClock::new());
+    // So that it has something to say.
+    instance.registry.get("users").try_acquire().unwrap().failure();
+    for (broken, mended, says) in [
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "OOM"),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "read only"),
+    ] {
+        let _: String = server.command(broken);
+        let error = instance.fleet.exchange().await.unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+        let _: String = server.command(mended);
+        until_it_answers(&instance).await;
+        works(&store, "users").await;
+    }
+}
+
+/// A connection that swallows everything, as after a failover or a cut, while new ones work.
+#[tokio::test]
+async fn a_connection_that_has_let_a_request_down_is_not_used_again() {
+    let server = Server::start();
+    let proxy = Proxy::before(server.port).await;
+    let store = RedisStore::new(
+        &server.url().replace(&server.port.to_string(), &proxy.port.to_string()),
+        "p",
+    )
+    .unwrap();
+    let mut hints = store.hints();
+    let instance = Instance::new(store, &PausedClock::new());
+    instance.exchange().await;
+    hints.next().await.unwrap();
+    proxy.swallow();
+    let given_up = tokio::time::timeout(Duration::from_millis(100), instance.fleet.exchange());
+    assert!(given_up.await.is_err());
+    let next = tokio::time::timeout(5 * SECOND, instance.fleet.exchange());
+    next.await.expect("it waits on the connection of before").unwrap();
+    let hint = tokio::time::timeout(20 * SECOND, hints.next());
+    hint.await.expect("it listens to the connection of before").unwrap();
+}
+
+#[tokio::test]
 async fn other_data_under_our_keys_makes_a_breaker_local() {
     let server = Server::start();
     let store = RedisStore::new(&server.url(), "p").unwrap();
@@ -159,9 +165,24 @@ async fn other_data_under_our_keys_makes_a_breaker_local() {
     let instance = Instance::new(store.clone(), &clock);
     drop([instance.registry.get("users"), instance.registry.get("orders")]);
     instance.exchange().await;
-    let view = |name: &str| instance.fleet.status(name).unwrap().view.unwrap();
-    assert_eq!(view("users"), View::default());
+    assert_eq!(instance.fleet.status("users").unwrap().view, None);
+    assert!(instance.fleet.status("orders").unwrap().view.is_some());
     works(&store, "orders").await;
+
+    let users = instance.registry.get("users");
+    for _ in 0..4 {
+        users.try_acquire().unwrap().failure();
+    }
+    clock.advance(10 * SECOND);
+    instance.exchange().await;
+    users.try_acquire().expect("it probes without leave, as nobody can give any").success();
+    assert_eq!(users.phase(), Phase::Closed);
+
+    let _: () = server.command("DEL {p}:breaker:users");
+    clock.advance(SECOND);
+    works(&store, "users").await;
+    instance.exchange().await;
+    assert!(instance.fleet.status("users").unwrap().view.is_some());
 }
 
 #[tokio::test]
@@ -185,11 +206,15 @@ async fn a_decision_and_an_order_give_a_hint() {
     let server = Server::start();
     let store = RedisStore::new(&server.url(), "p").unwrap();
     let mut hints = store.hints();
-    hints.next().await.unwrap();
+    let mut next = async || tokio::time::timeout(20 * SECOND, hints.next()).await.unwrap().unwrap();
+    // By the first answer it knows whom to listen to.
+    Instance::new(store.clone(), &PausedClock::new()).exchange().await;
     store.order(&order("x", Action::Reset, None)).await.unwrap();
-    hints.next().await.unwrap();
+    next().await;
+    store.order(&order("x", Action::Reset, None)).await.unwrap();
+    next().await;
     works(&store, "users").await;
-    hints.next().await.unwrap();
+    next().await;
 }
 
 #[tokio::test]
@@ -198,11 +223,6 @@ async fn a_prefix_is_checked() {
         let error = RedisStore::new("redis://127.0.0.1", wrong).err().unwrap().to_string();
         assert!(error.contains(&format!("the prefix is {wrong:?}, but must be")), "{error}");
     }
-}
-
-fn order(pattern: &str, action: Action, lasts: Option<Duration>) -> Order {
-    let (by, reason) = ("Zoë".to_owned(), "a b\n%20".to_owned());
-    Order { pattern: pattern.into(), action, by, reason, lasts }
 }
 
 /// What one of three instances says and asks. `of_now` proposes in the current epoch.
@@ -264,7 +284,7 @@ async fn history(store: &impl Store, name: &str, steps: &[Step]) -> Vec<View> {
             seen: 0,
         };
         let reply = store.exchange(&request).await.unwrap();
-        let mut view = reply.views[0];
+        let mut view = reply.views[0].unwrap();
         epoch = view.epoch;
         let next = epochs.len() as u64;
         view.epoch = *epochs.entry(epoch).or_insert(next);

@@ -17,9 +17,10 @@ pub(crate) struct Options {
     pub(crate) full: bool,
 }
 
-/// Prints a line `figure NAME VALUE` for each figure.
+/// Prints a line `figure NAME VALUE` for each figure, and fails if one is larger than it may
+/// be.
 pub(crate) fn run(sh: &Shell, options: &Options) -> anyhow::Result<()> {
-    tools::require(sh, true, |_| redis_server().into_iter().collect())?;
+    tools::require(sh, true, |_| redis_server().into_iter().chain(faketime()).collect())?;
     let extent: &[&str] = match (options.simulate, options.full, options.quick) {
         (true, true, _) => &["simulate", "--full"],
         (true, false, _) => &["simulate"],
@@ -32,4 +33,9 @@ pub(crate) fn run(sh: &Shell, options: &Options) -> anyhow::Result<()> {
 /// The server, if it is missing.
 pub(crate) fn redis_server() -> Option<tools::Missing> {
     tools::find("redis-server", &["redis-server"], "a release of Redis or Valkey")
+}
+
+/// What sets the server's clock, if it is missing.
+fn faketime() -> Option<tools::Missing> {
+    tools::find("faketime", &["faketime"], "a release of libfaketime")
 }

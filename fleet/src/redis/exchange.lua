@@ -155,9 +155,16 @@ end
 
 local views = {}
 for n = 1, (#KEYS - 3) / 2 do
-  -- If there is something else under these keys, the breaker is a local one.
   local good, view = pcall(report, n)
-  views[n] = good and view or {}
+  if not good then
+    -- If there is something else under these keys, the breaker is a local one. What any
+    -- other code says, such as OOM or READONLY, is true of the whole server.
+    local message = type(view) == 'table' and view.err or view
+    local code = string.match(message, '%f[%u]%u%u%u+ ')
+    if code and code ~= 'WRONGTYPE ' then return redis.error_reply(message) end
+    view = {}
+  end
+  views[n] = view
 end
 
 if decided then

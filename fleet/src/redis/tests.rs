@@ -26,11 +26,12 @@ async fn the_sums_of_the_script_are_those_of_the_slots_that_have_not_ended() {
     let store = RedisStore::new(&server.url(), "p").unwrap();
     let store = RedisStore { exchange: exchange_by_the_key_clock(), ..store };
     let mut runner = TestRunner::deterministic();
+    let client = redis::Client::open(server.url()).unwrap();
+    let connection = client.get_multiplexed_async_connection().await.unwrap();
     let set = async |at: u64| {
         let mut clock = redis::pipe();
         clock.del("clock").rpush("clock", at / 1_000).rpush("clock", at % 1_000 * 1_000);
-        let mut connection = store.connection.clone();
-        let _: () = clock.query_async(&mut connection).await.unwrap();
+        let _: () = clock.query_async(&mut connection.clone()).await.unwrap();
     };
     for n in 0..60 {
         let steps = pool::steps().new_tree(&mut runner).unwrap().current();
@@ -58,16 +59,16 @@ async fn say_as_a_later_version(store: &RedisStore, sequence: u64, calls: u32, m
     let [one, two] = more;
     call.arg("users").arg(format!("0 {calls} 0 0 0 0 1 0 0 0 {one} {two}"));
     call.arg(&[0, 0, 0, 0, 0]).arg("").arg("");
-    let mut connection = store.connection.clone();
-    let _: redis::Value = call.invoke_async(&mut connection).await.unwrap();
+    let _: redis::Value = store.server.invoke(&call).await.unwrap();
 }
 
 #[tokio::test]
 async fn instances_of_this_version_and_of_a_later_one_add_up() {
     let server = Server::start();
     let store = RedisStore::new(&server.url(), "p").unwrap();
-    let view =
-        async |sequence, calls| store.exchange(&request(sequence, calls)).await.unwrap().views[0];
+    let view = async |sequence, calls| {
+        store.exchange(&request(sequence, calls)).await.unwrap().views[0].unwrap()
+    };
     let sums = || -> String { server.command("HGET {p}:slots:users sums") };
 
     say_as_a_later_version(&store, 1, 10, [7, 8]).await;
@@ -84,4 +85,20 @@ async fn instances_of_this_version_and_of_a_later_one_add_up() {
     assert_eq!((of_three.instances, of_three.tally.calls), (3, 27));
     assert!(sums().ends_with(" 1 2"), "the sums were made anew");
     assert!(server.command::<bool>("HEXISTS {p}:slots:users c"));
+}
+
+#[tokio::test]
+async fn a_fork_makes_a_connection_of_its_own() {
+    let server = Server::start();
+    let store = RedisStore::new(&server.url(), "p").unwrap();
+    let connections = store.server.answered();
+    store.exchange(&request(1, 1)).await.unwrap();
+    store.server.pretend_to_be_a_fork();
+    let mut later = connections.clone();
+    later.mark_unchanged();
+    store.exchange(&request(2, 1)).await.unwrap();
+    assert!(later.has_changed().unwrap(), "it uses that of its parent");
+    later.mark_unchanged();
+    store.exchange(&request(3, 1)).await.unwrap();
+    assert!(!later.has_changed().unwrap());
 }

@@ -72,7 +72,7 @@ pub(crate) async fn check(store: &impl Store, name: &str, set: impl AsyncFn(u64)
             reports: vec![report],
             seen: 0,
         };
-        let view = store.exchange(&request).await.unwrap().views[0];
+        let view = store.exchange(&request).await.unwrap().views[0].unwrap();
         epoch = view.epoch;
         if let Some(slot) = slot {
             slots.insert(step.instance, (slot, at, false));

@@ -7,32 +7,54 @@ use std::time::{Duration, Instant};
 
 pub(crate) const PASSWORD: &str = "not a secret";
 
+/// Names another server to test with, such as `valkey-server`.
+const SERVER: &str = "MICROBREAKER_REDIS_SERVER";
+
 /// Killed when it is dropped.
 pub(crate) struct Server {
     process: Child,
-    port: u16,
+    pub(crate) port: u16,
+    options: Vec<String>,
+}
+
+/// One of which the other is free too that the nodes of a cluster use among themselves.
+pub(crate) fn free_port() -> u16 {
+    let bind = |port| TcpListener::bind(("127.0.0.1", port));
+    let free = || bind(0).unwrap().local_addr().unwrap().port();
+    let has_other = |port: &u16| port.checked_add(10_000).is_some_and(|other| bind(other).is_ok());
+    std::iter::repeat_with(free).find(has_other).unwrap()
 }
 
 impl Server {
     pub(crate) fn start() -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self::start_on(free)
+        Self::start_on(free_port(), Vec::new())
     }
 
-    fn start_on(port: u16) -> Self {
-        let options = ["--bind", "127.0.0.1", "--save", "", "--requirepass", PASSWORD];
-        let process = Command::new("redis-server")
+    /// With more options than those that each has.
+    pub(crate) fn start_with(options: &[&str]) -> Self {
+        Self::start_on(free_port(), options.iter().map(ToString::to_string).collect())
+    }
+
+    fn start_on(port: u16, options: Vec<String>) -> Self {
+        let program = std::env::var(SERVER).unwrap_or_else(|_| "redis-server".into());
+        let process = Command::new(&program)
             .args(["--port", &port.to_string()])
-            .args(options)
+            .args(["--bind", "127.0.0.1", "--save", "", "--requirepass", PASSWORD])
+            .args(&options)
             .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is not there: install the package redis-server");
+            .spawn();
+        let process = process.unwrap_or_else(|error| {
+            panic!("{program}: {error}: install the package redis-server, or set {SERVER}")
+        });
+        let mut server = Self { process, port, options };
         let deadline = Instant::now() + Duration::from_secs(20);
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "redis-server does not listen on port {port}");
+            let ended = server.process.try_wait().unwrap();
+            assert!(ended.is_none(), "{program} does not take {:?}", server.options);
+            assert!(Instant::now() < deadline, "{program} does not listen on port {port}");
             std::thread::yield_now();
         }
-        Self { process, port }
+        server
     }
 
     pub(crate) fn url(&self) -> String {
@@ -46,7 +68,7 @@ impl Server {
     /// Kills it, and starts another on the same port, which knows nothing.
     pub(crate) fn restart(&mut self) {
         self.kill();
-        *self = Self::start_on(self.port);
+        *self = Self::start_on(self.port, std::mem::take(&mut self.options));
     }
 
     pub(crate) fn kill(&mut self) {

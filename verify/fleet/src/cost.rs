@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use microbreaker_fleet::{Fleet, MemoryStore};
 use microbreaker_std::Breaker;
 
+use crate::figures::Figures;
+
 const CALLS: u32 = 100_000;
 const TURNS: usize = 101;
 
 /// Measures both by turns, while the background task runs on another thread.
-pub(crate) async fn call_cost() -> anyhow::Result<()> {
+pub(crate) fn call_cost(figures: &mut Figures) -> anyhow::Result<()> {
     let make = || {
         Breaker::builder("users").consecutive_failures(5).open_for(Duration::from_secs(30)).build()
     };
@@ -40,6 +42,6 @@ pub(crate) async fn call_cost() -> anyhow::Result<()> {
         ratios.push(member / local);
     }
     ratios.sort_by(f64::total_cmp);
-    println!("figure call_cost_over_local {:.3}", ratios[TURNS / 2]);
+    figures.at_most("call_cost_over_local", ratios[TURNS / 2], 1.05);
     Ok(())
 }

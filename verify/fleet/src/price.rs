@@ -49,16 +49,17 @@ const INSTANCES: u64 = 200;
 /// Measures a `redis-server` of its own.
 pub(crate) async fn measure() -> anyhow::Result<Prices> {
     let server = Server::start().await?;
-    let store = RedisStore::new(&server.url(), "price")
+    let url = Server::url_at(([127, 0, 0, 1], server.port).into());
+    let store = RedisStore::new(&url, "trial")
         .map_err(|error| anyhow::anyhow!(error.to_string()))?;
     let mut figures = Vec::new();
     let mut sequence = 0;
     for (reports, exchanges) in [(1, 20_000), (MANY, 2_000)] {
         // Slots of all instances are there before, and the script is loaded.
         exchange(&store, reports, &mut sequence, INSTANCES).await?;
-        let before = Usage::of(&server.url())?;
+        let before = Usage::of(&server)?;
         exchange(&store, reports, &mut sequence, exchanges).await?;
-        figures.push(Usage::of(&server.url())?.since(before, exchanges as f64));
+        figures.push(Usage::of(&server)?.since(before, exchanges as f64));
     }
     let [one, many] = figures[..] else { unreachable!("two sizes") };
     println!(
@@ -118,8 +119,8 @@ struct Usage {
 }
 
 impl Usage {
-    fn of(url: &str) -> anyhow::Result<Self> {
-        let mut connection = redis::Client::open(url)?.get_connection()?;
+    fn of(server: &Server) -> anyhow::Result<Self> {
+        let mut connection = server.connection()?;
         let info: InfoDict = redis::cmd("INFO").arg("everything").query(&mut connection)?;
         let number = |name: &str| info.get::<f64>(name).unwrap_or(0.0);
         let script: Option<String> = info.get("cmdstat_evalsha");

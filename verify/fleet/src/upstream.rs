@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
@@ -16,7 +17,7 @@ const BAD: u8 = b'-';
 /// Runs on the executor of the trial.
 #[derive(Clone)]
 pub(crate) struct Upstream {
-    pub(crate) port: u16,
+    pub(crate) addresses: Vec<SocketAddr>,
     state: Rc<RefCell<State>>,
 }
 
@@ -39,26 +40,29 @@ pub(crate) fn now() -> u64 {
 }
 
 impl Upstream {
-    /// Within a `LocalSet`.
-    pub(crate) async fn start() -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let port = listener.local_addr()?.port();
-        let upstream = Self { port, state: Rc::default() };
-        let serving = upstream.clone();
-        task::spawn_local(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let upstream = serving.clone();
-                task::spawn_local(async move {
-                    let mut stream = BufReader::new(stream);
-                    let mut name = String::new();
-                    if stream.read_line(&mut name).await.is_ok_and(|length| length > 0) {
-                        let answer = upstream.answer(name.trim()).await;
-                        let _ = stream.write_all(&[answer]).await;
-                    }
-                });
-            }
-        });
+    /// At a port of each of these addresses. Within a `LocalSet`.
+    pub(crate) async fn start(addresses: &[IpAddr]) -> anyhow::Result<Self> {
+        let mut upstream = Self { addresses: Vec::new(), state: Rc::default() };
+        for address in addresses {
+            let listener = TcpListener::bind((*address, 0)).await?;
+            upstream.addresses.push(listener.local_addr()?);
+            task::spawn_local(upstream.clone().serve(listener));
+        }
         Ok(upstream)
+    }
+
+    async fn serve(self, listener: TcpListener) {
+        while let Ok((stream, _)) = listener.accept().await {
+            let upstream = self.clone();
+            task::spawn_local(async move {
+                let mut stream = BufReader::new(stream);
+                let mut name = String::new();
+                if stream.read_line(&mut name).await.is_ok_and(|length| length > 0) {
+                    let answer = upstream.answer(name.trim()).await;
+                    let _ = stream.write_all(&[answer]).await;
+                }
+            });
+        }
     }
 
     async fn answer(&self, name: &str) -> u8 {
