@@ -144,6 +144,27 @@ fn a_window_does_not_survive_256_tenures_of_openings_that_a_fleet_renews() {
     assert_eq!((breaker.snapshot().generation, breaker.tally().calls), (0, 0));
 }
 
+/// Probes begin tenures, and close in one, without another look at the clock.
+#[test]
+fn a_window_does_not_survive_256_tenures_of_probes() {
+    let clock = ManualClock::new(0);
+    let config = Config::new().failure_rate(100).last_calls(20).min_calls(20).open_for(10);
+    let breaker = Breaker::new(config, ShortWindow::new(), &clock);
+    breaker.try_acquire().unwrap().failure();
+    breaker.trip();
+    for _ in 0..126 {
+        clock.advance(10);
+        breaker.try_acquire().unwrap().failure();
+    }
+    clock.advance(10);
+    drop(breaker.try_acquire().unwrap());
+    let probe = breaker.try_acquire().unwrap();
+    assert_eq!(breaker.snapshot().generation, 255);
+    probe.success();
+    assert_eq!((breaker.phase(), breaker.snapshot().generation), (Phase::Closed, 0));
+    assert_eq!(breaker.tally().failed, 0);
+}
+
 #[test]
 fn a_short_window_starts_its_255th_tenure_empty() {
     let breaker = patient(ShortWindow::new());

@@ -188,8 +188,9 @@ impl Entered {
             return false;
         }
         begin(state);
-        // Whoever settles a later tenure has seen the swap to `state`, so its clock is not
-        // before `now`: the tick has changed, or it is `now` already.
+        // Whoever settles a later tenure has seen the swap to `state`, so its clock, if it
+        // agrees with this thread's, is not before `now`: the tick has changed, or it is
+        // `now` already.
         swap(&self.tick, tick, now) && word.swap(state, state.settled())
     }
 

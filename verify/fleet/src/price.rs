@@ -50,8 +50,8 @@ const INSTANCES: u64 = 200;
 pub(crate) async fn measure() -> anyhow::Result<Prices> {
     let server = Server::start().await?;
     let url = Server::url_at(([127, 0, 0, 1], server.port).into());
-    let store = RedisStore::new(&url, "trial")
-        .map_err(|error| anyhow::anyhow!(error.to_string()))?;
+    let store =
+        RedisStore::new(&url, "trial").map_err(|error| anyhow::anyhow!(error.to_string()))?;
     let mut figures = Vec::new();
     let mut sequence = 0;
     for (reports, exchanges) in [(1, 20_000), (MANY, 2_000)] {
