@@ -147,7 +147,7 @@ impl Run {
             figure(
                 "contended_fastest_peer_over_ours",
                 contended,
-                Peer(Nothing),
+                Peer(Precise),
                 Of(BY_TIME),
                 AtLeast(5.0),
             ),
