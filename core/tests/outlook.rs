@@ -149,3 +149,20 @@ fn healthy_calls_report_no_change() {
     });
     assert_eq!(changed, 0);
 }
+
+#[test]
+fn one_that_waits_is_told_how_long_if_that_is_known() {
+    let clock = ManualClock::new(0);
+    let breaker = breaker(CONFIG.no_probe_timeout(), &clock);
+    breaker.trip();
+    clock.advance(1);
+    let refused = |phase| {
+        let rejected = breaker.try_acquire_quietly().unwrap_err();
+        assert_eq!(rejected.phase, phase);
+        rejected.retry_after
+    };
+    assert_eq!(refused(Phase::Open), Some(99));
+    clock.advance(99);
+    let _probe = breaker.try_acquire_quietly().unwrap();
+    assert_eq!(refused(Phase::HalfOpen), None);
+}

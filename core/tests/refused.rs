@@ -100,7 +100,9 @@ fn slow_rate() {
 fn slow_after() {
     let with = |ticks| LAST.slow_rate(50).slow_after(ticks);
     let too_long = (Field::SlowAfter, MAX_TICKS + 1, 0, MAX_TICKS);
-    refused(Slow20::default, with(MAX_TICKS), with(MAX_TICKS + 1), too_long);
+    let too_long = refused(Slow20::default, with(MAX_TICKS), with(MAX_TICKS + 1), too_long);
+    let range = "slow_after is 2147483648, but must be 0 to 2147483647";
+    assert_eq!(too_long.to_string(), range);
     let missing = (Field::SlowAfter, u32::MAX, 0, MAX_TICKS);
     let missing = refused(Slow20::default, with(0), LAST.slow_rate(50), missing);
     let alone = (Field::SlowAfter, 5, 1, 0);
