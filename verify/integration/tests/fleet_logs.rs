@@ -1,4 +1,10 @@
 //! What a fleet logs: its store's coming and going, and openings by others.
+//!
+//! In a process of its own: an event that is first met by a thread without a log can be lost
+//! to those that have one.
+
+#[path = "../../../fleet/tests/rig/mod.rs"]
+mod rig;
 
 use std::io::{self, Write};
 use std::sync::atomic::Ordering;
@@ -10,8 +16,8 @@ use microbreaker_std::clock::TokioClock;
 use tracing::Level;
 use tracing::subscriber::{set_default, with_default};
 
-use crate::rig::flaky::Flaky;
-use crate::rig::{SECOND, World, open};
+use rig::flaky::Flaky;
+use rig::{SECOND, World, open};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
