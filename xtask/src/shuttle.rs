@@ -4,7 +4,7 @@ use crate::models::{self, Limits, Model};
 use crate::tools;
 
 /// How many random schedules to run in total, by default.
-pub(crate) const SCHEDULES: u32 = 1_000_000;
+pub(crate) const SCHEDULES: u32 = 500_000;
 
 /// Options of `cargo xtask shuttle`.
 #[derive(clap::Args)]
