@@ -17,7 +17,7 @@ use microbreaker::window::Window;
 use microbreaker_model::Settings;
 use microbreaker_model::concurrent::{Bench, Operation, Subject, Thread};
 use microbreaker_model::linear::explain;
-use shuttle::scheduler::Scheduler;
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 
 /// The tick at which a breaker begins: far from 0.
 pub const START: u32 = 1_000;
@@ -28,6 +28,15 @@ const SCHEDULES: usize = 2_000;
 pub fn schedules() -> usize {
     let schedules = std::env::var("SCHEDULES").ok();
     schedules.map_or(SCHEDULES, |count| count.parse().expect("SCHEDULES is a number"))
+}
+
+/// Runs `history` in so many `schedules`. Half of them are random at every step; in the other
+/// half threads have priorities, of which a few change: one less than `depth`.
+pub fn run_random(schedules: usize, depth: usize, history: impl Fn() + Send + Sync + 'static) {
+    let (half, history) = (schedules.div_ceil(2), Arc::new(history));
+    let again = history.clone();
+    run(RandomScheduler::new(half), move || history());
+    run(PctScheduler::new(depth, half), move || again());
 }
 
 /// Runs `f` in the schedules of `scheduler`, and returns how many there were.

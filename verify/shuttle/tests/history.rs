@@ -4,35 +4,27 @@
 //! A reader that is never woken is a deadlock, which shuttle reports.
 #![cfg(shuttle)]
 
-use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::{Body, BodyDataStream};
 use axum::http::Request;
 use futures_util::StreamExt;
-use microbreaker_shuttle::{run, schedules};
+use microbreaker_shuttle::{run_random, schedules};
 use microbreaker_std::admin::Admin;
 use microbreaker_std::clock::PausedClock;
 use microbreaker_std::{Breaker, Registry};
 use shuttle::future::block_on;
-use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::thread::{self, JoinHandle};
 use tower::ServiceExt;
 
-/// Runs `f` in random schedules, half of them with few switches of threads.
-fn model(f: impl Fn() + Send + Sync + 'static) {
-    let f = Arc::new(f);
-    let again = f.clone();
-    run(RandomScheduler::new(schedules().div_ceil(2)), move || within_tokio(&*f));
-    run(PctScheduler::new(3, schedules().div_ceil(2)), move || within_tokio(&*again));
-}
-
-/// A stream to a browser has a timer, which never goes off here.
-fn within_tokio(f: impl Fn()) {
+/// Runs `history` in random schedules, as a task of tokio's: a stream to a browser has a
+/// timer, which never goes off here.
+fn model(history: impl Fn() + Send + Sync + 'static) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    // All of shuttle's threads are one of the system's.
     let _context = runtime.enter();
-    f();
+    run_random(schedules(), 3, history);
 }
 
 /// An event of the breaker of that name, with its number.

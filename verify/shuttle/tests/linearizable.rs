@@ -10,9 +10,8 @@ use microbreaker::{
 use microbreaker_model::Window as Kind;
 use microbreaker_model::concurrent::Operation;
 use microbreaker_model::{Abandoned, Backoff, ProbeTimeout, Ramp, Ratio, Settings};
-use microbreaker_shuttle::{Trial, run, schedules};
+use microbreaker_shuttle::{Trial, run_random, schedules};
 use shuttle::rand::Rng;
-use shuttle::scheduler::{PctScheduler, RandomScheduler};
 
 const OPEN_FOR: u32 = 10;
 const TIMEOUT: u32 = 20;
@@ -52,13 +51,8 @@ fn settings() -> Settings {
     }
 }
 
-/// Half of the schedules are random at every step; in the other half threads
-/// have priorities that change a few times.
 fn check<W: Window + Send + Sync + 'static>(settings: Settings, window: fn() -> W) {
-    let half = schedules().div_ceil(2);
-    let again = settings.clone();
-    run(RandomScheduler::new(half), move || history(&settings, window()));
-    run(PctScheduler::new(3, half), move || history(&again, window()));
+    run_random(schedules(), 3, move || history(&settings, window()));
 }
 
 fn history<W: Window + Send + Sync + 'static>(settings: &Settings, window: W) {

@@ -5,11 +5,10 @@
 
 use microbreaker::{FailureWindow, Outcome, TimeWindow, window::Window};
 use microbreaker_shuttle::moving::{BLOCK, LATEST, Operation, Shared, TURN, Trial};
-use microbreaker_shuttle::{run, schedules};
+use microbreaker_shuttle::{run_random, schedules};
 use microbreaker_std::ExactTimeWindow;
 use shuttle::current;
 use shuttle::rand::{Rng, thread_rng};
-use shuttle::scheduler::{PctScheduler, RandomScheduler};
 
 /// The lengths of a bucket.
 const LENGTHS: [u64; 7] = [1, 7, 1_000, BLOCK, BLOCK + 10, (1 << 25) + 3, 1 << 29];
@@ -76,12 +75,8 @@ fn history<W: Window + Send + Sync + 'static>(window: fn(Shared) -> W) {
     trial.check();
 }
 
-/// Half of the schedules are random at every step; in the other half threads
-/// have priorities that change a few times.
 fn check<W: Window + Send + Sync + 'static>(window: fn(Shared) -> W) {
-    let half = schedules().div_ceil(2);
-    run(RandomScheduler::new(half), move || history(window));
-    run(PctScheduler::new(3, half), move || history(window));
+    run_random(schedules(), 3, move || history(window));
 }
 
 #[test]

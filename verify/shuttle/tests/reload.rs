@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use microbreaker_shuttle::{run, schedules};
+use microbreaker_shuttle::{run_random, schedules};
 use microbreaker_std::{Breaker, Phase, Settings};
-use shuttle::scheduler::{PctScheduler, RandomScheduler};
 
 fn settings(failures: u32) -> Settings {
     let open_for = Some(Duration::from_secs(10));
@@ -35,9 +34,7 @@ fn check(lists: &'static [&'static [Act]], check: Act) {
         running.into_iter().for_each(|thread| thread.join().unwrap());
         check(&breaker);
     };
-    let half = schedules().div_ceil(2);
-    run(RandomScheduler::new(half), history);
-    run(PctScheduler::new(4, half), history);
+    run_random(schedules(), 4, history);
 }
 
 fn reload(breaker: &Breaker) {

@@ -5,9 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use microbreaker_shuttle::{run, schedules};
+use microbreaker_shuttle::{run_random, schedules};
 use microbreaker_std::{Breaker, Phase, Settings};
-use shuttle::scheduler::{PctScheduler, RandomScheduler};
 
 const THREADS: u32 = 4;
 const EACH: u32 = 3;
@@ -47,9 +46,7 @@ fn check(calls: u32, first: fn(&Breaker), check: fn(&Breaker)) {
         running.into_iter().for_each(|thread| thread.join().unwrap());
         check(&breaker);
     };
-    let half = schedules().div_ceil(2);
-    run(RandomScheduler::new(half), history);
-    run(PctScheduler::new(4, half), history);
+    run_random(schedules(), 4, history);
 }
 
 #[test]

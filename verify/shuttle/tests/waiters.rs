@@ -7,24 +7,19 @@
 use std::future::{Future, pending, poll_fn, ready};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use microbreaker_shuttle::{run, schedules};
+use microbreaker_shuttle::{run_random, schedules};
 use microbreaker_std::clock::PausedClock;
 use microbreaker_std::{Breaker, Builder, Phase};
 use shuttle::future::block_on;
-use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::mpsc;
 use shuttle::thread::{self, Scope};
 
-/// Runs `f` in random schedules, half of them with few switches of threads.
-fn model(f: impl Fn() + Send + Sync + 'static) {
-    let f = Arc::new(f);
-    let again = f.clone();
-    run(RandomScheduler::new(schedules().div_ceil(2)), move || f());
-    run(PctScheduler::new(3, schedules().div_ceil(2)), move || again());
+fn model(history: impl Fn() + Send + Sync + 'static) {
+    run_random(schedules(), 3, history);
 }
 
 /// A timer that never goes off: what wakes the tasks is not the time.

@@ -9,9 +9,8 @@ use std::time::Duration;
 use metrics::{
     Counter, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
-use microbreaker_shuttle::{run, schedules};
+use microbreaker_shuttle::{run_random, schedules};
 use microbreaker_std::{Breaker, Registry};
-use shuttle::scheduler::{PctScheduler, RandomScheduler};
 
 /// How many breakers are in each phase, as last published.
 #[derive(Clone, Default)]
@@ -87,9 +86,7 @@ fn check(acts: &'static [Act], in_a_phase: f64) {
         assert_eq!(phases.sum(), in_a_phase, "when all is over");
     };
     // A schedule has many steps, and few of them matter.
-    let half = schedules().min(2_000).div_ceil(2);
-    run(RandomScheduler::new(half), history);
-    run(PctScheduler::new(3, half), history);
+    run_random(schedules().min(2_000), 3, history);
 }
 
 fn remove(registry: &Registry) {
