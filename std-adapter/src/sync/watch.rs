@@ -30,8 +30,13 @@ impl<T> Sender<T> {
     }
 
     pub(crate) fn send_modify(&self, modify: impl FnOnce(&mut T)) {
+        self.change(|watched| modify(&mut watched.value));
+    }
+
+    /// Wakes all who wait, after the change.
+    fn change(&self, change: impl FnOnce(&mut Watched<T>)) {
         let mut watched = lock(&self.0);
-        modify(&mut watched.value);
+        change(&mut watched);
         let waiting = std::mem::take(&mut watched.waiting);
         drop(watched);
         waiting.into_iter().for_each(Waker::wake);
@@ -48,11 +53,7 @@ impl<T> Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        let mut watched = lock(&self.0);
-        watched.is_over = true;
-        let waiting = std::mem::take(&mut watched.waiting);
-        drop(watched);
-        waiting.into_iter().for_each(Waker::wake);
+        self.change(|watched| watched.is_over = true);
     }
 }
 
