@@ -3,12 +3,11 @@
 //! In a process of its own: an event that is first met by a thread without a log can be lost
 //! to those that have one.
 
+mod log;
 #[path = "../../../fleet/tests/rig/mod.rs"]
 mod rig;
 
-use std::io::{self, Write};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use microbreaker_fleet::{Fleet, MemoryStore};
@@ -16,47 +15,19 @@ use microbreaker_std::clock::TokioClock;
 use tracing::Level;
 use tracing::subscriber::{set_default, with_default};
 
+use log::Log;
 use rig::flaky::Flaky;
 use rig::{SECOND, World, open};
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// What a service logs as a rule: not what is for debugging.
-    fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
-        let writer = self.clone();
-        tracing_subscriber::fmt()
-            .with_max_level(Level::INFO)
-            .with_ansi(false)
-            .without_time()
-            .with_target(false)
-            .with_writer(move || writer.clone())
-            .finish()
-    }
-
-    fn lines(&self) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        text.lines().map(|line| line.trim().to_owned()).collect()
-    }
-}
+/// What a service logs as a rule: not what is for debugging.
+const LEVEL: Level = Level::INFO;
 
 #[test]
 fn an_opening_by_the_fleet_says_so() {
     let log = Log::default();
     let world = World::new();
     let instances = world.instances(3);
-    with_default(log.subscriber(), || open(&world, &instances));
+    with_default(log.subscriber(LEVEL), || open(&world, &instances));
     let by_others = log.lines().iter().filter(|it| it.contains(r#"cause="fleet""#)).count();
     assert_eq!(by_others, 3, "{:#?}", log.lines());
 }
@@ -64,7 +35,7 @@ fn an_opening_by_the_fleet_says_so() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_goes_and_comes_back_is_logged_once_each_and_counted() {
     let (log, recorder) = (Log::default(), PrometheusBuilder::new().build_recorder());
-    let _default = set_default(log.subscriber());
+    let _default = set_default(log.subscriber(LEVEL));
     let _recorded = metrics::set_default_local_recorder(&recorder);
     let store = Flaky::new(MemoryStore::new());
     let fleet = Fleet::join(store.clone(), "a").clock(TokioClock::new());

@@ -1,7 +1,7 @@
 //! What a breaker logs.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+mod log;
+
 use std::time::Duration;
 
 use microbreaker_std::clock::PausedClock;
@@ -9,34 +9,13 @@ use microbreaker_std::{Breaker, Registry};
 use tracing::Level;
 use tracing::subscriber::with_default;
 
-/// Collects what is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use log::Log;
 
 /// The lines logged while `test` runs.
 fn logged(test: impl FnOnce()) -> Vec<String> {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(Level::TRACE)
-        .with_ansi(false)
-        .without_time()
-        .with_target(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    with_default(subscriber, test);
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    text.lines().map(|line| line.trim().to_owned()).collect()
+    with_default(log.subscriber(Level::TRACE), test);
+    log.lines()
 }
 
 #[test]
