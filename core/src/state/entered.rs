@@ -219,7 +219,8 @@ impl Entered {
                 // began before the swap of the state below, so that swap fails. It
                 // cannot have begun after: its own swap would then acquire the release
                 // of the one below, so what it writes would come after this load.
-                let excess = if kept.needs(state) { self.excess.load(Ordering::Relaxed) } else { 0 };
+                let needed = kept.needs(state);
+                let excess = if needed { self.excess.load(Ordering::Relaxed) } else { 0 };
                 // The clock is read after the words and before the check, so the tick
                 // was read in this generation or is thrown away. The check is a swap:
                 // a load could be older than the clock's tick.
@@ -227,7 +228,7 @@ impl Entered {
                 begin(state);
                 if word.swap(state, state)
                     && swap(&self.tick, tick, now)
-                    && (!kept.needs(state) || swap(&self.excess, excess, kept.next(state, excess, now)))
+                    && (!needed || swap(&self.excess, excess, kept.next(state, excess, now)))
                     && word.swap(state, state.settled())
                 {
                     return state.settled();
