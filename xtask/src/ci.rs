@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: every check, step by step.
 
+use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use xshell::{Shell, cmd};
@@ -61,6 +62,10 @@ const SMALL_TARGETS: [(&str, &str); 2] =
 /// The example that serves until it is stopped. `service-example/tests/example.rs` runs it, in
 /// front of an upstream that goes wrong.
 const SERVES: &str = "service";
+
+/// How thoroughly the firmware's operations are interrupted here; by hand it is at every
+/// instruction.
+const EVERY: NonZeroUsize = NonZeroUsize::new(5).unwrap();
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
@@ -184,9 +189,8 @@ fn bare_features(sh: &Shell) -> anyhow::Result<()> {
             let Ok(cargo) = tools::cargo_for(sh, target) else {
                 anyhow::bail!("no toolchain for {target}: `cargo xtask firmware --install`");
             };
-            let args = ["check", "--quiet", "-p", "microbreaker", "--lib", "--target-dir"];
-            let cargo = cargo.args(args).arg("target/bare").args(["--target", target]);
-            anyhow::Ok(cargo.args(["--features", features]))
+            let args = ["check", "--quiet", "-p", "microbreaker", "--lib", "--target", target];
+            anyhow::Ok(cargo.args(args).args(["--features", features]))
         };
         let needed = if has_cas { "" } else { "critical-section," };
         for features in ["", &FEATURES.join(",")] {
@@ -212,10 +216,7 @@ fn small_cores(sh: &Shell) -> anyhow::Result<()> {
         // A debug build of `core` is too large for AVR.
         let args = ["check", "--quiet", "--release", "-p", "microbreaker", "--lib"];
         let cargo = cargo.args(args).args(["--features", "critical-section"]);
-        cargo
-            .args(["--target-dir", "target/bare", "--target", target])
-            .env("RUSTFLAGS", flags)
-            .run()?;
+        cargo.args(["--target", target]).env("RUSTFLAGS", flags).run()?;
     }
     Ok(())
 }
@@ -347,5 +348,5 @@ fn schedules(_: &Shell) -> anyhow::Result<()> {
 
 fn firmware(all: bool) -> anyhow::Result<()> {
     let example = "thermometer".into();
-    crate::firmware::run(&crate::firmware::Options { example, all, install: true })
+    crate::firmware::run(&crate::firmware::Options { example, all, every: EVERY, install: true })
 }

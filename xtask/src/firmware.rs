@@ -14,6 +14,8 @@ mod story;
 mod two_sensors;
 mod uplink;
 
+use std::num::NonZeroUsize;
+
 use xshell::{Shell, cmd};
 
 use crate::cores::{M3, PROGRAMS, RISCV};
@@ -33,6 +35,9 @@ pub(crate) struct Options {
     /// print a line for each
     #[arg(long)]
     pub(crate) all: bool,
+    /// With `--all`, interrupt operations at every Nth of their instructions only
+    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN, requires = "all")]
+    pub(crate) every: NonZeroUsize,
     /// Install missing system packages
     #[arg(long)]
     pub(crate) install: bool,
@@ -41,7 +46,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let sh = tools::shell()?;
     if options.all {
-        return all::run(&sh, options.install);
+        return all::run(&sh, options.every, options.install);
     }
     tools::require(&sh, options.install, |sh| M3.missing(sh).collect())?;
     example::find(&options.example)?.run(&sh, true)
@@ -57,7 +62,8 @@ pub(crate) fn lint(sh: &Shell) -> anyhow::Result<()> {
         (PROGRAMS, RISCV.target, &[]),
     ];
     let clippy = |target, exclude: &[&str]| {
-        let arguments = ["--workspace", "--locked", "--target", target];
+        // In release, as they are built later: the procedural macros are the same.
+        let arguments = ["--workspace", "--locked", "--release", "--target", target];
         tools::clippy_for(sh, target, &[&arguments, exclude].concat())
     };
     let missing = |_: &Shell| {

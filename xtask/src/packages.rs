@@ -12,10 +12,11 @@ use xshell::{Cmd, Shell, cmd};
 use crate::{expect, tools};
 
 /// The published crates, and the folder of each.
-const CRATES: [(&str, &str); 3] = [
+const CRATES: [(&str, &str); 4] = [
     ("microbreaker", "core"),
     ("microbreaker-std", "std-adapter"),
     ("microbreaker-macros", "macros"),
+    ("microbreaker-fleet", "fleet"),
 ];
 
 /// The files that each has besides its sources. In the package they must be files, not
@@ -50,6 +51,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
         unpack(&sh, &packaged, name, folder)?;
     }
     let root = sh.current_dir();
+    // Most of what they depend on has been built for the project.
+    let _target = sh.push_env("CARGO_TARGET_DIR", root.join("target"));
     guide::run(&sh, &root.join("docs/services.md"), &root.join("target/guide"))?;
     let printed = root.join(CONSUMER).join("host/printed.txt");
     sh.change_dir(COPY);
@@ -111,7 +114,7 @@ fn firmware(sh: &Shell, target: &str, needed: &str) -> anyhow::Result<()> {
         let Ok(cargo) = tools::cargo_for(sh, target) else {
             anyhow::bail!("no toolchain for {target}: `cargo xtask firmware --install`");
         };
-        let arguments = ["build", "-p", "firmware", "--target-dir", "target/bare"];
+        let arguments = ["build", "-p", "firmware"];
         without_warnings(cargo.args(arguments).args(["--target", target, "--features", features]))?;
     }
     Ok(())

@@ -5,11 +5,13 @@ use std::path::Path;
 use anyhow::bail;
 use xshell::{Cmd, Shell, cmd};
 
+/// The project's root.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
 /// A shell in the project's root.
 pub(crate) fn shell() -> anyhow::Result<Shell> {
     let shell = Shell::new()?;
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    shell.change_dir(xtask.parent().unwrap_or(xtask));
+    shell.change_dir(Path::new(ROOT).canonicalize()?);
     Ok(shell)
 }
 
@@ -61,11 +63,14 @@ pub(crate) fn cargo_with<'a>(
     target: &str,
     libraries: &str,
 ) -> Result<Cmd<'a>, Missing> {
+    // One folder for all firmware, whose workspaces have much in common.
+    let folder = Path::new(ROOT).join("target/bare");
     if has_target(sh, target) {
-        return Ok(cmd!(sh, "cargo"));
+        return Ok(cmd!(sh, "cargo").env("CARGO_TARGET_DIR", folder));
     }
     if DISTRIBUTION.iter().all(|part| Path::new(part).exists()) {
         return Ok(cmd!(sh, "/usr/bin/cargo")
+            .env("CARGO_TARGET_DIR", folder)
             // Otherwise it would use rustup's.
             .env("RUSTC", "/usr/bin/rustc")
             // A stable compiler builds them only with this set.

@@ -1,6 +1,7 @@
 //! `cargo xtask firmware --all`: programs that need no board, on every core, and the examples
 //! that do.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::thread;
 use std::time::Instant;
@@ -24,9 +25,11 @@ const PROGRAMS: [(&str, &[Core], Check); 4] = [
     ("harts", &[HARTS], passed),
 ];
 
-pub(super) fn run(sh: &Shell, install: bool) -> anyhow::Result<()> {
+pub(super) fn run(sh: &Shell, every: NonZeroUsize, install: bool) -> anyhow::Result<()> {
     let cores = || PROGRAMS.iter().flat_map(|(_, cores, _)| cores.iter());
     tools::require(sh, install, |sh| cores().flat_map(|core| core.missing(sh)).collect())?;
+    // `preempted` is built for it.
+    let _every = sh.push_env("EVERY", every.to_string());
     for (program, cores, check) in PROGRAMS {
         let built = cores.iter().map(|core| Ok((core, core.program(sh, program, program)?)));
         let built: Vec<_> = built.collect::<anyhow::Result<_>>()?;

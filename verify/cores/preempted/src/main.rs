@@ -25,6 +25,16 @@ use operation::{Answer, OPERATIONS, Operation, Perform, TOLD, is_for_handlers};
 use outcome::{EPILOGUE, Outcome};
 use situation::{SITUATIONS, Situation};
 
+/// Interrupts at every first, or at every second, of an operation's instructions, and so on.
+/// Which of them comes first changes from pair to pair.
+const EVERY: usize = match option_env!("EVERY") {
+    None => 1,
+    Some(text) => match usize::from_str_radix(text, 10) {
+        Ok(every @ 1..) => every,
+        _ => panic!("EVERY must be a number of instructions, at least 1"),
+    },
+};
+
 static CLOCK: ManualClock = ManualClock::new(0);
 
 #[emulator::entry]
@@ -36,7 +46,8 @@ fn main() -> ! {
     for situation in SITUATIONS {
         for operation in OPERATIONS {
             for handler in OPERATIONS.into_iter().filter(is_for_handlers) {
-                if let Some(instructions) = preempt(situation, operation, handler) {
+                let first = 1 + pairs % EVERY;
+                if let Some(instructions) = preempt(situation, operation, handler, first) {
                     pairs += 1;
                     positions += instructions;
                 }
@@ -50,9 +61,15 @@ fn main() -> ! {
     process::exit(0)
 }
 
-/// Interrupts `operation` with `handler` at each of its instructions, and
-/// returns their number; `None` if either does not apply to the situation.
-fn preempt(situation: &Situation, operation: Operation, handler: Operation) -> Option<u32> {
+/// Interrupts `operation` with `handler` at the `first` of its instructions and at every
+/// [`EVERY`]th from there, and returns at how many; `None` if either does not apply to the
+/// situation.
+fn preempt(
+    situation: &Situation,
+    operation: Operation,
+    handler: Operation,
+    first: usize,
+) -> Option<u32> {
     let before = outcome(situation, |stage| {
         let answer = stage.perform(operation, 0);
         [answer, stage.perform(handler, 1)]
@@ -71,7 +88,8 @@ fn preempt(situation: &Situation, operation: Operation, handler: Operation) -> O
     if before.answers[..2].contains(&None) {
         return None;
     }
-    for instructions in 1.. {
+    let mut positions = 0;
+    for instructions in (first as u32..).step_by(EVERY) {
         let mut came = false;
         let between = outcome(situation, |stage| {
             let (mut answer, handled) = (None, Cell::new(None));
@@ -83,8 +101,9 @@ fn preempt(situation: &Situation, operation: Operation, handler: Operation) -> O
             [answer, handled.take()]
         });
         if !came {
-            return Some(instructions - 1);
+            return Some(positions);
         }
+        positions += 1;
         assert!(
             between.is_as(&before, &after)
                 || between.is_as(&after, &before)
