@@ -182,11 +182,14 @@ fn feature_pairs(sh: &Shell) -> anyhow::Result<()> {
 
 fn bare_features(sh: &Shell) -> anyhow::Result<()> {
     tools::require(sh, true, |sh| {
-        BARE_TARGETS.iter().filter_map(|(target, _)| tools::cargo_for(sh, target).err()).collect()
+        BARE_TARGETS
+            .iter()
+            .filter_map(|(target, _)| tools::cargo_for(sh, &[target]).err())
+            .collect()
     })?;
     for (target, has_cas) in BARE_TARGETS {
         let check = |features: &str| {
-            let Ok(cargo) = tools::cargo_for(sh, target) else {
+            let Ok(cargo) = tools::cargo_for(sh, &[target]) else {
                 anyhow::bail!("no toolchain for {target}: `cargo xtask firmware --install`");
             };
             let args = ["check", "--quiet", "-p", "microbreaker", "--lib", "--target", target];
@@ -210,7 +213,7 @@ fn bare_features(sh: &Shell) -> anyhow::Result<()> {
 /// These cores have atomic loads and stores of at most 8 or 16 bits.
 fn small_cores(sh: &Shell) -> anyhow::Result<()> {
     for (target, flags) in SMALL_TARGETS {
-        let Ok(cargo) = tools::cargo_for(sh, target) else {
+        let Ok(cargo) = tools::cargo_for(sh, &[target]) else {
             anyhow::bail!("no toolchain for {target}: `cargo xtask firmware --install`");
         };
         // A debug build of `core` is too large for AVR.

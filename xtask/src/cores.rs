@@ -136,7 +136,7 @@ impl Qemu {
 impl Core {
     /// The tools that are missing to build for this core and to run it.
     pub(crate) fn missing(&self, sh: &Shell) -> impl Iterator<Item = Missing> {
-        let cargo = tools::cargo_for(sh, self.target).err();
+        let cargo = tools::cargo_for(sh, &[self.target]).err();
         cargo.into_iter().chain(self.qemu.missing())
     }
 
@@ -178,17 +178,46 @@ impl Core {
         package: &str,
         name: &str,
     ) -> anyhow::Result<PathBuf> {
-        let target = self.target;
-        let Ok(cargo) = tools::cargo_for(sh, target) else { bail!("no toolchain for {target}") };
-        let _workspace = sh.push_dir(workspace);
-        let messages = cargo
-            .args(["build", "--release", "--locked", "--package", package, "--bin", name])
-            .args(["--target", target, "--message-format=json-render-diagnostics"])
-            .read()?;
-        messages
-            .lines()
-            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-            .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-            .with_context(|| format!("cargo built no {name}"))
+        build(sh, workspace, package, name, &[self.target])?.pop().context("there is one target")
     }
+}
+
+/// Builds the program that is called like its `package` of [`PROGRAMS`] for each of `cores`.
+pub(crate) fn programs(sh: &Shell, package: &str, cores: &[Core]) -> anyhow::Result<Vec<PathBuf>> {
+    // Many at once, but not with those of another architecture: cargo would give both the
+    // features that either needs.
+    let is_arm = |core: &Core| core.target.starts_with("thumb");
+    let mut programs = Vec::new();
+    for cores in cores.chunk_by(|a, b| is_arm(a) == is_arm(b)) {
+        let targets = cores.iter().map(|core| core.target).collect::<Vec<_>>();
+        programs.extend(build(sh, PROGRAMS, package, package, &targets)?);
+    }
+    Ok(programs)
+}
+
+/// Builds the program `name` in `package` of a `workspace`, for each of `targets`.
+fn build(
+    sh: &Shell,
+    workspace: &str,
+    package: &str,
+    name: &str,
+    targets: &[&str],
+) -> anyhow::Result<Vec<PathBuf>> {
+    let Ok(cargo) = tools::cargo_for(sh, targets) else { bail!("no toolchain for {targets:?}") };
+    let _workspace = sh.push_dir(workspace);
+    let messages = cargo
+        .args(["build", "--release", "--locked", "--package", package, "--bin", name])
+        .args(targets.iter().flat_map(|target| ["--target", target]))
+        .arg("--message-format=json-render-diagnostics")
+        .read()?;
+    let executables: Vec<PathBuf> = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .collect();
+    let built = targets.iter().map(|target| {
+        let is_for = |path: &&PathBuf| path.iter().any(|folder| folder == *target);
+        executables.iter().find(is_for).cloned().with_context(|| format!("no {name} for {target}"))
+    });
+    built.collect()
 }

@@ -151,7 +151,7 @@ fn instructions(core: &Core, operation: &str, breaker: &str) -> String {
 }
 
 fn report(sh: &Shell, figures: &Figures) -> anyhow::Result<String> {
-    let Ok(cargo) = tools::cargo_for(sh, M3.target) else { bail!("no toolchain") };
+    let Ok(cargo) = tools::cargo_for(sh, &[M3.target]) else { bail!("no toolchain") };
     let cargo = cargo.arg("--version").read()?;
     let titles = CORES.map(|core| core.title).join(" | ");
     let mut report = format!("{HEAD}\nBuilt with {cargo}.\n\n");

@@ -42,7 +42,7 @@ const NOT_UPLOADED: &str = "warning: aborting upload due to dry run";
 pub(crate) fn run() -> anyhow::Result<()> {
     let sh = tools::shell()?;
     tools::require(&sh, true, |sh| {
-        TARGETS.iter().filter_map(|(target, _)| tools::cargo_for(sh, target).err()).collect()
+        TARGETS.iter().filter_map(|(target, _)| tools::cargo_for(sh, &[target]).err()).collect()
     })?;
     let packaged = package(&sh)?;
     sh.remove_path(COPY)?;
@@ -111,7 +111,7 @@ fn host(sh: &Shell, printed: &Path) -> anyhow::Result<()> {
 /// of them.
 fn firmware(sh: &Shell, target: &str, needed: &str) -> anyhow::Result<()> {
     for features in [needed, &format!("full,{needed}")] {
-        let Ok(cargo) = tools::cargo_for(sh, target) else {
+        let Ok(cargo) = tools::cargo_for(sh, &[target]) else {
             anyhow::bail!("no toolchain for {target}: `cargo xtask firmware --install`");
         };
         let arguments = ["build", "-p", "firmware"];

@@ -45,27 +45,29 @@ const CLIPPY_DRIVER: &str = "/usr/bin/clippy-driver";
 /// variable changes.
 pub(crate) const BOOTSTRAP_TARGET: &str = "target/bootstrap";
 
-/// Whether the toolchain in use has `core` for `target`.
-fn has_target(sh: &Shell, target: &str) -> bool {
-    let libraries = cmd!(sh, "rustc --print target-libdir --target {target}");
-    libraries.quiet().ignore_stderr().read().is_ok_and(|path| Path::new(&path).is_dir())
+/// Whether the toolchain in use has `core` for all `targets`.
+fn has(sh: &Shell, targets: &[&str]) -> bool {
+    targets.iter().all(|target| {
+        let libraries = cmd!(sh, "rustc --print target-libdir --target {target}");
+        libraries.quiet().ignore_stderr().read().is_ok_and(|path| Path::new(&path).is_dir())
+    })
 }
 
-/// A cargo that builds for the bare-metal `target`: the one in use if its toolchain has
-/// the target, otherwise the distribution's, which compiles `core` itself.
-pub(crate) fn cargo_for<'a>(sh: &'a Shell, target: &str) -> Result<Cmd<'a>, Missing> {
-    cargo_with(sh, target, "core")
+/// A cargo that builds for the bare-metal `targets`: the one in use if its toolchain has
+/// them, otherwise the distribution's, which compiles `core` itself.
+pub(crate) fn cargo_for<'a>(sh: &'a Shell, targets: &[&str]) -> Result<Cmd<'a>, Missing> {
+    cargo_with(sh, targets, "core")
 }
 
-/// [`cargo_for`] a `target` that has all of `libraries`, such as `std,panic_abort`.
+/// [`cargo_for`] `targets` that have all of `libraries`, such as `std,panic_abort`.
 pub(crate) fn cargo_with<'a>(
     sh: &'a Shell,
-    target: &str,
+    targets: &[&str],
     libraries: &str,
 ) -> Result<Cmd<'a>, Missing> {
     // One folder for all firmware, whose workspaces have much in common.
     let folder = Path::new(ROOT).join("target/bare");
-    if has_target(sh, target) {
+    if has(sh, targets) {
         return Ok(cmd!(sh, "cargo").env("CARGO_TARGET_DIR", folder));
     }
     if DISTRIBUTION.iter().all(|part| Path::new(part).exists()) {
@@ -78,9 +80,9 @@ pub(crate) fn cargo_with<'a>(
             .env("CARGO_UNSTABLE_BUILD_STD", libraries));
     }
     Err(Missing {
-        what: format!("a Rust toolchain for {target}"),
+        what: format!("a Rust toolchain for {}", targets.join(", ")),
         packages: RUST_PACKAGES,
-        elsewhere: format!("rustup target add {target}"),
+        elsewhere: format!("rustup target add {}", targets.join(" ")),
     })
 }
 
@@ -91,8 +93,8 @@ pub(crate) fn clippy_for<'a>(
     target: &str,
     arguments: &[&str],
 ) -> Result<Cmd<'a>, Missing> {
-    let cargo = cargo_for(sh, target)?;
-    if has_target(sh, target) {
+    let cargo = cargo_for(sh, &[target])?;
+    if has(sh, &[target]) {
         return Ok(cargo.arg("clippy").args(arguments).args(["--", "-D", "warnings"]));
     }
     if Path::new(CLIPPY_DRIVER).exists() {

@@ -14,10 +14,10 @@ const LIBRARIES: &str = "std,panic_abort,test";
 pub(crate) fn run() -> anyhow::Result<()> {
     let sh = tools::shell()?;
     tools::require(&sh, true, |sh| {
-        let cargo = tools::cargo_with(sh, TARGET, LIBRARIES).err();
+        let cargo = tools::cargo_with(sh, &[TARGET], LIBRARIES).err();
         cargo.into_iter().chain(tools::find("node", &["nodejs"], "https://nodejs.org")).collect()
     })?;
-    let Ok(cargo) = tools::cargo_with(&sh, TARGET, LIBRARIES) else {
+    let Ok(cargo) = tools::cargo_with(&sh, &[TARGET], LIBRARIES) else {
         anyhow::bail!("no toolchain for {TARGET}");
     };
     let script = sh.current_dir().join("xtask/src/wasm/run.mjs");

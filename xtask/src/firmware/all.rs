@@ -2,7 +2,7 @@
 //! that do.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use anyhow::bail;
 use xshell::Shell;
 
 use super::{example, operations};
-use crate::cores::{Core, HARTS, M0, M3, M4F, M33, RISCV, RISCV_64, RISCV_WITHOUT_A};
+use crate::cores::{self, Core, HARTS, M0, M3, M4F, M33, RISCV, RISCV_64, RISCV_WITHOUT_A};
 use crate::tools;
 
 /// Checks a program that ended without an error, given what it printed, and returns the
@@ -31,8 +31,7 @@ pub(super) fn run(sh: &Shell, every: NonZeroUsize, install: bool) -> anyhow::Res
     // `preempted` is built for it.
     let _every = sh.push_env("EVERY", every.to_string());
     for (program, cores, check) in PROGRAMS {
-        let built = cores.iter().map(|core| Ok((core, core.program(sh, program, program)?)));
-        let built: Vec<_> = built.collect::<anyhow::Result<_>>()?;
+        let built = cores::programs(sh, program, cores)?;
         // In parallel: each emulated core occupies one of the host's.
         thread::scope(|scope| {
             let run = |core: &Core, path: &Path| {
@@ -43,7 +42,7 @@ pub(super) fn run(sh: &Shell, every: NonZeroUsize, install: bool) -> anyhow::Res
             };
             let start = |(core, path)| scope.spawn(move || run(core, path));
             let runs: Vec<_> =
-                built.iter().map(|(core, path)| (*core, path.as_path())).map(start).collect();
+                cores.iter().zip(built.iter().map(PathBuf::as_path)).map(start).collect();
             for run in runs {
                 let Ok(result) = run.join() else { bail!("cannot run {program}") };
                 result?;
