@@ -1,7 +1,11 @@
 //! `cargo xtask ci`: every check, step by step.
 
+use std::io::{self, Read as _, Write as _};
 use std::num::NonZeroUsize;
+use std::process::Command;
+use std::sync::Mutex;
 use std::time::Instant;
+use std::{env, thread};
 
 use xshell::{Shell, cmd};
 
@@ -69,66 +73,105 @@ const EVERY: NonZeroUsize = NonZeroUsize::new(5).unwrap();
 
 type Step = fn(&Shell) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 31] = [
-    ("format", format),
+/// Their tests look at the time, or build what others then use.
+const ALONE: [(&str, Step); 9] = [
+    ("the host's format", format),
     ("the README's test command", test),
-    ("the commands' own tests", commands),
-    ("three thousand random histories", histories),
-    ("lints", lints),
-    ("documentation", documentation),
-    ("every pair of features on the host", feature_pairs),
-    ("features on bare metal", bare_features),
-    ("cores of 8 and 16 bits", small_cores),
     ("the features of microbreaker-std", std_features),
-    ("a target without a clock", |_| crate::wasm::run()),
     ("a fleet on a real server", fleet),
     ("a service under load", |_| {
         crate::load::run(&crate::load::Options { seconds: 15, debug: true })
     }),
     ("the page in a browser", crate::page::run),
-    ("the public APIs", |_| crate::api::run()),
-    ("packages", |_| crate::packages::run()),
-    ("the oldest versions of dependencies", oldest_dependencies),
-    ("a breaker in a user's own loom model", users_model),
-    ("what a loom build depends on", loom_dependencies),
-    ("the alerts for Prometheus", alerts),
     ("demo", demo),
-    ("examples", examples),
-    ("the firmware's format and lints", crate::firmware::lint),
     ("every contender in its phase", |_| crate::bench::run(&crate::bench::Options { quick: true })),
-    ("random schedules, and interrupts at every step", schedules),
-    ("loom models", |_| crate::loom::run(&crate::loom::Options::default())),
     ("stress on every core of this machine", |_| crate::stress::run()),
+];
+
+/// These run two at a time. They take turns so that both seldom build in the same folder.
+const BESIDE: [(&str, Step); 22] = [
+    ("loom models", |_| crate::loom::run(&crate::loom::Options::default())),
+    ("the host's lints", lints),
+    ("packages", |_| crate::packages::run()),
+    ("the firmware's format and lints", crate::firmware::lint),
+    ("firmware on every kind of core", |_| firmware(true)),
+    ("the public APIs", |_| crate::api::run()),
+    ("documentation", documentation),
+    ("three thousand random histories", histories),
     ("hours of service on a virtual clock", |_| {
         crate::soak::run(&crate::soak::Options { hours: 8, seed: 7 })
     }),
-    ("firmware", |_| firmware(false)),
-    ("firmware on every kind of core", |_| firmware(true)),
+    ("examples", examples),
+    ("every pair of features on the host", feature_pairs),
+    ("random schedules, and interrupts at every step", schedules),
+    ("the oldest versions of dependencies", oldest_dependencies),
+    ("the alerts for Prometheus", alerts),
+    ("the commands' own tests", commands),
     ("footprint", |_| crate::footprint::check()),
+    ("a target without a clock", |_| crate::wasm::run()),
+    ("features on bare metal", bare_features),
+    ("cores of 8 and 16 bits", small_cores),
+    ("the thermometer", |_| firmware(false)),
+    ("a breaker in a user's own loom model", users_model),
+    ("what a loom build depends on", loom_dependencies),
 ];
 
 /// Options of `cargo xtask ci`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Run only the steps whose heading contains this
+    /// Run only the steps whose heading contains this, one after the other
     filter: Option<String>,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let shell = tools::shell()?;
-    let filter = options.filter.as_deref().unwrap_or_default();
-    let mut chosen = STEPS.iter().filter(|(name, _)| name.contains(filter)).peekable();
+    let Some(filter) = &options.filter else {
+        ALONE.iter().try_for_each(|step| timed(step, &shell))?;
+        return two_at_a_time(&BESIDE);
+    };
+    let steps = ALONE.iter().chain(&BESIDE);
+    let mut chosen = steps.filter(|(name, _)| name.contains(filter.as_str())).peekable();
     anyhow::ensure!(chosen.peek().is_some(), "there is no such step");
-    chosen.try_for_each(|(name, step)| timed(name, || step(&shell)))
+    chosen.try_for_each(|step| timed(step, &shell))
 }
 
-fn timed(name: &str, step: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+fn timed((name, step): &(&str, Step), shell: &Shell) -> anyhow::Result<()> {
     println!("\n=== {name}");
     let start = Instant::now();
-    let result = step();
+    let result = step(shell);
     let verdict = if result.is_ok() { "passed" } else { "FAILED" };
     println!("=== {name}: {verdict} in {:.0?}", start.elapsed());
     result
+}
+
+/// Runs each step in a process of its own, and prints what it printed when it has ended. No
+/// further step begins after one has failed.
+fn two_at_a_time(steps: &[(&str, Step)]) -> anyhow::Result<()> {
+    let program = env::current_exe()?;
+    let waiting = Mutex::new(steps.iter());
+    let next = || waiting.lock().expect("no worker panics").next();
+    let worker = || {
+        while let Some((name, _)) = next() {
+            let (mut printed, both) = io::pipe()?;
+            let mut step = Command::new(&program);
+            step.args(["ci", name]).stdout(both.try_clone()?).stderr(both);
+            let mut child = step.spawn()?;
+            // It holds the ends that are written to.
+            drop(step);
+            let mut text = Vec::new();
+            printed.read_to_end(&mut text)?;
+            io::stdout().lock().write_all(&text)?;
+            if !child.wait()?.success() {
+                while next().is_some() {}
+                anyhow::bail!("{name} failed");
+            }
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers = [scope.spawn(worker), scope.spawn(worker)];
+        workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
+    })
 }
 
 fn format(sh: &Shell) -> anyhow::Result<()> {
@@ -352,4 +395,18 @@ fn schedules(_: &Shell) -> anyhow::Result<()> {
 fn firmware(all: bool) -> anyhow::Result<()> {
     let example = "thermometer".into();
     crate::firmware::run(&crate::firmware::Options { example, all, every: EVERY, install: true })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ALONE, BESIDE};
+
+    /// Each step is started by its heading, which must find no other.
+    #[test]
+    fn no_heading_contains_another() {
+        let headings = || ALONE.iter().chain(&BESIDE).map(|(name, _)| *name);
+        for name in headings() {
+            assert_eq!(headings().filter(|heading| heading.contains(name)).count(), 1, "{name}");
+        }
+    }
 }
