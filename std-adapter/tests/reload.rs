@@ -1,12 +1,15 @@
 //! New settings while a breaker is in use.
 
+use std::future::{poll_fn, ready};
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use microbreaker_std::clock::PausedClock;
 use microbreaker_std::settings::{Leak, Mode};
-use microbreaker_std::{Breaker, Clock, Outcome, Phase, Reloaded, Settings};
+use microbreaker_std::{Breaker, CallError, Clock, Outcome, Phase, Reloaded, Settings};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -47,6 +50,46 @@ fn new_settings_take_effect_for_every_handle() {
     assert_eq!(other.settings(), &settings(1));
     fail(&other);
     assert_eq!(breaker.phase(), Phase::Open);
+}
+
+/// Polls `call`, on no executor.
+fn poll<T>(call: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    call.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[test]
+fn a_future_that_waits_during_a_reload_counts_once() {
+    let (breaker, _) = breaker();
+    for failures in 1..=4 {
+        let mut answer = Err("no answer");
+        let mut polls = 0..2;
+        let mut call = pin!(breaker.call_async(poll_fn(|_| match polls.next() {
+            Some(0) => Poll::Pending,
+            _ => Poll::Ready(std::mem::replace(&mut answer, Ok(()))),
+        })));
+        assert!(poll(call.as_mut()).is_pending());
+        // Begun in the first version, which most calls find, and then in one of a reload.
+        breaker.reload(&settings(10 + failures)).unwrap();
+        assert!(matches!(poll(call.as_mut()), Poll::Ready(Err(CallError::Failed("no answer")))));
+        assert_eq!(breaker.snapshot().consecutive_failures, failures);
+        assert_eq!(breaker.snapshot().tally.calls, failures);
+    }
+}
+
+#[test]
+fn a_future_that_reloads_its_breaker_counts_in_the_new_version() {
+    let (breaker, _) = breaker();
+    for failures in 1..=4 {
+        let mut call = pin!(breaker.call_async(async {
+            breaker.reload(&settings(10 + failures)).unwrap();
+            Err::<(), _>("no answer")
+        }));
+        assert!(poll(call.as_mut()).is_ready());
+        assert_eq!(breaker.snapshot().consecutive_failures, failures);
+    }
+    breaker.trip();
+    let mut call = pin!(breaker.call_async(ready(Ok::<_, ()>(()))));
+    assert!(matches!(poll(call.as_mut()), Poll::Ready(Err(CallError::Rejected(_)))));
 }
 
 #[test]

@@ -1,19 +1,21 @@
 //! Guarded calls.
 
+mod future;
+mod running;
+
 use std::borrow::Borrow;
 use std::future::{Future, poll_fn};
-use std::mem;
 use std::pin::pin;
 
-use microbreaker::handover::Late;
 use microbreaker::window::Window;
-use microbreaker::{Outcome as CoreOutcome, Token};
 
+use self::future::GuardedCall;
+use self::running::Running;
 use super::Breaker;
 use super::permit::Permit;
 use crate::classify::{Classify, ErrorsFail, Outcome};
-use crate::engine::versions::{Grant, Version};
-use crate::engine::{Core, Engine};
+use crate::engine::Core;
+use crate::engine::versions::{Direct, Version};
 use crate::error::CallError;
 
 impl Breaker {
@@ -63,82 +65,8 @@ impl Breaker {
         f: impl FnOnce() -> Result<T, E>,
         classify: impl Classify<T, E>,
     ) -> Result<T, CallError<E>> {
-        match self.inner().engines.alone() {
-            Some(first) => self.call_at_once(first, f, classify),
-            None => self.call_reloaded(f, classify),
-        }
-    }
-
-    #[inline]
-    fn call_reloaded<T, E>(
-        &self,
-        f: impl FnOnce() -> Result<T, E>,
-        classify: impl Classify<T, E>,
-    ) -> Result<T, CallError<E>> {
-        match self.inner().engines.known() {
-            Some(known) if known.is_direct() => self.call_at_once(&known, f, classify),
-            // Known no longer while this is held.
-            other => {
-                drop(other);
-                self.call_otherwise(f, classify)
-            }
-        }
-    }
-
-    #[cold]
-    fn call_otherwise<T, E>(
-        &self,
-        f: impl FnOnce() -> Result<T, E>,
-        classify: impl Classify<T, E>,
-    ) -> Result<T, CallError<E>> {
-        call(self.try_acquire()?, f, classify).map_err(CallError::Failed)
-    }
-
-    /// Makes a call through `version`, unless that is retired.
-    #[inline(always)]
-    fn call_at_once<T, E>(
-        &self,
-        version: &Version,
-        f: impl FnOnce() -> Result<T, E>,
-        classify: impl Classify<T, E>,
-    ) -> Result<T, CallError<E>> {
-        match &version.engine {
-            Engine::Plain(core) => self.call_core(core, version, f, classify),
-            Engine::Count(core) => self.call_core(core, version, f, classify),
-            Engine::Time(core) => self.call_core(core, version, f, classify),
-            _ => self.call_otherwise(f, classify),
-        }
-    }
-
-    /// The same through its `core`.
-    #[inline(always)]
-    fn call_core<T, E>(
-        &self,
-        core: &Core<impl Window>,
-        version: &Version,
-        f: impl FnOnce() -> Result<T, E>,
-        classify: impl Classify<T, E>,
-    ) -> Result<T, CallError<E>> {
-        let token = match core.try_acquire() {
-            Ok(permit) => permit.into_token(),
-            Err(_) if core.is_retired() => return self.call_otherwise(f, classify),
-            Err(rejected) => return Err(self.rejected(rejected).into()),
-        };
-        let running = Running { breaker: self, token };
-        let result = f();
-        let outcome = classify.classify(&result).in_ticks();
-        mem::forget(running);
-        if let Err(late) = core.end(token, 0, None, outcome) {
-            self.end_late(version, token, outcome, late);
-        }
-        result.map_err(CallError::Failed)
-    }
-
-    /// Ends a call that was late for `version`.
-    #[cold]
-    fn end_late(&self, version: &Version, token: Token, outcome: CoreOutcome, late: Late) {
-        let grant = Grant::untimed(token);
-        self.inner().engines.end_late(grant, None, outcome, Some(version.missed(late)));
+        let call = Call { breaker: self, f, classify };
+        self.inner().engines.directly(call)
     }
 
     /// Makes a guarded call of a future, on any executor. The first poll asks the
@@ -148,11 +76,12 @@ impl Breaker {
     /// # Errors
     ///
     /// The call's own error, or that it was refused and not made.
-    pub async fn call_async<T, E>(
+    #[inline]
+    pub fn call_async<T, E>(
         &self,
         call: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, CallError<E>> {
-        self.call_async_classified(call, ErrorsFail).await
+    ) -> impl Future<Output = Result<T, CallError<E>>> {
+        self.call_async_classified(call, ErrorsFail)
     }
 
     /// [`call_async`](Self::call_async) with a classifier that says what the result
@@ -161,12 +90,13 @@ impl Breaker {
     /// # Errors
     ///
     /// The call's own error, or that it was refused and not made.
-    pub async fn call_async_classified<T, E>(
+    #[inline]
+    pub fn call_async_classified<T, E>(
         &self,
         call: impl Future<Output = Result<T, E>>,
         classify: impl Classify<T, E>,
-    ) -> Result<T, CallError<E>> {
-        call_async(self.try_acquire()?, call, classify).await.map_err(CallError::Failed)
+    ) -> impl Future<Output = Result<T, CallError<E>>> {
+        GuardedCall::new(self, call, classify)
     }
 
     /// Wraps `f` in a function that makes guarded calls of it.
@@ -188,6 +118,34 @@ impl Breaker {
     }
 }
 
+/// A call of a function, not yet admitted.
+struct Call<'a, F, C> {
+    breaker: &'a Breaker,
+    f: F,
+    classify: C,
+}
+
+impl<T, E, F: FnOnce() -> Result<T, E>, C: Classify<T, E>> Direct for Call<'_, F, C> {
+    type Done = Result<T, CallError<E>>;
+
+    #[inline(always)]
+    fn through(self, core: &Core<impl Window>, version: &Version) -> Self::Done {
+        let running = match Running::begin(self.breaker, core) {
+            Ok(running) => running,
+            Err(None) => return self.otherwise(),
+            Err(Some(rejected)) => return Err(rejected.into()),
+        };
+        let result = (self.f)();
+        running.end(core, version, self.classify.classify(&result).in_ticks());
+        result.map_err(CallError::Failed)
+    }
+
+    #[cold]
+    fn otherwise(self) -> Self::Done {
+        call(self.breaker.try_acquire()?, self.f, self.classify).map_err(CallError::Failed)
+    }
+}
+
 /// Makes the call that was admitted.
 #[inline]
 pub(crate) fn call<T, E>(
@@ -198,18 +156,6 @@ pub(crate) fn call<T, E>(
     let mut call = InCall::new(admission);
     let result = call.run(f);
     call.finish(&classify, &result);
-    result
-}
-
-/// The same of a future.
-pub(crate) async fn call_async<T, E>(
-    admission: impl Admission,
-    call: impl Future<Output = Result<T, E>>,
-    classify: impl Classify<T, E>,
-) -> Result<T, E> {
-    let mut in_call = InCall::new(admission);
-    let result = in_call.run_async(call).await;
-    in_call.finish(&classify, &result);
     result
 }
 
@@ -224,21 +170,6 @@ impl<B: Borrow<Breaker>> Admission for Permit<B> {
     #[inline]
     fn end(&mut self, outcome: Outcome) {
         self.complete(outcome.in_ticks());
-    }
-}
-
-/// A call in progress that is not timed: unwinding is a failure. As little as possible, to
-/// stay in registers.
-struct Running<'a> {
-    breaker: &'a Breaker,
-    token: Token,
-}
-
-impl Drop for Running<'_> {
-    #[cold]
-    fn drop(&mut self) {
-        let grant = Grant::untimed(self.token);
-        self.breaker.inner().engines.end(grant, None, CoreOutcome::Failure);
     }
 }
 

@@ -76,7 +76,7 @@ impl Breaker {
 }
 
 impl<B: Borrow<Breaker>> Permit<B> {
-    #[inline]
+    #[inline(always)]
     fn acquire(breaker: B) -> Result<Self, Rejected> {
         match breaker.borrow().inner().engines.acquire_at_once() {
             Ok(grant) => Ok(Self::granted(breaker, grant)),
@@ -106,7 +106,7 @@ impl<B: Borrow<Breaker>> Permit<B> {
 
     /// The permit for a call that begins now.
     #[inline(always)]
-    fn granted(breaker: B, grant: Grant) -> Self {
+    pub(super) fn granted(breaker: B, grant: Grant) -> Self {
         let stopwatch = breaker.borrow().inner().telemetry.timer.start();
         Self { grant: Some(grant), took: None, stopwatch, breaker }
     }
@@ -153,7 +153,14 @@ impl<B: Borrow<Breaker>> Permit<B> {
         self.grant.is_some_and(|grant| self.breaker().inner().engines.is_slow(grant))
     }
 
-    #[inline]
+    /// Out of line: most permits are consumed.
+    #[inline(never)]
+    fn abandon(&mut self, grant: Grant) {
+        let engines = &self.breaker().inner().engines;
+        self.complete(engines.abandoned(grant, self.took.map(millis)));
+    }
+
+    #[inline(always)]
     pub(crate) fn complete(&mut self, outcome: microbreaker::Outcome) {
         if let Some(grant) = self.grant.take() {
             let Inner { engines, telemetry, .. } = self.breaker.borrow().inner();
@@ -167,8 +174,7 @@ impl<B: Borrow<Breaker>> Drop for Permit<B> {
     #[inline]
     fn drop(&mut self) {
         if let Some(grant) = self.grant {
-            let engines = &self.breaker().inner().engines;
-            self.complete(engines.abandoned(grant, self.took.map(millis)));
+            self.abandon(grant);
         }
     }
 }

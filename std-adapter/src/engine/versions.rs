@@ -15,9 +15,10 @@ use std::ops::Deref;
 use std::sync::{Arc, PoisonError};
 
 use microbreaker::handover::Late;
+use microbreaker::window::Window;
 use microbreaker::{Command, IllegalTransition, Outcome, Rejected, Token};
 
-use super::{Engine, Windows};
+use super::{Core, Engine, Windows};
 use crate::settings::{Mode, Settings, mode};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Hint, Mutex, MutexGuard, Swapped, Taken};
@@ -45,6 +46,19 @@ pub(crate) struct Version {
     /// Whether calls are timed beside the engine.
     pub(crate) timed: bool,
     pub(super) windows: Windows,
+}
+
+/// A call that needs nothing beside an engine.
+///
+/// It is compiled for each kind of core from its beginning to its end: so it stays in registers.
+pub(crate) trait Direct: Sized {
+    type Done;
+
+    /// Makes the call through `core`, that of `version`, or otherwise if that was retired.
+    fn through(self, core: &Core<impl Window>, version: &Version) -> Self::Done;
+
+    /// Makes the call by a permit.
+    fn otherwise(self) -> Self::Done;
 }
 
 /// Who serves, and who is next.
@@ -133,6 +147,17 @@ impl Version {
         !self.timed && matches!(self.engine, Engine::Plain(_) | Engine::Count(_) | Engine::Time(_))
     }
 
+    /// Makes `call`, if the engine is of one of the kinds that most breakers have.
+    #[inline(always)]
+    fn directly<D: Direct>(&self, call: D) -> D::Done {
+        match &self.engine {
+            Engine::Plain(core) => call.through(core, self),
+            Engine::Count(core) => call.through(core, self),
+            Engine::Time(core) => call.through(core, self),
+            _ => call.otherwise(),
+        }
+    }
+
     /// Ends the call of `grant`.
     #[inline]
     fn end(&self, grant: Grant, took: Option<u32>, outcome: Outcome) -> Result<(), Missed> {
@@ -187,10 +212,21 @@ impl Engines {
         Self { first, is_first, alone, line, known: Hint::new(), changing: Mutex::new(()) }
     }
 
-    /// The first version, if it may be in use and calls need nothing beside it.
-    #[inline]
-    pub(crate) fn alone(&self) -> Option<&Version> {
-        self.alone.load(Ordering::Relaxed).then_some(&self.first)
+    /// Makes `call` of the version that this thread would use, if calls need nothing beside
+    /// its engine and it is in use.
+    #[inline(always)]
+    pub(crate) fn directly<D: Direct>(&self, call: D) -> D::Done {
+        if self.alone.load(Ordering::Relaxed) {
+            return self.first.directly(call);
+        }
+        match self.known() {
+            Some(known) if known.is_direct() => known.directly(call),
+            // Known no longer while this is held.
+            other => {
+                drop(other);
+                call.otherwise()
+            }
+        }
     }
 
     /// The first version, if it may be in use.

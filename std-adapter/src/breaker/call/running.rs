@@ -1,0 +1,61 @@
+//! A call in progress through the core of a version that needs nothing beside it.
+
+use std::mem;
+
+use microbreaker::window::Window;
+use microbreaker::{Outcome, Token};
+
+use crate::breaker::Breaker;
+use crate::breaker::permit::Permit;
+use crate::engine::Core;
+use crate::engine::versions::{Grant, Version};
+use crate::error::Rejected;
+
+/// Unwinding is a failure. As little as possible, to stay in registers.
+pub(super) struct Running<'a> {
+    breaker: &'a Breaker,
+    token: Token,
+}
+
+impl<'a> Running<'a> {
+    /// Begins a call through the `core` of one of the breaker's versions. Without a
+    /// rejection, that has been retired.
+    #[inline(always)]
+    pub(super) fn begin(
+        breaker: &'a Breaker,
+        core: &Core<impl Window>,
+    ) -> Result<Self, Option<Rejected>> {
+        match core.try_acquire() {
+            Ok(permit) => Ok(Self { breaker, token: permit.into_token() }),
+            Err(_) if core.is_retired() => Err(None),
+            Err(rejected) => Err(Some(breaker.rejected(rejected))),
+        }
+    }
+
+    /// Ends the call, which began through `core`, that of `version`.
+    #[inline(always)]
+    pub(super) fn end(self, core: &Core<impl Window>, version: &Version, outcome: Outcome) {
+        let Self { breaker, token } = self;
+        mem::forget(self);
+        if let Err(late) = core.end(token, 0, None, outcome) {
+            let engines = &breaker.inner().engines;
+            engines.end_late(Grant::untimed(token), None, outcome, Some(version.missed(late)));
+        }
+    }
+
+    /// The permit, while the call waits.
+    #[inline]
+    pub(super) fn pause(self) -> Permit<&'a Breaker> {
+        let Self { breaker, token } = self;
+        mem::forget(self);
+        Permit::granted(breaker, Grant::untimed(token))
+    }
+}
+
+impl Drop for Running<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        let grant = Grant::untimed(self.token);
+        self.breaker.inner().engines.end(grant, None, Outcome::Failure);
+    }
+}
