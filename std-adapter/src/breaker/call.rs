@@ -231,13 +231,18 @@ impl<A: Admission> InCall<A> {
     pub(crate) fn end(&mut self, outcome: Outcome) {
         self.admission.end(outcome);
     }
+
+    #[cold]
+    fn panicked(&mut self) {
+        self.end(Outcome::Failure);
+    }
 }
 
 impl<A: Admission> Drop for InCall<A> {
     #[inline]
     fn drop(&mut self) {
         if self.running {
-            self.admission.end(Outcome::Failure);
+            self.panicked();
         }
     }
 }

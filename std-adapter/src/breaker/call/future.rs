@@ -1,6 +1,5 @@
 //! A guarded call of a future.
 
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -24,23 +23,19 @@ pin_project! {
     pub(super) struct GuardedCall<'a, F, C> {
         #[pin]
         call: F,
-        stage: Stage<'a>,
+        // As long as it was not polled: the breaker has not been asked. Not one `enum` with
+        // what follows, because few calls ever have that.
+        unasked: Option<&'a Breaker>,
+        // While it waits.
+        admitted: Option<InCall<Permit<&'a Breaker>>>,
         classify: C,
     }
-}
-
-/// How far a call has come.
-enum Stage<'a> {
-    /// Not polled yet: the breaker has not been asked.
-    Unasked(&'a Breaker),
-    Admitted(InCall<Permit<&'a Breaker>>),
-    Ended,
 }
 
 impl<'a, F, C> GuardedCall<'a, F, C> {
     #[inline]
     pub(super) const fn new(breaker: &'a Breaker, call: F, classify: C) -> Self {
-        Self { call, stage: Stage::Unasked(breaker), classify }
+        Self { call, unasked: Some(breaker), admitted: None, classify }
     }
 }
 
@@ -68,7 +63,7 @@ where
         let this = self.call.project();
         match this.call.poll(self.context) {
             Poll::Pending => {
-                *this.stage = Stage::Admitted(InCall::new(running.pause()));
+                *this.admitted = Some(InCall::new(running.pause()));
                 Poll::Pending
             }
             Poll::Ready(result) => {
@@ -99,7 +94,7 @@ where
         let this = self.project();
         match in_call.run(|| this.call.poll(context)) {
             Poll::Pending => {
-                *this.stage = Stage::Admitted(in_call);
+                *this.admitted = Some(in_call);
                 Poll::Pending
             }
             Poll::Ready(result) => {
@@ -119,12 +114,11 @@ where
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match mem::replace(self.as_mut().project().stage, Stage::Ended) {
-            Stage::Unasked(breaker) => {
-                breaker.inner().engines.directly(First { breaker, call: self, context })
-            }
-            Stage::Admitted(in_call) => self.go_on(in_call, context),
-            Stage::Ended => panic!("a guarded call was polled after its end"),
+        let this = self.as_mut().project();
+        if let Some(breaker) = this.unasked.take() {
+            return breaker.inner().engines.directly(First { breaker, call: self, context });
         }
+        let in_call = this.admitted.take().expect("a guarded call was polled after its end");
+        self.go_on(in_call, context)
     }
 }
