@@ -3,7 +3,9 @@
 use microbreaker::config::ConfigSource;
 use microbreaker::handover::Handover;
 use microbreaker::window::Window;
-use microbreaker::{Breaker, Cause, Config, Decision, Observer, Phase, ShortWindow, clock::ManualClock};
+use microbreaker::{
+    Breaker, Cause, Config, Decision, Observer, Phase, ShortWindow, clock::ManualClock,
+};
 
 struct Replaceable(Config);
 

@@ -115,8 +115,8 @@ pub enum Verdict {
     None,
     /// To open. The opening lasts this much longer; at zero it is time for probes.
     Open(Duration),
-    /// To close.
-    Closed,
+    /// To close. That was so long ago, by the store's clock.
+    Closed(Duration),
 }
 
 /// A decision that an instance proposes. The store carries it out if the epoch is still the

@@ -98,7 +98,7 @@ fn a_transition_by_the_fleet_says_so() {
     let breaker = breaker.build().unwrap();
     assert!(breaker.follow_open(3 * SECOND) && !breaker.follow_open(9 * SECOND));
     assert_eq!(breaker.snapshot().retry_after, Some(3 * SECOND));
-    assert!(breaker.follow_close());
+    assert!(breaker.follow_close(SECOND));
     let expected = [(Phase::Open, Cause::Fleet), (Phase::Closed, Cause::Fleet)];
     assert_eq!(*heard.lock().unwrap(), expected);
 }
