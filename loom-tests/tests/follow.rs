@@ -296,6 +296,17 @@ fn a_closing_as_of_earlier_beside_callers() {
     });
 }
 
+/// Whoever finds the word of the opening finds the opening, too.
+#[test]
+fn a_look_at_a_ramp_that_is_ahead_beside_an_opening() {
+    model_with(2, || {
+        let member = half_open(RAMPING, 0);
+        assert!(close_as_of(30)(&member));
+        let (opened, seen) = race(&member, open_for(2_001), ramp_left);
+        assert!(opened && matches!(seen, None | Some(70)), "{seen:?}");
+    });
+}
+
 #[test]
 fn two_closings_as_of_earlier_at_once_are_one() {
     let model = |begin: fn() -> Arc<Member>| {
