@@ -115,7 +115,7 @@ pub enum Verdict {
     None,
     /// To open. The opening lasts this much longer; at zero it is time for probes.
     Open(Duration),
-    /// To close. That was so long ago, by the store's clock.
+    /// To close. The decision is this old, or new if the store's clock was set back since.
     Closed(Duration),
 }
 

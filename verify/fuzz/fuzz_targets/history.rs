@@ -5,7 +5,9 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use libfuzzer_sys::{Corpus, fuzz_target};
-use microbreaker::{AfterProbeTimeout, Command, Leak, Outcome, ShortWindow, clock::ManualClock};
+use microbreaker::{
+    AfterProbeTimeout, Command, Decision, Leak, Outcome, ShortWindow, clock::ManualClock,
+};
 use microbreaker_model::{
     Abandoned, Backoff, History, Jitter, ProbeTimeout, Ramp, Ratio, Settings, Step, Window,
     lockstep, real,
@@ -133,7 +135,7 @@ fn outcome(u: &mut Unstructured<'_>) -> Result<Outcome> {
 }
 
 fn step(u: &mut Unstructured<'_>) -> Result<Step> {
-    Ok(match u.int_in_range(0..=15)? {
+    Ok(match u.int_in_range(0..=16)? {
         0..=3 => Step::Call(outcome(u)?),
         4 | 5 => Step::Acquire,
         6..=8 => Step::Finish(u8::arbitrary(u)?.into(), outcome(u)?, maybe(u, number)?),
@@ -152,6 +154,11 @@ fn step(u: &mut Unstructured<'_>) -> Result<Step> {
         }
         12 | 13 => Step::ToEdge(u.int_in_range(-1..=1)?),
         14 => Step::Back(u.int_in_range(0..=1 << 16)?),
+        15 => Step::Follow(match u.int_in_range(0..=2)? {
+            0 => Decision::OpenFor(number(u)?),
+            1 => Decision::Close,
+            _ => Decision::CloseAsOf(number(u)?),
+        }),
         _ => Step::Manual(match u.int_in_range(0..=6)? {
             0 => Command::HalfOpen,
             1 => Command::Trip,
