@@ -135,7 +135,7 @@ fn outcome(u: &mut Unstructured<'_>) -> Result<Outcome> {
 }
 
 fn step(u: &mut Unstructured<'_>) -> Result<Step> {
-    Ok(match u.int_in_range(0..=16)? {
+    Ok(match u.int_in_range(0..=15)? {
         0..=3 => Step::Call(outcome(u)?),
         4 | 5 => Step::Acquire,
         6..=8 => Step::Finish(u8::arbitrary(u)?.into(), outcome(u)?, maybe(u, number)?),
@@ -154,19 +154,17 @@ fn step(u: &mut Unstructured<'_>) -> Result<Step> {
         }
         12 | 13 => Step::ToEdge(u.int_in_range(-1..=1)?),
         14 => Step::Back(u.int_in_range(0..=1 << 16)?),
-        15 => Step::Follow(match u.int_in_range(0..=2)? {
-            0 => Decision::OpenFor(number(u)?),
-            1 => Decision::Close,
-            _ => Decision::CloseAsOf(number(u)?),
-        }),
-        _ => Step::Manual(match u.int_in_range(0..=6)? {
-            0 => Command::HalfOpen,
-            1 => Command::Trip,
-            2 => Command::TripFor(number(u)?),
-            3 => Command::Reset,
-            4 => Command::ForceOpen,
-            5 => Command::Disable,
-            _ => Command::MetricsOnly,
-        }),
+        _ => match u.int_in_range(0..=9)? {
+            0 => Step::Manual(Command::HalfOpen),
+            1 => Step::Manual(Command::Trip),
+            2 => Step::Manual(Command::TripFor(number(u)?)),
+            3 => Step::Manual(Command::Reset),
+            4 => Step::Manual(Command::ForceOpen),
+            5 => Step::Manual(Command::Disable),
+            6 => Step::Manual(Command::MetricsOnly),
+            7 => Step::Follow(Decision::OpenFor(number(u)?)),
+            8 => Step::Follow(Decision::Close),
+            _ => Step::Follow(Decision::CloseAsOf(number(u)?)),
+        },
     })
 }
