@@ -42,6 +42,14 @@ pub enum Decision {
     OpenFor(u32),
     /// Close, gradually if the breaker has a ramp.
     Close,
+    /// Close as of this many ticks ago: the ramp goes on where it is by now for whoever closed
+    /// then, so that several breakers ramp as one. An age beyond the ramp means to close at
+    /// once. A closed breaker takes up a ramp that is not over, too, unless it is on one
+    /// already: all that was recorded before is then stale.
+    ///
+    /// The ramp is at most 2^23 - 1 ticks ahead. Without
+    /// [`EXPLICIT_LENGTHS`](crate::config::ConfigSource::EXPLICIT_LENGTHS) it begins anew.
+    CloseAsOf(u32),
 }
 
 impl Command {

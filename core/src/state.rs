@@ -5,7 +5,7 @@ mod layout;
 mod length;
 mod word;
 
-pub(crate) use entered::{Entered, Kept, MAX_STAY, Reading};
+pub(crate) use entered::{Entered, Kept, MAX_AHEAD, MAX_STAY, Reading};
 pub(crate) use layout::{
     GENERATIONS, MAX_CONSECUTIVE, MAX_PROBES, MAX_RATED_PROBES, Probes, State,
 };

@@ -174,6 +174,105 @@ fn closing_with_the_fleet_takes_the_ramp() {
     assert_eq!(admitted, 5);
 }
 
+/// On a ramp of three steps.
+fn ramping(clock: &ManualClock) -> Breaker<(), &ManualClock> {
+    Breaker::new(config().ramp([10, 25, 50], 1_000), (), clock)
+}
+
+/// The step of the ramp, and the ticks until the next.
+fn on_ramp(breaker: &Breaker<(), &ManualClock>) -> Option<(u32, u32)> {
+    let now = breaker.outlook();
+    now.ramp_step.map(|step| (step, now.changes_in.unwrap()))
+}
+
+#[test]
+fn one_that_hears_late_of_a_closing_goes_on_where_the_others_are() {
+    let clock = ManualClock::new(0);
+    for half_open in [false, true] {
+        let breaker = ramping(&clock);
+        breaker.trip();
+        if half_open {
+            breaker.half_open().unwrap();
+        }
+        assert!(breaker.follow(Decision::CloseAsOf(1_300)));
+        assert_eq!(on_ramp(&breaker), Some((1, 700)));
+        let admitted = (0..20).filter(|_| breaker.try_acquire().is_ok()).count();
+        assert_eq!(admitted, 5, "a quarter");
+        assert_eq!(breaker.snapshot().in_phase_for, 0, "it has heard just now");
+        assert!(!breaker.follow(Decision::CloseAsOf(1_300)), "it is heard twice");
+        clock.advance(700);
+        assert_eq!(on_ramp(&breaker), Some((2, 1_000)));
+        clock.advance(1_000);
+        assert_eq!(on_ramp(&breaker), None);
+        assert!((0..9).all(|_| breaker.try_acquire().is_ok()));
+    }
+}
+
+#[test]
+fn one_that_hears_after_the_ramp_closes_without_it() {
+    let clock = ManualClock::new(0);
+    for age in [3_000, 1 << 24, u32::MAX] {
+        let breaker = ramping(&clock);
+        assert!(!breaker.follow(Decision::CloseAsOf(age)), "it is closed, as all are");
+        breaker.trip();
+        assert!(breaker.follow(Decision::CloseAsOf(age)));
+        assert_eq!((breaker.phase(), on_ramp(&breaker)), (Phase::Closed, None));
+        assert!((0..9).all(|_| breaker.try_acquire().is_ok()));
+    }
+    let without = Breaker::new(config(), (), &clock);
+    assert!(!without.follow(Decision::CloseAsOf(0)));
+    without.trip();
+    assert!(without.follow(Decision::CloseAsOf(0)));
+    assert_eq!(without.phase(), Phase::Closed);
+}
+
+#[test]
+fn one_that_is_closed_takes_up_the_ramp_of_the_others() {
+    let (clock, stock) = (ManualClock::new(0), Stock::default());
+    let config = config().ramp([10, 25, 50], 1_000);
+    let breaker = Breaker::observed(config, (), &clock, &stock);
+    let before = breaker.try_acquire().unwrap();
+    assert!(breaker.follow(Decision::CloseAsOf(2_999)));
+    assert_eq!((breaker.outlook().ramp_step, breaker.outlook().changes_in), (Some(2), Some(1)));
+    before.failure();
+    assert_eq!(breaker.phase(), Phase::Closed, "what began before it does not count");
+    assert!(stock.causes.borrow().is_empty(), "it was closed before");
+    clock.advance(1);
+    // Its ramp is over, although no call has come since; this is another one.
+    assert!(breaker.follow(Decision::CloseAsOf(0)));
+    assert_eq!(breaker.outlook().changes_in, Some(1_000));
+}
+
+#[test]
+fn a_ramp_is_at_most_so_far_ahead_and_no_stay_in_half_open() {
+    const MOST: u32 = (1 << 23) - 1;
+    let clock = ManualClock::new(0);
+    let config = config().ramp([10], 1 << 24).longest_half_open(50);
+    let breaker = Breaker::new(config, (), &clock);
+    breaker.trip();
+    assert!(breaker.follow(Decision::CloseAsOf(MOST + 7)));
+    assert_eq!(on_ramp(&breaker), Some((0, (1 << 24) - MOST)));
+    breaker.trip();
+    breaker.half_open().unwrap();
+    assert_eq!(breaker.outlook().changes_in, Some(50), "a stay begins");
+}
+
+/// The word beside the tick has room for 256 generations.
+#[test]
+fn a_ramp_is_not_ahead_because_one_was_256_tenures_ago() {
+    let clock = ManualClock::new(0);
+    let breaker = ramping(&clock);
+    breaker.trip();
+    assert!(breaker.follow(Decision::CloseAsOf(1_300)));
+    let generation = breaker.snapshot().generation;
+    // None of these needs the word.
+    (0..254).for_each(|_| breaker.reset());
+    breaker.trip();
+    assert!(breaker.follow(Decision::Close));
+    assert_eq!(breaker.snapshot().generation, generation);
+    assert_eq!(on_ramp(&breaker), Some((0, 1_000)));
+}
+
 #[test]
 fn an_opening_followed_from_half_open_makes_the_probe_that_is_out_stale() {
     let (clock, stock) = (ManualClock::new(0), Stock::default());

@@ -3,7 +3,9 @@
 use microbreaker::config::ConfigSource;
 use microbreaker::handover::Handover;
 use microbreaker::window::Window;
-use microbreaker::{Breaker, Cause, Config, Observer, Phase, ShortWindow, clock::ManualClock};
+use microbreaker::{
+    Breaker, Cause, Config, Decision, Observer, Phase, ShortWindow, clock::ManualClock,
+};
 
 struct Replaceable(Config);
 
@@ -91,6 +93,22 @@ fn a_ramp_goes_on_if_the_successor_has_one() {
     assert_eq!(admitted(&same), 5);
     let (without, _) = successor(&same, of(plain));
     assert_eq!(admitted(&without), 10);
+}
+
+#[test]
+fn a_ramp_that_is_ahead_stays_so() {
+    let clock = clock();
+    let config = Config::new().consecutive_failures(3).open_for(10).ramp([10, 25, 50], 100);
+    let of = |config| Subject::try_new(Replaceable(config), (), clock, ()).unwrap();
+    let old = of(config);
+    old.trip();
+    assert!(old.follow(Decision::CloseAsOf(130)));
+    clock.advance(30);
+    let (new, _) = successor(&old, of(config.consecutive_failures(4)));
+    let now = new.outlook();
+    assert_eq!((now.ramp_step, now.changes_in), (Some(1), Some(40)));
+    let (slower, _) = successor(&new, of(config.ramp([10, 50], 200)));
+    assert_eq!(slower.outlook().changes_in, Some(40), "160 ticks of 200");
 }
 
 #[derive(Default)]

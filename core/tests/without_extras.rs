@@ -2,7 +2,8 @@
 //! does not use them.
 
 use microbreaker::{
-    Breaker, Config, Outcome, Permit, Phase, ShortWindow, clock::ManualClock, config::ConfigSource,
+    Breaker, Config, Decision, Outcome, Permit, Phase, ShortWindow, clock::ManualClock,
+    config::ConfigSource,
 };
 use proptest::prelude::*;
 
@@ -106,4 +107,16 @@ fn without_explicit_lengths_a_demand_opens_for_the_configured_time() {
     assert_eq!(breaker.snapshot().retry_after, Some(10));
     clock.advance(10);
     assert_eq!(breaker.phase(), Phase::HalfOpen);
+}
+
+#[test]
+fn without_explicit_lengths_a_ramp_is_not_ahead() {
+    let clock = ManualClock::new(0);
+    let breaker = breaker(Lean(POLICY.ramp([10, 50], 100)), &clock);
+    breaker.trip();
+    assert!(breaker.follow(Decision::CloseAsOf(130)));
+    assert_eq!((breaker.outlook().ramp_step, breaker.outlook().changes_in), (Some(0), Some(100)));
+    breaker.trip();
+    assert!(breaker.follow(Decision::CloseAsOf(200)));
+    assert_eq!(breaker.outlook().ramp_step, None, "it is over");
 }

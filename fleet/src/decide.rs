@@ -143,8 +143,10 @@ fn judge(settings: &Settings, succeeded: u32, failed: u32) -> Option<Next> {
     }
 }
 
-/// What an instance does about a verdict that it has not followed yet.
-pub(crate) fn follows(view: &View, own: Own, phase: Phase) -> Option<Verdict> {
+/// What an instance does about a verdict that it has not followed yet: nothing at all if that
+/// is [`Verdict::None`], nothing for now if there is none. `knew`: it has heard that the fleet
+/// was open.
+pub(crate) fn follows(view: &View, own: Own, phase: Phase, knew: bool) -> Option<Verdict> {
     match view.verdict {
         // Own evidence wins.
         Verdict::Open(_) if phase == Phase::Closed && own == Own::Healthy => None,
@@ -153,7 +155,12 @@ pub(crate) fn follows(view: &View, own: Own, phase: Phase) -> Option<Verdict> {
             (phase == Phase::Closed).then_some(Verdict::Open(Duration::from_millis(1)))
         }
         Verdict::Open(_) => Some(view.verdict),
-        Verdict::Closed => Some(Verdict::Closed),
+        // If it is closed, the ramp is for those that would have opened. One that knew of the
+        // opening has its reasons.
+        Verdict::Closed(_) if phase == Phase::Closed && (knew || own != Own::Silent) => {
+            Some(Verdict::None)
+        }
+        Verdict::Closed(_) => Some(view.verdict),
         Verdict::None => None,
     }
 }

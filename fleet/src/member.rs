@@ -36,6 +36,8 @@ pub(crate) struct Member {
     entered: Option<u32>,
     /// The last epoch whose verdict it has dealt with.
     followed: u64,
+    /// What it has heard last, however long ago.
+    heard: Option<Told>,
     /// Whether it opened because the fleet did.
     adopted: bool,
     /// What it said last, and how often it has said so since.
@@ -81,6 +83,7 @@ impl Member {
             epoch: 0,
             entered: None,
             followed: 0,
+            heard: None,
             adopted: false,
             said: Slot::default(),
             repeated: 0,
@@ -261,17 +264,19 @@ impl Member {
                 &breaker.evidence(),
                 recent,
             );
-            match decide::follows(&view, own, breaker.phase()) {
+            let knew = self.heard.is_some_and(|it| matches!(it.view.verdict, Verdict::Open(_)));
+            match decide::follows(&view, own, breaker.phase(), knew) {
                 Some(Verdict::Open(left)) => {
                     _ = breaker.follow_open(left);
                     // From now on it waits for the fleet's probes, whoever opened it.
                     self.adopted = true;
                     self.followed = view.epoch;
                 }
-                Some(_) => {
-                    _ = breaker.follow_close();
+                Some(Verdict::Closed(age)) => {
+                    _ = breaker.follow_close(age.min(self.silent_for(terms)));
                     self.followed = view.epoch;
                 }
+                Some(Verdict::None) => self.followed = view.epoch,
                 // Declined for now, and asked again next time.
                 None => {}
             }
@@ -287,10 +292,18 @@ impl Member {
             }
         }
         self.restores = view.verdict == Verdict::None && self.adopted && self.is_open();
-        *self.leases.tell() = Some(Told { view, at: terms.now });
+        self.heard = Some(Told { view, at: terms.now });
+        *self.leases.tell() = self.heard;
         self.restores
             || self.next(&breaker.settings(), &view, terms).is_some()
             || self.said.epoch != self.epoch && !self.said.is_empty()
+    }
+
+    /// How long it has not heard of the fleet. What it hears of now was decided since, also if
+    /// the store's clock has jumped ahead.
+    fn silent_for(&self, terms: &Terms) -> Duration {
+        let age = |told: Told| Duration::from_millis(terms.now.wrapping_sub(told.at).into());
+        self.heard.map_or(Duration::MAX, age)
     }
 
     /// Begins an epoch. What probes of the one before still say is stale by now, because

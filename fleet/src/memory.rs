@@ -40,7 +40,10 @@ struct Contents {
 #[derive(Default)]
 struct Kept {
     epoch: u64,
-    opening: Option<Opening>,
+    /// When its epoch began.
+    decided: u64,
+    /// For how long it was to open; `None` if it was to close.
+    lasts: Option<u64>,
     /// When something was last decided or said.
     touched: u64,
     slots: HashMap<String, Written>,
@@ -57,12 +60,6 @@ struct Pool {
     due: u64,
     /// When a slot was written last.
     written: u64,
-}
-
-#[derive(Clone, Copy)]
-struct Opening {
-    began: u64,
-    lasts: u64,
 }
 
 struct Written {
@@ -211,7 +208,7 @@ impl Kept {
         self.epoch = version;
         // None of the slots is of this epoch.
         self.pool.due = 0;
-        self.opening = open_for.map(|time| Opening { began: now, lasts: millis(time) });
+        (self.decided, self.lasts) = (now, open_for.map(millis));
         self.leases.clear();
     }
 
@@ -253,7 +250,7 @@ impl Kept {
 
     /// Deals with leases that are handed back, or whose probes have ended.
     fn end_leases(&mut self, holder: &str, report: &Report) {
-        let is_open = self.opening.is_some();
+        let is_open = self.lasts.is_some();
         for (count, keep) in [(report.used, is_open), (report.handed_back, false)] {
             for _ in 0..count {
                 let held = |lease: &Lease| lease.holder == holder && !lease.used;
@@ -278,12 +275,12 @@ impl Kept {
     }
 
     fn view(&self, now: u64) -> View {
-        let verdict = match self.opening {
-            // No longer than it was to last, whatever has become of the clock.
-            Some(Opening { began, lasts }) => Verdict::Open(Duration::from_millis(
-                lasts.saturating_sub(now.saturating_sub(began)).min(lasts),
-            )),
-            None if self.epoch > 0 => Verdict::Closed,
+        // If the clock was set back, not less than nothing: no opening lasts longer than it was
+        // to.
+        let age = now.saturating_sub(self.decided);
+        let verdict = match self.lasts {
+            Some(lasts) => Verdict::Open(Duration::from_millis(lasts.saturating_sub(age))),
+            None if self.epoch > 0 => Verdict::Closed(Duration::from_millis(age)),
             None => Verdict::None,
         };
         let leases = self.leases.iter().filter(|lease| within(now, lease.at, lease.time));

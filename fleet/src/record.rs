@@ -115,8 +115,8 @@ pub enum Verdict {
     None,
     /// To open. The opening lasts this much longer; at zero it is time for probes.
     Open(Duration),
-    /// To close.
-    Closed,
+    /// To close. The decision is this old, or new if the store's clock was set back since.
+    Closed(Duration),
 }
 
 /// A decision that an instance proposes. The store carries it out if the epoch is still the

@@ -157,14 +157,14 @@ impl RedisStore {
 
 /// A view, or none if there is something else under the keys.
 fn read_view(numbers: &[u64]) -> Option<View> {
-    let &[epoch, kind, left, instances, leases, granted, ref sums @ ..] = numbers else {
+    let &[epoch, kind, time, instances, leases, granted, ref sums @ ..] = numbers else {
         return None;
     };
     let sums = sums.try_into().ok()?;
     let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     let verdict = match kind {
-        1 => Verdict::Open(Duration::from_millis(left)),
-        2 => Verdict::Closed,
+        1 => Verdict::Open(Duration::from_millis(time)),
+        2 => Verdict::Closed(Duration::from_millis(time)),
         _ => Verdict::None,
     };
     let [instances, leases, granted] = [instances, leases, granted].map(count);

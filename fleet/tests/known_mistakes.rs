@@ -239,9 +239,9 @@ fn whoever_checks_and_then_opens_does_not_undo_a_success_in_between() {
     let opened = propose(0, Some(10 * SECOND));
     // One saw the probes fail, and another, quicker, saw them succeed.
     let closed = propose(opened.epoch, None);
-    assert_eq!(closed.verdict, Verdict::Closed);
+    assert_eq!(closed.verdict, Verdict::Closed(Duration::ZERO));
     let late = propose(opened.epoch, Some(10 * SECOND));
-    assert_eq!((late.verdict, late.epoch), (Verdict::Closed, closed.epoch));
+    assert_eq!((late.verdict, late.epoch), (closed.verdict, closed.epoch));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The sums of slots in the store in memory.
+//! The sums of slots, and the age of a closing, in the store in memory.
 
 #[path = "rig/pool.rs"]
 mod pool;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use microbreaker_fleet::{MemoryStore, Proposal, Report, Request, Slot, Store};
+use microbreaker_fleet::{MemoryStore, Proposal, Report, Request, Slot, Store, Verdict};
 use proptest::prelude::*;
 
 proptest! {

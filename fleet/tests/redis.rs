@@ -292,6 +292,10 @@ async fn history(store: &impl Store, name: &str, steps: &[Step]) -> Vec<View> {
             assert!(*left > 3_500 * SECOND);
             *left = SECOND;
         }
+        if let Verdict::Closed(age) = &mut view.verdict {
+            assert!(*age < 100 * SECOND);
+            *age = Duration::ZERO;
+        }
         views.push(view);
     }
     views

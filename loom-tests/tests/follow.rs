@@ -230,6 +230,96 @@ fn closing_beside_a_failed_probe() {
     });
 }
 
+const STEP: u32 = 100;
+const RAMPING: Config = CONFIG.ramp([50], STEP);
+
+/// Closes as of `ticks` ago.
+fn close_as_of<C: Clock, G: ConfigSource>(ticks: u32) -> impl Fn(&Member<C, G>) -> bool + Copy {
+    move |member| member.follow(Decision::CloseAsOf(ticks))
+}
+
+/// Ticks until the ramp's only step is over. `None` if the breaker is not on a ramp.
+fn ramp_left<C: Clock, G: ConfigSource>(member: &Member<C, G>) -> Option<u32> {
+    let now = member.outlook();
+    now.ramp_step.and(now.changes_in)
+}
+
+/// The thread that closes may sleep while it settles, and wake in the opening.
+#[test]
+fn a_closing_as_of_earlier_beside_a_later_opening_in_the_same_tick() {
+    model_with(2, || {
+        let ticks = Ticks::at(Still::NOW);
+        let observer = (Journal::default(), Stock::of(0));
+        let member = Arc::new(Member::observed(RAMPING, (), ticks.clone(), observer));
+        member.trip();
+        member.half_open().unwrap();
+        let reopen = |member: &Member<Ticks>| {
+            member.reset();
+            member.trip();
+        };
+        let (followed, ()) = race(&member, close_as_of(30), reopen);
+        ticks.advance(3);
+        let open = member.phase() == Phase::Open;
+        assert!(open || followed);
+        assert_eq!(left(&member), open.then_some(497));
+        assert_eq!(ramp_left(&member), (!open).then_some(67));
+    });
+}
+
+#[test]
+fn a_closing_as_of_earlier_beside_an_opening_of_its_own_length() {
+    model_with(2, || {
+        let member = half_open(RAMPING, 0);
+        let (closed, opened) = race(&member, close_as_of(30), open_for(2_001));
+        assert!(closed && opened);
+        match member.phase() {
+            Phase::Open => assert_eq!(left(&member), Some(2_001)),
+            _ => assert_eq!(ramp_left(&member), Some(70)),
+        }
+    });
+}
+
+/// A caller that settles the phase takes nothing off the lead; until it is published, the
+/// ramp is further back, never ahead.
+#[test]
+fn a_closing_as_of_earlier_beside_callers() {
+    model_with(2, || {
+        let member = half_open(RAMPING, 0);
+        let look = |member: &Member| {
+            let admitted = [hold(member), hold(member)].map(|held| held.is_some());
+            (admitted, ramp_left(member))
+        };
+        let (followed, (admitted, seen)) = race(&member, close_as_of(30), look);
+        assert!(followed && admitted != [true; 2]);
+        assert!(matches!(seen, None | Some(70 | STEP)), "{seen:?}");
+        assert_eq!(ramp_left(&member), Some(70));
+    });
+}
+
+/// Whoever finds the word of the opening finds the opening, too.
+#[test]
+fn a_look_at_a_ramp_that_is_ahead_beside_an_opening() {
+    model_with(2, || {
+        let member = half_open(RAMPING, 0);
+        assert!(close_as_of(30)(&member));
+        let (opened, seen) = race(&member, open_for(2_001), ramp_left);
+        assert!(opened && matches!(seen, None | Some(70)), "{seen:?}");
+    });
+}
+
+#[test]
+fn two_closings_as_of_earlier_at_once_are_one() {
+    let model = |begin: fn() -> Arc<Member>| {
+        move || {
+            let member = begin();
+            let (one, other) = race(&member, close_as_of(30), close_as_of(40));
+            assert!(one != other);
+            assert_eq!(ramp_left(&member), Some(if one { 70 } else { 60 }));
+        }
+    };
+    models_with(2, [|| half_open(RAMPING, 0), || member(RAMPING, 0)].map(model));
+}
+
 #[test]
 fn an_operator_forces_open_beside_the_fleet() {
     let followings: [fn(&Member) -> bool; 2] = [|m| open_for(200)(m), close];
@@ -269,16 +359,16 @@ impl ConfigSource for Replaceable {
     }
 }
 
-fn replaceable() -> Member<Still, Replaceable> {
+fn replaceable(config: Config) -> Member<Still, Replaceable> {
     let observer = (Journal::default(), Stock::of(1));
-    Member::try_new(Replaceable(CONFIG), (), Still, observer).unwrap()
+    Member::try_new(Replaceable(config), (), Still, observer).unwrap()
 }
 
 /// What the fleet decides comes before the hand-over, and is kept, or is refused.
 #[test]
 fn an_opening_beside_a_retirement() {
     model_with(2, || {
-        let (old, mut new) = (Arc::new(replaceable()), replaceable());
+        let (old, mut new) = (Arc::new(replaceable(CONFIG)), replaceable(CONFIG));
         let retire = |old: &Member<_, _>| old.hand_over().filter(|handover| old.retire(handover));
         let (followed, handover) = race(&old, open_for(200), retire);
         let Some(handover) = handover else {
@@ -291,11 +381,31 @@ fn an_opening_beside_a_retirement() {
     });
 }
 
+/// Until the lead is published, a successor takes the ramp over further back, never ahead.
+#[test]
+fn a_closing_as_of_earlier_beside_a_retirement() {
+    model_with(2, || {
+        let (old, mut new) = (Arc::new(replaceable(RAMPING)), replaceable(RAMPING));
+        old.trip();
+        let retire = |old: &Member<_, _>| old.hand_over().filter(|handover| old.retire(handover));
+        let (followed, handover) = race(&old, close_as_of(30), retire);
+        let Some(handover) = handover else {
+            assert!(followed);
+            return;
+        };
+        new.take_over(&handover);
+        match new.phase() {
+            Phase::Open => assert!(!followed),
+            _ => assert!(matches!(ramp_left(&new), Some(70 | STEP))),
+        }
+    });
+}
+
 /// It ends on the breaker that gave it, or on its successor.
 #[test]
 fn a_probe_that_ends_beside_a_retirement() {
     model_with(2, || {
-        let (old, mut new) = (Arc::new(replaceable()), replaceable());
+        let (old, mut new) = (Arc::new(replaceable(CONFIG)), replaceable(CONFIG));
         old.trip();
         old.half_open().unwrap();
         let probe = hold(&old).unwrap();

@@ -67,7 +67,7 @@ impl Clock for Clocks {
     }
 }
 
-fn operations<W: Window>() -> [Operation<W>; 20] {
+fn operations<W: Window>() -> [Operation<W>; 21] {
     [
         |b, _| _ = b.hold(),
         |b, held| b.resume(held).success(),
@@ -89,6 +89,7 @@ fn operations<W: Window>() -> [Operation<W>; 20] {
         |b, _| _ = b.try_acquire_quietly().map(Permit::into_token),
         |b, _| b.offer(),
         |b, _| _ = b.follow(Decision::OpenFor(LONG)),
+        |b, _| _ = b.follow(Decision::CloseAsOf(1)),
     ]
 }
 

@@ -77,10 +77,13 @@ impl Breaker {
         self.inner().engines.follow(Decision::OpenFor(millis(time)))
     }
 
-    /// Closes from open or half-open with [`Cause::Fleet`], gradually if the breaker has a
-    /// ramp. Returns whether it did.
-    pub fn follow_close(&self) -> bool {
-        self.inner().engines.follow(Decision::Close)
+    /// Closes from open or half-open with [`Cause::Fleet`], as the fleet did `age` ago, rounded
+    /// down to a millisecond: if the breaker has a ramp, it goes on where the fleet's is by
+    /// now. Closed already, it takes up the rest of that ramp, too, unless it is on one.
+    /// Returns whether it did.
+    pub fn follow_close(&self, age: Duration) -> bool {
+        let ticks = u32::try_from(age.as_millis()).unwrap_or(u32::MAX);
+        self.inner().engines.follow(Decision::CloseAsOf(ticks))
     }
 }
 

@@ -98,9 +98,33 @@ fn a_transition_by_the_fleet_says_so() {
     let breaker = breaker.build().unwrap();
     assert!(breaker.follow_open(3 * SECOND) && !breaker.follow_open(9 * SECOND));
     assert_eq!(breaker.snapshot().retry_after, Some(3 * SECOND));
-    assert!(breaker.follow_close());
+    assert!(breaker.follow_close(SECOND));
     let expected = [(Phase::Open, Cause::Fleet), (Phase::Closed, Cause::Fleet)];
     assert_eq!(*heard.lock().unwrap(), expected);
+}
+
+#[test]
+fn a_closing_that_is_heard_late_goes_on_with_the_ramp_also_after_a_reload() {
+    let clock = PausedClock::new();
+    let breaker = users(&clock).ramp([10, 50], SECOND).build().unwrap();
+    let share = || (0..100).filter(|_| breaker.try_acquire().map(drop).is_ok()).count();
+    breaker.trip();
+    // A millisecond that is not over does not count.
+    assert!(breaker.follow_close(SECOND - Duration::from_nanos(1)));
+    assert_eq!(share(), 10);
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(share(), 50);
+    let settings = users(&clock).ramp([10, 50], SECOND).failures_in_window(9).last_calls(9);
+    breaker.reload(&settings.build().unwrap().settings()).unwrap();
+    assert_eq!(share(), 50);
+    clock.advance(SECOND);
+    assert_eq!(share(), 100);
+    assert!(!breaker.follow_close(2 * SECOND), "the ramp is over");
+    assert!(breaker.follow_close(SECOND), "it takes up the rest");
+    assert_eq!(share(), 50);
+    breaker.trip();
+    assert!(breaker.follow_close(Duration::from_millis((1 << 32) + 500)));
+    assert_eq!(share(), 100);
 }
 
 /// Whoever waits neither spins nor is forgotten.

@@ -112,7 +112,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     #[cold]
     #[inline(never)]
     fn acquire_ramping(&self, state: State) -> Option<Answer> {
-        let (_, ticks) = self.time_in_phase(state);
+        let ticks = self.time_on_ramp(state);
         let (to, admits) = match self.config().share_after(ticks) {
             None => (state.ramped(), true),
             Some(share) => {

@@ -59,6 +59,8 @@ pub struct Handover {
     length: u32,
     /// How many ticks a stay in half-open had lasted at `since`, if that is measured.
     stay: u32,
+    /// By how many ticks a ramp is ahead of the phase.
+    ahead: u32,
 }
 
 /// An outcome came too late for a breaker that was handed over. It has yet to be counted by
@@ -91,16 +93,18 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         let (since, _) = self.time_in_phase(state);
         let stay = self.entered.stay_before(state.generation(), since);
         let length = if state.is(Phase::Open) { self.length(state, since) } else { 0 };
+        let ramps = state.is(Phase::Closed) && state.is_ramping();
+        let ahead = if ramps { self.ramp_ahead(state) } else { 0 };
         let by_rate = self.config().judges_by_rate();
-        Some(Handover { state, by_rate, since, length, stay })
+        Some(Handover { state, by_rate, since, length, stay, ahead })
     }
 
     /// Enters the tenure of a predecessor, which reads the same clock, before any other
     /// thread can use this breaker. The observer is not told.
     ///
     /// Kept are the phase and since when it counts, the generation, so permits of the
-    /// predecessor are valid here; the length of an opening; failures in a row; the backoff
-    /// level; the probes that are out, and the finished ones unless they would decide by
+    /// predecessor are valid here; the length of an opening; how far a ramp is; failures in a
+    /// row; the backoff level; the probes that are out, and the finished ones unless they would decide by
     /// this configuration. The window starts empty, but for what [`Window::take_over`]
     /// leaves alone.
     pub fn take_over(&mut self, from: &Handover) {
@@ -110,7 +114,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         self.word = Word::of(state.retired());
         self.take_window_over(state.retired().generation());
         let tick = from.since;
-        self.entered = Entered::of(tick, generation, 0);
+        self.entered = Entered::of(tick, generation, from.ahead);
         let state = match state.phase() {
             Phase::Closed | Phase::MetricsOnly => self.taken_closed(state),
             Phase::Open => self.taken_open(from),

@@ -88,12 +88,12 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 
     /// Where `state` is on the ramp; `None` if it is not, or no longer.
-    fn ramp(&self, state: State) -> Option<Ramp> {
+    pub(super) fn ramp(&self, state: State) -> Option<Ramp> {
         let ramping = self.config().has_ramp() && state.is(Phase::Closed) && state.is_ramping();
         if !ramping {
             return None;
         }
-        let ticks = if state.is_settled() { self.time_in_phase(state).1 } else { 0 };
+        let ticks = if state.is_settled() { self.time_on_ramp(state) } else { 0 };
         let share = self.config().share_after(ticks)?;
         let (step, left) = self.config().ramp_step_after(ticks)?;
         Some(Ramp { step, left, share })
@@ -132,7 +132,7 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 }
 
 /// Where a breaker is on its ramp.
-struct Ramp {
+pub(super) struct Ramp {
     /// Which share applies, counted from 0.
     step: u32,
     /// Ticks until the next step.

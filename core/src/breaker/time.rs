@@ -136,6 +136,21 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         self.time_in_phase_at(state, tick, now)
     }
 
+    /// How many ticks ago the ramp of `state`, closed and settled, began, or would have begun
+    /// had the breaker heard at once that the others had closed.
+    ///
+    /// Valid only if a second load finds the state unchanged.
+    pub(super) fn time_on_ramp(&self, state: State) -> u32 {
+        self.time_in_phase(state).1.saturating_add(self.ramp_ahead(state))
+    }
+
+    /// By how many ticks the ramp of `state`, closed and settled, is ahead of the phase.
+    ///
+    /// Valid only if a second load finds the state unchanged.
+    pub(super) fn ramp_ahead(&self, state: State) -> u32 {
+        if G::EXPLICIT_LENGTHS { self.entered.excess(state.generation()) } else { 0 }
+    }
+
     /// The tick that a settled phase counts from, and then the clock.
     #[inline(always)]
     fn read(&self) -> (u32, u32) {

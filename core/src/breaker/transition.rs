@@ -65,7 +65,14 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
             return self.transit(from, apparent.open(), cause);
         }
         let (length, excess) = Length::round_up(ticks);
-        let to = apparent.open_for(length);
+        self.transit_with(from, apparent.open_for(length), cause, excess)
+    }
+
+    /// [`transit`](Self::transit) to a state that needs an `excess`: the ticks by which the
+    /// explicit length of an opening was rounded up, or by which a ramp is ahead.
+    #[must_use]
+    #[inline(always)]
+    pub(super) fn transit_with(&self, from: State, to: State, cause: Cause, excess: u32) -> bool {
         let won = self.word.swap(from, to);
         if won {
             self.entered(Reading::NONE, from, to, cause, excess);
@@ -73,9 +80,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
         won
     }
 
-    /// Completes a transition that this thread has won: settles the state, publishes
-    /// `excess`, the number of ticks by which the opening's explicit length was rounded
-    /// up, and tells the observer.
+    /// Completes a transition that this thread has won: settles the state, publishes its
+    /// `excess`, and tells the observer.
     fn entered(&self, reading: Reading, from: State, to: State, cause: Cause, excess: u32) {
         let generation = to.generation();
         self.settle_as_of(reading, to);

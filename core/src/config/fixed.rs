@@ -34,7 +34,8 @@ pub trait ConstConfig {
     /// Whether openings may have an explicit length. If not,
     /// [`trip_for`](crate::Breaker::trip_for) does not compile, and
     /// [`Outcome::FailureOpenFor`](crate::Outcome::FailureOpenFor) opens for the
-    /// configured time.
+    /// configured time. Nor can a ramp then be ahead, as after
+    /// [`Decision::CloseAsOf`](crate::Decision::CloseAsOf).
     const EXPLICIT_LENGTHS: bool = true;
 }
 

@@ -8,6 +8,7 @@
 //!   tick    the tick at which the phase began; in HalfOpen, at which a probe was last
 //!           given out or ended (32)
 //!   excess  a generation (8) | ticks by which its explicit length was rounded up (24)
+//!           in Closed: a generation (8) | 0 | ticks by which its ramp is ahead (23)
 //!           in HalfOpen with a longest stay:
 //!           a generation (8) | 1 | the tick at which the stay began (23)
 //! ```
@@ -32,7 +33,12 @@
 //!   moment.
 //! - `excess` is tagged. Settling sets it to 0 wherever it will be read, so a tag from
 //!   256 generations ago is never met; then the winner, which alone knows the
-//!   excess, publishes it. Until then the length is the rounded one.
+//!   excess, publishes it. Until then the length is the rounded one, and a ramp counts
+//!   from the tick.
+//!
+//! So a ramp that is ahead, because it began elsewhere before this phase, has a tick like
+//! any other. Were it put back instead, a sleeper that wakes in a later phase of the same
+//! tick would write not that tick, but one before it, and cut that phase short.
 
 use super::{GENERATIONS, State, Word};
 use crate::clock::STEP_BACK;
@@ -44,11 +50,13 @@ const TAG_SHIFT: u32 = 24;
 const STAY: u32 = 1 << 23;
 /// The longest stay in half-open that can be measured, in ticks.
 pub(crate) const MAX_STAY: u32 = STAY - STEP_BACK - 1;
+/// By how many ticks a ramp can be ahead at most: so that it cannot be taken for a stay.
+pub(crate) const MAX_AHEAD: u32 = STAY - 1;
 
 /// What the excess word is used for.
 #[derive(Clone, Copy)]
 pub(crate) struct Kept {
-    /// The excess of explicit lengths.
+    /// The excess of explicit lengths and of ramps.
     pub(crate) excess: bool,
     /// When a stay in half-open began.
     pub(crate) stay: bool,
@@ -59,7 +67,8 @@ impl Kept {
     /// because an old word could be taken for a stay that goes on. Setting it more often
     /// does no harm, and takes less code.
     const fn needs(self, state: State) -> bool {
-        let is_read = state.is(Phase::Open) && state.explicit_length().is_some();
+        let is_read = state.is(Phase::Open) && state.explicit_length().is_some()
+            || state.is(Phase::Closed) && state.is_ramping();
         self.stay || self.excess && (is_read || FLASH_IS_SCARCE)
     }
 
@@ -121,7 +130,7 @@ impl Entered {
     }
 
     /// The words of a settled `generation` that counts from `tick`, whose explicit length
-    /// was rounded up by `excess` ticks.
+    /// was rounded up, or whose ramp is ahead, by `excess` ticks.
     pub(crate) fn of(tick: u32, generation: u32, excess: u32) -> Self {
         let excess = AtomicU32::new(tagged(generation, excess));
         Self { tick: AtomicU32::new(tick), excess }
@@ -144,8 +153,8 @@ impl Entered {
         self.tick.load(Ordering::Acquire)
     }
 
-    /// By how many ticks the length of `generation`, which is settled, was rounded
-    /// up; 0 until the winner has published it.
+    /// By how many ticks the length of `generation`, which is settled, was rounded up, or
+    /// its ramp is ahead; 0 until the winner has published it.
     #[inline]
     pub(crate) fn excess(&self, generation: u32) -> u32 {
         // Acquire: pairs with the release of the swaps in `settle` and `publish_excess`.
@@ -238,7 +247,8 @@ impl Entered {
     }
 
     /// Publishes by how many ticks the length of `generation`, which is settled, was
-    /// rounded up, unless the generation is over. Only its winner knows this.
+    /// rounded up, or its ramp is ahead, unless the generation is over. Only its winner
+    /// knows this.
     pub(crate) fn publish_excess(&self, word: &Word, generation: u32, ticks: u32) {
         // Acquire: pairs with the release of the swap in `settle`. The state is checked
         // after this load: if the excess is of a later generation, the state has moved

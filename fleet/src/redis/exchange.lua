@@ -48,6 +48,8 @@ local function report(n)
     if arg(9) ~= '' then
       kept.began, kept.lasts = now, number(arg(9))
       redis.call('HSET', key, 'began', text(now), 'lasts', text(kept.lasts))
+    else
+      redis.call('HSET', key, 'closed', text(now))
     end
     redis.call('ZADD', KEYS[2], text(epoch), name)
   end
@@ -143,14 +145,17 @@ local function report(n)
   end
   redis.call('PEXPIRE', key, text(remembered))
 
-  local kind, left = 0, 0
+  -- What is left of an opening, or how long ago the fleet has closed.
+  local kind, time = 0, 0
   if kept.began then
     kind = 1
-    left = math.min(kept.lasts, math.max(0, kept.lasts - math.max(0, now - kept.began)))
+    time = math.min(kept.lasts, math.max(0, kept.lasts - math.max(0, now - kept.began)))
   elseif epoch > 0 then
     kind = 2
+    -- An earlier version does not say when.
+    time = math.max(0, now - (kept.closed or now))
   end
-  return { epoch, kind, left, sums[5], live + granted, granted, unpack(sums, 6, 14) }
+  return { epoch, kind, time, sums[5], live + granted, granted, unpack(sums, 6, 14) }
 end
 
 local views = {}

@@ -88,6 +88,15 @@ async fn instances_of_this_version_and_of_a_later_one_add_up() {
 }
 
 #[tokio::test]
+async fn a_closing_that_an_earlier_version_wrote_is_taken_to_be_new() {
+    let server = Server::start();
+    let store = RedisStore::new(&server.url(), "p").unwrap();
+    let _: u32 = server.command("HSET {p}:breaker:users epoch 1000");
+    let view = store.exchange(&request(1, 5)).await.unwrap().views[0].unwrap();
+    assert_eq!((view.epoch, view.verdict), (1_000, Verdict::Closed(Duration::ZERO)));
+}
+
+#[tokio::test]
 async fn a_fork_makes_a_connection_of_its_own() {
     let server = Server::start();
     let store = RedisStore::new(&server.url(), "p").unwrap();

@@ -1,10 +1,10 @@
 //! The sums of the slots of a breaker, which a store keeps up to date, against adding up a
-//! plain list.
+//! plain list; and how old a closing is.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Proposal, Report, Request, Slot, Store};
+use super::{Proposal, Report, Request, Slot, Store, Verdict};
 use proptest::prelude::*;
 
 const LIFETIME: u64 = 3_000;
@@ -48,7 +48,7 @@ fn sums<'a>(slots: impl Iterator<Item = &'a Slot>, epoch: u64) -> [u64; 3] {
 /// milliseconds.
 pub(crate) async fn check(store: &impl Store, name: &str, set: impl AsyncFn(u64), steps: &[Step]) {
     let mut slots: BTreeMap<usize, (Slot, u64, bool)> = BTreeMap::new();
-    let (mut epoch, mut at) = (0, 1_000_000_u64);
+    let (mut epoch, mut at, mut closed) = (0, 1_000_000_u64, None);
     for (n, step) in steps.iter().enumerate() {
         at = at.wrapping_add_signed(step.moves);
         set(at).await;
@@ -74,6 +74,12 @@ pub(crate) async fn check(store: &impl Store, name: &str, set: impl AsyncFn(u64)
         };
         let view = store.exchange(&request).await.unwrap().views[0].unwrap();
         epoch = view.epoch;
+        if step.proposes {
+            closed = Some(at);
+        }
+        // If the clock is set back, it has just happened.
+        let age = closed.map(|then| Duration::from_millis(at.saturating_sub(then)));
+        assert_eq!(view.verdict, age.map_or(Verdict::None, Verdict::Closed));
         if let Some(slot) = slot {
             slots.insert(step.instance, (slot, at, false));
         }

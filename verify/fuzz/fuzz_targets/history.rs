@@ -5,7 +5,9 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use libfuzzer_sys::{Corpus, fuzz_target};
-use microbreaker::{AfterProbeTimeout, Command, Leak, Outcome, ShortWindow, clock::ManualClock};
+use microbreaker::{
+    AfterProbeTimeout, Command, Decision, Leak, Outcome, ShortWindow, clock::ManualClock,
+};
 use microbreaker_model::{
     Abandoned, Backoff, History, Jitter, ProbeTimeout, Ramp, Ratio, Settings, Step, Window,
     lockstep, real,
@@ -152,14 +154,17 @@ fn step(u: &mut Unstructured<'_>) -> Result<Step> {
         }
         12 | 13 => Step::ToEdge(u.int_in_range(-1..=1)?),
         14 => Step::Back(u.int_in_range(0..=1 << 16)?),
-        _ => Step::Manual(match u.int_in_range(0..=6)? {
-            0 => Command::HalfOpen,
-            1 => Command::Trip,
-            2 => Command::TripFor(number(u)?),
-            3 => Command::Reset,
-            4 => Command::ForceOpen,
-            5 => Command::Disable,
-            _ => Command::MetricsOnly,
-        }),
+        _ => match u.int_in_range(0..=9)? {
+            0 => Step::Manual(Command::HalfOpen),
+            1 => Step::Manual(Command::Trip),
+            2 => Step::Manual(Command::TripFor(number(u)?)),
+            3 => Step::Manual(Command::Reset),
+            4 => Step::Manual(Command::ForceOpen),
+            5 => Step::Manual(Command::Disable),
+            6 => Step::Manual(Command::MetricsOnly),
+            7 => Step::Follow(Decision::OpenFor(number(u)?)),
+            8 => Step::Follow(Decision::Close),
+            _ => Step::Follow(Decision::CloseAsOf(number(u)?)),
+        },
     })
 }

@@ -6,7 +6,7 @@ use std::mem;
 use std::rc::Rc;
 
 use microbreaker::{
-    Cause, Command, Outcome, Phase, Token,
+    Cause, Command, Decision, Outcome, Phase, Token,
     clock::{ManualClock, STEP_BACK},
 };
 
@@ -42,6 +42,8 @@ pub enum Step {
     /// Steps the clock back, but never more than 2^16 ticks behind the latest tick so far.
     Back(u32),
     Manual(Command),
+    /// What a fleet has decided. Step tables do not have it yet.
+    Follow(Decision),
 }
 
 /// Takes a breaker with the history's settings through it.
@@ -137,6 +139,7 @@ impl Pair<'_> {
                 self.set_clock(back.max(self.latest - u64::from(STEP_BACK)));
             }
             Step::Manual(command) => self.command(command)?,
+            Step::Follow(decision) => self.follow(decision)?,
         }
         // Stale permits are recognized for at most 255 transitions, so old ones end here.
         let generation = self.model.generation;
@@ -220,6 +223,19 @@ impl Pair<'_> {
             Command::ForceOpen => ("force_open", None),
             Command::Disable => ("disable", None),
             Command::MetricsOnly => ("metrics_only", None),
+        };
+        self.note(op).arg = arg;
+        Ok(())
+    }
+
+    fn follow(&mut self, decision: Decision) -> Checked {
+        let (got, expected) =
+            (self.breaker.follow(decision), self.model.follow(decision, self.now));
+        same("followed", got, expected)?;
+        let (op, arg) = match decision {
+            Decision::OpenFor(ticks) => ("follow_open_for", Some(ticks)),
+            Decision::Close => ("follow_close", None),
+            Decision::CloseAsOf(ticks) => ("follow_close_as_of", Some(ticks)),
         };
         self.note(op).arg = arg;
         Ok(())

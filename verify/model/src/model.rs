@@ -1,6 +1,8 @@
 //! The reference model.
 
-use microbreaker::{AfterProbeTimeout, Cause, Command, Outcome, Phase, Tally, window::Record};
+use microbreaker::{
+    AfterProbeTimeout, Cause, Command, Decision, Outcome, Phase, Tally, window::Record,
+};
 
 use crate::settings::{Abandoned, Backoff, Jitter, ProbeTimeout, Ramp, Ratio, Settings};
 use crate::window::{Recent, elapsed};
@@ -11,6 +13,8 @@ const LONGEST: u64 = (1 << 31) - 1;
 const LONGEST_PROBING: u64 = 1 << 30;
 /// Where the count of failures in a row stops.
 const MOST_CONSECUTIVE: u32 = 255;
+/// The most ticks by which a ramp is ahead.
+const MOST_AHEAD: u64 = (1 << 23) - 1;
 /// Where the backoff level stops.
 const MOST_LEVEL: u32 = 15;
 
@@ -22,6 +26,8 @@ enum State {
         /// While closing gradually, each call adds the current share, in percent. A call
         /// that reaches 100 is admitted, and the rest stays.
         credit: Option<u32>,
+        /// How many ticks earlier than the phase the ramp began, elsewhere.
+        ahead: u64,
     },
     Open {
         /// An explicit length, in ticks.
@@ -144,7 +150,7 @@ pub struct Model {
 impl Model {
     /// A breaker that has been closed since tick 0.
     pub fn new(settings: Settings) -> Self {
-        let state = State::Closed { watch: Watch::new(&settings, None), credit: None };
+        let state = State::Closed { watch: Watch::new(&settings, None), credit: None, ahead: 0 };
         Self {
             settings,
             state,
@@ -166,8 +172,8 @@ impl Model {
         let ticks = self.in_phase_for(now);
         let refused_for = self.ticks_left(now);
         let admitted = match &mut self.state {
-            State::Closed { credit, .. } => {
-                match (*credit, share_after(&self.settings, ticks)) {
+            State::Closed { credit, ahead, .. } => {
+                match (*credit, share_after(&self.settings, ticks + *ahead)) {
                     (Some(saved), Some(share)) => {
                         *credit = Some((saved + share) % 100);
                         saved + share >= 100
@@ -470,7 +476,7 @@ impl Model {
             Command::TripFor(ticks) => self.open(Some(ticks.into()), Cause::Manual, now),
             Command::HalfOpen => return self.half_open(now),
             // Begins a new tenure even if already closed.
-            Command::Reset => self.close(None, Cause::Manual, now),
+            Command::Reset => self.close(None, 0, Cause::Manual, now),
             Command::ForceOpen => self.force_open(now),
             Command::Disable => self.disable(now),
             Command::MetricsOnly => self.metrics_only(now),
@@ -508,6 +514,57 @@ impl Model {
                 Ok(())
             }
         }
+    }
+}
+
+// What a fleet decides.
+impl Model {
+    /// Follows `decision`. Returns whether that began a tenure.
+    pub fn follow(&mut self, decision: Decision, now: u64) -> bool {
+        self.notice_deadline(now);
+        let age = match decision {
+            Decision::OpenFor(0) => return false,
+            Decision::OpenFor(ticks) => return self.follow_opening(ticks.into(), now),
+            Decision::Close => 0,
+            Decision::CloseAsOf(age) => age.into(),
+        };
+        let follows = match self.state {
+            State::Open { .. } | State::HalfOpen { .. } => true,
+            State::Closed { .. } => {
+                let is_over = share_after(&self.settings, age).is_none();
+                decision != Decision::Close && !is_over && !self.is_ramping(now)
+            }
+            State::ForcedOpen | State::Disabled | State::MetricsOnly { .. } => false,
+        };
+        if follows {
+            self.close_as_of(age, Cause::Fleet, now);
+        }
+        follows
+    }
+
+    fn follow_opening(&mut self, ticks: u64, now: u64) -> bool {
+        let follows = match self.state {
+            State::Closed { .. } | State::HalfOpen { .. } => true,
+            State::Open { .. } => self.opening_left(now) == Some(0),
+            State::ForcedOpen | State::Disabled | State::MetricsOnly { .. } => false,
+        };
+        if let State::Open { tripped, .. } = &mut self.state
+            && follows
+        {
+            // It is over: a recovery that has failed, in a tenure that nobody sees.
+            *tripped = Tripped::Other;
+            self.level = (self.level + 1).min(MOST_LEVEL);
+            self.generation += 1;
+        }
+        if follows {
+            self.open(Some(ticks), Cause::Fleet, now);
+        }
+        follows
+    }
+
+    fn is_ramping(&self, now: u64) -> bool {
+        let State::Closed { credit: Some(_), ahead, .. } = self.state else { return false };
+        share_after(&self.settings, self.in_phase_for(now) + ahead).is_some()
     }
 }
 
@@ -572,9 +629,9 @@ impl Model {
         let ticks = match &self.state {
             State::Open { .. } => Some(self.delay + self.opening()),
             State::HalfOpen { .. } => self.deadline(),
-            State::Closed { credit: Some(_), .. } => {
+            State::Closed { credit: Some(_), ahead, .. } => {
                 let step = u64::from(self.settings.ramp.as_ref()?.step);
-                Some((self.in_phase_for(now) / step + 1) * step)
+                Some(((self.in_phase_for(now) + ahead) / step + 1) * step - ahead)
             }
             _ => None,
         };
@@ -686,14 +743,19 @@ impl Model {
     }
 
     fn close_gradually(&mut self, cause: Cause, now: u64) {
-        let credit = self.settings.ramp.as_ref().map(|_| 0);
-        self.close(credit, cause, now);
+        self.close_as_of(0, cause, now);
     }
 
-    fn close(&mut self, credit: Option<u32>, cause: Cause, now: u64) {
+    /// Closes with what is left of a ramp that began `age` ticks ago.
+    fn close_as_of(&mut self, age: u64, cause: Cause, now: u64) {
+        let credit = share_after(&self.settings, age).map(|_| 0);
+        self.close(credit, age.min(MOST_AHEAD), cause, now);
+    }
+
+    fn close(&mut self, credit: Option<u32>, ahead: u64, cause: Cause, now: u64) {
         self.level = 0;
         let watch = Watch::new(&self.settings, Some(now));
-        self.enter(State::Closed { watch, credit }, cause, now);
+        self.enter(State::Closed { watch, credit, ahead }, cause, now);
     }
 
     fn enter(&mut self, state: State, cause: Cause, now: u64) {

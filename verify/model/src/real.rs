@@ -5,8 +5,8 @@ use std::fmt;
 use std::rc::Rc;
 
 use microbreaker::{
-    Breaker, Cause, Clock, ConfigError, CountWindow, LeakyBucket, Observer, Outcome, Permit,
-    Rejected, Status, Tally, Token, Transition, WithSlow, clock::ManualClock,
+    Breaker, Cause, Clock, ConfigError, CountWindow, Decision, LeakyBucket, Observer, Outcome,
+    Permit, Rejected, Status, Tally, Token, Transition, WithSlow, clock::ManualClock,
 };
 
 use crate::any_window::AnyTimeWindow;
@@ -51,6 +51,7 @@ pub trait Subject: Status {
     fn call(&self, outcome: Outcome) -> Result<(), Rejected>;
     /// Makes a call that panics, and catches the panic.
     fn call_panicking(&self) -> Result<(), Rejected>;
+    fn follow(&self, decision: Decision) -> bool;
     fn tally(&self) -> Tally;
     fn recorder(&self) -> &Recorder;
 }
@@ -125,6 +126,10 @@ impl<W: microbreaker::window::Window, C: Clock> Subject for Breaker<W, C, Record
             Err(_) => Ok(()),
             Ok(result) => Err(*result.unwrap_err().rejected().expect("the call does not return")),
         }
+    }
+
+    fn follow(&self, decision: Decision) -> bool {
+        self.follow(decision)
     }
 
     fn tally(&self) -> Tally {

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use microbreaker::{
-    AfterProbeTimeout, Command, CountWindow, Gate, Leak, Outcome, ShortWindow, Throttle,
+    AfterProbeTimeout, Command, CountWindow, Decision, Gate, Leak, Outcome, ShortWindow, Throttle,
     ThrottleConfig, TimeWindow, WithSlow,
     clock::{ManualClock, STEP_BACK, elapsed},
 };
@@ -212,6 +212,15 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
+fn decision() -> impl Strategy<Value = Decision> {
+    let age = prop_oneof![0..=5_u32, ticks(MAX_TICKS), Just(u32::MAX)];
+    prop_oneof![
+        2 => prop_oneof![Just(0), ticks(u32::MAX), Just(u32::MAX)].prop_map(Decision::OpenFor),
+        1 => Just(Decision::Close),
+        3 => age.prop_map(Decision::CloseAsOf),
+    ]
+}
+
 /// Idle times close to multiples of where the clock or a part of it wraps.
 fn long_gap() -> impl Strategy<Value = u64> {
     let turn = prop_oneof![Just(1_u64 << 23), Just(1 << 24), Just(1 << 32)];
@@ -237,6 +246,7 @@ fn step(percent_failing: u32, commands: u32) -> impl Strategy<Value = Step> {
         12 => (-1..=1_i8).prop_map(Step::ToEdge),
         2 => (1..=STEP_BACK).prop_map(Step::Back),
         commands => command().prop_map(Step::Manual),
+        commands.div_ceil(3) => decision().prop_map(Step::Follow),
     ]
 }
 
