@@ -24,6 +24,10 @@ impl Observer for Recorder {
         self.note(format!("to {:?}", transition.to));
     }
 
+    fn admission_changed(&self, generation: u8) {
+        self.note(format!("admission changed in {generation}"));
+    }
+
     fn outcome(&self, outcome: Outcome, stale: bool) {
         self.note(format!("{outcome:?}{}", if stale { ", stale" } else { "" }));
     }
@@ -48,6 +52,7 @@ fn tell(observer: impl Observer) {
     breaker.try_acquire().unwrap().failure();
     early.finish(Outcome::FailureOpenFor(5));
     assert!(breaker.try_acquire().is_err());
+    breaker.trip();
     breaker.metrics_only();
     breaker.try_acquire().unwrap().failure();
 }
@@ -60,6 +65,7 @@ fn assert_heard(recorder: &Recorder) {
         "Failure",
         "FailureOpenFor(5), stale",
         "rejected when Open",
+        "admission changed in 2",
         "to MetricsOnly",
         "would trip: ConsecutiveFailures",
         "Failure",

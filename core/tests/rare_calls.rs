@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use microbreaker::clock::ManualClock;
 use microbreaker::{
-    AfterProbeTimeout, Breaker, Cause, Config, Observer, Permit, Phase, TimeWindow, Transition,
+    AfterProbeTimeout, Breaker, Cause, Config, Observer, Outcome, Permit, Phase, ShortWindow,
+    TimeWindow, Transition,
 };
 
 const SECOND: u32 = 1_000;
@@ -252,4 +253,15 @@ fn a_probes_place_is_freed_when_the_clock_or_the_observer_panics() {
         }
         assert!(breaker.try_acquire().is_ok(), "the place is free: {panics_at}");
     }
+}
+
+#[test]
+fn a_rate_is_told_from_the_least_number_of_calls_on() {
+    let config = Config::new().failure_rate(50).min_calls(3).last_calls(8).open_for(10);
+    let breaker = Breaker::new(config, ShortWindow::new(), || 0);
+    let told = [Outcome::Failure, Outcome::Success, Outcome::Success].map(|outcome| {
+        breaker.try_acquire().unwrap().finish(outcome);
+        breaker.snapshot().failure_permille()
+    });
+    assert_eq!(told, [None, None, Some(333)]);
 }

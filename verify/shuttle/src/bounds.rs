@@ -56,6 +56,7 @@ impl Span {
 pub(crate) struct Call {
     pub(crate) generation: u8,
     pub(crate) failed: bool,
+    pub(crate) slow: bool,
     pub(crate) stale: bool,
     pub(crate) span: Span,
 }
@@ -88,9 +89,10 @@ impl Log {
     /// or if the breaker did not trip, or tripped, for no reason.
     pub(crate) fn check(&self) {
         for sight in &self.sights {
-            let seen = [sight.tally.calls, sight.tally.failed].map(|count| count as usize);
-            let ((least, most), what) = (self.bounds(sight), "calls and failures");
-            let within = (0..2).all(|i| (least[i]..=most[i]).contains(&seen[i]));
+            let Tally { calls, failed, slow, .. } = sight.tally;
+            let seen = [calls, failed, slow].map(|count| count as usize);
+            let ((least, most), what) = (self.bounds(sight), "calls, failures and slow calls");
+            let within = (0..seen.len()).all(|i| (least[i]..=most[i]).contains(&seen[i]));
             assert!(within, "{what} from {least:?} to {most:?}, but {sight:?}\n{self:#?}");
             let met = self.must_have_tripped(sight);
             assert!(!met, "no trip before {sight:?}\n{self:#?}");
@@ -109,8 +111,8 @@ impl Log {
         self.calls(generation).filter(|call| call.failed)
     }
 
-    /// How many calls, and how many failures, the window held at least and at most.
-    fn bounds(&self, sight: &Sight) -> ([usize; 2], [usize; 2]) {
+    /// How many calls, failures and slow calls the window held at least and at most.
+    fn bounds(&self, sight: &Sight) -> ([usize; 3], [usize; 3]) {
         let (first, last) = sight.span.ticks.clone().into_inner();
         let surely = |call: &&Call| {
             let before = call.span.is_before(&sight.span) && !call.stale;
@@ -122,7 +124,8 @@ impl Log {
         };
         let count = |calls: Vec<&Call>| {
             let failed = calls.iter().filter(|call| call.failed).count();
-            [calls.len(), failed]
+            let slow = calls.iter().filter(|call| call.slow).count();
+            [calls.len(), failed, slow]
         };
         let all = || self.calls(sight.generation);
         (count(all().filter(surely).collect()), count(all().filter(perhaps).collect()))

@@ -21,10 +21,13 @@ pub const BLOCK: u64 = 1 << 23;
 /// By how much a thread may read the clock late.
 pub const LATEST: u64 = STEP_BACK as u64;
 const THRESHOLD: u32 = 2;
+/// More calls than a history has.
+const MORE_CALLS: u32 = 100;
 
 #[derive(Clone, Copy, Debug)]
 pub enum Operation {
-    Call(Outcome),
+    /// A call that takes so many ticks by its own account: it is slow if it takes any.
+    Call(Outcome, u32),
     Look,
     Trip,
     Reset,
@@ -32,7 +35,7 @@ pub enum Operation {
     Wait(u64),
 }
 
-/// A breaker that trips at two failures in its window.
+/// A breaker that trips at two failures in its window, and at no number of slow calls.
 pub struct Trial<W: Window> {
     breaker: Arc<Breaker<W, Shared, Shared>>,
 }
@@ -62,6 +65,11 @@ impl<W: Window + Send + Sync + 'static> Trial<W> {
             .failures_in_window(THRESHOLD)
             .bucket(u32::try_from(bucket).expect("a bucket is shorter than a turn"))
             .open_for(1_000);
+        let config = if W::SLOW {
+            config.slow_rate(100).slow_after(0).min_calls(MORE_CALLS)
+        } else {
+            config
+        };
         let window = window(shared.clone());
         let breaker = Breaker::try_new(config, window, shared.clone(), shared);
         Self { breaker: Arc::new(breaker.expect("a good configuration")) }
@@ -101,14 +109,15 @@ fn act<W: Window>(breaker: &Breaker<W, Shared, Shared>, operation: Operation) {
         Span { steps: began..=ended, ticks: earliest..=latest }
     };
     match operation {
-        Operation::Call(outcome) => {
+        Operation::Call(outcome, took) => {
             let Ok(permit) = breaker.try_acquire() else { return };
             let token = permit.into_token();
-            breaker.resume(token).finish(outcome);
+            breaker.resume(token).took(took).finish(outcome);
             // The breaker reports just before it returns, so no other report came in between.
             let stale = shared.0.stale.load(Ordering::Relaxed);
             let (generation, failed) = (token.generation(), outcome == Outcome::Failure);
-            let call = Call { generation, failed, stale, span: span() };
+            let slow = W::SLOW && took > 0;
+            let call = Call { generation, failed, slow, stale, span: span() };
             // A window of failures does not count the others.
             if failed || matches!(W::KIND, Kind::Time { calls: true, .. }) {
                 shared.log(|log| log.calls.push(call));

@@ -9,7 +9,7 @@ use microbreaker_shuttle::{Switches, run};
 use microbreaker_std::ExactTimeWindow;
 use shuttle::current;
 
-const FAIL: Operation = Operation::Call(Outcome::Failure);
+const FAIL: Operation = Operation::Call(Outcome::Failure, 0);
 
 /// What one thread does beside the other.
 const BESIDE: [Operation; 4] = [Operation::Trip, Operation::Reset, FAIL, Operation::Look];

@@ -3,7 +3,7 @@
 //! words wraps; each thread may read it late. Tenures begin beside the calls.
 #![cfg(shuttle)]
 
-use microbreaker::{FailureWindow, Outcome, TimeWindow, window::Window};
+use microbreaker::{FailureWindow, Outcome, TimeWindow, WithSlow, window::Window};
 use microbreaker_shuttle::moving::{BLOCK, LATEST, Operation, Shared, TURN, Trial};
 use microbreaker_shuttle::{run_random, schedules};
 use microbreaker_std::ExactTimeWindow;
@@ -17,13 +17,13 @@ const MOST_THREADS: usize = 7;
 
 /// What threads do; the more often an operation is listed, the more often they do it.
 const OPERATIONS: [Option<Operation>; 16] = [
-    Some(Operation::Call(Outcome::Failure)),
-    Some(Operation::Call(Outcome::Failure)),
-    Some(Operation::Call(Outcome::Failure)),
-    Some(Operation::Call(Outcome::Failure)),
-    Some(Operation::Call(Outcome::Failure)),
-    Some(Operation::Call(Outcome::Success)),
-    Some(Operation::Call(Outcome::Success)),
+    Some(Operation::Call(Outcome::Failure, 0)),
+    Some(Operation::Call(Outcome::Failure, 0)),
+    Some(Operation::Call(Outcome::Failure, 0)),
+    Some(Operation::Call(Outcome::Failure, 1)),
+    Some(Operation::Call(Outcome::Failure, 1)),
+    Some(Operation::Call(Outcome::Success, 0)),
+    Some(Operation::Call(Outcome::Success, 1)),
     Some(Operation::Look),
     Some(Operation::Look),
     Some(Operation::Trip),
@@ -92,6 +92,11 @@ fn three_buckets() {
 #[test]
 fn two_buckets_of_failures() {
     check(|_| FailureWindow::<2>::new());
+}
+
+#[test]
+fn two_buckets_of_failures_and_of_slow_calls() {
+    check(|_| WithSlow::new(TimeWindow::<2>::new(), TimeWindow::new()));
 }
 
 /// With a cell for each thread.
