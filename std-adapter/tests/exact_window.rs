@@ -108,6 +108,20 @@ proptest! {
         let start = TURN + before;
         compare(&steps, start, Wrapping(clock.clone()), |wait| clock.advance(ms(wait)))?;
     }
+
+    /// The first reading may be just before the wrap, where another thread may be behind.
+    #[test]
+    fn it_does_when_the_clock_begins_just_before_its_wrap(steps in steps(), before in 1..60_u64) {
+        let clock = PausedClock::new();
+        let ms = Duration::from_millis;
+        clock.advance(ms(TURN - before));
+        let most = TURN - (1 << 25);
+        let shorter = steps.into_iter().map(|step| Step { wait: step.wait % most, ..step });
+        let mut steps: Vec<_> = shorter.collect();
+        steps[0].wait = 0;
+        let wrapping = Wrapping(clock.clone());
+        compare(&steps, TURN - before, wrapping, |wait| clock.advance(ms(wait)))?;
+    }
 }
 
 type Ten<C> = ExactTimeWindow<C, 10>;
@@ -164,6 +178,21 @@ fn tenures_of_one_window_are_told_apart() {
         breaker.try_acquire().unwrap().failure();
         assert_eq!(breaker.phase(), Phase::Closed);
     }
+}
+
+/// Also if nobody calls in any of them, so that the generation comes round to the first.
+#[test]
+fn tenures_without_calls_are_told_apart() {
+    let clock = PausedClock::new();
+    let config = Config::new().failures_in_window(2).bucket(60_000).open_for(1);
+    let breaker = Breaker::new(config, ExactTimeWindow::<_, 1>::new(clock.clone()), clock);
+    breaker.try_acquire().unwrap().failure();
+    for _ in 0..1_024 {
+        breaker.reset();
+        assert_eq!(breaker.tally(), Tally::default());
+    }
+    breaker.try_acquire().unwrap().failure();
+    assert_eq!(breaker.phase(), Phase::Closed);
 }
 
 /// Exact totals of what many threads do at once, more of them than have a cell.
