@@ -106,6 +106,35 @@ fn a_window_is_kept_if_the_new_one_can_hold_it_and_reported_if_not() {
     assert_eq!(breaker.phase(), Phase::Open);
 }
 
+#[test]
+fn a_window_is_forgotten_if_the_new_one_is_longer_or_of_another_time() {
+    let window = |last_calls, within| Settings {
+        consecutive_failures: None,
+        failure_rate: Some(50),
+        min_calls: Some(4),
+        last_calls,
+        within,
+        ..settings(0)
+    };
+    let by_calls = |last_calls| window(Some(last_calls), None);
+    let by_time = |within| window(None, Some(within));
+    for (old, new) in [
+        (by_calls(4), by_calls(5)),
+        (by_time(SECOND), by_time(10 * SECOND)),
+        (by_time(10 * SECOND), by_time(SECOND)),
+    ] {
+        let breaker = Breaker::builder("users").settings(old).build().unwrap();
+        for _ in 0..3 {
+            fail(&breaker);
+        }
+        let reloaded = breaker.reload(&new).unwrap();
+        assert_eq!(reloaded.to_string(), "changed, still closed; forgot 3 calls");
+        fail(&breaker);
+        assert_eq!(breaker.phase(), Phase::Closed);
+        assert_eq!(breaker.snapshot().tally.calls, 1);
+    }
+}
+
 /// Opens at the third failure, by its bucket.
 fn in_bucket(last_calls: Option<u32>, within: Option<Duration>) -> Settings {
     let leaky_bucket = Some(Leak::new(10, 1, 30));
