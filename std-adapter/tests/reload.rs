@@ -1,5 +1,6 @@
 //! New settings while a breaker is in use.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -345,6 +346,35 @@ fn a_call_is_not_slow_that_began_before_calls_were_timed() {
     breaker.reload(&slow).unwrap();
     permit.success();
     assert_eq!(breaker.snapshot().tally.slow, 0);
+}
+
+/// It remembers no engine by then, whether or not it has called before.
+#[test]
+fn a_thread_that_ends_calls_through_the_engine_in_use() {
+    struct CallsWhenDropped(Breaker);
+
+    impl Drop for CallsWhenDropped {
+        fn drop(&mut self) {
+            self.0.call(|| Ok::<_, ()>(())).unwrap();
+        }
+    }
+
+    thread_local!(static LAST: RefCell<Vec<CallsWhenDropped>> = const { RefCell::new(Vec::new()) });
+
+    for before in [0, 1, 2] {
+        let (breaker, _) = breaker();
+        breaker.reload(&settings(4)).unwrap();
+        let of_thread = breaker.clone();
+        let thread = std::thread::spawn(move || {
+            // Destroyed last, because it is oldest.
+            LAST.with_borrow_mut(|last| last.push(CallsWhenDropped(of_thread.clone())));
+            for _ in 0..before {
+                of_thread.call(|| Ok::<_, ()>(())).unwrap();
+            }
+        });
+        thread.join().unwrap();
+        assert_eq!(breaker.snapshot().tally.calls, before + 1);
+    }
 }
 
 /// A thread that has not called for long knows an engine of another time.
