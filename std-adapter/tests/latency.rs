@@ -54,6 +54,13 @@ fn calls_of_the_last_half_minute_count_and_those_before_the_last_minute_do_not()
     call(&breaker, SECOND, Outcome::Success);
     clock.advance(29 * SECOND);
     assert_eq!(calls(), 1);
+
+    // The halves are 45 seconds old when they change.
+    let breaker = builder(&clock).measure_latency().build().unwrap();
+    clock.advance(25 * SECOND);
+    call(&breaker, SECOND, Outcome::Success);
+    clock.advance(20 * SECOND);
+    assert_eq!(breaker.latency().unwrap().calls, 1);
 }
 
 #[test]
