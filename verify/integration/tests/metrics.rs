@@ -78,6 +78,33 @@ fn everything_is_measured_and_carries_the_name() {
     });
 }
 
+#[test]
+fn a_scrape_adds_what_is_new_since_the_one_before() {
+    recorded(|prometheus| {
+        let breaker = builder(&PausedClock::new()).build().unwrap();
+        for scrapes in 1..=3 {
+            breaker.reset();
+            let late = breaker.try_acquire().unwrap();
+            breaker.reset();
+            for outcome in [Outcome::Success, Outcome::Ignored, Outcome::Failure] {
+                call(&breaker, outcome);
+            }
+            assert!(breaker.try_acquire().is_err());
+            late.success();
+            let scrape = scrape(&breaker, prometheus);
+            for (series, count) in [
+                (r#"microbreaker_calls_total{breaker="users",outcome="success"}"#, 2 * scrapes),
+                (r#"microbreaker_calls_total{breaker="users",outcome="failure"}"#, scrapes),
+                (r#"microbreaker_calls_total{breaker="users",outcome="ignored"}"#, scrapes),
+                (r#"microbreaker_stale_calls_total{breaker="users"}"#, scrapes),
+                (r#"microbreaker_rejections_total{breaker="users"}"#, scrapes),
+            ] {
+                has(&scrape, &format!("{series} {count}"));
+            }
+        }
+    });
+}
+
 /// In some other breakers, the gauge of a phase stays 1 after the phase.
 #[test]
 fn one_phase_is_one_and_the_others_are_zero_at_every_scrape() {
