@@ -75,6 +75,7 @@ fn everything_is_measured_and_carries_the_name() {
             has(&scrape, line);
         }
         assert!(scrape.iter().all(|line| line.contains(r#"breaker="users""#)));
+        assert!(!scrape.iter().any(|line| line.contains("would_trip")), "there was no dry run");
     });
 }
 
@@ -373,6 +374,27 @@ fn only_the_busiest_have_a_label_of_their_own() {
         has_line(prometheus, r#"microbreaker_state{breaker="other",phase="closed"} 100"#);
         let calls = r#"microbreaker_calls_total{breaker="other",outcome="success"} 100"#;
         has_line(prometheus, calls);
+    });
+}
+
+#[test]
+fn grouped_breakers_are_none_of_the_busiest() {
+    recorded(|prometheus| {
+        let registry = Registry::new(builder(&PausedClock::new())).unwrap();
+        let registry = registry.label_busiest(1).label_with(|name| match name.split_once('/') {
+            Some(_) => Label::Group("tenants".into()),
+            None => Label::Name,
+        });
+        for (name, calls) in [("tenant/a", 9), ("users", 3), ("orders", 2), ("idle", 1)] {
+            let breaker = registry.get(name);
+            (0..calls).for_each(|_| call(&breaker, Outcome::Success));
+        }
+        for _ in 0..3 {
+            registry.publish_metrics();
+            assert_eq!(labels(prometheus), ["other", "tenants", "users"]);
+            has_line(prometheus, r#"microbreaker_state{breaker="users",phase="closed"} 1"#);
+            has_line(prometheus, r#"microbreaker_state{breaker="tenants",phase="closed"} 1"#);
+        }
     });
 }
 
