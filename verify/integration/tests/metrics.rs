@@ -342,6 +342,7 @@ fn labels_can_be_grouped_and_dropped() {
         has_line(prometheus, &format!(r#"{transitions},to="open",cause="manual"}} 10"#));
 
         registry.matching("tenant/*").iter().for_each(|it| drop(registry.remove(it.name())));
+        has_line(prometheus, r#"microbreaker_state{breaker="tenants",phase="open"} 10"#);
         registry.publish_metrics();
         has_line(prometheus, r#"microbreaker_state{breaker="tenants",phase="open"} 0"#);
         has_line(prometheus, r#"microbreaker_retry_after_seconds{breaker="tenants"} 0"#);

@@ -10,7 +10,7 @@ use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use axum::routing::get;
 use futures_util::{FutureExt, StreamExt};
-use microbreaker_std::admin::{Admin, Command, Denied, phase_header};
+use microbreaker_std::admin::{Admin, Command, Denied, phase_header, scrape};
 use microbreaker_std::clock::PausedClock;
 use microbreaker_std::{Breaker, Phase, Registry, Settings};
 use serde_json::{Value, json};
@@ -482,6 +482,15 @@ async fn past_events_can_be_requested() {
 
     let (_, some) = answer(&router, request("GET", "/history?matching=users/*")).await;
     assert_eq!(some["events"].as_array().unwrap()[..], past["events"].as_array().unwrap()[1..]);
+}
+
+#[tokio::test]
+async fn a_scrape_gets_what_is_rendered() {
+    let registry = registry(&PausedClock::new());
+    let router = Router::new().route("/metrics", scrape(registry, || "up 1\n".to_owned()));
+    let response = router.oneshot(request("GET", "/metrics")).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(to_bytes(response.into_body(), usize::MAX).await.unwrap(), "up 1\n");
 }
 
 /// Names may come from requests, so anyone could fill the memory.
