@@ -161,7 +161,8 @@ fn a_ramp_has_up_to_seven_shares() {
 fn settings_differ_from_a_reference_to_others() {
     let one = Settings { probes: Some(1), ..Settings::default() };
     let other = Settings { probes: Some(2), ..Settings::default() };
-    assert!(one == &one.clone() && one != &other);
+    assert_eq!(one, &one.clone());
+    assert_ne!(one, &other);
 }
 
 #[test]
