@@ -104,6 +104,7 @@ mod tests {
             assert_eq!(of(same, None), "a:8080", "{same}");
         }
         assert_eq!(of("https://[::1]:80/", None), "[::1]:80");
+        assert_eq!(of("ws://users.internal:443/", None), "users.internal:443");
     }
 
     #[test]

@@ -64,6 +64,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_are_compared_by_what_they_are() {
+        let [a, b]: [Arc<str>; 2] = ["a".into(), "b".into()];
+        assert!(Name::keep(&a) == Name::Counted(a.clone()));
+        assert!(Name::keep(&a) != Name::keep(&b));
+    }
+
+    #[test]
     fn each_name_is_kept_once_and_not_too_many_nor_too_long_ones() {
         let kept = &mut BTreeSet::new();
         let first = kept_in(kept, "users").unwrap();

@@ -56,6 +56,26 @@ fn time_starts_when_the_breaker_is_built() {
 }
 
 #[test]
+fn a_step_of_a_ramp_admits_its_share_of_the_calls() {
+    let clock = PausedClock::new();
+    let breaker = touchy(&clock).ramp([20], 100 * SECOND).build().unwrap();
+    breaker.trip();
+    clock.advance(SECOND);
+    breaker.call(|| Ok::<_, ()>(())).unwrap();
+    let admitted = (0..1_000).filter(|_| breaker.call(|| Ok::<_, ()>(())).is_ok()).count();
+    assert_eq!(admitted, 200);
+}
+
+#[test]
+fn an_ignored_call_is_not_an_abandoned_one() {
+    let breaker = touchy(&PausedClock::new()).abandoned(Abandoned::Failed).build().unwrap();
+    breaker.try_acquire().unwrap().ignore();
+    assert_eq!(breaker.phase(), Phase::Closed);
+    drop(breaker.try_acquire().unwrap());
+    assert_eq!(breaker.phase(), Phase::Open);
+}
+
+#[test]
 fn clones_are_the_same_breaker() {
     let (breaker, _) = breaker();
     breaker.clone().trip();

@@ -42,9 +42,10 @@ struct Ended {
     slow: bool,
 }
 
-/// Takes `steps` in a dry run, which refuses nothing, on a window that reads `clock`, and
-/// compares its tally with that of the list.
+/// Takes `steps` on a window that reads `clock`, and compares its tally with that of the list.
+/// A dry run refuses nothing, and a breaker that is `closed` asks for more calls than it gets.
 fn compare<C: Clock + Clone>(
+    closed: bool,
     steps: &[Step],
     start: u64,
     clock: C,
@@ -53,9 +54,11 @@ fn compare<C: Clock + Clone>(
     let here = Cell::new(0);
     let window =
         ExactTimeWindow::<_, { BUCKETS as usize }, true, _>::with(clock.clone(), || here.get());
-    let config = Config::new().failure_rate(100).slow_rate(100).slow_after(4);
+    let config = Config::new().failure_rate(100).slow_rate(100).slow_after(4).min_calls(1_000);
     let breaker = Breaker::new(config.bucket(BUCKET as u32).open_for(9), window, clock);
-    breaker.metrics_only();
+    if !closed {
+        breaker.metrics_only();
+    }
     let (mut now, mut list) = (start, Vec::new());
     for Step { thread, failed, took, wait } in steps {
         now += wait;
@@ -89,14 +92,18 @@ impl Clock for Wrapping {
 proptest! {
     /// Also after silences of whole turns of the clock.
     #[test]
-    fn it_holds_what_a_list_does(steps in steps()) {
+    fn it_holds_what_a_list_does(steps in steps(), closed: bool) {
         let clock = PausedClock::new();
-        compare(&steps, 0, clock.clone(), |wait| clock.advance(Duration::from_millis(wait)))?;
+        compare(closed, &steps, 0, clock.clone(), |wait| clock.advance(Duration::from_millis(wait)))?;
     }
 
     /// If nobody is silent for almost a turn, also by a clock that wraps.
     #[test]
-    fn it_does_across_the_wrap_of_a_clock(steps in steps(), before in 0..TURN - (1 << 17)) {
+    fn it_does_across_the_wrap_of_a_clock(
+        steps in steps(),
+        closed: bool,
+        before in 0..TURN - (1 << 17),
+    ) {
         let clock = PausedClock::new();
         let ms = Duration::from_millis;
         clock.advance(ms(before));
@@ -106,7 +113,25 @@ proptest! {
         // The window counts from the tick that it reads first.
         steps[0].wait = 0;
         let start = TURN + before;
-        compare(&steps, start, Wrapping(clock.clone()), |wait| clock.advance(ms(wait)))?;
+        compare(closed, &steps, start, Wrapping(clock.clone()), |wait| clock.advance(ms(wait)))?;
+    }
+
+    /// The first reading may be just before the wrap, where another thread may be behind.
+    #[test]
+    fn it_does_when_the_clock_begins_just_before_its_wrap(
+        steps in steps(),
+        closed: bool,
+        before in 1..60_u64,
+    ) {
+        let clock = PausedClock::new();
+        let ms = Duration::from_millis;
+        clock.advance(ms(TURN - before));
+        let most = TURN - (1 << 25);
+        let shorter = steps.into_iter().map(|step| Step { wait: step.wait % most, ..step });
+        let mut steps: Vec<_> = shorter.collect();
+        steps[0].wait = 0;
+        let wrapping = Wrapping(clock.clone());
+        compare(closed, &steps, TURN - before, wrapping, |wait| clock.advance(ms(wait)))?;
     }
 }
 
@@ -148,6 +173,20 @@ fn a_million_calls_can_be_asked_for_and_a_rate_of_one_in_two_thousand() {
     assert_eq!(breaker.phase(), Phase::Open);
 }
 
+#[test]
+fn a_success_counts_in_the_tenure_in_which_it_ended() {
+    let clock = PausedClock::new();
+    let config = Config::new().failures_in_window(2).bucket(1_000).open_for(1);
+    let breaker = Breaker::new(config, Ten::new(clock.clone()), clock);
+    for _ in 0..3 {
+        for calls in 1..4 {
+            breaker.try_acquire().unwrap().success();
+            assert_eq!(breaker.tally().calls, calls);
+        }
+        breaker.reset();
+    }
+}
+
 /// More of them than the generation of a breaker tells apart.
 #[test]
 fn tenures_of_one_window_are_told_apart() {
@@ -164,6 +203,21 @@ fn tenures_of_one_window_are_told_apart() {
         breaker.try_acquire().unwrap().failure();
         assert_eq!(breaker.phase(), Phase::Closed);
     }
+}
+
+/// Also if nobody calls in any of them, so that the generation comes round to the first.
+#[test]
+fn tenures_without_calls_are_told_apart() {
+    let clock = PausedClock::new();
+    let config = Config::new().failures_in_window(2).bucket(60_000).open_for(1);
+    let breaker = Breaker::new(config, ExactTimeWindow::<_, 1>::new(clock.clone()), clock);
+    breaker.try_acquire().unwrap().failure();
+    for _ in 0..1_024 {
+        breaker.reset();
+        assert_eq!(breaker.tally(), Tally::default());
+    }
+    breaker.try_acquire().unwrap().failure();
+    assert_eq!(breaker.phase(), Phase::Closed);
 }
 
 /// Exact totals of what many threads do at once, more of them than have a cell.

@@ -12,7 +12,10 @@ use std::thread;
 use std::time::Duration;
 
 use microbreaker_std::clock::PausedClock;
-use microbreaker_std::{Breaker, Builder, CallError, Failover, Outcome, Phase, failing_if};
+use microbreaker_std::settings::ProbeTimeout;
+use microbreaker_std::{
+    Breaker, Builder, CallError, Failover, Outcome, Phase, Settings, failing_if,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -569,6 +572,33 @@ fn four_instances_that_all_close_gradually_serve_every_call() {
     clock.advance(SECOND);
     all.iter().for_each(|breaker| breaker.try_acquire().unwrap().success());
     assert_eq!(shares(&service, 1_000).values().sum::<u32>(), 1_000);
+}
+
+#[test]
+fn what_may_not_be_left_out_is_not_what_an_operator_has_closed_off() {
+    let clock = PausedClock::new();
+    let [a, b] = ["a", "b"].map(|name| builder(name, &clock).ramp([1], SECOND).build().unwrap());
+    let service = Failover::new("users", [a.clone(), b.clone()]).unwrap().most_open(0);
+    a.force_open();
+    b.trip();
+    clock.advance(SECOND);
+    b.try_acquire().unwrap().success();
+    assert_eq!(shares(&service, 100), of([("b", 100)]));
+}
+
+#[test]
+fn a_refusal_is_rather_of_one_that_is_probed_than_of_one_that_is_forced_open() {
+    let clock = PausedClock::new();
+    let forever = Settings { probe_timeout: Some(ProbeTimeout::Never), ..Settings::default() };
+    let settings = forever.over(&builder("a", &clock).build().unwrap().settings());
+    let [a, b] =
+        ["a", "b"].map(|name| builder(name, &clock).settings(settings.clone()).build().unwrap());
+    let service = Failover::new("users", [a.clone(), b.clone()]).unwrap();
+    a.force_open();
+    b.trip();
+    clock.advance(SECOND);
+    let _probe = b.try_acquire().unwrap();
+    assert_eq!(rejection(&service), ("b".to_owned(), Phase::HalfOpen, None));
 }
 
 #[cfg(feature = "counts")]

@@ -18,12 +18,18 @@ const SECOND: Duration = Duration::from_secs(1);
 struct Stock {
     left: AtomicUsize,
     ended: Mutex<Vec<ProbeEnd>>,
+    /// How often calls have begun to fail.
+    failing: AtomicUsize,
 }
 
 impl Probes for Stock {
     fn lend(&self) -> bool {
         let take = |left: usize| left.checked_sub(1);
         self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+
+    fn failing(&self) {
+        self.failing.fetch_add(1, Ordering::Relaxed);
     }
 
     fn ended(&self, end: ProbeEnd) {
@@ -84,6 +90,27 @@ fn evidence_tells_where_failures_came_from_and_how_the_last_call_ended() {
         [64, 100, u32::MAX].map(|n| breaker.evidence().unanswered(n)),
         [32, 50, u32::MAX / 2]
     );
+}
+
+#[test]
+fn the_first_failure_after_a_success_is_told() {
+    let stock = Arc::new(Stock::default());
+    let breaker = users(&PausedClock::new()).consecutive_failures(255).build().unwrap();
+    assert!(breaker.join_fleet(stock.clone()));
+    let told_after = |outcome| {
+        breaker.try_acquire().unwrap().finish(outcome);
+        stock.failing.load(Ordering::Relaxed)
+    };
+    for (outcome, told) in [
+        (Outcome::Success, 0),
+        (Outcome::Ignored, 0),
+        (Outcome::Failure, 1),
+        (Outcome::Failure, 1),
+        (Outcome::Success, 1),
+        (Outcome::Failure, 2),
+    ] {
+        assert_eq!(told_after(outcome), told);
+    }
 }
 
 #[test]

@@ -92,6 +92,7 @@ fn what_counts_as_a_success_or_as_nothing_is_returned_as_it_is() {
 fn an_answer_ages_by_the_clock_of_the_breaker() {
     let (users, last, clock) = users(10);
     let last = last.no_older_than(10 * SECOND);
+    clock.advance(DAY);
     users.call_or_last(&last, 1, || Ok::<_, &str>(42)).unwrap();
     clock.advance(10 * SECOND);
     assert_eq!(users.call_or_last(&last, 1, || FAILS), Ok(42));

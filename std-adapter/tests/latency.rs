@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use microbreaker_std::clock::PausedClock;
-use microbreaker_std::{Breaker, Builder, Latency, Outcome};
+use microbreaker_std::{Breaker, Builder, Latency, Outcome, Settings};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -54,6 +54,25 @@ fn calls_of_the_last_half_minute_count_and_those_before_the_last_minute_do_not()
     call(&breaker, SECOND, Outcome::Success);
     clock.advance(29 * SECOND);
     assert_eq!(calls(), 1);
+
+    // The halves are 45 seconds old when they change.
+    let breaker = builder(&clock).measure_latency().build().unwrap();
+    clock.advance(25 * SECOND);
+    call(&breaker, SECOND, Outcome::Success);
+    clock.advance(20 * SECOND);
+    assert_eq!(breaker.latency().unwrap().calls, 1);
+}
+
+#[test]
+fn calls_are_measured_after_a_reload_too() {
+    let breaker = builder(&PausedClock::new()).measure_latency().build().unwrap();
+    let failures = Some(100);
+    let settings = Settings { consecutive_failures: failures, ..Settings::default() };
+    breaker.reload(&Settings { open_for: Some(SECOND), ..settings }).unwrap();
+    for calls in 1..=3 {
+        breaker.call(|| Ok::<_, ()>(())).unwrap();
+        assert_eq!(breaker.latency().unwrap().calls, calls);
+    }
 }
 
 /// Ticks wrap after 49.7 days.

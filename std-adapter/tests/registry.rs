@@ -89,6 +89,16 @@ fn an_invalid_override_changes_nothing() {
     assert_eq!(registry.get("users").settings().consecutive_failures, Some(5));
 }
 
+/// Whether or not there is a breaker yet whose name matches.
+#[test]
+fn an_invalid_override_by_pattern_is_refused_under_its_pattern() {
+    let (registry, _) = registry();
+    let error = registry.override_settings("users/*", failures(0)).unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("circuit breaker \"users/*\": consecutive_failures is 0"), "{text}");
+    assert_eq!(registry.get("users/a").settings().consecutive_failures, Some(3));
+}
+
 #[test]
 fn an_overriding_window_replaces_that_of_the_template() {
     let builder = template(&PausedClock::new()).failure_rate(50).within(SECOND).striped(true);
@@ -246,6 +256,19 @@ fn endless_new_names_do_not_fill_the_memory() {
     assert_eq!(registry.find("open").unwrap().phase(), Phase::Open, "what is open goes last");
     held.trip();
     assert_eq!(registry.get("held").phase(), Phase::Open, "what is held stays");
+}
+
+#[test]
+fn as_many_idle_breakers_stay_as_are_allowed() {
+    let (registry, clock) = registry();
+    let registry = registry.most_idle(100);
+    for n in 0..100 {
+        let _ = registry.get(&n.to_string());
+    }
+    let held = Breaker::builder("held").settings(failures(3)).open_for(SECOND).clock(clock);
+    let held = registry.insert(held).unwrap();
+    assert_eq!(registry.list().len(), 101);
+    drop(held);
 }
 
 #[test]
@@ -488,6 +511,8 @@ fn long_names_and_patterns_are_bounded() {
     assert!(registry.insert(template(&PausedClock::new())).is_ok());
     let error = registry.insert(Breaker::builder(&*long).settings(failures(3)).open_for(SECOND));
     assert!(error.unwrap_err().to_string().ends_with("must be at most 256 bytes long"));
+    let longest = Breaker::builder(&long[..256]).settings(failures(3)).open_for(SECOND);
+    assert!(registry.insert(longest).is_ok());
     let stars = "*".repeat(300);
     assert_eq!(registry.matching(&stars).len(), 0);
     for error in [

@@ -102,6 +102,22 @@ fn at_each_reading(test: impl Fn(usize) -> bool) {
 }
 
 #[test]
+fn a_breaker_that_is_asked_for_while_it_is_found_idle_stays() {
+    at_each_reading(|readings| {
+        let (registry, clock) = registry();
+        let _ = registry.get("users");
+        clock.set(SECOND);
+        let (other, ended) = (registry.clone(), Ended::default());
+        clock.after(readings, beside(move || drop(other.get("users")), &ended));
+        registry.evict_idle(SECOND);
+        let happened = clock.happened();
+        ended.wait();
+        assert!(!happened || registry.find("users").is_some());
+        happened
+    });
+}
+
+#[test]
 fn of_two_that_insert_one_name_one_is_refused() {
     at_each_reading(|readings| {
         let (registry, clock) = registry();

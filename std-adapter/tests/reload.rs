@@ -1,5 +1,6 @@
 //! New settings while a breaker is in use.
 
+use std::cell::RefCell;
 use std::future::{poll_fn, ready};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -147,6 +148,35 @@ fn a_window_is_kept_if_the_new_one_can_hold_it_and_reported_if_not() {
     assert_eq!(breaker.phase(), Phase::Closed, "a policy is looked at when a call ends");
     fail(&breaker);
     assert_eq!(breaker.phase(), Phase::Open);
+}
+
+#[test]
+fn a_window_is_forgotten_if_the_new_one_is_longer_or_of_another_time() {
+    let window = |last_calls, within| Settings {
+        consecutive_failures: None,
+        failure_rate: Some(50),
+        min_calls: Some(4),
+        last_calls,
+        within,
+        ..settings(0)
+    };
+    let by_calls = |last_calls| window(Some(last_calls), None);
+    let by_time = |within| window(None, Some(within));
+    for (old, new) in [
+        (by_calls(4), by_calls(5)),
+        (by_time(SECOND), by_time(10 * SECOND)),
+        (by_time(10 * SECOND), by_time(SECOND)),
+    ] {
+        let breaker = Breaker::builder("users").settings(old).build().unwrap();
+        for _ in 0..3 {
+            fail(&breaker);
+        }
+        let reloaded = breaker.reload(&new).unwrap();
+        assert_eq!(reloaded.to_string(), "changed, still closed; forgot 3 calls");
+        fail(&breaker);
+        assert_eq!(breaker.phase(), Phase::Closed);
+        assert_eq!(breaker.snapshot().tally.calls, 1);
+    }
 }
 
 /// Opens at the third failure, by its bucket.
@@ -359,6 +389,35 @@ fn a_call_is_not_slow_that_began_before_calls_were_timed() {
     breaker.reload(&slow).unwrap();
     permit.success();
     assert_eq!(breaker.snapshot().tally.slow, 0);
+}
+
+/// It remembers no engine by then, whether or not it has called before.
+#[test]
+fn a_thread_that_ends_calls_through_the_engine_in_use() {
+    struct CallsWhenDropped(Breaker);
+
+    impl Drop for CallsWhenDropped {
+        fn drop(&mut self) {
+            self.0.call(|| Ok::<_, ()>(())).unwrap();
+        }
+    }
+
+    thread_local!(static LAST: RefCell<Vec<CallsWhenDropped>> = const { RefCell::new(Vec::new()) });
+
+    for before in [0, 1, 2] {
+        let (breaker, _) = breaker();
+        breaker.reload(&settings(4)).unwrap();
+        let of_thread = breaker.clone();
+        let thread = std::thread::spawn(move || {
+            // Destroyed last, because it is oldest.
+            LAST.with_borrow_mut(|last| last.push(CallsWhenDropped(of_thread.clone())));
+            for _ in 0..before {
+                of_thread.call(|| Ok::<_, ()>(())).unwrap();
+            }
+        });
+        thread.join().unwrap();
+        assert_eq!(breaker.snapshot().tally.calls, before + 1);
+    }
 }
 
 /// A thread that has not called for long knows an engine of another time.

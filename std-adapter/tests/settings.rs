@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use microbreaker_std::clock::PausedClock;
 use microbreaker_std::settings::{Abandoned, Leak};
-use microbreaker_std::{Breaker, Builder, Outcome, Phase};
+use microbreaker_std::{Breaker, Builder, Outcome, Phase, Settings};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -60,6 +60,44 @@ fn a_leaky_bucket_trips_when_it_is_full_and_weighs_failures() {
 }
 
 #[test]
+fn a_success_lowers_the_bucket_beside_every_kind_of_window() {
+    let windows: [fn(Builder) -> Builder; 4] = [
+        |builder| builder,
+        |builder| builder.failure_rate(100).min_calls(9).last_calls(9),
+        |builder| builder.failures_in_window(9).within(SECOND),
+        |builder| builder.failure_rate(100).min_calls(9).within(SECOND),
+    ];
+    for window in windows {
+        let breaker = window(good().leaky_bucket(Leak::new(10, 1, 100))).build().unwrap();
+        let level = || breaker.snapshot().tally.level;
+        assert!(breaker.call(|| Err::<(), _>(())).is_err());
+        for left in (0..10).rev() {
+            breaker.call(|| Ok::<_, ()>(())).unwrap();
+            assert_eq!(level(), left);
+        }
+        breaker.call(|| Ok::<_, ()>(())).unwrap();
+        assert_eq!(level(), 0);
+    }
+}
+
+/// A breaker tells as many apart as its generation has numbers: 256.
+#[test]
+fn what_many_tenures_ago_was_counted_is_forgotten() {
+    for in_bucket in [false, true] {
+        let builder = good().failures_in_window(2).last_calls(9);
+        let bucket = |builder: Builder| builder.leaky_bucket(Leak::new(10, 1, 15));
+        let builder = if in_bucket { bucket(builder) } else { builder };
+        let breaker = builder.build().unwrap();
+        assert!(breaker.call(|| Err::<(), _>(())).is_err());
+        for _ in 0..1_024 {
+            breaker.reset();
+            let tally = breaker.snapshot().tally;
+            assert_eq!((tally.calls, tally.failed, tally.level), (0, 0, 0));
+        }
+    }
+}
+
+#[test]
 fn a_leaky_bucket_that_cannot_work_is_refused() {
     let leaky = |up, down, limit| good().leaky_bucket(Leak::new(up, down, limit));
     assert!(leaky(14, 1, 100).build().is_ok(), "beside failures in a row");
@@ -75,16 +113,65 @@ fn a_leaky_bucket_that_cannot_work_is_refused() {
 
 #[test]
 fn failures_in_a_row_age_only_if_so_configured() {
-    for (ages, phase) in [(false, Phase::Open), (true, Phase::Closed)] {
-        let clock = PausedClock::new();
-        let builder = good().within(SECOND).clock(clock.clone());
-        let breaker = builder.consecutive_within_window(ages).build().unwrap();
-        for _ in 0..3 {
-            clock.advance(SECOND);
-            assert!(breaker.call(|| Err::<(), _>(())).is_err());
+    let windows: [fn(Builder) -> Builder; 2] =
+        [|builder| builder, |builder| builder.failure_rate(100).min_calls(50)];
+    for window in windows {
+        for (ages, phase) in [(false, Phase::Open), (true, Phase::Closed)] {
+            let clock = PausedClock::new();
+            let builder = window(good().within(SECOND)).clock(clock.clone());
+            let breaker = builder.consecutive_within_window(ages).build().unwrap();
+            let fail = || assert!(breaker.call(|| Err::<(), _>(())).is_err());
+            for _ in 0..3 {
+                clock.advance(SECOND);
+                fail();
+            }
+            assert_eq!(breaker.phase(), phase, "they age: {ages}");
+            if ages {
+                fail();
+                fail();
+                assert_eq!(breaker.phase(), Phase::Open);
+            }
         }
-        assert_eq!(breaker.phase(), phase, "they age: {ages}");
     }
+}
+
+/// A window that holds failures alone does not know how many calls there were.
+#[test]
+fn failures_in_a_window_by_time_may_ask_for_calls() {
+    let builder = Breaker::builder("users").failures_in_window(2).min_calls(4).open_for(SECOND);
+    let breaker = builder.within(SECOND).build().unwrap();
+    for _ in 0..2 {
+        breaker.call(|| Ok::<_, ()>(())).unwrap();
+        assert_eq!(breaker.phase(), Phase::Closed);
+        assert!(breaker.call(|| Err::<(), _>(())).is_err());
+    }
+    assert_eq!(breaker.phase(), Phase::Open);
+}
+
+#[test]
+fn a_ramp_has_up_to_seven_shares() {
+    for count in 1..=7 {
+        let shares: Vec<u8> = (1..=count).map(|share| 10 * share).collect();
+        let breaker = good().ramp(shares.clone(), SECOND).build().unwrap();
+        assert_eq!(breaker.settings().ramp.as_ref().unwrap().shares, shares);
+    }
+}
+
+#[test]
+fn settings_differ_from_a_reference_to_others() {
+    let one = Settings { probes: Some(1), ..Settings::default() };
+    let other = Settings { probes: Some(2), ..Settings::default() };
+    assert_eq!(one, &one.clone());
+    assert_ne!(one, &other);
+}
+
+#[test]
+fn a_rate_takes_the_place_of_the_ratio_that_says_the_same() {
+    let ratio = Some((1, 2));
+    let ratios = Settings { failure_ratio: ratio, slow_ratio: ratio, ..Settings::default() };
+    let rates = Settings { failure_rate: Some(9), slow_rate: Some(9), ..Settings::default() };
+    assert_eq!(rates.over(&ratios), rates);
+    assert_eq!(ratios.over(&rates), ratios);
 }
 
 #[test]
@@ -102,7 +189,7 @@ fn the_wait_grows_by_a_factor_that_is_no_whole_number() {
 
 #[test]
 fn invalid_settings_are_refused_with_their_value_and_the_allowed_ones() {
-    let cases: [(Builder, &str); 26] = [
+    let cases: [(Builder, &str); 38] = [
         (
             Breaker::builder("users").open_for(SECOND),
             "policies is empty, but must be at least one of consecutive_failures, \
@@ -189,6 +276,48 @@ fn invalid_settings_are_refused_with_their_value_and_the_allowed_ones() {
         (
             good().backoff(1, SECOND),
             "backoff.factor is 1, but must be 1.001 to 65.535, or a whole number above 1",
+        ),
+        (
+            good().failures_in_window(3),
+            "failures_in_window is 3, but must be set together with a window: last_calls or \
+             within",
+        ),
+        (
+            good().slow_rate(5).slow_after(SECOND),
+            "slow_rate is 5, but must be set together with a window: last_calls or within",
+        ),
+        (good().failures_in_window(0).last_calls(9), "failures_in_window is 0, but must be 1 to 9"),
+        (
+            good().slow_rate(101).slow_after(SECOND).last_calls(9),
+            "slow_rate is 101, but must be 1 to 100",
+        ),
+        (
+            good().failure_rate(50).last_calls(9).probe_rate_after(0),
+            "probe_rate_after is 0, but must be 1 to 1",
+        ),
+        (good().jitter(101), "jitter is 101, but must be 1 to 100"),
+        (
+            good().reuse_probes_until(u32::MAX),
+            "reuse_probes_until is 4294967295, but must be 1 to 31",
+        ),
+        (
+            good().probe_timeout(Duration::ZERO),
+            "probe_timeout is 0ns, but must be 1ms to 1073741.824s",
+        ),
+        (
+            good().ramp([50, 40], SECOND),
+            "ramp.shares is [50, 40], but must be 1 to 99 percent each, none \
+             smaller than the one before",
+        ),
+        (
+            good().ramp([100], SECOND),
+            "ramp.shares is [100], but must be 1 to 99 percent each, none \
+             smaller than the one before",
+        ),
+        (good().ramp([50], Duration::ZERO), "ramp.step is 0ns, but must be 1ms to 306783.378s"),
+        (
+            good().ramp([10; 8], SECOND),
+            "ramp.shares is [10, 10, 10, 10, 10, 10, 10, 10], but must be 1 to 7 shares",
         ),
         (good().ramp([], SECOND), "ramp.shares is [], but must be 1 to 7 shares"),
         (

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
 use microbreaker_std::{Breaker, Registry, SettingsFile, SettingsWatch};
@@ -95,8 +95,12 @@ fn a_file_that_is_written_replaced_broken_and_taken_away() {
     fs::write(&path, "5").unwrap();
     assert_eq!(watched.next(), Ok(5));
 
+    // As long as is read.
+    fs::write(&path, " ".repeat((1 << 20) - 1) + "6").unwrap();
+    assert_eq!(watched.next(), Ok(6));
+
     drop(watched.watch.take());
-    assert!(watched.told.recv().is_err(), "its thread has ended");
+    assert_eq!(watched.told.try_recv(), Err(TryRecvError::Disconnected), "its thread has ended");
 }
 
 /// As the kubelet updates a volume: each version is a folder, to which `..data` is a link.
@@ -143,6 +147,8 @@ fn a_file_that_cannot_be_used_is_refused_at_once() {
     fs::write(&path, "0").unwrap();
     let bad = refused(&path);
     assert!(bad.contains("consecutive_failures"), "{bad}");
+    let error = registry().watch(&path, read, |_| ()).unwrap_err();
+    assert_eq!(error.source().unwrap().to_string(), error.problem.to_string());
     let nowhere = refused(&folder.join("no/such/folder/settings"));
     assert!(nowhere.contains("settings: "), "{nowhere}");
     fs::write(&path, "7").unwrap();

@@ -122,6 +122,19 @@ fn a_failure_on_one_stripe_counts_those_on_others() {
     assert_eq!(breaker.phase(), Phase::Open);
 }
 
+/// More of them than the generation of a breaker tells apart.
+#[test]
+fn tenures_without_calls_are_told_apart() {
+    let config = Config::new().failures_in_window(2).last_calls(5).open_for(9);
+    let here = Cell::new(1);
+    let breaker = Breaker::new(config, stripes(CountWindow::<5, 2>::new, &here), clock());
+    breaker.try_acquire().unwrap().failure();
+    for _ in 0..1_024 {
+        breaker.reset();
+        assert_eq!(breaker.tally(), Tally::default());
+    }
+}
+
 #[test]
 fn a_stripe_out_of_range_maps_to_an_existing_one() {
     let config = Config::new().failures_in_window(1).last_calls(5).open_for(9);

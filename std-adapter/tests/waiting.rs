@@ -126,6 +126,18 @@ fn standing_still(build: impl FnOnce(Builder) -> Builder) -> (Breaker, PausedClo
     (build(builder()).clock(clock.clone()).build().unwrap(), clock)
 }
 
+/// Also when the breaker has room for all.
+#[test]
+fn who_comes_later_is_let_go_after_those_who_wait() {
+    let (breaker, _) = standing_still(|builder| builder);
+    breaker.trip();
+    let mut first = Polled::new(breaker.ready(never));
+    breaker.reset();
+    let mut second = Polled::new(breaker.ready(never));
+    first.get().expect("there is room");
+    second.get().expect("it is the next");
+}
+
 #[cfg(feature = "counts")]
 #[tokio::test(start_paused = true)]
 async fn five_minutes_of_waiting_are_no_rejection() {

@@ -32,7 +32,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     ensure!(here, "cargo-mutants is not installed: cargo install --locked cargo-mutants");
     let arguments = &options.arguments;
     let own: &[_] = if options.adapter {
-        &["--package", "microbreaker-std", "--all-features"]
+        // What needs a server or an exporter is tested beside the adapter.
+        let tests = "microbreaker-std,microbreaker-integration";
+        &["--package", "microbreaker-std", "--test-package", tests, "--all-features"]
     } else {
         // The model's tests compare the core with the model.
         &["--package", "microbreaker", "--test-package", "microbreaker,microbreaker-model"]

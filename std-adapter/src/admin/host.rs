@@ -27,12 +27,9 @@ impl Hosts {
     }
 }
 
-/// An address of version 6 is in brackets, which have colons of their own.
+/// Not for an address of version 6 without a port, in whose brackets are other colons.
 fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => name,
-        _ => host,
-    }
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
 /// The requested host: HTTP/2 has it in the address.

@@ -225,6 +225,24 @@ mod tests {
     }
 
     #[test]
+    fn an_http_status_stands_for_the_code_that_the_protocol_gives_it() {
+        for (status, code) in [
+            (400, 13),
+            (401, 16),
+            (403, 7),
+            (404, 12),
+            (418, 2),
+            (429, 14),
+            (500, 2),
+            (502, 14),
+            (503, 14),
+            (504, 14),
+        ] {
+            assert_eq!(stands_for(StatusCode::from_u16(status).unwrap()), code, "{status}");
+        }
+    }
+
+    #[test]
     fn a_refusal_is_unavailable_whatever_the_name() {
         let name = Name::keep(&"users\r\n50%é".into());
         let refused = Rejected::new(&name, Phase::Open, Some(2));

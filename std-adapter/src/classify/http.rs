@@ -219,6 +219,9 @@ mod tests {
         let wait = |value| retry_after(&asking(value), Some(|| SystemTime::UNIX_EPOCH));
         assert_eq!(wait("120"), Some(Duration::from_secs(120)));
         assert_eq!(wait("Thu, 01 Jan 1970 00:01:00 GMT"), Some(MINUTE));
+        let responses = HttpResponses::new().wall_clock(|| SystemTime::UNIX_EPOCH);
+        let date = asking("Thu, 01 Jan 1970 00:01:00 GMT");
+        assert_eq!(outcome(responses, 503, &date), Outcome::FailureOpenFor(MINUTE));
         for nothing in ["", "soon", "-1", "+1", "1.5", "1 2", "Wed, 31 Dec 1969 23:59:59 GMT"] {
             assert_eq!(wait(nothing), None, "{nothing:?}");
         }

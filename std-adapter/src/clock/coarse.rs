@@ -79,4 +79,12 @@ mod tests {
         let first = CoarseClock.now();
         assert!(CoarseClock.now().wrapping_sub(first) < 1 << 31);
     }
+
+    #[test]
+    fn it_moves_on_and_both_readings_are_of_the_same_time() {
+        let (first, first_64) = (CoarseClock.now(), CoarseClock.now_64().unwrap());
+        assert!((first_64 as u32).wrapping_sub(first) < 60_000);
+        while CoarseClock.now() == first {}
+        while CoarseClock.now_64() == Some(first_64) {}
+    }
 }

@@ -59,4 +59,11 @@ mod tests {
         let first = clock.now();
         assert!(clock.now() >= first);
     }
+
+    #[test]
+    fn it_moves_on_and_both_readings_are_of_the_same_time() {
+        let clock = MonotonicClock::new();
+        while clock.now() < 3 {}
+        assert!((3..60_000).contains(&clock.now_64().unwrap()));
+    }
 }

@@ -58,3 +58,15 @@ impl fmt::Debug for SharedClock {
         f.write_str("a clock")
     }
 }
+
+#[cfg(all(test, feature = "coarse-clock", target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// The precise one counts from when it was made, the other one from when the system was
+    /// started.
+    #[test]
+    fn calls_are_timed_by_a_precise_clock() {
+        assert!(SharedClock::suitable(true).start < SharedClock::suitable(false).start);
+    }
+}

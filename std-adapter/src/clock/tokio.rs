@@ -51,3 +51,18 @@ impl Clock for TokioClock {
         Some(self.start.elapsed().as_millis() as u64)
     }
 }
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_shows_what_tokio_does() {
+        let clock = TokioClock::new();
+        let turn = 1 << 32;
+        tokio::time::advance(Duration::from_millis(turn + 5)).await;
+        assert_eq!((clock.now(), clock.now_64()), (5, Some(turn + 5)));
+    }
+}

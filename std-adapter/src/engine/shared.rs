@@ -97,11 +97,6 @@ impl<W: ByPolicy> Window for InBucket<W> {
     }
 
     #[inline]
-    fn is_quiet(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> bool {
-        self.bucket.is_quiet(tenure, reach) && self.beside.is_quiet(tenure, reach)
-    }
-
-    #[inline]
     fn try_success(&self, tenure: Tenure<'_>, reach: &Reach<impl Fn() -> u32>) -> bool {
         self.bucket.is_quiet(tenure, reach) && self.beside.try_success(tenure, reach)
     }

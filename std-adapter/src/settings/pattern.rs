@@ -109,10 +109,11 @@ mod tests {
 
     #[test]
     fn names_are_most_specific_and_then_what_spells_out_most() {
-        let mut sorted = ["users/a", "*", "users/*", "users/?", "a?", "a*"].map(pattern);
+        let mut sorted =
+            ["users/a", "*", "users/*", "users/?", "ab*", "a?", "a***", "a*"].map(pattern);
         sorted.sort();
         let texts = sorted.each_ref().map(|pattern| &**pattern.text());
-        assert_eq!(texts, ["*", "a*", "a?", "users/*", "users/?", "users/a"]);
+        assert_eq!(texts, ["*", "a*", "a***", "a?", "ab*", "users/*", "users/?", "users/a"]);
     }
 
     #[test]

@@ -167,3 +167,14 @@ impl Counters {
 fn increment(counter: &AtomicU64) {
     counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
+
+#[cfg(all(test, feature = "metrics", feature = "registry"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_that_was_asked_for_counts_once() {
+        let counts = Counts { successes: 1, failures: 2, ignored: 4, stale: 1, rejections: 8 };
+        assert_eq!(counts.asked(), 15);
+    }
+}

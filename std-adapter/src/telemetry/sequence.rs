@@ -69,6 +69,15 @@ mod tests {
         assert_eq!(numbers([1, 2, 3]), [1, 2, 3]);
         assert_eq!(numbers([3, 1, 2, 4]), [3, 1, 2, 4]);
         assert_eq!(numbers([127, 1, 128, 2]), [127, 1, 128, 2]);
+        assert_eq!(numbers([128, 1]), [128, 1], "as far ahead as it looks");
+    }
+
+    #[test]
+    fn a_number_that_was_kept_free_a_round_of_generations_ago_is_not_given_out() {
+        let mut sequence = Sequence::default();
+        let [_, last] = [2, 129].map(|generation| sequence.of_transition(generation));
+        sequence.skip(1);
+        assert!(sequence.of_transition(1) > last);
     }
 
     #[test]

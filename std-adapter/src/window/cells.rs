@@ -105,3 +105,29 @@ impl<const BUCKETS: usize> Cells<BUCKETS> {
         std::iter::once(&self.first).chain(others).chain(common)
     }
 }
+
+#[cfg(all(test, not(loom), not(shuttle)))]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::ptr;
+
+    use super::*;
+
+    #[test]
+    fn the_first_threads_have_cells_of_their_own_and_the_others_share() {
+        let cells = Cells::<1>::new();
+        let mut seen = BTreeSet::new();
+        for thread in 0..=GROUPS * GROUP {
+            let at = cells.with(thread, |cell| ptr::from_ref(cell).addr());
+            assert!(seen.insert(at), "it is of no other thread");
+            assert_eq!(cells.own(thread).map(|own| ptr::from_ref(own).addr()), Some(at));
+            assert_eq!(cells.count() as usize, thread + 1);
+        }
+        for thread in [GROUPS * GROUP + 1, usize::MAX] {
+            assert!(cells.own(thread).is_none());
+            seen.insert(cells.with(thread, |cell| ptr::from_ref(cell).addr()));
+        }
+        assert_eq!(seen.len(), GROUPS * GROUP + 2, "one for both, which come one after the other");
+        assert_eq!(cells.count() as usize, seen.len());
+    }
+}

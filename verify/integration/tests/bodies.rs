@@ -2,17 +2,21 @@
 
 use std::cell::Cell;
 use std::future::{poll_fn, ready};
+use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use http_body_util::BodyExt;
+use http::{HeaderMap, StatusCode};
+use http_body::Body as _;
+use http_body_util::{BodyExt, Full};
 use microbreaker_std::clock::PausedClock;
 use microbreaker_std::settings::Abandoned;
 use microbreaker_std::{
-    Breaker, BreakerLayer, BreakerMiddleware, HttpResponses, Phase, Registry, Rejected,
+    Breaker, BreakerLayer, BreakerMiddleware, ClassifyResponse, HttpResponses, Outcome, Phase,
+    Registry, Rejected,
 };
 use reqwest::{Body, Client, Method, Request, Response};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
@@ -152,8 +156,8 @@ async fn a_caller_that_leaves_while_it_waits_for_more_abandons_the_call() {
 #[tokio::test]
 async fn a_body_known_to_be_over_need_not_be_read() {
     let bench = bench(Abandoned::Failed);
-    drop(bench.get(EMPTY, Then::Hang).await);
-    assert_eq!(bench.counted(), [1, 0, 0]);
+    let _empty = bench.get(EMPTY, Then::Hang).await;
+    assert_eq!(bench.counted(), [1, 0, 0], "before it is dropped");
     // All of it has arrived, and nobody asked for what follows.
     let mut response = bench.get(WHOLE, Then::Hang).await;
     response.chunk().await.unwrap().unwrap();
@@ -231,6 +235,42 @@ async fn a_body_that_ended_unasked_is_not_abandoned() {
         drop(response);
         assert_eq!(bench.counted(), counted);
     }
+}
+
+#[tokio::test]
+async fn a_guarded_body_says_how_much_is_left() {
+    let bench = bench(Abandoned::Failed);
+    let upstream = tower::service_fn(|()| {
+        ready(Ok::<_, tower::BoxError>(http::Response::new(Full::new(&b"abc"[..]))))
+    });
+    let layer = BreakerLayer::new(bench.breaker.clone());
+    let service = layer.judged_at_end(HttpResponses::new()).layer(upstream);
+    let mut body = Box::pin(service.oneshot(()).await.unwrap().into_body());
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(3), false));
+    body.frame().await.unwrap().unwrap();
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(0), true));
+}
+
+/// As by default.
+#[tokio::test]
+async fn an_unread_body_is_abandoned_unless_the_head_says_enough() {
+    #[derive(Clone)]
+    struct ByHead;
+
+    impl ClassifyResponse for ByHead {
+        fn head(&self, _: StatusCode, _: &HeaderMap) -> ControlFlow<Outcome, Outcome> {
+            ControlFlow::Continue(Outcome::Success)
+        }
+    }
+
+    let bench = bench(Abandoned::Failed);
+    let upstream = tower::service_fn(|()| {
+        ready(Ok::<_, tower::BoxError>(http::Response::new(Full::new(&b"abc"[..]))))
+    });
+    let layer = BreakerLayer::new(bench.breaker.clone());
+    let service = layer.judged_at_end(ByHead).layer(upstream);
+    drop(service.oneshot(()).await.unwrap());
+    assert_eq!(bench.counted(), [1, 1, 0]);
 }
 
 #[tokio::test]

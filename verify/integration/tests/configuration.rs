@@ -156,6 +156,21 @@ fn a_missing_profile_is_reported_with_the_existing_ones() {
 }
 
 #[test]
+fn outside_of_all_profiles_there_are_none() {
+    let file = read(TOML).unwrap();
+    let outside = file.in_profile(None).unwrap();
+    assert_eq!((&outside.defaults, &outside.breakers), (&file.defaults, &file.breakers));
+    assert!(outside.in_profile(Some("production")).is_err());
+}
+
+#[test]
+fn what_is_no_table_is_refused() {
+    let error = read("breakers = 3").unwrap_err();
+    assert_eq!(error.path, "breakers");
+    assert!(error.problem.contains("expected a map"), "{error}");
+}
+
+#[test]
 fn errors_give_the_path_and_what_is_allowed() {
     let good = "[defaults]\nconsecutive_failures = 3\nopen_for = '30s'\n";
     assert!(read(good).is_ok());
@@ -334,6 +349,7 @@ fn a_setting_can_be_unset() {
     .unwrap();
     let search = file.settings("search");
     assert_eq!((search.ramp, search.probes, search.jitter), (None, None, Some(0)));
+    assert_eq!(search.unset, [""; 0], "what is not set is not");
     assert!(file.settings("users").ramp.is_some());
     let in_profile = file.in_profile(Some("p")).unwrap();
     let search = in_profile.settings("search");

@@ -75,6 +75,34 @@ fn everything_is_measured_and_carries_the_name() {
             has(&scrape, line);
         }
         assert!(scrape.iter().all(|line| line.contains(r#"breaker="users""#)));
+        assert!(!scrape.iter().any(|line| line.contains("would_trip")), "there was no dry run");
+    });
+}
+
+#[test]
+fn a_scrape_adds_what_is_new_since_the_one_before() {
+    recorded(|prometheus| {
+        let breaker = builder(&PausedClock::new()).build().unwrap();
+        for scrapes in 1..=3 {
+            breaker.reset();
+            let late = breaker.try_acquire().unwrap();
+            breaker.reset();
+            for outcome in [Outcome::Success, Outcome::Ignored, Outcome::Failure] {
+                call(&breaker, outcome);
+            }
+            assert!(breaker.try_acquire().is_err());
+            late.success();
+            let scrape = scrape(&breaker, prometheus);
+            for (series, count) in [
+                (r#"microbreaker_calls_total{breaker="users",outcome="success"}"#, 2 * scrapes),
+                (r#"microbreaker_calls_total{breaker="users",outcome="failure"}"#, scrapes),
+                (r#"microbreaker_calls_total{breaker="users",outcome="ignored"}"#, scrapes),
+                (r#"microbreaker_stale_calls_total{breaker="users"}"#, scrapes),
+                (r#"microbreaker_rejections_total{breaker="users"}"#, scrapes),
+            ] {
+                has(&scrape, &format!("{series} {count}"));
+            }
+        }
     });
 }
 
@@ -314,6 +342,7 @@ fn labels_can_be_grouped_and_dropped() {
         has_line(prometheus, &format!(r#"{transitions},to="open",cause="manual"}} 10"#));
 
         registry.matching("tenant/*").iter().for_each(|it| drop(registry.remove(it.name())));
+        has_line(prometheus, r#"microbreaker_state{breaker="tenants",phase="open"} 10"#);
         registry.publish_metrics();
         has_line(prometheus, r#"microbreaker_state{breaker="tenants",phase="open"} 0"#);
         has_line(prometheus, r#"microbreaker_retry_after_seconds{breaker="tenants"} 0"#);
@@ -346,6 +375,27 @@ fn only_the_busiest_have_a_label_of_their_own() {
         has_line(prometheus, r#"microbreaker_state{breaker="other",phase="closed"} 100"#);
         let calls = r#"microbreaker_calls_total{breaker="other",outcome="success"} 100"#;
         has_line(prometheus, calls);
+    });
+}
+
+#[test]
+fn grouped_breakers_are_none_of_the_busiest() {
+    recorded(|prometheus| {
+        let registry = Registry::new(builder(&PausedClock::new())).unwrap();
+        let registry = registry.label_busiest(1).label_with(|name| match name.split_once('/') {
+            Some(_) => Label::Group("tenants".into()),
+            None => Label::Name,
+        });
+        for (name, calls) in [("tenant/a", 9), ("users", 3), ("orders", 2), ("idle", 1)] {
+            let breaker = registry.get(name);
+            (0..calls).for_each(|_| call(&breaker, Outcome::Success));
+        }
+        for _ in 0..3 {
+            registry.publish_metrics();
+            assert_eq!(labels(prometheus), ["other", "tenants", "users"]);
+            has_line(prometheus, r#"microbreaker_state{breaker="users",phase="closed"} 1"#);
+            has_line(prometheus, r#"microbreaker_state{breaker="tenants",phase="closed"} 1"#);
+        }
     });
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::response::IntoResponse;
 use http_body_util::BodyExt;
-use microbreaker_std::Breaker;
 use microbreaker_std::clock::PausedClock;
+use microbreaker_std::{Breaker, Rejected};
 
 #[tokio::test]
 async fn a_refusal_is_a_503_that_says_how_many_seconds() {
@@ -25,4 +25,15 @@ async fn a_refusal_is_a_503_that_says_how_many_seconds() {
     assert_eq!((response.status().as_u16(), response.headers().get("retry-after")), (503, None));
     let text = response.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(text, "temporarily unavailable\n");
+
+    let refusal = breaker.try_acquire().unwrap_err().into();
+    assert_eq!(Rejected::or_bad_gateway(refusal).status(), 503);
+}
+
+#[tokio::test]
+async fn what_else_fails_is_a_502_that_tells_nothing() {
+    let response = Rejected::or_bad_gateway("no route to 10.0.0.1".into());
+    assert_eq!(response.status(), 502);
+    let text = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(text, "the upstream failed\n");
 }

@@ -29,7 +29,9 @@ async fn a_slow_reader_is_told_how_many_it_missed() {
         breaker.force_open();
         breaker.reset();
     }
-    assert_eq!(slow.next().await.unwrap(), Err(Missed(300 - 256)));
+    let missed = slow.next().await.unwrap().unwrap_err();
+    assert_eq!(missed, Missed(300 - 256));
+    assert_eq!(missed.to_string(), "missed 44 events: the reader was too slow");
     for _ in 0..256 {
         assert!(slow.next().await.unwrap().is_ok(), "it gets all the others");
     }

@@ -2,12 +2,15 @@
 
 mod log;
 
+use std::fs;
+use std::path::Path;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use microbreaker_std::clock::PausedClock;
-use microbreaker_std::{Breaker, Registry};
+use microbreaker_std::{Breaker, Registry, SettingsFile};
 use tracing::Level;
-use tracing::subscriber::with_default;
+use tracing::subscriber::{set_global_default, with_default};
 
 use log::Log;
 
@@ -83,6 +86,36 @@ fn a_dry_run_warns_once() {
     });
     assert_eq!(log.len(), 1);
     assert!(log[0].starts_with("WARN circuit breaker would have opened breaker=users"));
+}
+
+/// By a thread of its own.
+#[test]
+fn what_becomes_of_a_changed_file_is_logged() {
+    let log = Log::default();
+    set_global_default(log.subscriber(Level::INFO)).unwrap();
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("logged.toml");
+    let good = "[defaults]\nconsecutive_failures = 2\nopen_for = '1s'\n";
+    fs::write(&path, good).unwrap();
+    let template = Breaker::builder("template").consecutive_failures(1);
+    let registry = Registry::new(template.open_for(Duration::from_secs(1))).unwrap();
+    let (sender, told) = channel();
+    let read = |text: &str| Ok(SettingsFile::read(toml::Deserializer::parse(text)?)?);
+    let watch = registry.watch(&path, read, move |reloaded| {
+        sender.send(reloaded.is_ok()).unwrap();
+    });
+    let watch = watch.unwrap();
+    let change = |more| {
+        fs::write(&path, format!("{good}{more}")).unwrap();
+        told.recv_timeout(Duration::from_secs(20)).expect("it tells of nothing")
+    };
+    assert!(!change("probes = 0"));
+    assert!(change("probes = 2"));
+    drop(watch);
+    let path = path.display();
+    let [refused, reloaded] = log.lines().try_into().unwrap();
+    let refusal = format!("WARN the old settings of circuit breakers hold path={path} error=");
+    assert!(refused.starts_with(&refusal), "{refused}");
+    assert_eq!(reloaded, format!("INFO settings of circuit breakers reloaded path={path}"));
 }
 
 #[test]

@@ -48,7 +48,7 @@ async fn every_limit_that_a_policy_sets_is_told() {
     let clock = PausedClock::new();
     let registry = registry(&clock);
     let settings = Settings {
-        failure_ratio: Some((1, 8)),
+        failure_ratio: Some((3, 8)),
         slow_rate: Some(80),
         slow_after: Some(2 * SECOND),
         failures_in_window: Some(40),
@@ -63,15 +63,17 @@ async fn every_limit_that_a_policy_sets_is_told() {
     };
     let limited = Breaker::builder("limited").settings(settings).measure_latency();
     let limited = registry.insert(limited.clock(clock.clone())).unwrap();
+    let router = Admin::new(registry).router();
+    let (_, one) = answer(&router, request("GET", "/breakers/limited")).await;
+    assert_eq!(one["latency"], json!({ "calls": 0, "p50_ms": null, "p99_ms": null }));
     for ms in [10, 20] {
         limited.try_acquire().unwrap().took(Duration::from_millis(ms)).success();
     }
-    let router = Admin::new(registry).router();
     let (_, one) = answer(&router, request("GET", "/breakers/limited")).await;
     assert_eq!(
         one["limits"],
         json!({
-            "failure_rate": 12.5, "slow_rate": 80.0, "slow_after_ms": 2_000, "min_calls": 20,
+            "failure_rate": 37.5, "slow_rate": 80.0, "slow_after_ms": 2_000, "min_calls": 20,
             "failures_in_window": 40, "consecutive_failures": 7, "level": 90, "probes": 3,
         })
     );
@@ -126,6 +128,8 @@ async fn trouble_comes_first() {
     let (_, list) = answer(&router, request("GET", "/breakers?standing=open&limit=1")).await;
     assert_eq!((&list["selected"], &list["in_all"]), (&json!(2), &json!(8)));
     assert_eq!((&list["standings"]["closed"], &list["next"]), (&json!(2), &json!("e")));
+    let (_, all) = answer(&router, request("GET", "/breakers?standing=open&limit=2")).await;
+    assert_eq!(all["next"], Value::Null, "these are all");
     for wrong in ["order=trouble&after=e", "order=size", "standing=ajar", "skip=-1"] {
         let path = format!("/breakers?{wrong}");
         let (status, why) = answer(&router, request("GET", &path)).await;

@@ -1,17 +1,21 @@
 //! A fleet in the admin routes.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use microbreaker_std::Outcome;
 use microbreaker_std::admin::Admin;
+use microbreaker_std::fleet::{Heard, StoreHealth};
+use microbreaker_std::{Outcome, Phase};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::rig::flaky::Flaky;
 use crate::rig::{Instance, SECOND, World, exchange, meet, open, template};
+use crate::told::Told;
 
 fn routes(instance: &Instance) -> Router {
     Admin::new(instance.registry.clone()).router()
@@ -80,6 +84,18 @@ async fn an_opening_is_shown_with_its_cause_and_who_probes() {
         all += fleet["leases"].as_u64().unwrap();
     }
     assert_eq!((here, all), (1, 3), "one holds it, and all know");
+}
+
+#[tokio::test]
+async fn a_round_trip_is_shown_in_milliseconds() {
+    let registry = microbreaker_std::Registry::new(template()).unwrap();
+    let users = registry.get("users");
+    let round_trip = Some(Duration::from_micros(2_500));
+    let store =
+        StoreHealth { phase: Phase::Closed, age: SECOND, succeeded: 1, failed: 0, round_trip };
+    assert!(users.join_fleet(Arc::new(Told(Heard::nothing(store)))));
+    let one = get(&Admin::new(registry).router(), "/breakers/users").await;
+    assert_eq!(one["fleet"]["store"]["round_trip_ms"], 2.5);
 }
 
 #[tokio::test]

@@ -4,3 +4,4 @@ mod administered;
 mod measured;
 #[path = "../../../../fleet/tests/rig/mod.rs"]
 mod rig;
+mod told;

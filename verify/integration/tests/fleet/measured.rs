@@ -1,15 +1,18 @@
 //! The series of breakers that are in a fleet.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use metrics::with_local_recorder;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use microbreaker_fleet::{Fleet, MemoryStore};
 use microbreaker_std::clock::PausedClock;
-use microbreaker_std::{Label, Outcome, Registry};
+use microbreaker_std::fleet::{Heard, StoreHealth};
+use microbreaker_std::{Label, Outcome, Phase, Registry};
 
 use crate::rig::flaky::Flaky;
 use crate::rig::{Instance, SECOND, World, exchange, meet, open, template};
+use crate::told::Told;
 
 /// Runs `test` with its own recorder.
 fn recorded(test: impl FnOnce(&PrometheusHandle)) {
@@ -71,6 +74,8 @@ fn a_scrape_tells_what_the_others_see_and_how_old_that_is() {
         assert_eq!(value(OPEN), 0.0);
         assert_eq!(value(AGE), 0.5);
         assert_eq!([value(HERE), value(ELSEWHERE)], [0.0, 0.0]);
+        let text = prometheus.render();
+        assert!(text.contains("# HELP microbreaker_fleet_age_seconds How long ago"), "{text}");
     });
 }
 
@@ -172,6 +177,34 @@ fn breakers_that_share_a_label_share_these_series() {
             instance.registry.remove(&format!("tenant/{n}")).unwrap();
         }
         assert_eq!(value(prometheus, &instance, failing), 0.0);
+    });
+}
+
+#[test]
+fn a_label_tells_the_most_that_one_of_its_breakers_has_heard() {
+    recorded(|prometheus| {
+        let registry = Registry::new(template().clock(PausedClock::new())).unwrap();
+        let registry = registry.label_with(|_| Label::Group("tenants".into()));
+        let store = StoreHealth {
+            phase: Phase::Closed,
+            age: SECOND,
+            succeeded: 1,
+            failed: 0,
+            round_trip: None,
+        };
+        let held = [0, 1, 2, 3].map(|n| registry.get(&format!("tenant/{n}")));
+        for (n, breaker) in held.iter().enumerate() {
+            let mut heard = Heard::nothing(store);
+            if n == 2 {
+                heard.is_open = true;
+                (heard.instances, heard.working, heard.failing) = (5, 3, 1);
+            }
+            assert!(breaker.join_fleet(Arc::new(Told(heard))));
+        }
+        registry.publish_metrics();
+        assert_eq!(read(prometheus, r#"microbreaker_fleet_open{breaker="tenants"}"#), 1.0);
+        let silent = r#"microbreaker_fleet_instances{breaker="tenants",sees="nothing"}"#;
+        assert_eq!(read(prometheus, silent), 1.0);
     });
 }
 
