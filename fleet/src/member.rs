@@ -257,15 +257,10 @@ impl Member {
         };
         self.curious = false;
         if view.epoch != self.followed {
-            let recent = self.succeeds;
-            let own = decide::own(
-                &breaker.settings(),
-                breaker.snapshot().tally,
-                &breaker.evidence(),
-                recent,
-            );
+            let (recent, now) = (self.succeeds, breaker.snapshot());
+            let own = decide::own(&breaker.settings(), now.tally, &breaker.evidence(), recent);
             let knew = self.heard.is_some_and(|it| matches!(it.view.verdict, Verdict::Open(_)));
-            match decide::follows(&view, own, breaker.phase(), knew) {
+            match decide::follows(&view, own, &now, self.adopted, knew) {
                 Some(Verdict::Open(left)) => {
                     _ = breaker.follow_open(left);
                     // From now on it waits for the fleet's probes, whoever opened it.

@@ -138,3 +138,22 @@ fn one_that_was_reset_while_the_fleet_was_open_takes_up_no_ramp() {
     exchange(&instances);
     assert_eq!(instances.each_ref().map(share), [10, 10, 100]);
 }
+
+#[test]
+fn one_that_opened_by_itself_since_the_fleet_closed_stays_open() {
+    for age in [13, 40] {
+        let world = World::new();
+        let idle = instance(&world, "idle");
+        drop(idle.users());
+        idle.exchange();
+        let _instances = closing(&world);
+        world.pass(age * SECOND);
+        idle.fails(4);
+        world.pass(SECOND);
+        idle.exchange();
+        assert_eq!(idle.phase(), Phase::Open, "after {age} s");
+        world.pass(SECOND);
+        idle.exchange();
+        assert_eq!(idle.phase(), Phase::Open, "it does not ask again");
+    }
+}
