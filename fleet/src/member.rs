@@ -269,6 +269,8 @@ impl Member {
                 }
                 Some(Verdict::Closed(age)) => {
                     _ = breaker.follow_close(age.min(self.silent_for(terms)));
+                    // It may open by itself before the next report.
+                    self.adopted = false;
                     self.followed = view.epoch;
                 }
                 Some(Verdict::None) => self.followed = view.epoch,
