@@ -144,9 +144,16 @@ fn judge(settings: &Settings, succeeded: u32, failed: u32) -> Option<Next> {
 }
 
 /// What an instance does about a verdict that it has not followed yet: nothing at all if that
-/// is [`Verdict::None`], nothing for now if there is none. `knew`: it has heard that the fleet
-/// was open.
-pub(crate) fn follows(view: &View, own: Own, phase: Phase, knew: bool) -> Option<Verdict> {
+/// is [`Verdict::None`], nothing for now if there is none. `adopted`: it is open because the
+/// fleet was. `knew`: it has heard that the fleet was open.
+pub(crate) fn follows(
+    view: &View,
+    own: Own,
+    now: &Snapshot,
+    adopted: bool,
+    knew: bool,
+) -> Option<Verdict> {
+    let phase = now.phase;
     match view.verdict {
         // Own evidence wins.
         Verdict::Open(_) if phase == Phase::Closed && own == Own::Healthy => None,
@@ -158,6 +165,10 @@ pub(crate) fn follows(view: &View, own: Own, phase: Phase, knew: bool) -> Option
         // If it is closed, the ramp is for those that would have opened. One that knew of the
         // opening has its reasons.
         Verdict::Closed(_) if phase == Phase::Closed && (knew || own != Own::Silent) => {
+            Some(Verdict::None)
+        }
+        // It has opened by itself since.
+        Verdict::Closed(age) if phase == Phase::Open && !adopted && now.in_phase_for < age => {
             Some(Verdict::None)
         }
         Verdict::Closed(_) => Some(view.verdict),

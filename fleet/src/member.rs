@@ -257,15 +257,10 @@ impl Member {
         };
         self.curious = false;
         if view.epoch != self.followed {
-            let recent = self.succeeds;
-            let own = decide::own(
-                &breaker.settings(),
-                breaker.snapshot().tally,
-                &breaker.evidence(),
-                recent,
-            );
+            let (recent, now) = (self.succeeds, breaker.snapshot());
+            let own = decide::own(&breaker.settings(), now.tally, &breaker.evidence(), recent);
             let knew = self.heard.is_some_and(|it| matches!(it.view.verdict, Verdict::Open(_)));
-            match decide::follows(&view, own, breaker.phase(), knew) {
+            match decide::follows(&view, own, &now, self.adopted, knew) {
                 Some(Verdict::Open(left)) => {
                     _ = breaker.follow_open(left);
                     // From now on it waits for the fleet's probes, whoever opened it.
@@ -274,6 +269,8 @@ impl Member {
                 }
                 Some(Verdict::Closed(age)) => {
                     _ = breaker.follow_close(age.min(self.silent_for(terms)));
+                    // It may open by itself before the next report.
+                    self.adopted = false;
                     self.followed = view.epoch;
                 }
                 Some(Verdict::None) => self.followed = view.epoch,

@@ -138,3 +138,40 @@ fn one_that_was_reset_while_the_fleet_was_open_takes_up_no_ramp() {
     exchange(&instances);
     assert_eq!(instances.each_ref().map(share), [10, 10, 100]);
 }
+
+#[test]
+fn one_that_opened_by_itself_since_the_fleet_closed_stays_open() {
+    for age in [13, 40] {
+        let world = World::new();
+        let idle = instance(&world, "idle");
+        drop(idle.users());
+        idle.exchange();
+        let _instances = closing(&world);
+        world.pass(age * SECOND);
+        idle.fails(4);
+        world.pass(SECOND);
+        idle.exchange();
+        assert_eq!(idle.phase(), Phase::Open, "after {age} s");
+        world.pass(SECOND);
+        idle.exchange();
+        assert_eq!(idle.phase(), Phase::Open, "it does not ask again");
+    }
+}
+
+#[test]
+fn one_that_opens_at_once_after_the_fleet_has_closed_has_opened_by_itself() {
+    let world = World::new();
+    let template = || template().failure_rate(50).last_calls(4).min_calls(4);
+    let instances = ["a", "b", "c"].map(|name| world.instance_of(name, template()));
+    open(&world, &instances);
+    world.pass(10 * SECOND);
+    exchange(&instances);
+    assert!(instances[0].call(Outcome::Success));
+    exchange(&instances);
+    assert_eq!(instances.each_ref().map(Instance::phase), [Phase::Closed; 3]);
+    instances[1..].iter().for_each(|instance| instance.fails(4));
+    world.pass(SECOND);
+    exchange(&instances);
+    exchange(&instances);
+    assert_eq!(instances[0].phase(), Phase::Open, "two of three see it failing");
+}

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::future::{Future, pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -276,4 +276,55 @@ fn a_fallback_never_holds_the_permit() {
         .call_classified(fail, |_: &Result<u32, _>| Outcome::Ignored)
         .or_else(|_| breaker.call(|| Ok::<u32, &str>(42)));
     assert_eq!(answer, Ok(42));
+}
+
+/// A future that holds on to something until it is dropped, whether it has ended or not, and
+/// then notes the phase.
+struct Holds<'a> {
+    breaker: &'a Breaker,
+    dropped_in: &'a Cell<Option<Phase>>,
+    waits: u32,
+}
+
+impl Future for Holds<'_> {
+    type Output = Result<u32, &'static str>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.waits.checked_sub(1) {
+            Some(left) => {
+                self.waits = left;
+                Poll::Pending
+            }
+            None => Poll::Ready(fail()),
+        }
+    }
+}
+
+impl Drop for Holds<'_> {
+    fn drop(&mut self) {
+        self.dropped_in.set(Some(self.breaker.phase()));
+    }
+}
+
+/// What the call holds may be what a fallback, or the next probe, waits for.
+#[test]
+fn a_call_that_has_ended_is_dropped_before_its_permit_and_not_with_its_future() {
+    let (breaker, _) = breaker();
+    let dropped_in = Cell::new(None);
+    let holds = |waits| Holds { breaker: &breaker, dropped_in: &dropped_in, waits };
+    for waits in 0..3 {
+        let mut call = pin!(breaker.call_async(holds(waits)));
+        for _ in 0..waits {
+            assert!(poll(call.as_mut()).is_pending());
+        }
+        assert_eq!(dropped_in.take(), None);
+        assert_eq!(poll(call.as_mut()), Poll::Ready(Err(CallError::Failed("no answer"))));
+        assert_eq!(dropped_in.take(), Some(Phase::Closed), "after {waits}");
+        assert_eq!(breaker.phase(), Phase::Open);
+        breaker.reset();
+    }
+    breaker.trip();
+    let mut call = pin!(breaker.call_async(holds(0)));
+    assert!(matches!(poll(call.as_mut()), Poll::Ready(Err(CallError::Rejected(_)))));
+    assert_eq!(dropped_in.take(), Some(Phase::Open));
 }

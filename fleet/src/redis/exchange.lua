@@ -152,8 +152,9 @@ local function report(n)
     time = math.min(kept.lasts, math.max(0, kept.lasts - math.max(0, now - kept.began)))
   elseif epoch > 0 then
     kind = 2
-    -- An earlier version does not say when.
-    time = math.max(0, now - (kept.closed or now))
+    -- An earlier version does not say when, but an epoch is the time at which it began, or a
+    -- later one if the clock was set back.
+    time = math.max(0, now - (kept.closed or epoch))
   end
   return { epoch, kind, time, sums[5], live + granted, granted, unpack(sums, 6, 14) }
 end

@@ -88,12 +88,18 @@ async fn instances_of_this_version_and_of_a_later_one_add_up() {
 }
 
 #[tokio::test]
-async fn a_closing_that_an_earlier_version_wrote_is_taken_to_be_new() {
+async fn a_closing_that_an_earlier_version_wrote_began_with_its_epoch() {
+    const HOUR: u64 = 60 * 60 * 1_000;
     let server = Server::start();
     let store = RedisStore::new(&server.url(), "p").unwrap();
-    let _: u32 = server.command("HSET {p}:breaker:users epoch 1000");
-    let view = store.exchange(&request(1, 5)).await.unwrap().views[0].unwrap();
-    assert_eq!((view.epoch, view.verdict), (1_000, Verdict::Closed(Duration::ZERO)));
+    let now: Vec<u64> = server.command("TIME");
+    let now = now[0] * 1_000;
+    for (epoch, hours) in [(now - HOUR, 1), (now + HOUR, 0)] {
+        let _: u32 = server.command(&format!("HSET {{p}}:breaker:users epoch {epoch}"));
+        let view = store.exchange(&request(1, 5)).await.unwrap().views[0].unwrap();
+        let Verdict::Closed(age) = view.verdict else { panic!("{view:?}") };
+        assert_eq!((view.epoch, age.as_secs() / 3_600), (epoch, hours));
+    }
 }
 
 #[tokio::test]

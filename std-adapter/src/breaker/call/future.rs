@@ -13,7 +13,9 @@ use crate::breaker::permit::Permit;
 use crate::classify::Classify;
 use crate::engine::Core;
 use crate::engine::versions::{Direct, Version};
-use crate::error::CallError;
+use crate::error::{CallError, Rejected};
+
+const AFTER_END: &str = "a guarded call was polled after its end";
 
 pin_project! {
     /// A call of the future `F`, as large as that and a permit.
@@ -21,8 +23,9 @@ pin_project! {
     /// Fields are dropped in this order: a call dropped half-way lets go of the callee
     /// before its permit is handed back, so that the next probe finds the callee free.
     pub(super) struct GuardedCall<'a, F, C> {
+        // Until it has ended, as in an `async fn`: what it holds, others may wait for.
         #[pin]
-        call: F,
+        call: Option<F>,
         // As long as it was not polled: the breaker has not been asked. Not one `enum` with
         // what follows, because few calls ever have that.
         unasked: Option<&'a Breaker>,
@@ -35,7 +38,7 @@ pin_project! {
 impl<'a, F, C> GuardedCall<'a, F, C> {
     #[inline]
     pub(super) const fn new(breaker: &'a Breaker, call: F, classify: C) -> Self {
-        Self { call, unasked: Some(breaker), admitted: None, classify }
+        Self { call: Some(call), unasked: Some(breaker), admitted: None, classify }
     }
 }
 
@@ -58,10 +61,10 @@ where
         let running = match Running::begin(self.breaker, core) {
             Ok(running) => running,
             Err(None) => return self.otherwise(),
-            Err(Some(rejected)) => return Poll::Ready(Err(rejected.into())),
+            Err(Some(rejected)) => return self.call.refused(rejected),
         };
-        let this = self.call.project();
-        match this.call.poll(self.context) {
+        let mut this = self.call.project();
+        match poll_once(this.call.as_mut(), self.context) {
             Poll::Pending => {
                 *this.admitted = Some(InCall::new(running.pause()));
                 Poll::Pending
@@ -75,8 +78,10 @@ where
 
     #[cold]
     fn otherwise(self) -> Self::Done {
-        let permit = self.breaker.try_acquire()?;
-        self.call.go_on(InCall::new(permit), self.context)
+        match self.breaker.try_acquire() {
+            Ok(permit) => self.call.go_on(InCall::new(permit), self.context),
+            Err(rejected) => self.call.refused(rejected),
+        }
     }
 }
 
@@ -85,14 +90,20 @@ where
     F: Future<Output = Result<T, E>>,
     C: Classify<T, E>,
 {
+    #[cold]
+    fn refused(self: Pin<&mut Self>, rejected: Rejected) -> Poll<Result<T, CallError<E>>> {
+        self.project().call.set(None);
+        Poll::Ready(Err(rejected.into()))
+    }
+
     /// Polls the call that was admitted.
     fn go_on(
         self: Pin<&mut Self>,
         mut in_call: InCall<Permit<&'a Breaker>>,
         context: &mut Context<'_>,
     ) -> Poll<Result<T, CallError<E>>> {
-        let this = self.project();
-        match in_call.run(|| this.call.poll(context)) {
+        let mut this = self.project();
+        match in_call.run(|| poll_once(this.call.as_mut(), context)) {
             Poll::Pending => {
                 *this.admitted = Some(in_call);
                 Poll::Pending
@@ -103,6 +114,19 @@ where
             }
         }
     }
+}
+
+/// Polls the call, and drops it once it has ended: before its permit is handed back.
+#[inline(always)]
+fn poll_once<F: Future>(
+    mut call: Pin<&mut Option<F>>,
+    context: &mut Context<'_>,
+) -> Poll<F::Output> {
+    let polled = call.as_mut().as_pin_mut().expect(AFTER_END).poll(context);
+    if polled.is_ready() {
+        call.set(None);
+    }
+    polled
 }
 
 impl<F, C, T, E> Future for GuardedCall<'_, F, C>
@@ -118,7 +142,7 @@ where
         if let Some(breaker) = this.unasked.take() {
             return breaker.inner().engines.directly(First { breaker, call: self, context });
         }
-        let in_call = this.admitted.take().expect("a guarded call was polled after its end");
+        let in_call = this.admitted.take().expect(AFTER_END);
         self.go_on(in_call, context)
     }
 }
