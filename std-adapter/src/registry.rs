@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError};
 
 use microbreaker::Clock;
-use papaya::HashMap;
+use papaya::{HashMap, ResizeMode};
 
 use self::entry::Entry;
 pub use self::health::Health;
@@ -104,8 +104,11 @@ impl Registry {
         let listeners = Arc::new(Listeners::default());
         let recipe = Recipe::new(Builder { of_registry: Some(listeners.clone()), ..template });
         recipe.check()?;
+        // A map that grows bit by bit would stay half grown once all names are there, and each
+        // look-up would search two tables.
+        let breakers = HashMap::builder().resize_mode(ResizeMode::Blocking).build();
         let registry = Shared {
-            breakers: HashMap::new(),
+            breakers,
             recipe: RwLock::new(recipe),
             listeners,
             #[cfg(feature = "metrics")]
