@@ -15,6 +15,7 @@ mod situation;
 
 use core::cell::Cell;
 use core::hint::black_box;
+use core::num::NonZeroUsize;
 
 use emulator::{hundred_nops, interrupted};
 use microbreaker::clock::ManualClock;
@@ -27,10 +28,10 @@ use situation::{SITUATIONS, Situation};
 
 /// Interrupts at every first, or at every second, of an operation's instructions, and so on.
 /// Which of them comes first changes from pair to pair.
-const EVERY: usize = match option_env!("EVERY") {
-    None => 1,
+const EVERY: NonZeroUsize = match option_env!("EVERY") {
+    None => NonZeroUsize::MIN,
     Some(text) => match usize::from_str_radix(text, 10) {
-        Ok(every @ 1..) => every,
+        Ok(every @ 1..) => NonZeroUsize::new(every).unwrap(),
         _ => panic!("EVERY must be a number of instructions, at least 1"),
     },
 };
@@ -69,7 +70,7 @@ fn preempt(
     operation: Operation,
     handler: Operation,
     first: usize,
-) -> Option<u32> {
+) -> Option<usize> {
     let before = outcome(situation, |stage| {
         let answer = stage.perform(operation, 0);
         [answer, stage.perform(handler, 1)]
@@ -88,8 +89,7 @@ fn preempt(
     if before.answers[..2].contains(&None) {
         return None;
     }
-    let mut positions = 0;
-    for instructions in (first as u32..).step_by(EVERY) {
+    for (positions, instructions) in (first as u32..).step_by(EVERY.get()).enumerate() {
         let mut came = false;
         let between = outcome(situation, |stage| {
             let (mut answer, handled) = (None, Cell::new(None));
@@ -103,7 +103,6 @@ fn preempt(
         if !came {
             return Some(positions);
         }
-        positions += 1;
         assert!(
             between.is_as(&before, &after)
                 || between.is_as(&after, &before)
