@@ -95,6 +95,20 @@ fn a_failure_beside_a_reload_raises_the_bucket_once() {
     });
 }
 
+/// The successor has another window, which takes nothing over, and the first bucket: a failure
+/// is in both, or came before the reload.
+#[test]
+fn a_failure_beside_a_reload_raises_a_new_bucket() {
+    model_with(2, || {
+        let breaker = breaker(in_window(3));
+        let leaky_bucket = Some(Leak::new(10, 1, 30));
+        let new = Settings { leaky_bucket, last_calls: Some(4), ..in_window(3) };
+        race(&breaker, reload(new), fail);
+        let tally = breaker.snapshot().tally;
+        assert_eq!(tally.level, 10 * tally.failed);
+    });
+}
+
 /// Whichever comes last, the mode is that of its settings.
 #[test]
 fn two_reloads_of_the_mode_take_one_turn_each() {
@@ -156,6 +170,22 @@ fn a_reader_beside_a_reload_sees_what_holds() {
         let read = |b: &Breaker| (b.phase(), b.snapshot().retry_after);
         let (_, (phase, left)) = race(&breaker, reload(in_a_row(4)), read);
         assert_eq!((phase, left), (Phase::Open, Some(10 * SECOND)));
+    });
+}
+
+/// A reader that finds the first version retired must not take the successor that is named
+/// for the second.
+#[test]
+fn a_reader_beside_two_reloads_sees_them_in_order() {
+    model_with(2, || {
+        let breaker = breaker(in_a_row(3));
+        let reload_twice = |b: &Breaker| {
+            reload(in_a_row(4))(b);
+            reload(in_a_row(5))(b);
+        };
+        let read = |b: &Breaker| [(); 2].map(|()| b.settings().consecutive_failures);
+        let (_, [first, second]) = race(&breaker, reload_twice, read);
+        assert!(first <= second, "{first:?}, then {second:?}");
     });
 }
 
