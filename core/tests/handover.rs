@@ -111,6 +111,24 @@ fn a_ramp_that_is_ahead_stays_so() {
     assert_eq!(slower.outlook().changes_in, Some(40), "160 ticks of 200");
 }
 
+#[test]
+fn an_opening_stays_as_long_as_it_was_whatever_the_successor_has() {
+    let clock = clock();
+    let of = |ticks| {
+        let config = Config::new().consecutive_failures(3).open_for(ticks);
+        Subject::try_new(Replaceable(config), (), clock, ()).unwrap()
+    };
+    let old = of(10);
+    old.trip();
+    clock.advance(4);
+    let (longer, _) = successor(&old, of(30));
+    let (same, _) = successor(&longer, of(30));
+    clock.advance(5);
+    assert!(same.try_acquire().is_err());
+    clock.advance(1);
+    assert!(same.try_acquire().is_ok());
+}
+
 #[derive(Default)]
 struct Told(std::cell::RefCell<Vec<Cause>>);
 

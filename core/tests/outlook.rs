@@ -139,6 +139,18 @@ fn a_ramp_has_room_once_enough_calls_were_offered() {
 }
 
 #[test]
+fn what_exceeds_a_call_counts_towards_the_next() {
+    let clock = ManualClock::new(0);
+    let breaker = breaker(CONFIG.ramp([60], 1_000), &clock);
+    breaker.trip();
+    clock.advance(100);
+    probe(&breaker).finish(Outcome::Success);
+    let admitted =
+        (0..10).filter(|_| breaker.try_acquire().map(|permit| permit.ignore()).is_ok()).count();
+    assert_eq!(admitted, 6);
+}
+
+#[test]
 fn healthy_calls_report_no_change() {
     let clock = ManualClock::new(0);
     let breaker = breaker(CONFIG.consecutive_failures(3), &clock);
