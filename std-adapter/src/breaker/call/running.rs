@@ -18,6 +18,11 @@ pub(super) struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
+    #[inline(always)]
+    pub(super) const fn of(breaker: &'a Breaker, token: Token) -> Self {
+        Self { breaker, token }
+    }
+
     /// Begins a call through the `core` of one of the breaker's versions. Without a
     /// rejection, that has been retired.
     #[inline(always)]
@@ -26,7 +31,7 @@ impl<'a> Running<'a> {
         core: &Core<impl Window>,
     ) -> Result<Self, Option<Rejected>> {
         match core.try_acquire() {
-            Ok(permit) => Ok(Self { breaker, token: permit.into_token() }),
+            Ok(permit) => Ok(Self::of(breaker, permit.into_token())),
             Err(_) if core.is_retired() => Err(None),
             Err(rejected) => Err(Some(breaker.rejected(rejected))),
         }
