@@ -130,9 +130,9 @@ impl<T, E, F: FnOnce() -> Result<T, E>, C: Classify<T, E>> Direct for Call<'_, F
 
     #[inline(always)]
     fn through(self, core: &Core<impl Window>, version: &Version) -> Self::Done {
-        // Not by `Running::begin`, whose result costs a fifth more here.
+        // The first poll of a future does the same. One function for both took a fifth longer.
         let running = match core.try_acquire() {
-            Ok(permit) => Running::of(self.breaker, permit.into_token()),
+            Ok(permit) => Running::new(self.breaker, permit.into_token()),
             Err(_) if core.is_retired() => return self.otherwise(),
             Err(rejected) => return Err(self.breaker.rejected(rejected).into()),
         };

@@ -58,10 +58,10 @@ where
 
     #[inline(always)]
     fn through(self, core: &Core<impl Window>, version: &Version) -> Self::Done {
-        let running = match Running::begin(self.breaker, core) {
-            Ok(running) => running,
-            Err(None) => return self.otherwise(),
-            Err(Some(rejected)) => return self.call.refused(rejected),
+        let running = match core.try_acquire() {
+            Ok(permit) => Running::new(self.breaker, permit.into_token()),
+            Err(_) if core.is_retired() => return self.otherwise(),
+            Err(rejected) => return self.call.refused(self.breaker.rejected(rejected)),
         };
         let mut this = self.call.project();
         match poll_once(this.call.as_mut(), self.context) {

@@ -9,7 +9,6 @@ use crate::breaker::Breaker;
 use crate::breaker::permit::Permit;
 use crate::engine::Core;
 use crate::engine::versions::{Grant, Version};
-use crate::error::Rejected;
 
 /// Unwinding is a failure. As little as possible, to stay in registers.
 pub(super) struct Running<'a> {
@@ -19,22 +18,8 @@ pub(super) struct Running<'a> {
 
 impl<'a> Running<'a> {
     #[inline(always)]
-    pub(super) const fn of(breaker: &'a Breaker, token: Token) -> Self {
+    pub(super) const fn new(breaker: &'a Breaker, token: Token) -> Self {
         Self { breaker, token }
-    }
-
-    /// Begins a call through the `core` of one of the breaker's versions. Without a
-    /// rejection, that has been retired.
-    #[inline(always)]
-    pub(super) fn begin(
-        breaker: &'a Breaker,
-        core: &Core<impl Window>,
-    ) -> Result<Self, Option<Rejected>> {
-        match core.try_acquire() {
-            Ok(permit) => Ok(Self::of(breaker, permit.into_token())),
-            Err(_) if core.is_retired() => Err(None),
-            Err(rejected) => Err(Some(breaker.rejected(rejected))),
-        }
     }
 
     /// Ends the call, which began through `core`, that of `version`.
