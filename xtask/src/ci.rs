@@ -1,11 +1,10 @@
 //! `cargo xtask ci`: every check, step by step.
 
+use std::env;
 use std::io::{self, Read as _, Write as _};
 use std::num::NonZeroUsize;
 use std::process::Command;
-use std::sync::Mutex;
 use std::time::Instant;
-use std::{env, thread};
 
 use xshell::{Shell, cmd};
 
@@ -148,29 +147,18 @@ fn timed((name, step): &(&str, Step), shell: &Shell) -> anyhow::Result<()> {
 /// further step begins after one has failed.
 fn two_at_a_time(steps: &[(&str, Step)]) -> anyhow::Result<()> {
     let program = env::current_exe()?;
-    let waiting = Mutex::new(steps.iter());
-    let next = || waiting.lock().expect("no worker panics").next();
-    let worker = || {
-        while let Some((name, _)) = next() {
-            let (mut printed, both) = io::pipe()?;
-            let mut step = Command::new(&program);
-            step.args(["ci", name]).stdout(both.try_clone()?).stderr(both);
-            let mut child = step.spawn()?;
-            // It holds the ends that are written to.
-            drop(step);
-            let mut text = Vec::new();
-            printed.read_to_end(&mut text)?;
-            io::stdout().lock().write_all(&text)?;
-            if !child.wait()?.success() {
-                while next().is_some() {}
-                anyhow::bail!("{name} failed");
-            }
-        }
-        Ok(())
-    };
-    thread::scope(|scope| {
-        let workers = [scope.spawn(worker), scope.spawn(worker)];
-        workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
+    tools::each(steps, 2, |(name, _)| {
+        let (mut printed, both) = io::pipe()?;
+        let mut step = Command::new(&program);
+        step.args(["ci", name]).stdout(both.try_clone()?).stderr(both);
+        let mut child = step.spawn()?;
+        // It holds the ends that are written to.
+        drop(step);
+        let mut text = Vec::new();
+        printed.read_to_end(&mut text)?;
+        io::stdout().lock().write_all(&text)?;
+        anyhow::ensure!(child.wait()?.success(), "{name} failed");
+        Ok(true)
     })
 }
 

@@ -4,12 +4,14 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use xshell::{Shell, cmd};
+
+use crate::tools;
 
 /// A model of loom's or shuttle's: one test.
 pub(crate) struct Model {
@@ -135,24 +137,7 @@ pub(crate) fn each(
     models: &[Model],
     work: impl Fn(&Model) -> anyhow::Result<bool> + Sync,
 ) -> anyhow::Result<()> {
-    let (next, go_on) = (AtomicUsize::new(0), AtomicBool::new(true));
-    let worker = || {
-        while go_on.load(Ordering::Relaxed)
-            && let Some(model) = models.get(next.fetch_add(1, Ordering::Relaxed))
-        {
-            let done = work(model);
-            if !matches!(done, Ok(true)) {
-                go_on.store(false, Ordering::Relaxed);
-            }
-            done?;
-        }
-        anyhow::Ok(())
-    };
-    let workers = thread::available_parallelism()?.get();
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
-    })
+    tools::each(models, thread::available_parallelism()?.get(), work)
 }
 
 /// Runs all models, prints the result of each, and fails if any failed.

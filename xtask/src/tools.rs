@@ -1,6 +1,8 @@
 //! The shell and the external tools that the commands share.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 use anyhow::bail;
 use xshell::{Cmd, Shell, cmd};
@@ -110,6 +112,31 @@ pub(crate) fn clippy_for<'a>(
         what: format!("clippy for {target}"),
         packages: &["rust-web-clippy"],
         elsewhere: "rustup component add clippy".into(),
+    })
+}
+
+/// Calls `work` for each item, so many at a time, until it returns false or fails.
+pub(crate) fn each<T: Sync>(
+    items: &[T],
+    workers: usize,
+    work: impl Fn(&T) -> anyhow::Result<bool> + Sync,
+) -> anyhow::Result<()> {
+    let (next, go_on) = (AtomicUsize::new(0), AtomicBool::new(true));
+    let worker = || {
+        while go_on.load(Ordering::Relaxed)
+            && let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed))
+        {
+            let done = work(item);
+            if !matches!(done, Ok(true)) {
+                go_on.store(false, Ordering::Relaxed);
+            }
+            done?;
+        }
+        anyhow::Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
     })
 }
 
