@@ -130,7 +130,8 @@ impl<T, E, F: FnOnce() -> Result<T, E>, C: Classify<T, E>> Direct for Call<'_, F
 
     #[inline(always)]
     fn through(self, core: &Core<impl Window>, version: &Version) -> Self::Done {
-        // The first poll of a future does the same. One function for both took a fifth longer.
+        // The first poll of a future does the same. One function for both takes five
+        // instructions more.
         let running = match core.try_acquire() {
             Ok(permit) => Running::new(self.breaker, permit.into_token()),
             Err(_) if core.is_retired() => return self.otherwise(),
