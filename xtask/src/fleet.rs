@@ -6,7 +6,8 @@ use crate::tools;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Ten processes and twenty rounds of probes instead of fifty and a thousand
+    /// Ten processes and twenty rounds of probes instead of fifty and a thousand, and no
+    /// judgement of times
     #[arg(long)]
     pub(crate) quick: bool,
     /// Simulates fleets of up to 1,000 instances on a virtual clock instead

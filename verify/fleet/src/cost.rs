@@ -42,6 +42,6 @@ pub(crate) fn call_cost(figures: &mut Figures) -> anyhow::Result<()> {
         ratios.push(member / local);
     }
     ratios.sort_by(f64::total_cmp);
-    figures.at_most("call_cost_over_local", ratios[TURNS / 2], 1.05);
+    figures.time_at_most("call_cost_over_local", ratios[TURNS / 2], 1.05);
     Ok(())
 }

@@ -9,6 +9,9 @@ use crate::instance::Setup;
 use crate::proxy::Way;
 use crate::trial::Fleet;
 
+/// For how long a busy machine may hold up a process.
+const STALL: Duration = Duration::from_secs(10);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     Killed,
@@ -118,13 +121,13 @@ pub(crate) async fn faults(
         fault.begin(&mut fleet).await.context(name)?;
         let as_meant =
             |place, silent| fault.silences(place).is_none_or(|silences| silences == (silent == 1));
-        let (_, others) = fleet.until("silent", setup.interval * 8, as_meant).await?;
+        let (_, others) = fleet.until("silent", setup.interval * 8 + STALL, as_meant).await?;
         anyhow::ensure!(others == 0, "{name}: it does not silence {others} instances, or others");
         down = down.max(median(fleet.ask_all("p999").await?));
 
         fleet.upstream.forget();
         fleet.upstream.fail(true);
-        let soon = setup.pause * 20 + setup.interval * 2;
+        let soon = setup.pause * 20 + setup.interval * 2 + STALL;
         let (opened, open) = fleet.until("closed", soon, |_, closed| closed == 0).await?;
         let failed = fleet.upstream.failed();
         if fault == Fault::Wiped {
@@ -132,7 +135,7 @@ pub(crate) async fn faults(
         }
         fleet.upstream.fail(false);
         let served = fleet.ask_all("served").await?;
-        let late = setup.open_for * 5 + setup.interval * 8;
+        let late = setup.open_for * 5 + setup.interval * 8 + STALL;
         let start = Instant::now();
         let (_, refused) = fleet.until("served", late, |n, now| now > served[n]).await?;
         let (_, open_still) = fleet.until("closed", late, |_, closed| closed == 1).await?;
@@ -140,7 +143,7 @@ pub(crate) async fn faults(
 
         fault.end(&mut fleet).await.context(name)?;
         let (took, silent) =
-            fleet.until("silent", setup.interval * 10, |_, silent| silent == 0).await?;
+            fleet.until("silent", setup.interval * 10 + STALL, |_, silent| silent == 0).await?;
         let intervals = took.as_secs_f64() / setup.interval.as_secs_f64();
         println!(
             "{name}: all open after {opened:.2?} and {failed} failed calls, closed after \
@@ -153,10 +156,10 @@ pub(crate) async fn faults(
     println!(
         "p99.9 of calls, in thousandths of a local breaker's: {up} with the store, {down} without"
     );
-    figures.at_most("p999_store_down_over_up", down as f64 / up as f64, 1.1);
+    figures.time_at_most("p999_store_down_over_up", down as f64 / up as f64, 1.1);
     figures.at_most("unprotected", unprotected as f64, 0.0);
     figures.at_most("stuck", stuck as f64, 0.0);
-    figures.at_most("intervals_until_recovered", slowest, 3.0);
+    figures.time_at_most("intervals_until_recovered", slowest, 3.0);
     Ok(())
 }
 

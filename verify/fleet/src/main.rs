@@ -85,19 +85,20 @@ fn main() -> anyhow::Result<()> {
 
 async fn conduct(quick: bool) -> anyhow::Result<()> {
     let extent = if quick { Extent::quick() } else { Extent::full() };
-    let figures = &mut Figures::default();
+    // A quick run is for machines that do other things too.
+    let mut figures = Figures::new(!quick);
     println!("{} processes", extent.instances);
-    cost::call_cost(figures)?;
-    dead_upstream(figures, &extent, true).await?;
+    cost::call_cost(&mut figures)?;
+    dead_upstream(&mut figures, &extent, true).await?;
     if !quick {
-        dead_upstream(figures, &extent, false).await?;
-        dead_upstream_alone(figures, &extent).await?;
+        dead_upstream(&mut figures, &extent, false).await?;
+        dead_upstream_alone(&mut figures, &extent).await?;
     }
-    innocent_refusals(figures, &extent).await?;
-    probes(figures, &extent).await?;
+    innocent_refusals(&mut figures, &extent).await?;
+    probes(&mut figures, &extent).await?;
     let (instances, setup) = &extent.faulty;
-    faults::faults(figures, *instances, setup).await?;
-    std::mem::take(figures).end()
+    faults::faults(&mut figures, *instances, setup).await?;
+    figures.end()
 }
 
 /// A dead upstream is found by rare calls.
@@ -117,14 +118,14 @@ async fn dead_upstream(figures: &mut Figures, extent: &Extent, hints: bool) -> a
     delays.sort_unstable();
     let p99 = delays[(delays.len() - 1) * 99 / 100] as f64;
     if hints {
-        figures.at_most("propagation_p99_ms", p99, 200.0);
+        figures.time_at_most("propagation_p99_ms", p99, 200.0);
         let name = format!("doomed_calls_{}_instances", extent.instances);
         figures.at_most(&name, fleet.upstream.failed() as f64, 30.0);
         let touching = fleet.sum("touching").await?;
         figures.at_most("calls_touching_the_store", touching as f64, 0.0);
     } else {
         let bound = setup.interval.as_secs_f64() * 1_500.0;
-        figures.at_most("propagation_p99_ms_without_hints", p99, bound);
+        figures.time_at_most("propagation_p99_ms_without_hints", p99, bound);
     }
     Ok(())
 }
