@@ -139,6 +139,35 @@ fn a_ramp_has_room_once_enough_calls_were_offered() {
 }
 
 #[test]
+fn those_who_wait_get_no_more_than_the_share_of_a_ramp() {
+    let clock = ManualClock::new(0);
+    let breaker = breaker(CONFIG.ramp([50], 1_000), &clock);
+    breaker.trip();
+    clock.advance(100);
+    probe(&breaker).finish(Outcome::Success);
+    for _ in 0..5 {
+        breaker.offer();
+    }
+    let admitted = || breaker.try_acquire().map(|permit| permit.ignore()).is_ok();
+    assert_eq!([admitted(), admitted(), admitted(), admitted()], [true, false, true, false]);
+}
+
+#[test]
+fn a_breaker_that_is_new_or_was_reset_is_on_no_ramp() {
+    let clock = ManualClock::new(0);
+    let breaker = breaker(CONFIG.ramp([25], 1_000), &clock);
+    let assert_on_no_ramp = || {
+        assert_eq!((breaker.outlook().ramp_step, seen(&breaker)), (None, (Outlook::ALL, None)));
+    };
+    assert_on_no_ramp();
+    breaker.trip();
+    breaker.reset();
+    assert_on_no_ramp();
+    breaker.offer();
+    assert_on_no_ramp();
+}
+
+#[test]
 fn what_exceeds_a_call_counts_towards_the_next() {
     let clock = ManualClock::new(0);
     let breaker = breaker(CONFIG.ramp([60], 1_000), &clock);

@@ -2,8 +2,8 @@
 //! to what they read as.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use microbreaker::clock::ManualClock;
 use microbreaker::config::AfterProbeTimeout;
@@ -100,6 +100,53 @@ fn a_place_is_handed_back_although_the_observer_would_panic_again() {
     let acquired = AssertUnwindSafe(|| breaker.try_acquire().map(|permit| permit.into_token()));
     assert!(catch_unwind(acquired).is_err());
     assert_eq!((breaker.phase(), breaker.outlook().room), (Phase::HalfOpen, 1));
+}
+
+/// At the first transition to half-open somebody else interferes, takes the probe of the next
+/// half-open phase, and then this panics.
+struct Interrupted<'a> {
+    breaker: &'a OnceLock<Breaker<(), &'a ManualClock, Interrupted<'a>>>,
+    clock: &'a ManualClock,
+    has_panicked: AtomicBool,
+}
+
+impl Observer for Interrupted<'_> {
+    fn transition(&self, transition: &Transition) {
+        if transition.to != Phase::HalfOpen || self.has_panicked.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let breaker = self.breaker.get().unwrap();
+        breaker.trip();
+        self.clock.advance(50);
+        let _ = breaker.try_acquire().unwrap().into_token();
+        panic!("interrupted");
+    }
+}
+
+#[test]
+fn the_place_of_a_later_probe_is_not_handed_back() {
+    let (clock, breaker) = (ManualClock::new(0), OnceLock::new());
+    let observer =
+        Interrupted { breaker: &breaker, clock: &clock, has_panicked: AtomicBool::new(false) };
+    let breaker = breaker.get_or_init(|| Breaker::observed(CONFIG, (), &clock, observer));
+    breaker.trip();
+    clock.advance(50);
+    let acquired = AssertUnwindSafe(|| breaker.try_acquire().map(|permit| permit.into_token()));
+    assert!(catch_unwind(acquired).is_err());
+    assert_eq!((breaker.phase(), breaker.outlook().room), (Phase::HalfOpen, 0));
+}
+
+/// Of a breaker that may be half-open for 50 ticks, and whose probe may take 20.
+#[test]
+fn an_opening_begins_when_the_stay_ended_if_no_probe_was_out() {
+    let clock = ManualClock::new(0);
+    let breaker = Breaker::new(CONFIG.probe_timeout(20).longest_half_open(50), (), &clock);
+    breaker.trip();
+    clock.advance(50);
+    breaker.try_acquire().unwrap().ignore();
+    clock.advance(60);
+    assert_eq!(breaker.try_acquire().unwrap_err().retry_after, Some(40));
+    assert_eq!(breaker.snapshot().retry_after, Some(40));
 }
 
 /// Is told the tick of each transition.

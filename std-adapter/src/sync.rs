@@ -36,8 +36,8 @@ pub(crate) use twins::{Hint, OnceBox, Swapped, Taken, thread_number};
 /// Release: pairs with acquire loads of `word`, so that who sees `to` also sees what made
 /// its writer swap.
 pub(crate) fn swap(word: &atomic::AtomicU64, from: u64, to: u64) -> bool {
-    use atomic::Ordering::{Relaxed, Release};
-    word.compare_exchange(from, to, Release, Relaxed).is_ok()
+    use atomic::Ordering;
+    word.compare_exchange(from, to, Ordering::Release, Ordering::Relaxed).is_ok()
 }
 
 /// A thread-local whose initial value is a constant.

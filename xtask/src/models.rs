@@ -28,7 +28,7 @@ impl fmt::Display for Model {
     }
 }
 
-/// How much of a model to explore.
+/// How a model is run, and how much of it is explored.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Limits {
     /// The bound on preemptions, instead of the model's own.
@@ -37,6 +37,8 @@ pub(crate) struct Limits {
     pub(crate) schedules: Option<u32>,
     /// When loom stops. It checks the time every thousand interleavings.
     pub(crate) time: Option<Duration>,
+    /// The number of the ordering that is weakened, if it was built for that.
+    pub(crate) weakened: Option<usize>,
 }
 
 /// How much a run of loom explored.
@@ -113,6 +115,9 @@ impl Model {
         if let Some(time) = limits.time {
             command.env("LOOM_MAX_DURATION", time.as_secs().to_string());
             command.env("LOOM_CHECKPOINT_INTERVAL", "1000");
+        }
+        if let Some(number) = limits.weakened {
+            command.env("WEAKENED", number.to_string());
         }
         let output = command.output().with_context(|| format!("cannot run {self}"))?;
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -59,7 +59,8 @@ fn raise(model: &Model, own: Coverage, limit: Duration) -> anyhow::Result<Covera
         if less.is_some_and(|less| next_seconds(less, most, bound) > limit.as_secs_f32()) {
             break;
         }
-        let limits = Limits { preemptions: Some(bound + 1), time: Some(limit), schedules: None };
+        let limits =
+            Limits { preemptions: Some(bound + 1), time: Some(limit), ..Limits::default() };
         let seen = passed(model, limits)?.filter(|seen| seen.complete);
         match seen {
             // No interleaving has more preemptions.
