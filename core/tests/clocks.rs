@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-use microbreaker::clock::{Clock, ManualClock, Widened, Wrapping};
+use microbreaker::clock::{Clock, ManualClock, STEP_BACK, Widened, Wrapping, elapsed};
 use microbreaker::{Breaker, Config, Phase};
 use proptest::prelude::*;
 
@@ -40,6 +40,12 @@ fn a_counter_of_16_bits_recovers_after_exactly_as_long_as_it_should() {
 fn a_counter_of_24_bits_does_not_end_an_opening_when_it_wraps() {
     opens_for::<24>(10_000);
     opens_for::<24>(1 << 25);
+}
+
+#[test]
+fn only_a_step_back_of_more_than_is_allowed_reads_as_a_turn() {
+    assert_eq!(elapsed(0, STEP_BACK), 0);
+    assert_eq!(elapsed(0, STEP_BACK + 1), u32::MAX - STEP_BACK);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use microbreaker::config::ConfigSource;
 use microbreaker::handover::Handover;
 use microbreaker::window::Window;
 use microbreaker::{
-    Breaker, Cause, Config, Decision, Observer, Outcome, Phase, ShortWindow, Token,
+    Breaker, Cause, Config, Decision, Observer, Outcome, Phase, ShortWindow, Token, WithSlow,
     clock::ManualClock,
 };
 
@@ -53,11 +53,11 @@ fn what_has_happened_since_is_not_lost() {
     assert!(old.hand_over().is_none() && !old.retire(&handover));
 }
 
-/// The word of a new window happens to have the tag of generation 255, in which the breaker is
-/// open for the first of these, and closed for the second.
+/// The word of a new window happens to have the tag of generation 255, in which the first of
+/// these is open, and the second closed: one of its openings begins afresh.
 #[test]
 fn a_new_window_is_empty_whatever_the_generation() {
-    for openings in [0, 1] {
+    for openings in [0, 2] {
         let of = |clock| {
             let config = Config::new().failures_in_window(2).last_calls(9).open_for(9);
             Subject::try_new(Replaceable(config), ShortWindow::new(), clock, ()).unwrap()
@@ -135,7 +135,7 @@ fn an_opening_stays_as_long_as_it_was_whatever_the_successor_has() {
 }
 
 #[test]
-fn an_opening_keeps_its_backoff() {
+fn an_opening_keeps_its_backoff_and_shows_the_probes_that_began_it() {
     let clock = clock();
     let of = |config| Subject::try_new(Replaceable(config), (), clock, ()).unwrap();
     let config = Config::new().consecutive_failures(1).open_for(10).backoff(2, 1_000);
@@ -145,6 +145,7 @@ fn an_opening_keeps_its_backoff() {
     old.try_acquire().unwrap().failure();
     let (new, _) = successor(&old, of(config.consecutive_failures(4)));
     assert_eq!((new.snapshot().backoff_level, new.snapshot().retry_after), (1, Some(20)));
+    assert_eq!((new.snapshot().tally.calls, new.snapshot().tally.failed), (1, 1));
     clock.advance(20);
     new.try_acquire().unwrap().failure();
     assert_eq!((new.snapshot().backoff_level, new.snapshot().retry_after), (2, Some(40)));
@@ -248,11 +249,29 @@ fn an_outcome_counts_once_before_the_handover() {
 }
 
 #[test]
+fn a_failure_counts_where_nothing_has_failed() {
+    let (breaker, token) = calling(clock());
+    (0..9).for_each(|_| breaker.try_acquire().unwrap().success());
+    assert_eq!(breaker.end(token, 0, None, Outcome::Failure), Ok(()));
+    assert_eq!(breaker.tally().failed, 1);
+}
+
+#[test]
 fn a_success_counts_where_something_has_failed() {
     let (breaker, token) = calling(clock());
     breaker.try_acquire().unwrap().failure();
     assert_eq!(breaker.end(token, 0, None, Outcome::Success), Ok(()));
     assert_eq!((breaker.tally().calls, breaker.tally().failed), (2, 1));
+}
+
+#[test]
+fn a_success_that_was_slow_counts_as_slow() {
+    let config = Config::new().slow_rate(100).slow_after(20).last_calls(9).min_calls(2).open_for(9);
+    let window = WithSlow::new(ShortWindow::new(), ShortWindow::new());
+    let breaker = Subject::try_new(Replaceable(config), window, clock(), ()).unwrap();
+    let token = breaker.try_acquire().unwrap().into_token();
+    assert_eq!(breaker.end(token, 0, Some(21), Outcome::Success), Ok(()));
+    assert_eq!((breaker.tally().calls, breaker.tally().slow), (1, 1));
 }
 
 #[test]

@@ -81,3 +81,16 @@ fn a_permit_may_end_as_one_that_says_nothing() {
     assert_eq!(counted.observer().counts().ignored, 1);
     assert_eq!(counted.tally(), Tally::default());
 }
+
+#[test]
+fn a_call_that_is_ignored_is_not_abandoned() {
+    let breaker = Breaker::new(
+        CONFIG.abandoned_fails(),
+        WithSlow::<ShortWindow>::default(),
+        ManualClock::new(0),
+    );
+    breaker.try_acquire().unwrap().ignore();
+    assert_eq!(breaker.tally().calls, 0);
+    drop(breaker.try_acquire().unwrap());
+    assert_eq!((breaker.tally().calls, breaker.tally().failed), (1, 1));
+}

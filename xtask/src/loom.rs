@@ -4,7 +4,7 @@ mod table;
 
 use std::time::Duration;
 
-use xshell::Shell;
+use xshell::{Shell, cmd};
 
 use crate::models::{self, Limits, Model};
 use crate::tools;
@@ -24,11 +24,15 @@ pub(crate) struct Options {
     /// The time limit for each model with `--full`, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     limit: u64,
+    /// Compile the core as for bare metal, where each transition is settled in the same way
+    #[arg(long, conflicts_with = "full")]
+    as_firmware: bool,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let shell = tools::shell()?;
-    let mut models = build(&shell, "target/loom")?;
+    let mut models =
+        if options.as_firmware { build_firmware(&shell)? } else { build(&shell, "target/loom")? };
     let table = shell.current_dir().join(TABLE);
     if options.full {
         table::prune(&table, &models)?;
@@ -40,6 +44,20 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         return table::fill(&table, &models, Duration::from_secs(options.limit));
     }
     models::report(&models, Limits::default())
+}
+
+/// Builds them in a copy whose core takes loom for bare metal.
+fn build_firmware(sh: &Shell) -> anyhow::Result<Vec<Model>> {
+    let root = sh.current_dir().join("target/loom-firmware");
+    let copy = root.join("project");
+    tools::copy_project(sh, &copy)?;
+    let _copy = sh.push_dir(copy);
+    let bare = r#"target_os = "none""#;
+    let files = cmd!(sh, "grep --recursive --files-with-matches --fixed-strings {bare} core/src");
+    for file in files.quiet().read()?.lines() {
+        sh.write_file(file, sh.read_file(file)?.replace(bare, "loom"))?;
+    }
+    build(sh, &root.join("built").display().to_string())
 }
 
 /// Builds the models of the project that `sh` is in.

@@ -133,7 +133,7 @@ fn switchable(file: &str, text: &str, places: &[Place]) -> String {
     let mut text = text.to_owned();
     // From the end, so that positions stay what they are.
     for ((at, from), weaker) in by_position.into_iter().rev() {
-        let ordering = |name: &str| format!("core::sync::atomic::Ordering::{name}");
+        let ordering = |name: &str| format!("Ordering::{name}");
         let weaker: String =
             weaker.iter().map(|(number, to)| format!("({number}, {}),", ordering(to))).collect();
         let asked = format!("crate::sync::weakened({}, &[{weaker}])", ordering(from));
