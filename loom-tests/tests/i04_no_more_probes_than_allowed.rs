@@ -42,7 +42,8 @@ fn a_place_handed_back_is_given_out_once() {
 #[test]
 fn a_probe_sees_what_the_one_before_it_has_done() {
     model_with(2, || {
-        let (breaker, _, probes) = probing(1, 1, 1);
+        // One is out all the time, so that the same state comes again in the same tenure.
+        let (breaker, _, probes) = probing(2, 2, 2);
         drop(breaker.resume(probes[0]));
         // Relaxed: only the breaker orders the probes.
         let done = Arc::new(AtomicU32::new(0));
