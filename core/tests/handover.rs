@@ -183,24 +183,28 @@ fn probes_go_on_unless_they_would_decide() {
 
 #[test]
 fn a_stay_in_half_open_goes_on() {
-    let clock = clock();
-    let of = |failures| {
-        let config = Config::new().consecutive_failures(failures).open_for(10);
-        let config = config.no_probe_timeout().longest_half_open(100);
-        Subject::try_new(Replaceable(config), (), clock, ()).unwrap()
-    };
-    let old = of(1);
-    old.trip();
-    clock.advance(10);
-    old.try_acquire().unwrap().ignore();
-    clock.advance(30);
-    let _ = old.try_acquire().unwrap().into_token();
-    clock.advance(30);
-    let (new, _) = successor(&old, of(2));
-    clock.advance(39);
-    assert_eq!(new.phase(), Phase::HalfOpen);
-    clock.advance(1);
-    assert_eq!(new.phase(), Phase::Open);
+    // Of the tick at which it began, the word has the low 23 bits.
+    for start in [0, 1 << 23, u32::MAX - 30] {
+        let clock = clock();
+        clock.set(start);
+        let of = |failures| {
+            let config = Config::new().consecutive_failures(failures).open_for(10);
+            let config = config.no_probe_timeout().longest_half_open(100);
+            Subject::try_new(Replaceable(config), (), clock, ()).unwrap()
+        };
+        let old = of(1);
+        old.trip();
+        clock.advance(10);
+        old.try_acquire().unwrap().ignore();
+        clock.advance(30);
+        let _ = old.try_acquire().unwrap().into_token();
+        clock.advance(30);
+        let (new, _) = successor(&old, of(2));
+        clock.advance(39);
+        assert_eq!(new.phase(), Phase::HalfOpen);
+        clock.advance(1);
+        assert_eq!(new.phase(), Phase::Open);
+    }
 }
 
 /// Hears how calls ended, and whether they were stale.
@@ -271,9 +275,11 @@ fn a_success_that_was_slow_counts_as_slow() {
     let config = Config::new().slow_rate(100).slow_after(20).last_calls(9).min_calls(2).open_for(9);
     let window = WithSlow::new(ShortWindow::new(), ShortWindow::new());
     let breaker = Subject::try_new(Replaceable(config), window, clock(), ()).unwrap();
+    // So many that both windows are quiet.
+    (0..9).for_each(|_| breaker.try_acquire().unwrap().success());
     let token = breaker.try_acquire().unwrap().into_token();
     assert_eq!(breaker.end(token, 0, Some(21), Outcome::Success), Ok(()));
-    assert_eq!((breaker.tally().calls, breaker.tally().slow), (1, 1));
+    assert_eq!((breaker.tally().calls, breaker.tally().slow), (9, 1));
 }
 
 #[test]
@@ -304,6 +310,18 @@ fn an_outcome_after_the_handover_counts_once_and_with_the_successor() {
         let failed = matches!(outcome, Outcome::Failure | Outcome::WeightedFailure(_));
         assert_eq!(new.tally().failed, u32::from(failed));
     }
+}
+
+/// Which the predecessor would have had next, had it not been handed over.
+#[test]
+fn an_outcome_of_a_later_tenure_is_late_for_the_predecessor() {
+    let clock = clock();
+    let (old, _) = calling(clock);
+    let (new, _) = successor(&old, calling(clock).0);
+    new.disable();
+    let token = new.try_acquire().unwrap().into_token();
+    let late = old.end(token, 0, None, Outcome::Failure).expect_err("it was handed over");
+    assert!(!late.is_recorded());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::mem;
 
+use microbreaker::config::{ConstConfig, Fixed};
 use microbreaker::{Breaker, Clock, Config, Phase};
 
 const OPEN_FOR: u32 = 100;
@@ -25,10 +26,12 @@ impl Clock for &Sleepy {
     }
 }
 
+const CONFIG: Config =
+    Config::new().consecutive_failures(1).open_for(OPEN_FOR).ramp([10, 50], STEP);
+
 /// A breaker whose opening is over.
 fn due(clock: &Sleepy) -> Breaker<(), &Sleepy> {
-    let config = Config::new().consecutive_failures(1).open_for(OPEN_FOR).ramp([10, 50], STEP);
-    let breaker = Breaker::new(config, (), clock);
+    let breaker = Breaker::new(CONFIG, (), clock);
     breaker.trip();
     clock.tick.set(OPEN_FOR);
     breaker
@@ -49,6 +52,27 @@ fn an_opening_is_not_cut_short() {
 fn a_ramp_is_not_cut_short() {
     let clock = Sleepy::default();
     let breaker = due(&clock);
+    let probe = breaker.try_acquire().unwrap();
+    clock.sleeps.set(ASLEEP);
+    probe.success();
+    assert_eq!(breaker.phase(), Phase::Closed);
+    assert_eq!(breaker.outlook().changes_in, Some(STEP));
+}
+
+/// Leaves out what would be published beside a ramp.
+struct Lean;
+
+impl ConstConfig for Lean {
+    const CONFIG: Config = CONFIG;
+    const EXPLICIT_LENGTHS: bool = false;
+}
+
+#[test]
+fn nor_is_a_ramp_of_a_breaker_without_explicit_lengths() {
+    let clock = Sleepy::default();
+    let breaker = Breaker::<_, _, _, Fixed<Lean>>::fixed((), &clock, ());
+    breaker.trip();
+    clock.tick.set(OPEN_FOR);
     let probe = breaker.try_acquire().unwrap();
     clock.sleeps.set(ASLEEP);
     probe.success();

@@ -101,6 +101,16 @@ fn half_open_has_room_for_the_probes_that_are_left() {
 }
 
 #[test]
+fn a_probe_that_has_failed_leaves_no_room() {
+    let clock = ManualClock::new(0);
+    let breaker = breaker(CONFIG.probes(3).successes(1), &clock);
+    breaker.trip();
+    clock.advance(100);
+    probe(&breaker).finish(Outcome::Failure);
+    assert_eq!((breaker.phase(), breaker.outlook().room), (Phase::HalfOpen, 2));
+}
+
+#[test]
 fn a_probe_that_ends_makes_room_where_probes_are_reused() {
     let clock = ManualClock::new(0);
     let breaker = breaker(CONFIG.probes(1).reuse_probes_until(3), &clock);
