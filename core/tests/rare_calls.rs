@@ -206,17 +206,18 @@ fn fresh_probes_start_a_new_stay() {
 fn failures_in_a_row_never_age_by_themselves() {
     let config = Config::new().consecutive_failures(5).failure_rate(50).min_calls(10);
     let config = config.bucket(3 * SECOND).open_for(MINUTE);
-    let fails_every_19_seconds = |config| {
+    let fails_every = |seconds, config| {
         let clock = ManualClock::new(0);
         let breaker: OnClock<'_, _> = Breaker::new(config, TimeWindow::<10>::new(), &clock);
         (1..=10).find(|_| {
-            clock.advance(19 * SECOND);
+            clock.advance(seconds * SECOND);
             let _ = breaker.call(|| Err::<(), _>(()));
             breaker.phase() == Phase::Open
         })
     };
-    assert_eq!(fails_every_19_seconds(config), Some(5));
-    assert_eq!(fails_every_19_seconds(config.consecutive_within_window()), None);
+    assert_eq!(fails_every(19, config), Some(5));
+    assert_eq!(fails_every(19, config.consecutive_within_window()), None);
+    assert_eq!(fails_every(2, config.consecutive_within_window()), Some(5));
 }
 
 #[test]

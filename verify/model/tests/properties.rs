@@ -85,20 +85,23 @@ fn policies(window: Window) -> impl Strategy<Value = Settings> {
     };
     let min_calls = if rated == 0.0 { Just(1).boxed() } else { up_to(most).boxed() };
     let slow_after = prop_oneof![Just(0), 0..=3_u32, ticks(MAX_TICKS)];
+    let by_time = matches!(window, Window::Time { .. } | Window::Failures { .. });
     (
         maybe(counted, up_to(most)),
         maybe(rated, percent()),
         maybe(rated, (percent(), slow_after)),
         min_calls,
-        option::of(up_to(255)),
+        (option::of(up_to(255)), any::<bool>()),
         option::weighted(0.2, leak()),
     )
-        .prop_map(move |(count, rate, slow, min_calls, consecutive, leaky_bucket)| {
+        .prop_map(move |(count, rate, slow, min_calls, (consecutive, ages), leaky_bucket)| {
             let none = [count, rate, slow.map(|(percent, _)| percent)] == [None; 3];
             let none = none && leaky_bucket.is_none();
+            let consecutive = if none { consecutive.or(Some(3)) } else { consecutive };
             Settings {
                 window,
-                consecutive_failures: if none { consecutive.or(Some(3)) } else { consecutive },
+                consecutive_failures: consecutive,
+                consecutive_within_window: ages && by_time && consecutive.is_some(),
                 failures_in_window: count,
                 failure_rate: rate.map(Ratio::percent),
                 slow_rate: slow.map(|(percent, _)| Ratio::percent(percent)),
