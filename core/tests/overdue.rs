@@ -149,6 +149,22 @@ fn an_opening_begins_when_the_stay_ended_if_no_probe_was_out() {
     assert_eq!(breaker.snapshot().retry_after, Some(40));
 }
 
+/// Each probe that is handed back begins another tenure.
+#[test]
+fn a_stay_goes_on_through_more_tenures_than_there_are_generations() {
+    let clock = ManualClock::new(0);
+    let breaker = Breaker::new(CONFIG.no_probe_timeout().longest_half_open(1_000), (), &clock);
+    breaker.trip();
+    clock.advance(50);
+    for _ in 0..999 {
+        breaker.try_acquire().unwrap().ignore();
+        clock.advance(1);
+    }
+    assert_eq!(breaker.phase(), Phase::HalfOpen);
+    clock.advance(1);
+    assert_eq!(breaker.phase(), Phase::Open);
+}
+
 /// Is told the tick of each transition.
 struct Told;
 

@@ -210,6 +210,35 @@ fn an_abandoned_call_may_count_by_how_long_it_lasted() {
     assert!(untimed.check::<()>().is_err());
 }
 
+/// The largest values that are accepted, as their documentation says.
+#[test]
+fn values_are_accepted_up_to_their_bounds() {
+    const TICKS: u32 = (1 << 31) - 1;
+    type Setter = fn(Config, u32) -> Config;
+    let bounds: [(Setter, u32); 13] = [
+        (Config::consecutive_failures, 255),
+        (Config::failure_rate, 100),
+        (Config::slow_rate, 100),
+        (Config::slow_after, TICKS),
+        (Config::open_for, TICKS),
+        (|config, max| config.backoff(2, max), 10 << 15),
+        (|config, percent| config.jitter(percent, 7), 100),
+        (Config::probes, 31),
+        (Config::reuse_probes_until, 31),
+        (|config, count| config.probes(31).successes(count), 31),
+        (|config, count| config.probes(15).probe_rate_after(count), 15),
+        (Config::probe_timeout, 1 << 30),
+        (Config::longest_half_open, 8_323_071),
+    ];
+    let config = Config::new().failure_rate(50).slow_rate(50).slow_after(1);
+    let config = config.last_calls(9).open_for(10);
+    for (n, (set, most)) in bounds.into_iter().enumerate() {
+        let check = |value| set(config, value).check::<WithSlow<CountWindow<3>>>();
+        assert_eq!(check(most), Ok(()), "{n}");
+        assert!(check(most + 1).is_err(), "{n}");
+    }
+}
+
 #[test]
 fn an_error_names_the_window_and_its_bound() {
     let config = Config::new().failure_rate(50).last_calls(100).open_for(1);

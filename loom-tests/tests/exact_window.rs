@@ -103,6 +103,34 @@ fn failures_while_a_bucket_ends() {
     });
 }
 
+/// A clock of 32 bits.
+struct Narrow(Ticks);
+
+impl Clock for Narrow {
+    fn now(&self) -> u32 {
+        self.0.now()
+    }
+}
+
+/// Whoever finds a recent tick also sees the clock that showed it, and takes it for no turn.
+#[test]
+fn a_call_beside_a_clock_of_32_bits_that_jumps() {
+    model_with(2, || {
+        let ticks = Ticks::at(Still::NOW);
+        let window = cells::<_, 2>(Narrow(ticks.clone()));
+        let (breaker, ticks) = ticking_with(TWO_FAILURES, window, ticks);
+        race(
+            &breaker,
+            |b| on(1, || b.succeed()),
+            move |b| {
+                ticks.advance(1 << 25);
+                b.succeed();
+            },
+        );
+        assert!(breaker.tally().calls >= 1, "the one after the jump");
+    });
+}
+
 /// A tally beside a thread that moves on by a bucket, over the mark that the tally needs:
 /// it holds what is in the window before or after.
 #[test]
