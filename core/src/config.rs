@@ -300,8 +300,8 @@ impl Config {
     }
 
     /// [`backoff`](Self::backoff) by a fraction, `part / whole`, which must be more
-    /// than 1: 3 / 2 is 1.5. Neither may be above 65,535, unless `whole` is 1. Each
-    /// product is rounded down to a whole tick.
+    /// than 1: 3 / 2 is 1.5. Neither may be above 65,535, unless `whole` is 1. The
+    /// products are kept to 1/32,768 of a tick, and the wait is rounded down to a tick.
     #[must_use]
     pub const fn backoff_ratio(mut self, part: u32, whole: u32, max: u32) -> Self {
         self.backoff = Some(Backoff { factor: Ratio { part, whole }, max });

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use microbreaker::clock::ManualClock;
 use microbreaker::{
-    Breaker, Cause, Config, CountWindow, Observer, Outcome, Phase, ShortWindow, TimeWindow, Token,
-    WithSlow, window::Window,
+    Breaker, Cause, Config, CountWindow, FailureWindow, Observer, Outcome, Phase, ShortWindow,
+    TimeWindow, Token, WithSlow, window::Window,
 };
 
 #[test]
@@ -129,8 +129,12 @@ fn a_backoff_may_multiply_by_one_and_a_half() {
     let by_half = config.backoff_ratio(3, 2, 6_000);
     // 5,062.5 is rounded down.
     assert_eq!(openings(by_half), [1_000, 1_500, 2_250, 3_375, 5_062, 6_000]);
+    // 1,562.5, 1,953.1, 2,441.4, 3,051.8: rounded once.
     let by_quarter = config.backoff_ratio(5, 4, 20_000);
-    assert_eq!(openings(by_quarter), [1_000, 1_250, 1_562, 1_952, 2_440, 3_050]);
+    assert_eq!(openings(by_quarter), [1_000, 1_250, 1_562, 1_953, 2_441, 3_051]);
+    // Few ticks grow too: 3.75, 4.7, 5.9, 7.3.
+    let of_three = config.open_for(3).backoff_ratio(5, 4, 9);
+    assert_eq!(openings(of_three), [3, 3, 4, 5, 7, 9]);
     assert_eq!(openings(config.backoff(2, 1 << 20)), openings(config.backoff_ratio(4, 2, 1 << 20)));
     let longest = config.backoff_ratio(65_535, 65_534, 1_010);
     assert!(longest.check::<()>().is_err(), "out of reach");
@@ -208,6 +212,30 @@ fn an_abandoned_call_may_count_by_how_long_it_lasted() {
     assert_eq!(breaker.phase(), Phase::Open, "a probe, failed");
     let untimed = Config::new().consecutive_failures(1).open_for(1).abandoned_by_time();
     assert!(untimed.check::<()>().is_err());
+}
+
+#[test]
+fn a_dry_run_reports_a_policy_again_that_time_alone_has_ended() {
+    fn reports<W: Window>(config: Config, window: W) -> usize {
+        let clock = ManualClock::new(0);
+        let reports = Reports(RefCell::default());
+        let breaker = Breaker::observed(config.bucket(10).open_for(50), window, &clock, reports);
+        breaker.metrics_only();
+        for _ in 0..2 {
+            breaker.try_acquire().unwrap().took(99).failure();
+            breaker.try_acquire().unwrap().took(99).failure();
+            clock.advance(1_000);
+        }
+        breaker.observer().0.borrow().len()
+    }
+    let config = Config::new();
+    assert_eq!(reports(config.failure_rate(50), TimeWindow::<4>::new()), 2);
+    assert_eq!(reports(config.failures_in_window(2), FailureWindow::<4>::new()), 2);
+    let slow = WithSlow::<TimeWindow<4>>::default();
+    assert_eq!(reports(config.slow_rate(50).slow_after(9), slow), 2);
+    let in_a_row = config.consecutive_failures(2).consecutive_within_window();
+    assert_eq!(reports(in_a_row, FailureWindow::<4>::new()), 2);
+    assert_eq!(reports(config.consecutive_failures(2), FailureWindow::<4>::new()), 1, "for ever");
 }
 
 /// The largest values that are accepted, as their documentation says.

@@ -198,9 +198,27 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
 
     /// Records a call in `MetricsOnly`, and reports each policy that it newly meets.
     fn record_dry_run(&self, generation: u32, call: Record, demanded: bool) -> Ended {
+        self.forget_recovered(generation);
         match self.window.record(self.tenure(generation), &self.reach(), call) {
             Some(tally) => self.decide_dry_run(generation, call, tally, demanded),
             None => self.uncounted(false),
+        }
+    }
+
+    /// Forgets the reports of policies that time alone has ended, before another call can
+    /// meet them again.
+    fn forget_recovered(&self, generation: u32) {
+        let state = self.word.load();
+        let reported = state.reported();
+        if state.generation() != generation || reported == Causes::NONE {
+            return;
+        }
+        let met = self.still_met(self.tenure(generation), state.consecutive());
+        // A demand is no policy: it has ended once a call did not make it.
+        let still = reported.and(met.with(Cause::Demanded));
+        if still != reported {
+            // If this fails, another thread is at it.
+            let _ = self.word.swap(state, state.with_reported(still));
         }
     }
 

@@ -155,12 +155,12 @@ impl Config {
 
     /// The wait after `level` trips from half-open, without jitter and at most `max`.
     pub(super) const fn backed_off(&self, level: u32, max: u32) -> u32 {
-        let (mut wait, mut times) = (self.open_for, 0);
+        let (mut wait, mut fraction, mut times) = (self.open_for, 0, 0);
         while let Some(Backoff { factor, .. }) = self.backoff
             && times < level
             && wait < max
         {
-            wait = factor.times(wait);
+            (wait, fraction) = factor.times(wait, fraction);
             times += 1;
         }
         if wait < max { wait } else { max }
@@ -272,13 +272,16 @@ impl Ratio {
         Self { part: percent, whole: 100 }
     }
 
-    /// `ticks` times this ratio, rounded down and saturating. The parts of a factor are
-    /// so small that no intermediate product overflows.
-    const fn times(self, ticks: u32) -> u32 {
+    /// `ticks` and a `fraction` of a tick, in 2^15ths, times this ratio: rounded down to a
+    /// 2^15th, and saturating. The parts of a factor are so small that no intermediate
+    /// product overflows; a whole number makes no fraction.
+    const fn times(self, ticks: u32, fraction: u32) -> (u32, u32) {
         // Never 0; this spares the division a check that could panic.
         let whole = if self.whole == 0 { 1 } else { self.whole };
-        let rest = (ticks % whole).wrapping_mul(self.part) / whole;
-        (ticks / whole).saturating_mul(self.part).saturating_add(rest)
+        let product = (ticks % whole).wrapping_mul(self.part);
+        let rest = ((product % whole) << 15).wrapping_add(fraction.wrapping_mul(self.part)) / whole;
+        let more = product / whole + (rest >> 15);
+        ((ticks / whole).saturating_mul(self.part).saturating_add(more), rest % (1 << 15))
     }
 }
 

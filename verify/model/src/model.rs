@@ -315,12 +315,15 @@ impl Model {
     /// Ends a call during a dry run.
     fn watch_call(&mut self, outcome: Outcome, call: Record, now: u64) {
         let State::MetricsOnly { watch, reported } = &mut self.state else { unreachable!() };
+        // A policy has recovered once no call, however bad, would meet it: by time, or by this
+        // call. A demand has ended once a call did not make it.
+        let worst_call = record(Outcome::Failure, true);
+        let met_before = watch.met(&self.settings, worst_call, watch.tally(now));
+        reported.retain(|cause| *cause == Cause::Demanded || met_before.contains(cause));
         let entered = watch.enter(&self.settings, call, now);
         let demanded = matches!(outcome, Outcome::FailureOpenFor(1..)).then_some(Cause::Demanded);
         let counted = watch.count(&self.settings, entered);
         let met: Vec<_> = demanded.into_iter().chain(counted).collect();
-        // A policy has recovered once no call, however bad, would meet it.
-        let worst_call = record(Outcome::Failure, true);
         let still_met = watch.met(&self.settings, worst_call, watch.tally(now));
         let new = met.iter().filter(|cause| !reported.contains(cause));
         self.would_trips.extend(new);
@@ -679,10 +682,13 @@ impl Model {
         }
         let mut wait = u64::from(self.settings.open_for);
         if let Some(Backoff { factor, max }) = self.settings.backoff {
+            // In 2^15ths of a tick.
+            let mut fine = u128::from(wait) << 15;
             for _ in 0..self.level {
-                let product = wait * u64::from(factor.part) / u64::from(factor.whole);
-                wait = product.min(max.into());
+                let product = fine * u128::from(factor.part) / u128::from(factor.whole);
+                fine = product.min(u128::from(max) << 15);
             }
+            wait = (fine >> 15) as u64;
         }
         if let Some(Jitter { percent, seed }) = self.settings.jitter {
             let most = wait * u64::from(percent) / 100;

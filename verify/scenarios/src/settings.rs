@@ -103,8 +103,10 @@ fn backoff(case: &Case) -> Result<Option<Backoff>, String> {
         format!("the backoff multiplies by more than 1, exactly, not by {factor}")
     })?;
     // A maximum that is out of reach means none, but the configuration would reject it.
-    let product = |wait: u64| wait.saturating_mul(factor.part.into()) / u64::from(factor.whole);
-    let reach = (0..MAX_LEVEL).fold(case.config.open_for, |wait, _| product(wait).min(MAX_TICKS));
+    let product = |fine: u128| fine * u128::from(factor.part) / u128::from(factor.whole);
+    let (open_for, most) = (u128::from(case.config.open_for) << 15, u128::from(MAX_TICKS) << 15);
+    let reach = (0..MAX_LEVEL).fold(open_for, |fine, _| product(fine).min(most));
+    let reach = (reach >> 15) as u64;
     let max = ticks("the backoff's maximum", max.unwrap_or(reach).min(reach))?;
     Ok(Some(Backoff { factor, max }))
 }
