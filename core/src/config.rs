@@ -149,7 +149,8 @@ pub enum AfterProbeTimeout {
     /// Opens again; the new wait counts from the deadline.
     #[default]
     Open,
-    /// Stays half-open and gives out fresh probes, under a new generation.
+    /// Stays half-open and gives out fresh probes, under a new generation. A longest stay
+    /// begins anew: with a probe timeout that is shorter, it never ends while probes are lost.
     FreshProbes,
     /// Closes.
     Close,

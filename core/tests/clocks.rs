@@ -53,13 +53,16 @@ fn a_clock_of_64_bits_is_read_modulo_2_to_the_32nd() {
     assert_eq!(Wrapping(|| u64::from(u32::MAX) + 6).now(), 5);
 }
 
-/// The reading is held up between its load of the latest tick and that of the counter.
 #[test]
 fn only_a_clock_of_64_bits_tells_all_of_them() {
-    assert_eq!(Wrapping(|| (7 << 32) + 42).now_64(), Some((7 << 32) + 42));
+    let clock = Wrapping(|| (7 << 32) + 42);
+    assert_eq!(clock.now_64(), Some((7 << 32) + 42));
+    assert_eq!(Clock::now_64(&&clock), Some((7 << 32) + 42));
+    assert_eq!(Clock::now(&&clock), 42);
     assert_eq!(ManualClock::new(42).now_64(), None);
 }
 
+/// The reading is held up between its load of the latest tick and that of the counter.
 #[test]
 fn a_reading_that_is_interrupted_for_a_turn_does_not_go_back() {
     static COUNTER: AtomicU32 = AtomicU32::new(0);

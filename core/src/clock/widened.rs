@@ -107,3 +107,15 @@ impl<F: Fn() -> u64> Clock for Wrapping<F> {
         Some((self.0)())
     }
 }
+
+impl<F: Fn() -> u64> Clock for &Wrapping<F> {
+    #[inline]
+    fn now(&self) -> u32 {
+        (**self).now()
+    }
+
+    #[inline]
+    fn now_64(&self) -> Option<u64> {
+        (**self).now_64()
+    }
+}
