@@ -13,6 +13,7 @@ pub use self::outlook::Outlook;
 
 use core::fmt;
 use core::future::Future;
+use core::mem;
 
 pub use handover::{Handover, Late};
 use record::Ended;
@@ -309,7 +310,9 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     fn end_call(&self, token: Token, started: u32, took: Option<u32>, outcome: Outcome) -> Ended {
         self.told(token, outcome, || {
             let generation = token.generation().into();
+            let place = self.place(generation);
             let slow = self.is_slow(started, took);
+            mem::forget(place);
             match outcome {
                 Outcome::Success => {
                     self.finish(generation, Record { failed: false, slow, weight: 1 })
@@ -402,7 +405,10 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Gate for Breaker<W, C, O
     }
 
     fn abandoned(&self, token: Token, started: u32, took: Option<u32>) -> Outcome {
-        self.config().abandoned(self.is_slow(started, took), token.is_probe())
+        let held = self.held(token);
+        let slow = self.is_slow(started, took);
+        mem::forget(held);
+        self.config().abandoned(slow, token.is_probe())
     }
 }
 

@@ -7,7 +7,11 @@ use std::sync::{Mutex, OnceLock};
 
 use microbreaker::clock::ManualClock;
 use microbreaker::config::AfterProbeTimeout;
-use microbreaker::{Breaker, Config, Observer, Outlook, Phase, Transition};
+use microbreaker::window::Window;
+use microbreaker::{
+    Breaker, Clock, Config, Observer, Outcome, Outlook, Phase, ShortWindow, Token, Transition,
+    WithSlow,
+};
 
 const CONFIG: Config = Config::new().consecutive_failures(1).open_for(50);
 
@@ -147,6 +151,80 @@ fn an_opening_begins_when_the_stay_ended_if_no_probe_was_out() {
     clock.advance(60);
     assert_eq!(breaker.try_acquire().unwrap_err().retry_after, Some(40));
     assert_eq!(breaker.snapshot().retry_after, Some(40));
+}
+
+/// A clock of which one reading to come panics.
+#[derive(Default)]
+struct Faulty {
+    tick: AtomicU32,
+    /// Readings until then.
+    left: AtomicU32,
+}
+
+impl Clock for &Faulty {
+    fn now(&self) -> u32 {
+        let left = self.left.load(Ordering::Relaxed);
+        self.left.store(left.saturating_sub(1), Ordering::Relaxed);
+        assert!(left != 1, "the clock");
+        self.tick.load(Ordering::Relaxed)
+    }
+}
+
+/// Counts probes that have ended.
+#[derive(Default)]
+struct Ended(AtomicU32);
+
+impl Observer for Ended {
+    fn probe_ended(&self, _: Outcome, _: bool) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+type Probing<'a, W> = Breaker<W, &'a Faulty, Ended>;
+
+/// Whatever `f` does with the token of a probe, and whichever of its readings panics, the
+/// place is given out again, and the probe has ended once.
+fn assert_handed_back<W: Window + Default>(config: Config, f: fn(&Probing<'_, W>, Token)) {
+    for reading in 1.. {
+        let clock = Faulty::default();
+        let config = config.open_for(10).no_probe_timeout().abandoned_fails();
+        let breaker = Breaker::observed(config, W::default(), &clock, Ended::default());
+        breaker.trip();
+        clock.tick.store(10, Ordering::Relaxed);
+        let token = breaker.try_acquire().unwrap().into_token();
+        clock.left.store(reading, Ordering::Relaxed);
+        if catch_unwind(AssertUnwindSafe(|| f(&breaker, token))).is_ok() {
+            assert!(reading > 1, "it reads the clock");
+            return;
+        }
+        assert!(breaker.phase() != Phase::HalfOpen || breaker.outlook().room == 1, "{reading}");
+        assert_eq!(breaker.observer().0.load(Ordering::Relaxed), 1, "{reading}");
+    }
+}
+
+#[test]
+fn a_place_is_handed_back_if_the_clock_panics_while_its_probe_ends() {
+    type Slow = WithSlow<ShortWindow>;
+    let slow = Config::new().slow_rate(100).slow_after(9).last_calls(9).min_calls(9);
+    assert_handed_back::<()>(CONFIG, |breaker, token| breaker.resume(token).success());
+    assert_handed_back::<()>(CONFIG, |breaker, token| breaker.resume(token).failure());
+    assert_handed_back::<()>(CONFIG, |breaker, token| breaker.resume(token).ignore());
+    assert_handed_back::<()>(CONFIG, |breaker, token| drop(breaker.resume(token)));
+    assert_handed_back::<Slow>(slow, |breaker, token| breaker.resume(token).success());
+    assert_handed_back::<Slow>(slow, |breaker, token| breaker.resume(token).failure());
+    assert_handed_back::<Slow>(slow, |breaker, token| breaker.resume(token).ignore());
+    assert_handed_back::<Slow>(slow, |breaker, token| drop(breaker.resume(token)));
+}
+
+#[test]
+fn a_call_that_was_never_made_is_no_failure_although_the_clock_panics() {
+    let clock = Faulty::default();
+    let config = CONFIG.slow_rate(100).slow_after(9).last_calls(9).abandoned_fails();
+    let breaker = Breaker::new(config, WithSlow::<ShortWindow>::default(), &clock);
+    clock.left.store(1, Ordering::Relaxed);
+    let acquired = AssertUnwindSafe(|| breaker.try_acquire().map(|permit| permit.into_token()));
+    assert!(catch_unwind(acquired).is_err());
+    assert_eq!((breaker.phase(), breaker.tally().calls), (Phase::Closed, 0));
 }
 
 /// Each probe that is handed back begins another tenure.

@@ -1,5 +1,7 @@
 //! Acquiring: which calls are admitted.
 
+use core::mem;
+
 use super::Breaker;
 use super::time::Look;
 use crate::clock::Clock;
@@ -54,10 +56,14 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// If slow calls are watched, the call counts as started now; set its real
     /// duration with [`Permit::took`].
     pub fn resume(&self, token: Token) -> Permit<'_, Self> {
-        // Create the permit before reading the clock: if the clock panics, the permit
-        // is dropped and handed back.
-        let permit = Permit::new(self, token);
-        if W::SLOW { permit.started_at(self.clock.now()) } else { permit }
+        if !W::SLOW {
+            return Permit::new(self, token);
+        }
+        // Not the permit, which would read the clock again when it is dropped.
+        let held = self.held(token);
+        let now = self.clock.now();
+        mem::forget(held);
+        Permit::new(self, token).started_at(now)
     }
 
     /// The slow path of `try_acquire`, for states that may not admit every call.

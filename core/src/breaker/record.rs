@@ -1,5 +1,7 @@
 //! Ending calls: recording outcomes, and the transitions they cause.
 
+use core::mem;
+
 use super::Breaker;
 use super::time::Look;
 use crate::clock::Clock;
@@ -140,7 +142,9 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     /// read after it.
     #[inline(always)]
     fn current(&self, generation: u32) -> Option<(State, Reading)> {
+        let place = self.place(generation);
         let Look { state, reading, .. } = self.refresh(generation);
+        mem::forget(place);
         let refuses = state.is(Phase::Open)
             || G::MANUAL_PHASES && state.is(Phase::ForcedOpen)
             // Its generation may be that of a permit which the successor has given.

@@ -5,9 +5,10 @@ use core::mem;
 use super::Breaker;
 use crate::clock::Clock;
 use crate::config::ConfigSource;
-use crate::event::{Cause, Observer, Transition};
+use crate::event::{Cause, Lent, Observer, Transition};
 use crate::phase::Phase;
 use crate::state::{Kept, Length, Reading, State};
+use crate::token::Token;
 use crate::window::Window;
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
@@ -30,7 +31,8 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     ) -> bool {
         let won = self.word.swap(from, to);
         if won {
-            let place = Place { breaker: self, to };
+            let gives = to.is(Phase::HalfOpen) && self.has_probe_out(to);
+            let place = gives.then(|| self.place(to.generation()));
             self.entered(reading, from, to, cause, 0);
             mem::forget(place);
         }
@@ -133,23 +135,37 @@ impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
     }
 }
 
-/// The place that a transition `to` half-open may have given a probe, before the permit
-/// for it exists. It is dropped only if the clock or the observer panics, and then hands
-/// the place back without asking either of them: a second panic would abort.
-struct Place<'a, W: Window, C: Clock, O: Observer, G: ConfigSource> {
+/// The place of a probe, for as long as no permit or outcome stands for it. It is dropped
+/// only if the clock or the observer panics, and then hands the place back without asking
+/// either of them: a second panic would abort.
+pub(super) struct Place<'a, W: Window, C: Clock, O: Observer, G: ConfigSource> {
     breaker: &'a Breaker<W, C, O, G>,
-    to: State,
+    generation: u32,
+}
+
+impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Breaker<W, C, O, G> {
+    /// That of a call of `generation`: none unless it is a probe.
+    #[inline(always)]
+    pub(super) const fn place(&self, generation: u32) -> Place<'_, W, C, O, G> {
+        Place { breaker: self, generation }
+    }
+
+    /// What the call of `token` gives back if the clock panics: its place, and the leave for
+    /// it.
+    #[inline(always)]
+    pub(super) fn held(&self, token: Token) -> (Place<'_, W, C, O, G>, Option<Lent<'_, O>>) {
+        let lent = token.is_probe().then(|| Lent::before(&self.observer));
+        (self.place(token.generation().into()), lent)
+    }
 }
 
 impl<W: Window, C: Clock, O: Observer, G: ConfigSource> Drop for Place<'_, W, C, O, G> {
     fn drop(&mut self) {
-        let Self { breaker, to } = self;
-        if to.is(Phase::HalfOpen) && breaker.has_probe_out(*to) {
-            breaker.word.update(|state| {
-                let is_out = state.is(Phase::HalfOpen) && breaker.has_probe_out(state);
-                let is_ours = state.generation() == to.generation() && is_out;
-                is_ours.then(|| state.with_probe_back())
-            });
-        }
+        let Self { breaker, generation } = self;
+        breaker.word.update(|state| {
+            let is_out = state.is(Phase::HalfOpen) && breaker.has_probe_out(state);
+            let is_ours = state.generation() == *generation && is_out;
+            is_ours.then(|| state.with_probe_back())
+        });
     }
 }
