@@ -227,6 +227,18 @@ fn a_call_that_was_never_made_is_no_failure_although_the_clock_panics() {
     assert_eq!((breaker.phase(), breaker.tally().calls), (Phase::Closed, 0));
 }
 
+#[test]
+fn a_clock_that_panics_takes_nothing_from_a_closed_breaker() {
+    let clock = Faulty::default();
+    let config = CONFIG.consecutive_failures(3).slow_rate(100).slow_after(9).last_calls(9);
+    let breaker = Breaker::new(config, WithSlow::<ShortWindow>::default(), &clock);
+    breaker.try_acquire().unwrap().failure();
+    let permit = breaker.try_acquire().unwrap();
+    clock.left.store(1, Ordering::Relaxed);
+    assert!(catch_unwind(AssertUnwindSafe(|| permit.failure())).is_err());
+    assert_eq!(breaker.snapshot().consecutive_failures, 1);
+}
+
 /// Each probe that is handed back begins another tenure.
 #[test]
 fn a_stay_goes_on_through_more_tenures_than_there_are_generations() {
