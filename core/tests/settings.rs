@@ -132,6 +132,9 @@ fn a_backoff_may_multiply_by_one_and_a_half() {
     // 1,562.5, 1,953.1, 2,441.4, 3,051.8: rounded once.
     let by_quarter = config.backoff_ratio(5, 4, 20_000);
     assert_eq!(openings(by_quarter), [1_000, 1_250, 1_562, 1_953, 2_441, 3_051]);
+    // 16.7, 27.8, 46.3, 77.2, 128.6.
+    let by_thirds = config.open_for(10).backoff_ratio(5, 3, 1_000);
+    assert_eq!(openings(by_thirds), [10, 16, 27, 46, 77, 128]);
     // Few ticks grow too: 3.75, 4.7, 5.9, 7.3.
     let of_three = config.open_for(3).backoff_ratio(5, 4, 9);
     assert_eq!(openings(of_three), [3, 3, 4, 5, 7, 9]);
