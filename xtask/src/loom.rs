@@ -34,9 +34,6 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let shell = tools::shell()?;
     let mut models =
         if options.as_firmware { build_firmware(&shell)? } else { build(&shell, "target/loom")? };
-    if options.as_firmware {
-        models.retain(|model| !model.to_string().starts_with("i10_"));
-    }
     let table = shell.current_dir().join(TABLE);
     if options.full {
         table::prune(&table, &models)?;
@@ -50,7 +47,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     models::report(&models, Limits::default())
 }
 
-/// Builds them in a copy whose core takes loom for bare metal.
+/// Builds them in a copy whose core takes loom for bare metal, but for those of which the bound
+/// is the steps that hosts take.
 fn build_firmware(sh: &Shell) -> anyhow::Result<Vec<Model>> {
     let root = sh.current_dir().join("target/loom-firmware");
     let copy = root.join("project");
@@ -61,7 +59,9 @@ fn build_firmware(sh: &Shell) -> anyhow::Result<Vec<Model>> {
     for file in files.quiet().read()?.lines() {
         sh.write_file(file, sh.read_file(file)?.replace(bare, "loom"))?;
     }
-    build(sh, &root.join("built").display().to_string())
+    let mut models = build(sh, &root.join("built").display().to_string())?;
+    models.retain(|model| !model.to_string().starts_with("i10_"));
+    Ok(models)
 }
 
 /// Builds the models of the project that `sh` is in.
