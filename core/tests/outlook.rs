@@ -48,6 +48,15 @@ fn probe<'a>(breaker: &'a Subject<'_>) -> Permit<'a, Subject<'a>> {
     breaker.try_acquire_quietly().unwrap()
 }
 
+/// A breaker that its probe has just closed.
+fn on_a_ramp(config: Config, clock: &ManualClock) -> Subject<'_> {
+    let breaker = breaker(config, clock);
+    breaker.trip();
+    clock.advance(100);
+    probe(&breaker).finish(Outcome::Success);
+    breaker
+}
+
 #[test]
 fn a_closed_breaker_has_room_for_all() {
     let clock = ManualClock::new(0);
@@ -125,10 +134,7 @@ fn a_probe_that_ends_makes_room_where_probes_are_reused() {
 #[test]
 fn a_ramp_has_room_once_enough_calls_were_offered() {
     let clock = ManualClock::new(0);
-    let breaker = breaker(CONFIG.ramp([25, 50], 1_000), &clock);
-    breaker.trip();
-    clock.advance(100);
-    probe(&breaker).finish(Outcome::Success);
+    let breaker = on_a_ramp(CONFIG.ramp([25, 50], 1_000), &clock);
     clock.advance(400);
     let step = |breaker: &Subject<'_>| breaker.outlook().ramp_step;
     assert_eq!((step(&breaker), seen(&breaker)), (Some(0), (0, Some(600))));
@@ -151,10 +157,7 @@ fn a_ramp_has_room_once_enough_calls_were_offered() {
 #[test]
 fn those_who_wait_get_no_more_than_the_share_of_a_ramp() {
     let clock = ManualClock::new(0);
-    let breaker = breaker(CONFIG.ramp([50], 1_000), &clock);
-    breaker.trip();
-    clock.advance(100);
-    probe(&breaker).finish(Outcome::Success);
+    let breaker = on_a_ramp(CONFIG.ramp([50], 1_000), &clock);
     for _ in 0..5 {
         breaker.offer();
     }
@@ -180,10 +183,7 @@ fn a_breaker_that_is_new_or_was_reset_is_on_no_ramp() {
 #[test]
 fn what_exceeds_a_call_counts_towards_the_next() {
     let clock = ManualClock::new(0);
-    let breaker = breaker(CONFIG.ramp([60], 1_000), &clock);
-    breaker.trip();
-    clock.advance(100);
-    probe(&breaker).finish(Outcome::Success);
+    let breaker = on_a_ramp(CONFIG.ramp([60], 1_000), &clock);
     let admitted =
         (0..10).filter(|_| breaker.try_acquire().map(|permit| permit.ignore()).is_ok()).count();
     assert_eq!(admitted, 6);
